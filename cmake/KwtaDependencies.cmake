@@ -1,0 +1,36 @@
+# Every library that kwta is built on, each a Debian 12 package (scripts/setup).
+
+find_package(Threads REQUIRED)
+find_package(absl REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(nlohmann_json REQUIRED)
+set_package_properties(absl PROPERTIES PURPOSE "status, strings, synchronisation")
+set_package_properties(Protobuf PROPERTIES PURPOSE "specs, the RPC messages and the trainer's reports")
+set_package_properties(ZLIB PROPERTIES PURPOSE "compressed data sets")
+set_package_properties(nlohmann_json PROPERTIES PURPOSE "safetensors headers, configuration and --json")
+
+if(KWTA_ONEDNN)
+  find_package(dnnl REQUIRED)
+  find_package(OpenMP REQUIRED COMPONENTS CXX)  # oneDNN's threads: we keep them to one a caller
+endif()
+
+if(KWTA_SERVER)
+  find_package(gRPC CONFIG REQUIRED)
+  find_package(OpenSSL REQUIRED)
+  find_package(SQLite3 REQUIRED)
+  find_package(prometheus-cpp CONFIG REQUIRED COMPONENTS core)
+  find_package(civetweb CONFIG REQUIRED)
+  find_package(CLI11 CONFIG REQUIRED)
+  find_package(spdlog CONFIG REQUIRED)
+  set_package_properties(OpenSSL PROPERTIES PURPOSE "SHA-256 of uploads")
+  set_package_properties(SQLite3 PROPERTIES PURPOSE "job store")
+  set_package_properties(civetweb PROPERTIES PURPOSE "the HTTP port")
+endif()
+
+if(KWTA_TESTS)
+  find_package(GTest CONFIG REQUIRED)
+endif()
+if(KWTA_BENCH)
+  find_package(benchmark CONFIG REQUIRED)
+endif()

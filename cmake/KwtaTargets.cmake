@@ -1,0 +1,73 @@
+# How kwta's targets are made: one language level, one set of warnings, one place for programs.
+
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+find_program(KWTA_CCACHE ccache)
+mark_as_advanced(KWTA_CCACHE)
+if(KWTA_CCACHE)
+  # ccache serves precompiled headers only with these allowances.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${KWTA_CCACHE})
+endif()
+
+# Flags of kwta's own code; generated code does without the warnings.
+function(kwta_compile_options target)
+  target_compile_features(${target} PUBLIC cxx_std_17)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wno-missing-field-initializers)
+  if(KWTA_CCACHE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(${target} PRIVATE -fpch-preprocess)
+  endif()
+  if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    target_compile_options(${target} PRIVATE -Wthread-safety)
+  endif()
+  if(KWTA_WERROR)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+endfunction()
+
+# kwta_library(NAME): the static library kwta_NAME, alias kwta::NAME. Folders add their files with target_sources.
+function(kwta_library name)
+  add_library(kwta_${name} STATIC)
+  add_library(kwta::${name} ALIAS kwta_${name})
+  set_target_properties(kwta_${name} PROPERTIES EXPORT_NAME ${name})
+  target_include_directories(kwta_${name} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include/kwta>)
+  kwta_compile_options(kwta_${name})
+endfunction()
+
+# kwta_program(NAME SOURCES ... LIBRARIES ...): a program in bin/, installed.
+function(kwta_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBRARIES")
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_LIBRARIES})
+  kwta_compile_options(${name})
+endfunction()
+
+# kwta_test(NAME SOURCES ... LIBRARIES ... [LABELS ...] [TIMEOUT seconds]): one test program of GoogleTest cases.
+function(kwta_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LIBRARIES;LABELS")
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  if(NOT arg_LABELS)
+    set(arg_LABELS unit)
+  endif()
+  add_executable(${name}_test ${arg_SOURCES})
+  target_link_libraries(${name}_test PRIVATE ${arg_LIBRARIES} GTest::gmock_main)
+  target_compile_definitions(${name}_test PRIVATE KWTA_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
+  kwta_compile_options(${name}_test)
+  gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+                       PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+endfunction()
+
+# kwta_bench(NAME SOURCES ... LIBRARIES ...): one program of Google Benchmark cases.
+function(kwta_bench name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBRARIES")
+  add_executable(${name}_bench ${arg_SOURCES})
+  target_link_libraries(${name}_bench PRIVATE ${arg_LIBRARIES} benchmark::benchmark)
+  kwta_compile_options(${name}_bench)
+endfunction()

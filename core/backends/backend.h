@@ -1,0 +1,172 @@
+// The operations that encoders are written in, and the memory they work on.
+//
+// Operations are coarse and fused: a backend may keep intermediate results wherever it likes and never has to store them.
+// Every pointer in an operation's arguments is memory of that backend (see Buffer) unless its comment says "host".
+// Matrices are row-major without gaps. Sizes and ranges are proven by the caller; backends do not check them, and an
+// absl::Status other than OK means that the device or its library failed.
+//
+// The reference backend defines what is right. Where a result is discrete (which units are in a code) every backend gives
+// exactly the reference's answer; elsewhere the conformance suite states a tolerance.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace kwta {
+
+// Memory where the backend that allocated it keeps its arrays (the host's for processor backends), aligned to 64 bytes and
+// zeroed at first. Movable. REQUIRES: the backend outlives it.
+class Buffer {
+ public:
+  Buffer() = default;
+  // `release` frees `data`; it is called once.
+  Buffer(void* data, size_t bytes, std::function<void(void*)> release)
+      : data_(data), bytes_(bytes), release_(std::move(release)) {}
+  Buffer(Buffer&& other) noexcept { *this = std::move(other); }
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+    std::swap(release_, other.release_);
+    return *this;
+  }
+  ~Buffer() {
+    if (data_ != nullptr) release_(data_);
+  }
+
+  size_t bytes() const { return bytes_; }
+  // An address for operations of the backend; only processor backends let the host read or write through it.
+  template <typename T>
+  T* as() {
+    return static_cast<T*>(data_);
+  }
+  template <typename T>
+  const T* as() const {
+    return static_cast<const T*>(data_);
+  }
+
+ private:
+  void* data_ = nullptr;
+  size_t bytes_ = 0;
+  std::function<void(void*)> release_;
+};
+
+// A dictionary made ready for AffineTopK: `units` atoms of `width` elements and a bias for each, with whatever the backend
+// derives from them (norms, packed or rounded copies). Looks at the caller's atoms and bias, which must outlive it.
+// AffineTopK only reads it, so one dictionary may serve many threads; RefreshDictionary must be alone with it.
+class Dictionary {
+ public:
+  Dictionary(const float* atoms, const float* bias, int64_t units, int64_t width)
+      : atoms(atoms), bias(bias), units(units), width(width) {}
+  virtual ~Dictionary() = default;
+
+  const float* const atoms;  // [units, width]: row h is atom h, the transpose of the paper's W.
+  const float* const bias;   // [units]
+  const int64_t units;
+  const int64_t width;
+};
+
+// c[m,n] = a[m,k] b, where b is [k,n], or [n,k] if transpose_b.
+struct GemmArgs {
+  const float* a = nullptr;
+  const float* b = nullptr;
+  float* c = nullptr;
+  int64_t m = 0, n = 0, k = 0;
+  bool transpose_b = false;
+};
+
+// Codes of x: for each row the k largest of z = atoms x + bias (largest, not largest by magnitude), ties going to the
+// lowest unit. z is the sum in FixedOrderDot's order (core/backends/fixed_order_dot.h) plus the bias, so a row's code is
+// the same bits in any batch and on any number of threads. Units ascend within a row.
+// k-Sparse Autoencoders, section 2.2: Gamma = supp_k(W'x + b).
+struct AffineTopKArgs {
+  const Dictionary* dictionary = nullptr;
+  const float* x = nullptr;    // [rows, width], finite
+  int64_t rows = 0;            // may be 0
+  int64_t k = 0;               // 1 .. units
+  int32_t* indices = nullptr;  // out [rows, k]
+  float* values = nullptr;     // out [rows, k]
+};
+
+// output = codes atoms + bias [- target]; touches only the active atoms.
+// k-Sparse Autoencoders, section 2.2: xhat = W z + b'.
+struct SparseDecodeArgs {
+  const float* atoms = nullptr;      // [units, width]
+  const float* bias = nullptr;       // [width]; null means zero
+  const int32_t* indices = nullptr;  // [rows, k]
+  const float* values = nullptr;     // [rows, k]
+  int64_t rows = 0, k = 0, width = 0;
+  const float* target = nullptr;     // [rows, width] to subtract, or null
+  float* output = nullptr;           // out [rows, width]
+  double* squared_sum = nullptr;     // host, out: sum of the squares of output; or null
+};
+
+// Gradient of E = scale * sum over rows of |r|^2, with r = xhat - x, for tied weights:
+//   dz[i,j] = 2 scale <r_i, w_j> for the active units j of row i
+//   gradient_atoms[j] = sum over rows with j active of 2 scale z_ij r_i + dz_ij x_i
+//   gradient_bias[j] = sum dz_ij,  gradient_decoder_bias = sum 2 scale r_i
+// Rows of gradient_atoms whose unit is in no code are NOT written; active_rows says which ones are.
+// k-Sparse Autoencoders, section 2.2, training step 3, and equations (6), (7).
+struct SparseGradientArgs {
+  const float* atoms = nullptr;      // [units, width]
+  const float* x = nullptr;          // [rows, width], what was encoded
+  const float* residual = nullptr;   // [rows, width]
+  const int32_t* indices = nullptr;  // [rows, k]
+  const float* values = nullptr;     // [rows, k]
+  int64_t rows = 0, k = 0, units = 0, width = 0;
+  float scale = 1;
+  float* gradient_atoms = nullptr;         // out [units, width], see above
+  float* gradient_bias = nullptr;          // out [units]
+  float* gradient_decoder_bias = nullptr;  // out [width]
+  int32_t* active_rows = nullptr;          // out [units]: in how many of the rows' codes the unit is
+};
+
+// Momentum step on the rows of a matrix (a vector is one row):
+//   velocity <- momentum * velocity - rate * gradient,  parameter <- parameter + velocity.
+// A row r with active_rows[r] == 0 has a gradient of zero that is not read. k-Sparse Autoencoders, section 4.2.2.
+struct MomentumUpdateArgs {
+  float* parameter = nullptr;           // in, out [rows, width]
+  float* velocity = nullptr;            // in, out [rows, width]
+  const float* gradient = nullptr;      // [rows, width]
+  const int32_t* active_rows = nullptr; // [rows]; null: every row has a gradient
+  int64_t rows = 0, width = 0;
+  float rate = 0, momentum = 0;
+  bool unit_norm = false;               // afterwards scale each row of parameter to length 1 (rows of zeros stay)
+};
+
+// A backend. Thread-safe, except that memory is the caller's to share.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // As in the registry: "reference", "onednn".
+  virtual const char* name() const = 0;
+  // Threads that one operation may use.
+  virtual int threads() const = 0;
+  // True if the host may read and write Buffers directly, and host memory may be passed to operations.
+  virtual bool host_accessible() const = 0;
+
+  virtual absl::StatusOr<Buffer> Allocate(size_t bytes) = 0;
+  // Blocking copies between host and backend memory.
+  virtual absl::Status CopyFromHost(const void* host, void* device, size_t bytes) = 0;
+  virtual absl::Status CopyToHost(const void* device, void* host, size_t bytes) = 0;
+
+  virtual absl::StatusOr<std::unique_ptr<Dictionary>> PrepareDictionary(const float* atoms, const float* bias,
+                                                                        int64_t units, int64_t width) = 0;
+  // To be called when the atoms or biases that `dictionary` looks at have changed.
+  virtual absl::Status RefreshDictionary(Dictionary& dictionary) = 0;
+
+  virtual absl::Status Gemm(const GemmArgs& args) = 0;
+  virtual absl::Status AffineTopK(const AffineTopKArgs& args) = 0;
+  virtual absl::Status SparseDecode(const SparseDecodeArgs& args) = 0;
+  virtual absl::Status SparseGradient(const SparseGradientArgs& args) = 0;
+  virtual absl::Status MomentumUpdate(const MomentumUpdateArgs& args) = 0;
+};
+
+}  // namespace kwta

@@ -1,0 +1,18 @@
+// The one dot product that decides which units are in a code.
+#pragma once
+
+#include <cstdint>
+
+namespace kwta {
+
+// sum x[i] * w[i] in binary32 with a fixed order of rounding: 64 partial sums, lane l taking i = l, l + 64, ... in turn
+// (multiply, round, add, round: never fused), then lanes l and l + 32 are added, l and l + 16, ... l and l + 1. The same
+// bits on every processor, with every instruction set. |result - exact| <= DotErrorFactor(n) * |x| |w|.
+// Thread-safe. x and w need no alignment.
+float FixedOrderDot(const float* x, const float* w, int64_t n);
+
+// A bound on the relative error of FixedOrderDot, and of any other binary32 summation of n products whatever its order,
+// against |x| |w|: (n + 8) * 2^-24, with the second-order terms covered while n < 2^20.
+inline float DotErrorFactor(int64_t n) { return static_cast<float>(n + 8) * 0x1.02p-24f; }
+
+}  // namespace kwta

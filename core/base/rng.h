@@ -1,0 +1,32 @@
+// Random numbers that are the same on every machine and with every standard library for one seed.
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <vector>
+
+namespace kwta {
+
+// A stream of random numbers. Not thread-safe: give each thread, and each purpose, a stream of its own.
+class Rng {
+ public:
+  // Streams with different (seed, stream) pairs are independent for every practical purpose.
+  explicit Rng(uint64_t seed, uint64_t stream = 0);
+
+  // Uniform on 0 .. bound - 1, without bias. REQUIRES: bound > 0.
+  uint64_t UniformBelow(uint64_t bound);
+  // Uniform on (0, 1].
+  double Uniform();
+  // Standard normal (Box-Muller).
+  double Gaussian();
+
+ private:
+  std::mt19937_64 engine_;
+  bool has_spare_ = false;
+  double spare_ = 0;
+};
+
+// A uniformly random permutation of 0 .. size - 1 (Fisher-Yates). REQUIRES: size < 2^32.
+std::vector<uint32_t> RandomPermutation(uint64_t size, Rng& rng);
+
+}  // namespace kwta

@@ -1,0 +1,44 @@
+// The threads that compute.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+
+namespace kwta {
+
+// Runs loops over a fixed number of threads, the caller's included. Thread-safe: loops of several callers run one after
+// another, so that kernels never compete for the processors they were sized for.
+class ThreadPool {
+ public:
+  // REQUIRES: threads >= 1. A pool of one runs everything in the caller.
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  // Calls body(begin, end, thread) for consecutive ranges of at most `grain` that cover 0 .. count - 1, and returns when
+  // all are done. Which thread (0 .. threads() - 1) takes a range is not fixed, so results must not depend on it; `thread`
+  // serves to index scratch memory. body must not call ParallelFor of the same pool and must not throw.
+  void ParallelFor(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t, int)>& body);
+
+ private:
+  struct Loop;
+  void Work(int thread);
+
+  absl::Mutex callers_;  // Held by the caller whose loop is running.
+  absl::Mutex mutex_;
+  Loop* loop_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  uint64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;
+  int busy_workers_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace kwta

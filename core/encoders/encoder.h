@@ -1,0 +1,82 @@
+// A trained encoder, and one that is being trained.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/backends/backend.h"
+#include "core/io/model_bundle.h"
+#include "core/preprocessing/preprocessor.h"
+#include "core/tensors/sparse_codes.h"
+#include "core/tensors/tensor.h"
+#include "kwta/v1/encoder.pb.h"
+
+namespace kwta {
+
+// How many activities an encoding keeps. At most one is set (positive); with neither the encoder's own default holds.
+struct EncodeOptions {
+  double alpha = 0;
+  int64_t k = 0;
+};
+
+// An encoder with its parameters and preprocessing. Immutable; every method is thread-safe.
+class Encoder {
+ public:
+  virtual ~Encoder() = default;
+
+  // Width of an input row, and of a dense code.
+  virtual int64_t input_width() const = 0;
+  virtual int64_t code_width() const = 0;
+  // Bytes of its parameters.
+  virtual int64_t parameter_bytes() const = 0;
+
+  // The number of activities that `options` asks for. Errors: INVALID_ARGUMENT with the range.
+  virtual absl::StatusOr<int64_t> ResolveK(const EncodeOptions& options) const = 0;
+
+  // Codes of x[rows, input_width] (u8, f16, bf16 or f32), k activities a row. A row's code does not depend on the batch.
+  // REQUIRES: x is finite and of the right width, k comes from ResolveK.
+  virtual absl::Status Encode(const RowsView& x, int64_t k, SparseCodes* codes) const = 0;
+
+  // Reconstructions, out[codes.rows(), input_width], of codes that this encoder made; in units of the preprocessed input,
+  // the mean added back. REQUIRES: every row has equally many entries.
+  virtual absl::Status Decode(const SparseCodes& codes, float* out) const = 0;
+};
+
+// What one update did.
+struct StepStatistics {
+  double squared_error = 0;  // sum over the rows of |x - xhat|^2
+};
+
+// Hyperparameters of one update, set by the trainer's schedules.
+struct StepOptions {
+  int64_t k = 0;
+  float learning_rate = 0;
+  float momentum = 0;
+};
+
+// An encoder that is being trained. Not thread-safe.
+class Learner {
+ public:
+  virtual ~Learner() = default;
+
+  virtual int64_t units() const = 0;
+  // Activities kept a row after `fraction` (0 .. 1) of the epochs.
+  virtual int64_t ScheduledK(double fraction) const = 0;
+  // One update on x[rows, width], host memory, preprocessed and with the mean subtracted.
+  // Errors: FAILED_PRECONDITION when training has diverged (the error is not finite).
+  virtual absl::StatusOr<StepStatistics> Step(const float* x, int64_t rows, const StepOptions& options) = 0;
+  // How many rows of the last Step each unit was active in: [units], host memory, valid until the next Step.
+  virtual const int32_t* active_rows() const = 0;
+
+  // Parameters as the bundle stores them.
+  virtual absl::StatusOr<TensorMap> Parameters() const = 0;
+  // Parameters and the optimiser's state; Restore(Checkpoint()) goes on exactly where it was.
+  virtual absl::StatusOr<TensorMap> Checkpoint() const = 0;
+  // Errors: DATA_LOSS if a tensor is missing or of the wrong shape.
+  virtual absl::Status Restore(const TensorMap& state) = 0;
+};
+
+}  // namespace kwta

@@ -1,0 +1,29 @@
+// The ONE table of encoder kinds: what the rest of the project needs to know of each.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/encoders/encoder.h"
+
+namespace kwta {
+
+// Name of the kind that is set, as the command line spells it ("k-sparse"); empty if none is.
+std::string EncoderKindName(const v1::EncoderSpec& spec);
+// Names of all kinds.
+std::vector<std::string> EncoderKindNames();
+
+// Fills in defaults and checks ranges. Errors: INVALID_ARGUMENT naming the field, its value and its range.
+absl::Status ResolveEncoder(v1::EncoderSpec* spec);
+
+// A learner for rows of `input_width`, its weights initialised from `seed`. REQUIRES: spec is resolved.
+absl::StatusOr<std::unique_ptr<Learner>> CreateLearner(const v1::EncoderSpec& spec, int64_t input_width, uint64_t seed,
+                                                       std::shared_ptr<Backend> backend);
+
+// An encoder from a bundle. Errors: DATA_LOSS if tensors and description do not fit each other.
+absl::StatusOr<std::shared_ptr<const Encoder>> CreateEncoder(const ModelBundle& bundle, std::shared_ptr<Backend> backend);
+
+}  // namespace kwta

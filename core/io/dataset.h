@@ -1,0 +1,63 @@
+// Rows to train on: named data sets and files.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/tensors/tensor.h"
+#include "kwta/v1/encoder.pb.h"
+
+namespace kwta {
+
+// Some rows of stored data, in a fixed order. Immutable and thread-safe.
+class Dataset {
+ public:
+  // Rows `order` of `storage`, which keeps alive the memory of `all` (a Tensor, or a mapped file). labels is empty or has
+  // one entry for each stored row.
+  Dataset(std::shared_ptr<const void> storage, RowsView all, Shape row_shape, std::vector<uint32_t> order,
+          std::vector<int32_t> labels);
+
+  int64_t rows() const { return static_cast<int64_t>(order_.size()); }
+  int64_t width() const { return all_.width; }
+  DType dtype() const { return all_.dtype; }
+  // Shape of a row, such as [28, 28].
+  const Shape& row_shape() const { return row_shape_; }
+  bool labelled() const { return !labels_.empty(); }
+  // REQUIRES: labelled().
+  int32_t label(int64_t i) const { return labels_[order_[i]]; }
+
+  // Row i as a view of one row.
+  RowsView row(int64_t i) const { return all_.Slice(order_[i], 1); }
+  // Copies rows which[0 .. count-1] to out, [count, width] of dtype().
+  void Gather(const uint32_t* which, int64_t count, void* out) const;
+
+ private:
+  std::shared_ptr<const void> storage_;
+  RowsView all_;
+  Shape row_shape_;
+  std::vector<uint32_t> order_;
+  std::vector<int32_t> labels_;
+};
+
+struct DatasetOptions {
+  // Searched in order. A named data set is looked for in DIR/NAME; a path is looked for in DIR. The system's own folder
+  // /usr/share/datasets is searched last for named data sets.
+  std::vector<std::string> directories;
+};
+
+// Loads the part of a data set that `ref` names. Compressed files are held in memory as stored (a byte a pixel); npy files
+// are mapped.
+// Errors: INVALID_ARGUMENT (malformed reference, path outside the directories, split that the source has not, validation
+// rows that leave nothing, non-finite element), NOT_FOUND (saying where it looked), DATA_LOSS (truncated or corrupt file).
+absl::StatusOr<Dataset> LoadDataset(const v1::DatasetRef& ref, const DatasetOptions& options);
+
+// Checks what can be checked without opening a file. Errors: INVALID_ARGUMENT, NOT_FOUND (unknown name).
+absl::Status ValidateDatasetRef(const v1::DatasetRef& ref);
+
+// Names of the named data sets.
+std::vector<std::string> NamedDatasets();
+
+}  // namespace kwta

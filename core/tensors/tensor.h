@@ -1,0 +1,84 @@
+// Arrays in host memory: Tensor owns, RowsView looks.
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/tensors/dtype.h"
+
+namespace kwta {
+
+using Shape = std::vector<int64_t>;
+
+// Product of the extents (1 for no dimensions). REQUIRES: extents are not negative and the product fits.
+int64_t ElementCount(const Shape& shape);
+// "[2, 3]".
+std::string ShapeString(const Shape& shape);
+
+// Rows of one dtype, row-major without gaps, owned by somebody else.
+struct RowsView {
+  DType dtype = DType::kF32;
+  const void* data = nullptr;
+  int64_t rows = 0;
+  int64_t width = 0;
+
+  size_t row_bytes() const { return static_cast<size_t>(width) * DTypeSize(dtype); }
+  const void* row(int64_t i) const { return static_cast<const char*>(data) + static_cast<size_t>(i) * row_bytes(); }
+  // Rows begin .. begin + count - 1. REQUIRES: they exist.
+  RowsView Slice(int64_t begin, int64_t count) const { return {dtype, row(begin), count, width}; }
+};
+
+// Position of the first element that is NaN or infinite, if any. Integer types have none.
+struct ElementPosition {
+  int64_t row;
+  int64_t column;
+};
+std::optional<ElementPosition> FindNonFinite(const RowsView& rows);
+
+// A dense row-major array that owns its memory, aligned to 64 bytes and zeroed at first. Movable, not copyable (Clone says
+// that it costs). Concurrent reads are safe.
+class Tensor {
+ public:
+  Tensor() = default;
+  // REQUIRES: extents are not negative and the bytes fit into memory.
+  Tensor(DType dtype, Shape shape);
+
+  Tensor(Tensor&&) = default;
+  Tensor& operator=(Tensor&&) = default;
+  Tensor Clone() const;
+
+  DType dtype() const { return dtype_; }
+  const Shape& shape() const { return shape_; }
+  int64_t elements() const { return elements_; }
+  size_t bytes() const { return static_cast<size_t>(elements_) * DTypeSize(dtype_); }
+
+  void* data() { return data_.get(); }
+  const void* data() const { return data_.get(); }
+  // REQUIRES: T is the C++ type of dtype().
+  template <typename T>
+  T* as() {
+    return static_cast<T*>(data());
+  }
+  template <typename T>
+  const T* as() const {
+    return static_cast<const T*>(data());
+  }
+
+  // The first dimension as rows, all others flattened. REQUIRES: at least one dimension.
+  RowsView rows() const;
+
+ private:
+  struct Free {
+    void operator()(void* memory) const { std::free(memory); }
+  };
+  DType dtype_ = DType::kF32;
+  Shape shape_ = {0};
+  int64_t elements_ = 0;
+  std::unique_ptr<void, Free> data_;
+};
+
+}  // namespace kwta

@@ -1,0 +1,40 @@
+// Trains an encoder on a data set: schedules, epochs, reports, checkpoints.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/backends/backend.h"
+#include "core/io/dataset.h"
+#include "core/io/model_bundle.h"
+#include "kwta/v1/job.pb.h"
+
+namespace kwta {
+
+// Fills in every default of `spec` and checks it, as far as that is possible without the data.
+// Errors: INVALID_ARGUMENT or NOT_FOUND naming the field, its value and its range.
+absl::Status ResolveJobSpec(v1::JobSpec* spec);
+
+struct TrainerOptions {
+  // Checkpoints are kept here; empty: none are written or read.
+  std::string checkpoint_directory;
+  // Called from Train, after each epoch and about every report_seconds within one.
+  std::function<void(const v1::TrainingProgress&)> report;
+  double report_seconds = 0.5;
+  // Train stops after the current update, writes a checkpoint and returns CANCELLED once this is true. May be null.
+  const std::atomic<bool>* stop = nullptr;
+};
+
+// Trains as `spec` says and gives the finished model (name, specs, statistics, tensors; the caller adds the job's id and
+// the time). Goes on from the checkpoint if there is one of the same spec. The result is a function of the spec and the
+// data, whatever the number of threads and however often it was interrupted between epochs.
+// Errors: CANCELLED (stopped), INVALID_ARGUMENT (data that do not fit the spec), FAILED_PRECONDITION (diverged), and what
+// the file system gives for checkpoints. REQUIRES: spec is resolved.
+absl::StatusOr<ModelBundle> Train(const v1::JobSpec& spec, const Dataset& data, std::shared_ptr<Backend> backend,
+                                  const TrainerOptions& options);
+
+}  // namespace kwta
