@@ -1,0 +1,129 @@
+// kwta-trainer: trains one job in a process of its own, so that it can crash, be killed or be niced without hurting Encode.
+// The server writes a v1.TrainerTask to its standard input and reads v1.TrainerReport messages from descriptor 3.
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <new>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/backends/backend_registry.h"
+#include "core/base/status_macros.h"
+#include "core/base/version.h"
+#include "core/io/dataset.h"
+#include "core/io/model_bundle.h"
+#include "core/training/trainer.h"
+#include "google/protobuf/util/time_util.h"
+#include "kwta/v1/job.pb.h"
+#include "server/trainer/report_pipe.h"
+
+namespace kwta::server {
+namespace {
+
+constexpr int kReportDescriptor = 3;
+
+constexpr char kUsage[] =
+    "kwta-trainer trains one job. kwta-server starts it; there is no need to start it by hand.\n"
+    "\n"
+    "  standard input   one kwta.v1.TrainerTask, up to the end of the input\n"
+    "  descriptor 3     reports, length-delimited kwta.v1.TrainerReport messages\n"
+    "  SIGTERM, SIGINT  stop after the current update; the job goes on later from its last checkpoint\n"
+    "\n"
+    "  --help           this text\n"
+    "  --version        the version\n"
+    "\n"
+    "Exit status: 0 the job's end was reported (finished, failed or interrupted), 1 it could not be, 2 usage.\n";
+
+// Set by the signal handler, read by the trainer between updates.
+std::atomic<bool> stop_requested{false};
+static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may only store to a lock-free atomic");
+
+void RequestStop(int) { stop_requested.store(true, std::memory_order_relaxed); }
+
+void InstallSignalHandlers() {
+  std::signal(SIGPIPE, SIG_IGN);
+  struct sigaction action = {};
+  action.sa_handler = RequestStop;
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+}
+
+absl::StatusOr<v1::TrainingStatistics> RunTask(const v1::TrainerTask& task, ReportPipe& pipe) {
+  DatasetOptions dataset_options;
+  dataset_options.directories = {task.data_directories().begin(), task.data_directories().end()};
+  KWTA_ASSIGN_OR_RETURN(const Dataset data, LoadDataset(task.spec().dataset(), dataset_options));
+  BackendOptions backend_options;
+  backend_options.threads = static_cast<int>(task.spec().training().threads());
+  KWTA_ASSIGN_OR_RETURN(std::shared_ptr<Backend> backend, CreateBackend(task.backend(), backend_options));
+
+  TrainerOptions options;
+  options.checkpoint_directory = task.work_directory();
+  options.stop = &stop_requested;
+  options.report = [&pipe](const v1::TrainingProgress& progress) {
+    v1::TrainerReport report;
+    *report.mutable_progress() = progress;
+    // A server that is gone picks the job up again when it is back: leave it a checkpoint.
+    if (!pipe.Send(report)) stop_requested = true;
+  };
+  KWTA_ASSIGN_OR_RETURN(ModelBundle bundle, Train(task.spec(), data, backend, options));
+  bundle.description.set_job_id(task.job_id());
+  bundle.description.set_kwta_version(kVersion);
+  *bundle.description.mutable_created() = google::protobuf::util::TimeUtil::GetCurrentTime();
+  const std::string directory = absl::StrCat(task.work_directory(), "/bundle");
+  // An earlier attempt may have been interrupted between writing the bundle and reporting it; both runs end in the same
+  // parameters.
+  const absl::Status written = WriteModelBundle(directory, bundle);
+  if (!written.ok() && !absl::IsAlreadyExists(written)) return written;
+  return bundle.description.statistics();
+}
+
+int Main(int argc, char** argv) {
+  if (argc == 2 && std::strcmp(argv[1], "--version") == 0) {
+    std::printf("kwta-trainer %s\n", kVersion);
+    return 0;
+  }
+  if (argc == 2 && std::strcmp(argv[1], "--help") == 0) {
+    std::fputs(kUsage, stdout);
+    return 0;
+  }
+  if (argc != 1 || fcntl(kReportDescriptor, F_GETFD) == -1) {
+    std::fputs(kUsage, stderr);
+    return 2;
+  }
+  InstallSignalHandlers();
+  ReportPipe pipe(kReportDescriptor);
+  v1::TrainerTask task;
+  if (!task.ParseFromFileDescriptor(STDIN_FILENO)) {
+    std::fputs("kwta-trainer: standard input does not hold a kwta.v1.TrainerTask\n", stderr);
+    return 2;
+  }
+  absl::StatusOr<v1::TrainingStatistics> statistics = absl::InternalError("the trainer has not run");
+  try {
+    statistics = RunTask(task, pipe);
+  } catch (const std::bad_alloc&) {
+    statistics = absl::ResourceExhaustedError(
+        "the trainer ran out of memory: use fewer units, a smaller batch or fewer rows (max_rows)");
+  } catch (const std::exception& error) {
+    statistics = absl::InternalError(absl::StrCat("the trainer failed unexpectedly: ", error.what()));
+  }
+  if (!statistics.ok()) {
+    std::fprintf(stderr, "kwta-trainer: job %s: %s\n", task.job_id().c_str(), statistics.status().ToString().c_str());
+    return pipe.SendEnd(statistics.status()) ? 0 : 1;
+  }
+  v1::TrainerReport report;
+  *report.mutable_finished() = *statistics;
+  return pipe.Send(report) ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace kwta::server
+
+int main(int argc, char** argv) { return kwta::server::Main(argc, argv); }
