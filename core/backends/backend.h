@@ -1,12 +1,12 @@
 // The operations that encoders are written in, and the memory they work on.
 //
-// Operations are coarse and fused: a backend may keep intermediate results wherever it likes and never has to store them.
-// Every pointer in an operation's arguments is memory of that backend (see Buffer) unless its comment says "host".
-// Matrices are row-major without gaps. Sizes and ranges are proven by the caller; backends do not check them, and an
-// absl::Status other than OK means that the device or its library failed.
+// Operations are coarse and fused: a backend may keep intermediate results wherever it likes and never has to store
+// them. Every pointer in an operation's arguments is memory of that backend (see Buffer) unless its comment says
+// "host". Matrices are row-major without gaps. Sizes and ranges are proven by the caller; backends do not check them,
+// and an absl::Status other than OK means that the device or its library failed.
 //
-// The reference backend defines what is right. Where a result is discrete (which units are in a code) every backend gives
-// exactly the reference's answer; elsewhere the conformance suite states a tolerance.
+// The reference backend defines what is right. Where a result is discrete (which units are in a code) every backend
+// gives exactly the reference's answer; elsewhere the conformance suite states a tolerance.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +21,8 @@
 
 namespace kwta {
 
-// Memory where the backend that allocated it keeps its arrays (the host's for processor backends), aligned to 64 bytes and
-// zeroed at first. Movable. REQUIRES: the backend outlives it.
+// Memory where the backend that allocated it keeps its arrays (the host's for processor backends), aligned to 64 bytes
+// and zeroed at first. Movable. REQUIRES: the backend outlives it.
 class Buffer {
  public:
   Buffer() = default;
@@ -57,9 +57,9 @@ class Buffer {
   std::function<void(void*)> release_;
 };
 
-// A dictionary made ready for AffineTopK: `units` atoms of `width` elements and a bias for each, with whatever the backend
-// derives from them (norms, packed or rounded copies). Looks at the caller's atoms and bias, which must outlive it.
-// AffineTopK only reads it, so one dictionary may serve many threads; RefreshDictionary must be alone with it.
+// A dictionary made ready for AffineTopK: `units` atoms of `width` elements and a bias for each, with whatever the
+// backend derives from them (norms, packed or rounded copies). Looks at the caller's atoms and bias, which must outlive
+// it. AffineTopK only reads it, so one dictionary may serve many threads; RefreshDictionary must be alone with it.
 class Dictionary {
  public:
   Dictionary(const float* atoms, const float* bias, int64_t units, int64_t width)
@@ -82,8 +82,9 @@ struct GemmArgs {
 };
 
 // Codes of x: for each row the k largest of z = atoms x + bias (largest, not largest by magnitude), ties going to the
-// lowest unit. z is the sum in FixedOrderDot's order (core/backends/fixed_order_dot.h) plus the bias, so a row's code is
-// the same bits in any batch and on any number of threads. Units ascend within a row.
+// lowest unit. z is the sum in FixedOrderDot's order (core/backends/fixed_order_dot.h) plus the bias, so a row's code
+// is the same bits in any batch and on any number of threads. Scores that overflow are ordered like all others,
+// infinity first; NaN goes after every number. Units ascend within a row.
 // k-Sparse Autoencoders, section 2.2: Gamma = supp_k(W'x + b).
 struct AffineTopKArgs {
   const Dictionary* dictionary = nullptr;
@@ -102,9 +103,9 @@ struct SparseDecodeArgs {
   const int32_t* indices = nullptr;  // [rows, k]
   const float* values = nullptr;     // [rows, k]
   int64_t rows = 0, k = 0, width = 0;
-  const float* target = nullptr;     // [rows, width] to subtract, or null
-  float* output = nullptr;           // out [rows, width]
-  double* squared_sum = nullptr;     // host, out: sum of the squares of output; or null
+  const float* target = nullptr;  // [rows, width] to subtract, or null
+  float* output = nullptr;        // out [rows, width]
+  double* squared_sum = nullptr;  // host, out: sum of the squares of output; or null
 };
 
 // Gradient of E = scale * sum over rows of |r|^2, with r = xhat - x, for tied weights:
@@ -129,15 +130,17 @@ struct SparseGradientArgs {
 
 // Momentum step on the rows of a matrix (a vector is one row):
 //   velocity <- momentum * velocity - rate * gradient,  parameter <- parameter + velocity.
-// A row r with active_rows[r] == 0 has a gradient of zero that is not read. k-Sparse Autoencoders, section 4.2.2.
+// A row r with active_rows[r] == 0 has a gradient of zero that is not read. A velocity that is subnormal becomes zero,
+// and other subnormal numbers may be taken as zero: velocities of units that are never active would else decay into
+// subnormal numbers and stay there, which processors are slow at. k-Sparse Autoencoders, section 4.2.2.
 struct MomentumUpdateArgs {
-  float* parameter = nullptr;           // in, out [rows, width]
-  float* velocity = nullptr;            // in, out [rows, width]
-  const float* gradient = nullptr;      // [rows, width]
-  const int32_t* active_rows = nullptr; // [rows]; null: every row has a gradient
+  float* parameter = nullptr;            // in, out [rows, width]
+  float* velocity = nullptr;             // in, out [rows, width]
+  const float* gradient = nullptr;       // [rows, width]
+  const int32_t* active_rows = nullptr;  // [rows]; null: every row has a gradient
   int64_t rows = 0, width = 0;
   float rate = 0, momentum = 0;
-  bool unit_norm = false;               // afterwards scale each row of parameter to length 1 (rows of zeros stay)
+  bool unit_norm = false;  // afterwards scale each row of parameter to length 1 (rows of zeros stay)
 };
 
 // A backend. Thread-safe, except that memory is the caller's to share.

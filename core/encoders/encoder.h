@@ -36,12 +36,12 @@ class Encoder {
   // The number of activities that `options` asks for. Errors: INVALID_ARGUMENT with the range.
   virtual absl::StatusOr<int64_t> ResolveK(const EncodeOptions& options) const = 0;
 
-  // Codes of x[rows, input_width] (u8, f16, bf16 or f32), k activities a row. A row's code does not depend on the batch.
-  // REQUIRES: x is finite and of the right width, k comes from ResolveK.
+  // Codes of x[rows, input_width] (u8, f16, bf16 or f32), k activities a row. A row's code does not depend on the
+  // batch. REQUIRES: x is finite and of the right width, k comes from ResolveK.
   virtual absl::Status Encode(const RowsView& x, int64_t k, SparseCodes* codes) const = 0;
 
-  // Reconstructions, out[codes.rows(), input_width], of codes that this encoder made; in units of the preprocessed input,
-  // the mean added back. REQUIRES: every row has equally many entries.
+  // Reconstructions, out[codes.rows(), input_width], of codes that this encoder made; in units of the preprocessed
+  // input, the mean added back. REQUIRES: every row has equally many entries.
   virtual absl::Status Decode(const SparseCodes& codes, float* out) const = 0;
 };
 

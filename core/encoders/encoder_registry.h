@@ -24,6 +24,7 @@ absl::StatusOr<std::unique_ptr<Learner>> CreateLearner(const v1::EncoderSpec& sp
                                                        std::shared_ptr<Backend> backend);
 
 // An encoder from a bundle. Errors: DATA_LOSS if tensors and description do not fit each other.
-absl::StatusOr<std::shared_ptr<const Encoder>> CreateEncoder(const ModelBundle& bundle, std::shared_ptr<Backend> backend);
+absl::StatusOr<std::shared_ptr<const Encoder>> CreateEncoder(const ModelBundle& bundle,
+                                                             std::shared_ptr<Backend> backend);
 
 }  // namespace kwta

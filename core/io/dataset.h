@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/tensors/tensor.h"
 #include "kwta/v1/encoder.pb.h"
@@ -15,8 +16,8 @@ namespace kwta {
 // Some rows of stored data, in a fixed order. Immutable and thread-safe.
 class Dataset {
  public:
-  // Rows `order` of `storage`, which keeps alive the memory of `all` (a Tensor, or a mapped file). labels is empty or has
-  // one entry for each stored row.
+  // Rows `order` of `storage`, which keeps alive the memory of `all` (a Tensor, or a mapped file). labels is empty or
+  // has one entry for each stored row.
   Dataset(std::shared_ptr<const void> storage, RowsView all, Shape row_shape, std::vector<uint32_t> order,
           std::vector<int32_t> labels);
 
@@ -48,10 +49,12 @@ struct DatasetOptions {
   std::vector<std::string> directories;
 };
 
-// Loads the part of a data set that `ref` names. Compressed files are held in memory as stored (a byte a pixel); npy files
-// are mapped.
-// Errors: INVALID_ARGUMENT (malformed reference, path outside the directories, split that the source has not, validation
-// rows that leave nothing, non-finite element), NOT_FOUND (saying where it looked), DATA_LOSS (truncated or corrupt file).
+// Loads the part of a data set that `ref` names. Compressed files are held in memory as stored (a byte a pixel); npy
+// files are mapped. The validation rows are the first validation_rows of a permutation that split_seed fixes, in its
+// order; the training rows are the others, ascending. Errors: INVALID_ARGUMENT (malformed reference, path outside the
+// directories, split that the source has not, validation rows that leave nothing, no rows, element type that cannot be
+// trained on, non-finite element), NOT_FOUND (saying where it looked), DATA_LOSS (truncated or corrupt file, files that
+// do not fit together), PERMISSION_DENIED, UNAVAILABLE.
 absl::StatusOr<Dataset> LoadDataset(const v1::DatasetRef& ref, const DatasetOptions& options);
 
 // Checks what can be checked without opening a file. Errors: INVALID_ARGUMENT, NOT_FOUND (unknown name).

@@ -9,8 +9,8 @@
 
 namespace kwta {
 
-// Gathers the mean of rows and their spread around it, in binary64 and without cancellation (Welford's recurrence), so that
-// data far from zero lose nothing. Not thread-safe; the result depends on the order of the rows only by rounding.
+// Gathers the mean of rows and their spread around it, in binary64 and without cancellation (Welford's recurrence), so
+// that data far from zero lose nothing. Not thread-safe; the result depends on the order of the rows only by rounding.
 class Moments {
  public:
   explicit Moments(int64_t width);

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "core/base/invalid_field.h"
 
 namespace kwta {
 namespace {
@@ -21,8 +21,7 @@ absl::Status ResolvePreprocessing(v1::PreprocessingSpec* spec) {
   if (!spec->has_u8_divisor()) spec->set_u8_divisor(255);
   if (!spec->has_subtract_mean()) spec->set_subtract_mean(false);
   if (!(spec->u8_divisor() > 0) || !std::isfinite(spec->u8_divisor())) {
-    return absl::InvalidArgumentError(absl::StrCat("preprocessing.u8_divisor is ", spec->u8_divisor(),
-                                                   "; expected a finite number above 0, such as 255"));
+    return InvalidField("preprocessing.u8_divisor", spec->u8_divisor(), "a finite number above 0, such as 255");
   }
   return absl::OkStatus();
 }

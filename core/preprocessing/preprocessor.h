@@ -13,8 +13,8 @@ namespace kwta {
 // Fills in the defaults of `spec` and checks its ranges. Errors: INVALID_ARGUMENT naming the field.
 absl::Status ResolvePreprocessing(v1::PreprocessingSpec* spec);
 
-// Converts rows of any input dtype (u8, f16, bf16, f32) to f32: bytes are divided by u8_divisor (correctly rounded), floats
-// are taken as they are. The mean is not subtracted here; encoders fold it into their bias (see mean()).
+// Converts rows of any input dtype (u8, f16, bf16, f32) to f32: bytes are divided by u8_divisor (correctly rounded),
+// floats are taken as they are. The mean is not subtracted here; encoders fold it into their bias (see mean()).
 // Immutable and thread-safe.
 class Preprocessor {
  public:

@@ -1,0 +1,56 @@
+// What every subcommand of `kwta` has in common. A subcommand is one file with one function, listed at the end.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "client/client.h"
+
+namespace kwta::client::cli {
+
+// Exit codes, part of the interface (docs/cli.md).
+enum ExitCode {
+  kSuccess = 0,
+  kFailed = 1,        // A call or a local file failed.
+  kUsage = 2,         // The command line makes no sense.
+  kJobFailed = 3,     // The job that was watched failed or was cancelled.
+  kUnreachable = 4,   // No server answers at the address.
+  kInterrupted = 130  // Ctrl-C.
+};
+
+// Options before or after any subcommand.
+struct GlobalOptions {
+  std::string server = Options().address;
+  bool json = false;
+  double timeout_seconds = absl::ToDoubleSeconds(Options().default_deadline);
+};
+
+// What the command line asks for; set by the subcommand that was named, run by main.
+using Action = std::function<ExitCode(const GlobalOptions&)>;
+
+// The client that the global options ask for.
+std::unique_ptr<Client> Connect(const GlobalOptions& global);
+
+// Prints "kwta: <message>" and what can be done about it to standard error, and gives the exit code that goes with it.
+ExitCode ReportFailure(const absl::Status& status, const GlobalOptions& global);
+// The same for a command line that makes no sense.
+ExitCode ReportUsage(const std::string& message);
+
+// Builds the whole command line: parsing it sets *global and *action. Both must outlive the parsing.
+std::unique_ptr<CLI::App> BuildCommandLine(GlobalOptions* global, Action* action);
+
+void AddTrain(CLI::App& app, Action* action);
+void AddEncode(CLI::App& app, Action* action);
+void AddEvaluate(CLI::App& app, Action* action);
+void AddStatus(CLI::App& app, Action* action);
+void AddJobs(CLI::App& app, Action* action);
+void AddWatch(CLI::App& app, Action* action);
+void AddCancel(CLI::App& app, Action* action);
+void AddModels(CLI::App& app, Action* action);
+void AddDelete(CLI::App& app, Action* action);
+void AddUpload(CLI::App& app, Action* action);
+
+}  // namespace kwta::client::cli

@@ -1,0 +1,26 @@
+// Many rows through EncodeStream; shared by the commands that encode.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/statusor.h"
+#include "client/client.h"
+
+namespace kwta::client::cli {
+
+struct EncodedRows {
+  EncodeResult codes;
+  double seconds = 0;  // From the first request to the last answer.
+};
+
+// Encodes every row; on_progress is told how many rows are done.
+absl::StatusOr<EncodedRows> EncodeAll(Client& client, const std::string& model, const RowSource& source,
+                                      const EncodeSettings& settings,
+                                      const std::function<void(int64_t rows_done)>& on_progress);
+
+// Adds --alpha and --k, which exclude each other.
+void AddSparsityOptions(CLI::App& app, v1::EncodeOptions* options);
+
+}  // namespace kwta::client::cli

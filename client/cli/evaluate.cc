@@ -1,0 +1,122 @@
+// kwta evaluate
+#include <unistd.h>
+
+#include <iostream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/cli/command.h"
+#include "client/cli/encode_all.h"
+#include "client/cli/evaluation.h"
+#include "client/cli/format.h"
+#include "client/cli/table.h"
+#include "core/encoders/encoder_registry.h"
+#include "nlohmann/json.hpp"
+
+namespace kwta::client::cli {
+namespace {
+
+constexpr char kFooter[] =
+    R"(A softmax probe is trained on the codes of the training images, and one on their raw pixels; regularisation and epochs
+are chosen on a part of the training images. Choose a model's own hyperparameters with --split validation, never on test.
+Fraction of variance unexplained is sum |x - xhat|^2 / sum |x - mean|^2; a unit is dead if it is in no code.
+Examples:
+  kwta evaluate --model digits --data fashion-mnist --alpha 3
+  kwta evaluate --model digits --data fashion-mnist --split validation --validation-rows 10000 --no-pixels --json)";
+
+bool OnTest(const EvaluationOptions& options) { return options.data.reference.split() == v1::DATASET_SPLIT_TEST; }
+
+std::string Sparsity(const v1::EncodeOptions& options) {
+  if (options.has_k()) return absl::StrCat("k ", options.k());
+  return options.has_alpha() ? absl::StrCat("alpha ", options.alpha()) : "the model's alpha";
+}
+
+void Print(const EvaluationOptions& options, const EvaluationReport& report) {
+  using Align = Table::Align;
+  const v1::ModelDescription& description = report.model.description();
+  const std::string part = OnTest(options) ? "test" : "validation";
+  const std::string units = HumanCount(description.code_width());
+  const auto unexplained = absl::StrFormat("%.4f", report.fraction_variance_unexplained);
+  const auto dead = [&](int64_t count) {
+    return absl::StrFormat("%d (%s)", count, Percent(static_cast<double>(count) / description.code_width()));
+  };
+  std::cout << "model '" << options.model << "' version " << report.model.version() << " ("
+            << EncoderKindName(description.encoder()) << ", " << units << " units), encoding with "
+            << Sparsity(options.encode) << "\n"
+            << HumanCount(report.training_rows) << " training images, " << HumanCount(report.evaluation_rows) << " "
+            << part << " images\n\n";
+  Table table({{""}, {"codes", Align::kRight}, {"raw pixels", Align::kRight}});
+  const auto pixels = [&](double ProbeResult::*rate) { return report.pixels ? Percent((*report.pixels).*rate) : ""; };
+  table.AddRow({part + " error", Percent(report.codes.error), pixels(&ProbeResult::error)});
+  table.AddRow({"error where the probe was chosen", Percent(report.codes.validation_error),
+                pixels(&ProbeResult::validation_error)});
+  table.AddRow({"fraction of variance unexplained", unexplained, ""});
+  table.AddRow({"L0", absl::StrFormat("%.1f", report.l0), ""});
+  const std::string window = absl::StrCat(" over ", HumanCount(report.training_rows), " training images");
+  table.AddRow({absl::StrCat("dead units, ", Sparsity(options.encode), window), dead(report.dead_units), ""});
+  table.AddRow({absl::StrCat("dead units, alpha 1", window), dead(report.dead_units_alpha_1), ""});
+  table.AddRow({"training images/s", HumanRate(description.statistics().images_per_second()), ""});
+  table.AddRow({"encode rows/s over the wire", HumanRate(report.encode_rows_per_second), ""});
+  table.Print(std::cout);
+  if (!report.http_address.empty()) std::cout << "\nmetrics: http://" << report.http_address << "/metrics\n";
+}
+
+nlohmann::json ProbeJson(const ProbeResult& probe) {
+  return {
+      {"error", probe.error}, {"validation_error", probe.validation_error}, {"l2", probe.l2}, {"epochs", probe.epochs}};
+}
+
+nlohmann::json ToJson(const EvaluationOptions& options, const EvaluationReport& report) {
+  const v1::ModelDescription& description = report.model.description();
+  nlohmann::json json = {{"model", options.model},
+                         {"version", report.model.version()},
+                         {"split", OnTest(options) ? "test" : "validation"},
+                         {"training_rows", report.training_rows},
+                         {"evaluation_rows", report.evaluation_rows},
+                         {"codes", ProbeJson(report.codes)},
+                         {"fraction_variance_unexplained", report.fraction_variance_unexplained},
+                         {"l0", report.l0},
+                         {"units", description.code_width()},
+                         {"dead_units", report.dead_units},
+                         {"dead_units_alpha_1", report.dead_units_alpha_1},
+                         {"dead_window_rows", report.training_rows},
+                         {"training_images_per_second", description.statistics().images_per_second()},
+                         {"encode_rows_per_second", report.encode_rows_per_second},
+                         {"http_address", report.http_address}};
+  if (report.pixels) json["raw_pixels"] = ProbeJson(*report.pixels);
+  return json;
+}
+
+ExitCode Run(const EvaluationOptions& options, const GlobalOptions& global) {
+  const auto client = Connect(global);
+  absl::StatusOr<EvaluationReport> report;
+  {
+    StageProgress progress(isatty(STDERR_FILENO) != 0);
+    report = Evaluate(*client, options, progress);
+  }
+  if (!report.ok()) return ReportFailure(report.status(), global);
+  if (global.json) {
+    std::cout << ToJson(options, *report) << "\n";
+  } else {
+    Print(options, *report);
+  }
+  return kSuccess;
+}
+
+}  // namespace
+
+void AddEvaluate(CLI::App& app, Action* action) {
+  CLI::App* command = app.add_subcommand("evaluate", "Measure how good a model's codes are");
+  command->footer(kFooter);
+  const auto options = std::make_shared<EvaluationOptions>();
+  options->data.reference.set_split(v1::DATASET_SPLIT_TEST);
+  command->add_option("--model", options->model, "Name of the model")->required();
+  AddLocalDatasetOptions(*command, {"validation", "test"}, &options->data);
+  command->get_option("--data")->required();
+  command->get_option("--split")->description("Part to evaluate on; default test");
+  AddSparsityOptions(*command, &options->encode);
+  command->add_flag("!--no-pixels", options->pixels, "Skip the comparison with raw pixels");
+  command->callback([=] { *action = [=](const GlobalOptions& global) { return Run(*options, global); }; });
+}
+
+}  // namespace kwta::client::cli

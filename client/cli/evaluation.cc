@@ -1,0 +1,160 @@
+#include "client/cli/evaluation.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/encode_all.h"
+#include "core/base/cpu.h"
+#include "core/base/status_macros.h"
+#include "core/evaluation/activation_statistics.h"
+#include "core/evaluation/softmax_probe.h"
+#include "core/preprocessing/preprocessor.h"
+
+namespace kwta::client::cli {
+namespace {
+
+constexpr int64_t kReconstructedRows = 2048;  // Rows a call.
+// Smaller data sets give the same share of their rows to the choice of the probe as 10,000 of 60,000.
+constexpr int64_t kValidationShare = 6;
+
+// Images with classes, in memory.
+struct Part {
+  Tensor rows;
+  std::vector<int32_t> labels;
+};
+
+absl::StatusOr<Part> LoadPart(LocalDataset data, v1::DatasetSplit split) {
+  data.reference.set_split(split);
+  KWTA_ASSIGN_OR_RETURN(const Dataset dataset, data.Load());
+  if (!dataset.labelled()) {
+    return absl::InvalidArgumentError(
+        "the data have no labels to train a probe on; name a labelled data set with --data");
+  }
+  Part part{Gathered(dataset), {}};
+  for (int64_t i = 0; i < dataset.rows(); ++i) part.labels.push_back(dataset.label(i));
+  return part;
+}
+
+// Everything that the steps of an evaluation share.
+class Evaluator {
+ public:
+  Evaluator(Client& client, const EvaluationOptions& options, StageProgress& progress)
+      : client_(client), options_(options), progress_(progress), pool_(AvailableProcessors()) {}
+
+  absl::StatusOr<EvaluationReport> Run() {
+    KWTA_RETURN_IF_ERROR(Describe());
+    progress_.Start("reading the data");
+    KWTA_ASSIGN_OR_RETURN(training_, LoadPart(options_.data, v1::DATASET_SPLIT_TRAIN));
+    KWTA_ASSIGN_OR_RETURN(evaluation_, LoadPart(options_.data, options_.data.reference.split()));
+    report_.training_rows = training_.rows.shape()[0];
+    report_.evaluation_rows = evaluation_.rows.shape()[0];
+    classes_ = 1 + *std::max_element(training_.labels.begin(), training_.labels.end());
+
+    KWTA_ASSIGN_OR_RETURN(const EncodedRows training,
+                          Encode("encoding the training images", training_, options_.encode));
+    report_.encode_rows_per_second = static_cast<double>(report_.training_rows) / training.seconds;
+    report_.dead_units = Statistics(training.codes).DeadUnits();
+    KWTA_ASSIGN_OR_RETURN(const EncodedRows evaluation,
+                          Encode("encoding the evaluation images", evaluation_, options_.encode));
+    report_.l0 = Statistics(evaluation.codes).L0();
+    v1::EncodeOptions alpha_1;
+    alpha_1.set_alpha(1);
+    KWTA_ASSIGN_OR_RETURN(const EncodedRows narrow,
+                          Encode("encoding the training images at alpha 1", training_, alpha_1));
+    report_.dead_units_alpha_1 = Statistics(narrow.codes).DeadUnits();
+
+    const Preprocessor preprocessor(report_.model.description().preprocessing(), {});
+    KWTA_RETURN_IF_ERROR(Reconstruct(preprocessor));
+    KWTA_ASSIGN_OR_RETURN(
+        report_.codes, Probe("codes", CodeFeatures(training.codes.sparse()), CodeFeatures(evaluation.codes.sparse())));
+    if (options_.pixels) {
+      KWTA_ASSIGN_OR_RETURN(report_.pixels, Probe("raw pixels", DenseFeatures(training_.rows.rows(), preprocessor),
+                                                  DenseFeatures(evaluation_.rows.rows(), preprocessor)));
+    }
+    return std::move(report_);
+  }
+
+ private:
+  // The version that is served now, with which everything is encoded.
+  absl::Status Describe() {
+    KWTA_ASSIGN_OR_RETURN(const v1::Model model, client_.GetModel(options_.model));
+    for (const v1::ModelVersion& version : model.versions()) {
+      if (version.version() == model.serving_version()) report_.model = version;
+    }
+    if (report_.model.version() == 0) {
+      return absl::FailedPreconditionError(absl::StrCat("model '", options_.model, "' has no version that is served"));
+    }
+    KWTA_ASSIGN_OR_RETURN(const v1::StatusResponse status, client_.ServerStatus());
+    report_.http_address = status.http_address();
+    return absl::OkStatus();
+  }
+
+  EncodeSettings Settings(const v1::EncodeOptions& options) const {
+    EncodeSettings settings;
+    settings.version = report_.model.version();
+    settings.options = options;
+    settings.options.set_output(v1::OUTPUT_MODE_SPARSE_TOPK);
+    return settings;
+  }
+
+  absl::StatusOr<EncodedRows> Encode(const std::string& stage, const Part& part, const v1::EncodeOptions& options) {
+    progress_.Start(stage);
+    const double rows = static_cast<double>(part.rows.shape()[0]);
+    return EncodeAll(client_, options_.model, RowSource::Of(part.rows.rows()), Settings(options),
+                     [&](int64_t rows_done) { progress_.Update(static_cast<double>(rows_done) / rows); });
+  }
+
+  static ActivationStatistics Statistics(const EncodeResult& codes) {
+    ActivationStatistics statistics(codes.sparse().units);
+    statistics.Add(codes.sparse());
+    return statistics;
+  }
+
+  absl::Status Reconstruct(const Preprocessor& preprocessor) {
+    progress_.Start("reconstructing the evaluation images");
+    const RowsView rows = evaluation_.rows.rows();
+    UnexplainedVariance unexplained(rows.width);
+    std::vector<float> x;
+    for (int64_t begin = 0; begin < rows.rows; begin += kReconstructedRows) {
+      const RowsView piece = rows.Slice(begin, std::min(kReconstructedRows, rows.rows - begin));
+      KWTA_ASSIGN_OR_RETURN(const ReconstructResult result,
+                            client_.Reconstruct(options_.model, piece, Settings(options_.encode)));
+      x.resize(piece.rows * piece.width);
+      preprocessor.ToFloat(piece, x.data());
+      unexplained.Add(x.data(), result.output.as<float>(), piece.rows);
+      progress_.Update(static_cast<double>(begin) / static_cast<double>(rows.rows));
+    }
+    report_.fraction_variance_unexplained = unexplained.Fraction();
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<ProbeResult> Probe(const std::string& name, const FeatureRows& training,
+                                    const FeatureRows& evaluation) {
+    progress_.Start("training a softmax probe on " + name);
+    ProbeGrid grid;
+    grid.validation_rows = std::min(grid.validation_rows, training.rows() / kValidationShare);
+    KWTA_ASSIGN_OR_RETURN(const SelectedProbe selected,
+                          SelectProbe({&training, training_.labels, classes_}, {}, grid, pool_,
+                                      [&](double fraction) { progress_.Update(fraction); }));
+    return ProbeResult{selected.probe.ErrorRate({&evaluation, evaluation_.labels, classes_}), selected.validation_error,
+                       selected.options.l2, selected.options.epochs};
+  }
+
+  Client& client_;
+  const EvaluationOptions& options_;
+  StageProgress& progress_;
+  ThreadPool pool_;
+  Part training_, evaluation_;
+  int classes_ = 0;
+  EvaluationReport report_;
+};
+
+}  // namespace
+
+absl::StatusOr<EvaluationReport> Evaluate(Client& client, const EvaluationOptions& options, StageProgress& progress) {
+  return Evaluator(client, options, progress).Run();
+}
+
+}  // namespace kwta::client::cli

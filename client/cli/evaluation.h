@@ -1,0 +1,50 @@
+// How good a model's codes are, measured through the service.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "client/cli/input_rows.h"
+#include "client/cli/stage_progress.h"
+#include "client/client.h"
+
+namespace kwta::client::cli {
+
+struct EvaluationOptions {
+  std::string model;
+  LocalDataset data;  // reference.split is the part to evaluate on: TEST or VALIDATION.
+  v1::EncodeOptions encode;
+  bool pixels = true;  // Compare with raw pixels.
+};
+
+// A softmax probe on some features.
+struct ProbeResult {
+  double error = 0;             // Fraction of the evaluation rows classified wrongly.
+  double validation_error = 0;  // Of the training rows that l2 and epochs were chosen on.
+  double l2 = 0;
+  int epochs = 0;
+};
+
+struct EvaluationReport {
+  v1::ModelVersion model;
+  int64_t training_rows = 0;
+  int64_t evaluation_rows = 0;
+  ProbeResult codes;
+  std::optional<ProbeResult> pixels;
+  double fraction_variance_unexplained = 0;  // Over the evaluation rows.
+  double l0 = 0;                             // Over the evaluation rows.
+  int64_t dead_units = 0;                    // In no code of the training rows, encoded as asked for.
+  int64_t dead_units_alpha_1 = 0;            // The same, encoded with alpha = 1.
+  double encode_rows_per_second = 0;         // Over the wire, training rows as asked for.
+  std::string http_address;
+};
+
+// Encodes the training rows and the evaluation rows, trains a probe on the codes of the former and counts its errors on
+// the latter. Regularisation and epochs are chosen on a part of the training rows (core/evaluation/softmax_probe.h),
+// never on the evaluation rows. Errors: INVALID_ARGUMENT for data without labels, and what the service and the files
+// give.
+absl::StatusOr<EvaluationReport> Evaluate(Client& client, const EvaluationOptions& options, StageProgress& progress);
+
+}  // namespace kwta::client::cli

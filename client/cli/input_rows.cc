@@ -1,0 +1,58 @@
+#include "client/cli/input_rows.h"
+
+#include <filesystem>
+#include <memory>
+#include <numeric>
+
+#include "client/cli/spec_options.h"
+
+namespace kwta::client::cli {
+namespace {
+
+void GatherRange(const Dataset& dataset, int64_t begin, int64_t count, void* out) {
+  std::vector<uint32_t> which(count);
+  std::iota(which.begin(), which.end(), static_cast<uint32_t>(begin));
+  dataset.Gather(which.data(), count, out);
+}
+
+}  // namespace
+
+absl::StatusOr<Dataset> LocalDataset::Load() const {
+  DatasetOptions options;
+  if (!directory.empty()) options.directories.push_back(directory);
+  return LoadDataset(reference, options);
+}
+
+void AddLocalDatasetOptions(CLI::App& app, const std::vector<std::string>& splits, LocalDataset* dataset) {
+  AddDatasetOptions(app, &dataset->reference);
+  AddSplitOption(app, splits, &dataset->reference);
+  app.add_option("--data-dir", dataset->directory, "Directory on this machine that --data is looked for in")
+      ->check(CLI::ExistingDirectory)
+      ->type_name("DIR")
+      ->group(app.get_option("--data")->get_group());
+}
+
+absl::StatusOr<Dataset> LoadFile(const std::string& file) {
+  const std::filesystem::path path = std::filesystem::absolute(file);
+  v1::DatasetRef reference;
+  reference.set_path(path.filename().string());
+  return LoadDataset(reference, {{path.parent_path().string()}});
+}
+
+RowSource SourceOf(const Dataset& dataset) {
+  const auto piece = std::make_shared<Tensor>();
+  const auto read = [&dataset, piece](int64_t begin, int64_t count) {
+    if (piece->shape()[0] < count) *piece = Tensor(dataset.dtype(), {count, dataset.width()});
+    GatherRange(dataset, begin, count, piece->data());
+    return piece->rows().Slice(0, count);
+  };
+  return {dataset.rows(), dataset.width(), dataset.dtype(), read};
+}
+
+Tensor Gathered(const Dataset& dataset) {
+  Tensor rows(dataset.dtype(), {dataset.rows(), dataset.width()});
+  GatherRange(dataset, 0, dataset.rows(), rows.data());
+  return rows;
+}
+
+}  // namespace kwta::client::cli

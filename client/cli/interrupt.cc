@@ -1,0 +1,36 @@
+#include "client/cli/interrupt.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace kwta::client::cli {
+namespace {
+
+// A signal handler reaches nothing else: plain memory, written before the handler is installed.
+char g_notice[1024];
+size_t g_notice_length;
+int g_exit_code;
+
+extern "C" void PrintAndExit(int) {
+  // Nothing can be done if this fails.
+  const ssize_t written = write(STDERR_FILENO, g_notice, g_notice_length);
+  (void)written;
+  _exit(g_exit_code);
+}
+
+}  // namespace
+
+InterruptNotice::InterruptNotice(const std::string& notice, int exit_code) {
+  g_notice_length = std::min(notice.size(), sizeof(g_notice));
+  std::memcpy(g_notice, notice.data(), g_notice_length);
+  g_exit_code = exit_code;
+  struct sigaction action {};
+  action.sa_handler = PrintAndExit;
+  sigaction(SIGINT, &action, &previous_);
+}
+
+InterruptNotice::~InterruptNotice() { sigaction(SIGINT, &previous_, nullptr); }
+
+}  // namespace kwta::client::cli

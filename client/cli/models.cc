@@ -1,0 +1,74 @@
+// kwta models
+#include <iostream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/cli/command.h"
+#include "client/cli/format.h"
+#include "client/cli/json.h"
+#include "client/cli/table.h"
+#include "core/encoders/encoder_registry.h"
+
+namespace kwta::client::cli {
+namespace {
+
+void AddVersions(const v1::Model& model, absl::Time now, Table* table) {
+  for (const v1::ModelVersion& version : model.versions()) {
+    const v1::ModelDescription& description = version.description();
+    const v1::TrainingStatistics& statistics = description.statistics();
+    table->AddRow({model.name(), absl::StrCat(version.version()),
+                   version.version() == model.serving_version() ? "yes" : "", EncoderKindName(description.encoder()),
+                   absl::StrCat(description.input_width()), absl::StrCat(description.code_width()),
+                   absl::StrFormat("%.4f", statistics.fraction_variance_unexplained()),
+                   absl::StrCat(statistics.dead_units()), HumanBytes(version.parameter_bytes()),
+                   HumanDuration(now - ToTime(description.created()))});
+  }
+}
+
+absl::StatusOr<std::vector<v1::Model>> Fetch(Client& client, const std::string& name) {
+  if (name.empty()) return client.ListModels();
+  auto model = client.GetModel(name);
+  if (!model.ok()) return model.status();
+  return std::vector<v1::Model>{*std::move(model)};
+}
+
+ExitCode Run(const std::string& name, const GlobalOptions& global) {
+  const auto models = Fetch(*Connect(global), name);
+  if (!models.ok()) return ReportFailure(models.status(), global);
+  if (global.json) {
+    v1::ListModelsResponse response;
+    response.mutable_models()->Add(models->begin(), models->end());
+    std::cout << ToJson(response) << "\n";
+    return kSuccess;
+  }
+  if (models->empty()) {
+    std::cout << "no models; train one with 'kwta train'\n";
+    return kSuccess;
+  }
+  using Align = Table::Align;
+  Table table({{"MODEL"},
+               {"VERSION", Align::kRight},
+               {"SERVED"},
+               {"ENCODER"},
+               {"INPUT", Align::kRight},
+               {"UNITS", Align::kRight},
+               {"UNEXPLAINED", Align::kRight},
+               {"DEAD", Align::kRight},
+               {"SIZE", Align::kRight},
+               {"AGE", Align::kRight}});
+  for (const v1::Model& model : *models) AddVersions(model, absl::Now(), &table);
+  table.Print(std::cout);
+  return kSuccess;
+}
+
+}  // namespace
+
+void AddModels(CLI::App& app, Action* action) {
+  CLI::App* command = app.add_subcommand("models", "List models and their versions");
+  command->footer("Examples:\n  kwta models\n  kwta models digits --json | jq .models[0].versions[-1].description");
+  const auto name = std::make_shared<std::string>();
+  command->add_option("model", *name, "Only this model")->type_name("MODEL");
+  command->callback([=] { *action = [=](const GlobalOptions& global) { return Run(*name, global); }; });
+}
+
+}  // namespace kwta::client::cli

@@ -1,0 +1,21 @@
+// Training progress as text.
+#pragma once
+
+#include <string>
+
+#include "kwta/v1/job.pb.h"
+
+namespace kwta::client::cli {
+
+// "epoch 13/30  loss 12.34  unexplained 0.2130  18,250 images/s  k 25  dead 3/1000  ETA 12 s". Dead units appear once
+// an epoch is done, the remaining time while there is some.
+std::string ProgressText(const v1::TrainingProgress& progress);
+
+// "[#######-----]  43%  " and ProgressText in at most `columns` characters: the bar takes what the text leaves it, and
+// the end of the text is cut if even the smallest bar does not fit beside it.
+std::string ProgressLine(const v1::TrainingProgress& progress, int columns);
+
+// Width of the terminal on standard output; 0 if there is none.
+int TerminalColumns();
+
+}  // namespace kwta::client::cli

@@ -1,0 +1,45 @@
+// kwta train
+#include <iostream>
+
+#include "client/cli/command.h"
+#include "client/cli/job_watcher.h"
+#include "client/cli/json.h"
+#include "client/cli/train_options.h"
+
+namespace kwta::client::cli {
+namespace {
+
+constexpr char kFooter[] =
+    R"(A path in --data is relative to the server's data directory ('kwta upload' puts files there).
+Examples:
+  kwta train --model digits --units 1000 --k 25 --data fashion-mnist --watch
+  kwta train --model digits --k 25 --k-start 100 --subtract-mean --rate 0.002 --epochs 50 --data fashion-mnist
+  kwta train --model patches --data patches.npy --job-id nightly-17 --json)";
+
+ExitCode Run(const TrainOptions& options, const GlobalOptions& global) {
+  const auto client = Connect(global);
+  const auto job = client->Train(options.request);
+  if (!job.ok()) return ReportFailure(job.status(), global);
+  if (global.json && options.watch) {
+    std::cout << "{\"job\": " << ToJson(*job) << "}" << std::endl;
+  } else if (global.json) {
+    std::cout << ToJson(*job) << std::endl;
+  } else {
+    std::cout << "job " << job->id() << " " << StateName(job->state());
+    if (!options.watch) std::cout << "; follow it with: kwta watch " << job->id();
+    std::cout << std::endl;
+  }
+  return options.watch ? FollowJob(*client, job->id(), global) : kSuccess;
+}
+
+}  // namespace
+
+void AddTrain(CLI::App& app, Action* action) {
+  CLI::App* command = app.add_subcommand("train", "Submit a training job");
+  command->footer(kFooter);
+  const auto options = std::make_shared<TrainOptions>();
+  AddTrainOptions(*command, options.get());
+  command->callback([=] { *action = [=](const GlobalOptions& global) { return Run(*options, global); }; });
+}
+
+}  // namespace kwta::client::cli

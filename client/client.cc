@@ -1,0 +1,98 @@
+#include "client/client.h"
+
+#include <random>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/connection.h"
+#include "core/base/status_macros.h"
+
+namespace kwta::client {
+namespace {
+
+using Stub = v1::EncoderService::Stub;
+
+// Sorts by time and does not collide between clients.
+std::string NewJobId() {
+  std::random_device random;
+  return absl::StrCat("job-", absl::FormatTime("%Y%m%d-%H%M%S", absl::Now(), absl::UTCTimeZone()),
+                      absl::StrFormat("-%08x", random()));
+}
+
+template <typename Message>
+std::vector<Message> ToVector(google::protobuf::RepeatedPtrField<Message>&& field) {
+  return {std::make_move_iterator(field.begin()), std::make_move_iterator(field.end())};
+}
+
+}  // namespace
+
+Client::Client(Options options) : connection_(std::make_unique<Connection>(std::move(options))) {}
+Client::~Client() = default;
+
+const Options& Client::options() const { return connection_->options(); }
+
+absl::StatusOr<v1::Job> Client::Train(v1::TrainRequest request, const CallOptions& call) {
+  if (request.job_id().empty()) request.set_job_id(NewJobId());
+  KWTA_ASSIGN_OR_RETURN(v1::TrainResponse response,
+                        connection_->Unary(&Stub::Train, request, connection_->Deadline(call)));
+  return std::move(*response.mutable_job());
+}
+
+absl::StatusOr<v1::StatusResponse> Client::ServerStatus(const CallOptions& call) {
+  return connection_->Unary(&Stub::Status, v1::StatusRequest(), connection_->Deadline(call));
+}
+
+absl::StatusOr<std::vector<v1::Job>> Client::ListJobs(const v1::ListJobsRequest& request, const CallOptions& call) {
+  KWTA_ASSIGN_OR_RETURN(v1::ListJobsResponse response,
+                        connection_->Unary(&Stub::ListJobs, request, connection_->Deadline(call)));
+  return ToVector(std::move(*response.mutable_jobs()));
+}
+
+absl::StatusOr<v1::Job> Client::GetJob(const std::string& job_id, const CallOptions& call) {
+  v1::ListJobsRequest request;
+  request.set_job_id(job_id);
+  KWTA_ASSIGN_OR_RETURN(std::vector<v1::Job> jobs, ListJobs(request, call));
+  for (v1::Job& job : jobs) {
+    if (job.id() == job_id) return std::move(job);
+  }
+  return absl::NotFoundError(absl::StrCat("no job '", job_id, "'; ListJobs names those there are"));
+}
+
+absl::StatusOr<v1::Job> Client::CancelJob(const std::string& job_id, const CallOptions& call) {
+  v1::CancelJobRequest request;
+  request.set_job_id(job_id);
+  KWTA_ASSIGN_OR_RETURN(v1::CancelJobResponse response,
+                        connection_->Unary(&Stub::CancelJob, request, connection_->Deadline(call)));
+  return std::move(*response.mutable_job());
+}
+
+absl::StatusOr<std::vector<v1::Model>> Client::ListModels(const CallOptions& call) {
+  KWTA_ASSIGN_OR_RETURN(v1::ListModelsResponse response,
+                        connection_->Unary(&Stub::ListModels, v1::ListModelsRequest(), connection_->Deadline(call)));
+  return ToVector(std::move(*response.mutable_models()));
+}
+
+absl::StatusOr<v1::Model> Client::GetModel(const std::string& model, const CallOptions& call) {
+  v1::GetModelRequest request;
+  request.set_model(model);
+  KWTA_ASSIGN_OR_RETURN(v1::GetModelResponse response,
+                        connection_->Unary(&Stub::GetModel, request, connection_->Deadline(call)));
+  return std::move(*response.mutable_model());
+}
+
+absl::StatusOr<std::vector<uint64_t>> Client::DeleteModel(const std::string& model, uint64_t version,
+                                                          const CallOptions& call) {
+  v1::DeleteModelRequest request;
+  request.set_model(model);
+  request.set_version(version);
+  KWTA_ASSIGN_OR_RETURN(const v1::DeleteModelResponse response,
+                        connection_->Unary(&Stub::DeleteModel, request, connection_->Deadline(call)));
+  return std::vector<uint64_t>(response.versions().begin(), response.versions().end());
+}
+
+bool IsFinal(v1::JobState state) {
+  return state == v1::JOB_STATE_SUCCEEDED || state == v1::JOB_STATE_FAILED || state == v1::JOB_STATE_CANCELLED;
+}
+
+}  // namespace kwta::client

@@ -1,0 +1,38 @@
+#include "client/connection.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace kwta::client {
+namespace {
+
+int Clamp(int64_t value) { return static_cast<int>(std::clamp<int64_t>(value, 1, std::numeric_limits<int>::max())); }
+
+std::shared_ptr<grpc::Channel> CreateChannel(const Options& options) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(Clamp(options.max_message_bytes));
+  arguments.SetMaxSendMessageSize(Clamp(options.max_message_bytes));
+  // Retries are ours (RetryUnavailable), so that there is one policy; and the channel must not wait longer before it
+  // connects again than we do before we call again.
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS,
+                   Clamp(absl::ToInt64Milliseconds(options.retry.initial_backoff) / 2));
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Clamp(absl::ToInt64Milliseconds(options.retry.max_backoff)));
+  return grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+}  // namespace
+
+Connection::Connection(Options options)
+    : options_(std::move(options)), stub_(v1::EncoderService::NewStub(CreateChannel(options_))) {}
+
+void Connection::SetDeadline(absl::Time deadline, grpc::ClientContext* context) {
+  if (deadline != absl::InfiniteFuture()) context->set_deadline(absl::ToChronoTime(deadline));
+}
+
+}  // namespace kwta::client

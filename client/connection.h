@@ -1,0 +1,52 @@
+// The channel to a server and the unary calls over it. Private to the library: everything here knows gRPC.
+#pragma once
+
+#include <grpcpp/client_context.h>
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "client/grpc_status.h"
+#include "client/options.h"
+#include "client/retry.h"
+#include "kwta/v1/service.grpc.pb.h"
+
+namespace kwta::client {
+
+// Thread-safe. The channel connects when it is first used and again whenever the connection was lost.
+class Connection {
+ public:
+  explicit Connection(Options options);
+
+  const Options& options() const { return options_; }
+  v1::EncoderService::Stub& stub() { return *stub_; }
+
+  // When a call that starts now has to be done.
+  absl::Time Deadline(const CallOptions& call) const {
+    return absl::Now() + call.deadline.value_or(options_.default_deadline);
+  }
+
+  // Makes a unary call, again on UNAVAILABLE.
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Unary(grpc::Status (v1::EncoderService::Stub::*method)(grpc::ClientContext*, const Request&,
+                                                                                  Response*),
+                                 const Request& request, absl::Time deadline) {
+    Response response;
+    absl::Status status = RetryUnavailable(options_.retry, deadline, Clock(), [&] {
+      grpc::ClientContext context;
+      SetDeadline(deadline, &context);
+      return FromGrpc((*stub_.*method)(&context, request, &response));
+    });
+    if (!status.ok()) return status;
+    return response;
+  }
+
+  // InfiniteFuture sets none.
+  static void SetDeadline(absl::Time deadline, grpc::ClientContext* context);
+
+ private:
+  const Options options_;
+  const std::unique_ptr<v1::EncoderService::Stub> stub_;
+};
+
+}  // namespace kwta::client

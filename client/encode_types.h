@@ -1,0 +1,65 @@
+// What goes into encoding, and what comes out of it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <variant>
+
+#include "absl/time/time.h"
+#include "core/tensors/sparse_codes.h"
+#include "core/tensors/tensor.h"
+#include "kwta/v1/service.pb.h"
+
+namespace kwta::client {
+
+struct EncodeSettings {
+  // Version of the model; 0 takes the one being served. A call that needs several requests stays with the version that
+  // answered its first.
+  uint64_t version = 0;
+  // alpha or k, and the layout of the codes on the wire.
+  v1::EncodeOptions options;
+  // Most rows a request. Fewer are sent where a message would pass Options.max_message_bytes. 512 rows fill two of the
+  // server's batches.
+  int64_t rows_per_request = 512;
+  // EncodeStream only: requests that may be unanswered at a time.
+  int max_in_flight = 4;
+  // Time for the whole call, or for EncodeStream the longest wait for an answer; Options.default_deadline if not set.
+  std::optional<absl::Duration> deadline;
+};
+
+// Codes of some rows.
+struct EncodeResult {
+  // SparseCodes for OUTPUT_MODE_SPARSE_TOPK and _CSR, a Tensor f32 [rows, units] for OUTPUT_MODE_DENSE.
+  std::variant<SparseCodes, Tensor> codes;
+  uint64_t model_version = 0;
+  // Sums of queue_ns and compute_ns and the largest batch_rows, over `requests` requests.
+  v1::ServingStats stats;
+  int64_t requests = 0;
+
+  const SparseCodes& sparse() const { return std::get<SparseCodes>(codes); }
+  const Tensor& dense() const { return std::get<Tensor>(codes); }
+  int64_t rows() const;
+};
+
+// Reconstructed rows, f32 [rows, width].
+struct ReconstructResult {
+  Tensor output;
+  uint64_t model_version = 0;
+  v1::ServingStats stats;  // As in EncodeResult.
+  int64_t requests = 0;
+};
+
+// Rows that are read piece by piece, such as a mapped file or a gathered data set.
+struct RowSource {
+  int64_t rows = 0;
+  int64_t width = 0;
+  DType dtype = DType::kF32;
+  // Rows begin .. begin + count - 1. The view is used until the next call; pieces may be asked for again.
+  std::function<RowsView(int64_t begin, int64_t count)> read;
+
+  // All of `view`, which must outlive the source.
+  static RowSource Of(const RowsView& view);
+};
+
+}  // namespace kwta::client

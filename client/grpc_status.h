@@ -1,0 +1,13 @@
+// The one place where gRPC's statuses become absl's.
+#pragma once
+
+#include <grpcpp/support/status.h>
+
+#include "absl/status/status.h"
+
+namespace kwta::client {
+
+// The codes are numerically equal; a code that absl does not know becomes UNKNOWN. The message is kept.
+absl::Status FromGrpc(const grpc::Status& status);
+
+}  // namespace kwta::client

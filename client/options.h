@@ -1,0 +1,36 @@
+// How a client behaves.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/time/time.h"
+
+namespace kwta::client {
+
+// When and how often a call that failed with UNAVAILABLE is made again. No other code is ever retried. The n-th pause
+// is drawn from the upper half of min(initial_backoff * 2^(n-1), max_backoff), so that clients do not return in step.
+struct RetryOptions {
+  int attempts = 5;  // Calls in all; 1 switches retries off.
+  absl::Duration initial_backoff = absl::Milliseconds(100);
+  absl::Duration max_backoff = absl::Seconds(2);
+};
+
+struct Options {
+  // HOST:PORT of a server, or any other name that gRPC resolves.
+  std::string address = "127.0.0.1:8500";
+  // Time that a call may take, retries included, unless it says otherwise.
+  absl::Duration default_deadline = absl::Seconds(60);
+  // Largest message sent or received. The server has a limit of its own, by default the same.
+  int64_t max_message_bytes = int64_t{64} << 20;
+  RetryOptions retry;
+};
+
+// What a single call may say for itself.
+struct CallOptions {
+  // Time that the call may take, retries included; Options.default_deadline if it is not set.
+  std::optional<absl::Duration> deadline;
+};
+
+}  // namespace kwta::client

@@ -1,0 +1,49 @@
+#include "core/backends/backend_registry.h"
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/backends/reference/reference_backend.h"
+#ifdef KWTA_ONEDNN
+#include "core/backends/onednn/onednn_backend.h"
+#endif
+
+namespace kwta {
+namespace {
+
+struct Row {
+  const char* name;
+  absl::StatusOr<std::shared_ptr<Backend>> (*create)(const BackendOptions& options);
+};
+
+// Best first.
+constexpr Row kBackends[] = {
+#ifdef KWTA_ONEDNN
+    {"onednn", CreateOnednnBackend},
+#endif
+    {"reference",
+     [](const BackendOptions&) -> absl::StatusOr<std::shared_ptr<Backend>> { return CreateReferenceBackend(); }},
+};
+
+}  // namespace
+
+std::vector<std::string> BackendNames() {
+  std::vector<std::string> names;
+  for (const Row& row : kBackends) names.push_back(row.name);
+  return names;
+}
+
+absl::StatusOr<std::shared_ptr<Backend>> CreateBackend(absl::string_view name, const BackendOptions& options) {
+  absl::Status last_failure;
+  for (const Row& row : kBackends) {
+    if (!name.empty() && name != row.name) continue;
+    absl::StatusOr<std::shared_ptr<Backend>> backend = row.create(options);
+    if (backend.ok() || !name.empty()) return backend;
+    last_failure = backend.status();
+  }
+  if (!last_failure.ok()) return last_failure;
+  return absl::NotFoundError(absl::StrCat("there is no backend \"", name, "\" in this build; it has ",
+                                          absl::StrJoin(BackendNames(), ", "), " (empty takes the best)"));
+}
+
+}  // namespace kwta

@@ -1,0 +1,23 @@
+#include "core/backends/host_memory.h"
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+
+namespace kwta {
+
+absl::StatusOr<Buffer> AllocateHost(size_t bytes) {
+  if (bytes == 0) return Buffer();
+  void* memory = nullptr;
+  if (bytes <= SIZE_MAX - 63) memory = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+  if (memory == nullptr) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("no memory for an array of ", bytes, " bytes; use fewer units or smaller batches"));
+  }
+  std::memset(memory, 0, bytes);
+  return Buffer(memory, bytes, [](void* data) { std::free(data); });
+}
+
+}  // namespace kwta

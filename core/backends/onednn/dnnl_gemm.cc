@@ -1,0 +1,38 @@
+#include "core/backends/onednn/dnnl_gemm.h"
+
+#include <dnnl.h>
+#include <omp.h>
+
+#include "absl/strings/str_cat.h"
+
+namespace kwta {
+namespace {
+
+// Keeps the library's OpenMP regions to the calling thread, and leaves the caller's own setting as it was.
+class OneOpenMpThread {
+ public:
+  OneOpenMpThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~OneOpenMpThread() { omp_set_num_threads(before_); }
+  OneOpenMpThread(const OneOpenMpThread&) = delete;
+  OneOpenMpThread& operator=(const OneOpenMpThread&) = delete;
+
+ private:
+  const int before_;
+};
+
+}  // namespace
+
+absl::Status DnnlGemm(const DnnlGemmArgs& args) {
+  const OneOpenMpThread one_thread;
+  const dnnl_status_t status = dnnl_sgemm('N', args.transpose_b ? 'T' : 'N', args.m, args.n, args.k, 1.0f, args.a,
+                                          args.lda, args.b, args.ldb, 0.0f, args.c, args.ldc);
+  if (status == dnnl_success) return absl::OkStatus();
+  if (status == dnnl_out_of_memory) {
+    return absl::ResourceExhaustedError(
+        "oneDNN had no memory for a matrix product; use fewer units or smaller batches");
+  }
+  return absl::InternalError(absl::StrCat("oneDNN failed with status ", static_cast<int>(status),
+                                          " on a matrix product of ", args.m, " x ", args.k, " x ", args.n));
+}
+
+}  // namespace kwta

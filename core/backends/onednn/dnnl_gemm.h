@@ -1,0 +1,26 @@
+// Matrix products by oneDNN. The only file that knows the library, its versions and its threads.
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+
+namespace kwta {
+
+// Row-major operands; each leading dimension is the distance of two rows in elements.
+struct DnnlGemmArgs {
+  const float* a = nullptr;  // [m, k]
+  int64_t lda = 0;
+  const float* b = nullptr;  // [k, n], or [n, k] if transpose_b
+  int64_t ldb = 0;
+  bool transpose_b = false;
+  float* c = nullptr;  // out [m, n]
+  int64_t ldc = 0;
+  int64_t m = 0, n = 0, k = 0;
+};
+
+// c = a b on the calling thread alone. Each element is a binary32 sum of k products in an order that the library
+// chooses. Thread-safe. Errors: INTERNAL, RESOURCE_EXHAUSTED.
+absl::Status DnnlGemm(const DnnlGemmArgs& args);
+
+}  // namespace kwta

@@ -1,0 +1,139 @@
+#include "core/backends/onednn/onednn_backend.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "core/backends/host_memory.h"
+#include "core/backends/onednn/affine_top_k.h"
+#include "core/backends/onednn/context.h"
+#include "core/backends/onednn/dnnl_gemm.h"
+#include "core/backends/onednn/first_error.h"
+#include "core/backends/onednn/flush_subnormals.h"
+#include "core/backends/onednn/sparse_gradient.h"
+#include "core/base/cpu.h"
+
+namespace kwta {
+namespace {
+
+// Tiles of Gemm. They do not depend on the number of threads, because the library's order of summation may depend on
+// them.
+constexpr int64_t kGemmTileRows = 128;
+constexpr int64_t kGemmTileColumns = 512;
+
+// Elements that are worth waking a thread for, in loops that only read and write them.
+constexpr int64_t kGrainElements = 16384;
+
+class OnednnBackend final : public Backend {
+ public:
+  explicit OnednnBackend(int threads) : context_(threads) {}
+
+  const char* name() const override { return "onednn"; }
+  int threads() const override { return context_.pool.threads(); }
+  bool host_accessible() const override { return true; }
+
+  absl::StatusOr<Buffer> Allocate(size_t bytes) override { return AllocateHost(bytes); }
+  absl::Status CopyFromHost(const void* host, void* device, size_t bytes) override {
+    if (bytes > 0) std::memcpy(device, host, bytes);
+    return absl::OkStatus();
+  }
+  absl::Status CopyToHost(const void* device, void* host, size_t bytes) override {
+    if (bytes > 0) std::memcpy(host, device, bytes);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::unique_ptr<Dictionary>> PrepareDictionary(const float* atoms, const float* bias, int64_t units,
+                                                                int64_t width) override {
+    auto dictionary = std::make_unique<OnednnDictionary>(atoms, bias, units, width);
+    dictionary->Refresh(context_);
+    return dictionary;
+  }
+  absl::Status RefreshDictionary(Dictionary& dictionary) override {
+    static_cast<OnednnDictionary&>(dictionary).Refresh(context_);
+    return absl::OkStatus();
+  }
+
+  absl::Status Gemm(const GemmArgs& args) override {
+    const int64_t row_tiles = (args.m + kGemmTileRows - 1) / kGemmTileRows;
+    const int64_t column_tiles = (args.n + kGemmTileColumns - 1) / kGemmTileColumns;
+    FirstError error;
+    context_.pool.ParallelFor(row_tiles * column_tiles, 1, [&](int64_t tile, int64_t, int) {
+      const int64_t row = tile / column_tiles * kGemmTileRows;
+      const int64_t column = tile % column_tiles * kGemmTileColumns;
+      DnnlGemmArgs part;
+      part.a = args.a + row * args.k;
+      part.lda = args.k;
+      part.b = args.b + (args.transpose_b ? column * args.k : column);
+      part.ldb = args.transpose_b ? args.k : args.n;
+      part.transpose_b = args.transpose_b;
+      part.c = args.c + row * args.n + column;
+      part.ldc = args.n;
+      part.m = std::min(kGemmTileRows, args.m - row);
+      part.n = std::min(kGemmTileColumns, args.n - column);
+      part.k = args.k;
+      error.Update(DnnlGemm(part));
+    });
+    return error.status();
+  }
+
+  absl::Status AffineTopK(const AffineTopKArgs& args) override { return OnednnAffineTopK(context_, args); }
+
+  absl::Status SparseDecode(const SparseDecodeArgs& args) override {
+    std::vector<std::vector<const float*>> active(static_cast<size_t>(context_.pool.threads()));
+    std::vector<double> row_sums(args.squared_sum != nullptr ? static_cast<size_t>(args.rows) : 0);
+    context_.pool.ParallelFor(args.rows, RowGrain(args.width * args.k), [&](int64_t begin, int64_t end, int thread) {
+      std::vector<const float*>& atoms = active[thread];
+      atoms.resize(static_cast<size_t>(args.k));
+      for (int64_t i = begin; i < end; ++i) {
+        for (int64_t j = 0; j < args.k; ++j) atoms[j] = args.atoms + args.indices[i * args.k + j] * args.width;
+        float* output = args.output + i * args.width;
+        context_.kernels.weighted_sum(args.bias, atoms.data(), args.values + i * args.k, args.k, args.width, output);
+        if (args.target != nullptr) context_.kernels.subtract(args.target + i * args.width, args.width, output);
+        if (args.squared_sum != nullptr) row_sums[i] = context_.kernels.squared_norm(output, args.width);
+      }
+    });
+    if (args.squared_sum != nullptr) {
+      *args.squared_sum = 0;
+      for (double sum : row_sums) *args.squared_sum += sum;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status SparseGradient(const SparseGradientArgs& args) override { return OnednnSparseGradient(context_, args); }
+
+  absl::Status MomentumUpdate(const MomentumUpdateArgs& args) override {
+    context_.pool.ParallelFor(args.rows, RowGrain(args.width), [&](int64_t begin, int64_t end, int) {
+      // The velocity of a unit that is never active decays into subnormal numbers and would stay there.
+      const FlushSubnormals flush;
+      for (int64_t r = begin; r < end; ++r) {
+        const bool has_gradient = args.active_rows == nullptr || args.active_rows[r] != 0;
+        float* parameter = args.parameter + r * args.width;
+        context_.kernels.momentum(parameter, args.velocity + r * args.width,
+                                  has_gradient ? args.gradient + r * args.width : nullptr, args.width, args.rate,
+                                  args.momentum);
+        if (!args.unit_norm) continue;
+        const double squared_norm = context_.kernels.squared_norm(parameter, args.width);
+        if (squared_norm > 0) context_.kernels.scale(1 / std::sqrt(squared_norm), parameter, args.width);
+      }
+    });
+    return absl::OkStatus();
+  }
+
+ private:
+  // Rows of which each costs `elements` in a range.
+  static int64_t RowGrain(int64_t elements) {
+    return std::max<int64_t>(1, kGrainElements / std::max<int64_t>(1, elements));
+  }
+
+  OnednnContext context_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<Backend>> CreateOnednnBackend(const BackendOptions& options) {
+  return std::make_shared<OnednnBackend>(ResolveThreads(options.threads));
+}
+
+}  // namespace kwta

@@ -1,0 +1,15 @@
+// Plain loops that define what every backend computes.
+#pragma once
+
+#include <memory>
+
+#include "core/backends/backend.h"
+
+namespace kwta {
+
+// The oracle of the conformance suite, and the backend of builds without any other. One thread, host memory; sums are
+// taken in binary64 in the order of the indices and rounded to binary32 once, except the scores of AffineTopK, which
+// are FixedOrderDot's. Thread-safe.
+std::shared_ptr<Backend> CreateReferenceBackend();
+
+}  // namespace kwta

@@ -1,0 +1,243 @@
+#include "core/encoders/k_sparse.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/invalid_field.h"
+#include "core/encoders/staging.h"
+
+namespace kwta {
+namespace {
+
+constexpr uint32_t kMaxUnits = 1u << 20;
+// Rows are encoded in blocks of about this many bytes, so that a call's scratch memory does not grow with its rows.
+constexpr int64_t kBlockBytes = 8 << 20;
+
+// The f32 tensor `name` of exactly `shape`.
+absl::StatusOr<const float*> FindParameter(const TensorMap& tensors, const std::string& name, const Shape& shape) {
+  const auto found = tensors.find(name);
+  if (found == tensors.end()) {
+    return absl::DataLossError(
+        absl::StrCat("the model has no tensor \"", name, "\"; its description asks for one of ", ShapeString(shape)));
+  }
+  const Tensor& tensor = found->second;
+  if (tensor.dtype() != DType::kF32 || tensor.shape() != shape) {
+    return absl::DataLossError(absl::StrCat("tensor \"", name, "\" of the model is ", DTypeName(tensor.dtype()),
+                                            ShapeString(tensor.shape()), "; its description asks for f32",
+                                            ShapeString(shape)));
+  }
+  if (const auto position = FindNonFinite(tensor.rows())) {
+    return absl::DataLossError(absl::StrCat("tensor \"", name, "\" of the model has a NaN or infinite element in row ",
+                                            position->row, ", column ", position->column));
+  }
+  return tensor.as<float>();
+}
+
+class KSparseEncoder : public Encoder {
+ public:
+  KSparseEncoder(const v1::KSparseSpec& spec, int64_t width, Preprocessor preprocessor,
+                 std::shared_ptr<Backend> backend)
+      : spec_(spec),
+        units_(spec.units()),
+        width_(width),
+        preprocessor_(std::move(preprocessor)),
+        backend_(std::move(backend)) {}
+
+  // Arrays as in the bundle; mean may be null.
+  absl::Status Load(const float* atoms, const float* bias, const float* decoder_bias, const float* mean) {
+    std::vector<float> folded_bias(bias, bias + units_);
+    std::vector<float> folded_decoder_bias(decoder_bias, decoder_bias + width_);
+    if (mean != nullptr) {
+      for (int64_t h = 0; h < units_; ++h) {
+        const double shift = std::inner_product(mean, mean + width_, atoms + h * width_, 0.0, std::plus<>(),
+                                                [](float m, float w) { return double{m} * w; });
+        folded_bias[h] = static_cast<float>(bias[h] - shift);
+      }
+      for (int64_t d = 0; d < width_; ++d) folded_decoder_bias[d] = decoder_bias[d] + mean[d];
+    }
+    KWTA_ASSIGN_OR_RETURN(atoms_, CopyToBackend(*backend_, atoms, units_ * width_ * sizeof(float)));
+    KWTA_ASSIGN_OR_RETURN(bias_, CopyToBackend(*backend_, folded_bias.data(), units_ * sizeof(float)));
+    KWTA_ASSIGN_OR_RETURN(decoder_bias_, CopyToBackend(*backend_, folded_decoder_bias.data(), width_ * sizeof(float)));
+    KWTA_ASSIGN_OR_RETURN(dictionary_,
+                          backend_->PrepareDictionary(atoms_.as<float>(), bias_.as<float>(), units_, width_));
+    return absl::OkStatus();
+  }
+
+  int64_t input_width() const override { return width_; }
+  int64_t code_width() const override { return units_; }
+  int64_t parameter_bytes() const override {
+    return static_cast<int64_t>(atoms_.bytes() + bias_.bytes() + decoder_bias_.bytes());
+  }
+
+  absl::StatusOr<int64_t> ResolveK(const EncodeOptions& options) const override;
+  absl::Status Encode(const RowsView& x, int64_t k, SparseCodes* codes) const override;
+  absl::Status Decode(const SparseCodes& codes, float* out) const override;
+
+ private:
+  // Rows of a block when each takes `row_bytes` of scratch memory.
+  static int64_t BlockRows(int64_t row_bytes) { return std::max<int64_t>(1, kBlockBytes / row_bytes); }
+
+  const v1::KSparseSpec spec_;
+  const int64_t units_;
+  const int64_t width_;
+  const Preprocessor preprocessor_;
+  const std::shared_ptr<Backend> backend_;
+  Buffer atoms_;                            // [units, width]
+  Buffer bias_;                             // [units], b - W'm
+  Buffer decoder_bias_;                     // [width], b' + m
+  std::unique_ptr<Dictionary> dictionary_;  // looks at atoms_ and bias_
+};
+
+absl::StatusOr<int64_t> KSparseEncoder::ResolveK(const EncodeOptions& options) const {
+  if (options.alpha != 0 && options.k != 0) {
+    return absl::InvalidArgumentError(absl::StrCat("both alpha (", options.alpha, ") and k (", options.k,
+                                                   ") are set; set one of them, or neither for the model's default"));
+  }
+  if (options.k != 0) {
+    if (options.k < 1 || options.k > units_) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("k is ", options.k, "; expected 1 .. ", units_, ", the model's units"));
+    }
+    return options.k;
+  }
+  const double alpha = options.alpha != 0 ? options.alpha : spec_.encode_alpha();
+  const double product = std::round(alpha * spec_.k());
+  if (!(product >= 1 && product <= static_cast<double>(units_))) {  // NaN fails too
+    return absl::InvalidArgumentError(absl::StrCat("alpha is ", alpha, ", which asks for round(alpha * ", spec_.k(),
+                                                   ") = ", product, " activities; expected 1 .. ", units_,
+                                                   ", the model's units"));
+  }
+  return static_cast<int64_t>(product);
+}
+
+absl::Status KSparseEncoder::Encode(const RowsView& x, int64_t k, SparseCodes* codes) const {
+  codes->units = units_;
+  codes->row_offsets.resize(x.rows + 1);
+  for (int64_t i = 0; i <= x.rows; ++i) codes->row_offsets[i] = i * k;
+  codes->indices.resize(x.rows * k);
+  codes->values.resize(x.rows * k);
+
+  const int64_t block_rows = BlockRows(width_ * sizeof(float));
+  std::unique_ptr<float[]> converted;
+  if (x.dtype != DType::kF32) converted.reset(new float[std::min(block_rows, x.rows) * width_]);
+  for (int64_t begin = 0; begin < x.rows; begin += block_rows) {
+    const int64_t rows = std::min(block_rows, x.rows - begin);
+    const float* floats = static_cast<const float*>(x.row(begin));
+    if (converted != nullptr) {
+      preprocessor_.ToFloat(x.Slice(begin, rows), converted.get());
+      floats = converted.get();
+    }
+    KWTA_ASSIGN_OR_RETURN(StagedInput input, StagedInput::Create(*backend_, floats, rows * width_ * sizeof(float)));
+    KWTA_ASSIGN_OR_RETURN(StagedOutput indices, StagedOutput::Create(*backend_, codes->indices.data() + begin * k,
+                                                                     rows * k * sizeof(int32_t)));
+    KWTA_ASSIGN_OR_RETURN(StagedOutput values,
+                          StagedOutput::Create(*backend_, codes->values.data() + begin * k, rows * k * sizeof(float)));
+    AffineTopKArgs args;
+    args.dictionary = dictionary_.get();
+    args.x = input.as<float>();
+    args.rows = rows;
+    args.k = k;
+    args.indices = indices.as<int32_t>();
+    args.values = values.as<float>();
+    KWTA_RETURN_IF_ERROR(backend_->AffineTopK(args));
+    KWTA_RETURN_IF_ERROR(indices.Finish(*backend_));
+    KWTA_RETURN_IF_ERROR(values.Finish(*backend_));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status KSparseEncoder::Decode(const SparseCodes& codes, float* out) const {
+  const int64_t k = codes.RectangularWidth();
+  const int64_t block_rows = BlockRows((width_ + 2 * k) * sizeof(float));
+  for (int64_t begin = 0; begin < codes.rows(); begin += block_rows) {
+    const int64_t rows = std::min(block_rows, codes.rows() - begin);
+    KWTA_ASSIGN_OR_RETURN(StagedInput indices,
+                          StagedInput::Create(*backend_, codes.indices.data() + begin * k, rows * k * sizeof(int32_t)));
+    KWTA_ASSIGN_OR_RETURN(StagedInput values,
+                          StagedInput::Create(*backend_, codes.values.data() + begin * k, rows * k * sizeof(float)));
+    KWTA_ASSIGN_OR_RETURN(StagedOutput output,
+                          StagedOutput::Create(*backend_, out + begin * width_, rows * width_ * sizeof(float)));
+    SparseDecodeArgs args;
+    args.atoms = atoms_.as<float>();
+    args.bias = decoder_bias_.as<float>();
+    args.indices = indices.as<int32_t>();
+    args.values = values.as<float>();
+    args.rows = rows;
+    args.k = k;
+    args.width = width_;
+    args.output = output.as<float>();
+    KWTA_RETURN_IF_ERROR(backend_->SparseDecode(args));
+    KWTA_RETURN_IF_ERROR(output.Finish(*backend_));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ResolveKSparse(v1::KSparseSpec* spec) {
+  if (!spec->has_units()) spec->set_units(1000);
+  if (spec->units() < 1 || spec->units() > kMaxUnits) {
+    return InvalidField("encoder.k_sparse.units", spec->units(), absl::StrCat("1 .. ", kMaxUnits));
+  }
+  const uint32_t units = spec->units();
+  if (!spec->has_k()) spec->set_k(25);
+  const uint32_t k = spec->k();
+  if (k < 1 || k > units) return InvalidField("encoder.k_sparse.k", k, absl::StrCat("1 .. ", units, ", the units"));
+  if (!spec->has_k_start()) spec->set_k_start(static_cast<uint32_t>(std::min<uint64_t>(uint64_t{4} * k, units)));
+  if (spec->k_start() < k || spec->k_start() > units) {
+    return InvalidField("encoder.k_sparse.k_start", spec->k_start(),
+                        absl::StrCat(k, " .. ", units, ", from k to the units"));
+  }
+  if (!spec->has_anneal_fraction()) spec->set_anneal_fraction(0.5f);
+  if (!(spec->anneal_fraction() >= 0 && spec->anneal_fraction() <= 1)) {
+    return InvalidField("encoder.k_sparse.anneal_fraction", spec->anneal_fraction(), "0 .. 1");
+  }
+  if (!spec->has_init_sigma()) spec->set_init_sigma(0.01f);
+  if (!(spec->init_sigma() > 0) || !std::isfinite(spec->init_sigma())) {
+    return InvalidField("encoder.k_sparse.init_sigma", spec->init_sigma(), "a finite number above 0, such as 0.01");
+  }
+  if (!spec->has_unit_norm_atoms()) spec->set_unit_norm_atoms(false);
+  if (!spec->has_encode_alpha()) spec->set_encode_alpha(1);
+  if (!(spec->encode_alpha() >= 1 && std::round(double{spec->encode_alpha()} * k) <= units)) {
+    return InvalidField(
+        "encoder.k_sparse.encode_alpha", spec->encode_alpha(),
+        absl::StrCat("1 .. ", static_cast<double>(units) / k, ", so that alpha * k <= ", units, ", the units"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<const Encoder>> CreateKSparseEncoder(const ModelBundle& bundle,
+                                                                    std::shared_ptr<Backend> backend) {
+  v1::KSparseSpec spec = bundle.description.encoder().k_sparse();
+  v1::PreprocessingSpec preprocessing = bundle.description.preprocessing();
+  for (const absl::Status& status : {ResolveKSparse(&spec), ResolvePreprocessing(&preprocessing)}) {
+    if (!status.ok()) {
+      return absl::DataLossError(absl::StrCat("the model's description is not valid: ", status.message()));
+    }
+  }
+  const int64_t units = spec.units();
+  const int64_t width = bundle.description.input_width();
+  if (width < 1 || bundle.description.code_width() != spec.units()) {
+    return absl::DataLossError(absl::StrCat("the model's description has input_width ", width, " and code_width ",
+                                            bundle.description.code_width(), "; expected at least 1, and ", units,
+                                            ", the units"));
+  }
+  KWTA_ASSIGN_OR_RETURN(const float* atoms, FindParameter(bundle.tensors, "atoms", {units, width}));
+  KWTA_ASSIGN_OR_RETURN(const float* bias, FindParameter(bundle.tensors, "bias", {units}));
+  KWTA_ASSIGN_OR_RETURN(const float* decoder_bias, FindParameter(bundle.tensors, "decoder_bias", {width}));
+  std::vector<float> mean;
+  if (preprocessing.subtract_mean()) {
+    KWTA_ASSIGN_OR_RETURN(const float* stored, FindParameter(bundle.tensors, "mean", {width}));
+    mean.assign(stored, stored + width);
+  }
+  const float* folded = mean.empty() ? nullptr : mean.data();
+  auto encoder = std::make_shared<KSparseEncoder>(spec, width, Preprocessor(preprocessing, mean), std::move(backend));
+  KWTA_RETURN_IF_ERROR(encoder->Load(atoms, bias, decoder_bias, folded));
+  return encoder;
+}
+
+}  // namespace kwta

@@ -1,0 +1,82 @@
+// Choosing the probe's hyperparameters without looking at test data.
+#include <algorithm>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "core/base/rng.h"
+#include "core/base/status_macros.h"
+#include "core/evaluation/softmax_probe.h"
+
+namespace kwta {
+namespace {
+
+// Counts epochs of several fits that run at the same time.
+class Progress {
+ public:
+  Progress(double total, const std::function<void(double)>& report) : total_(total), report_(report) {}
+
+  void Add(double amount) {
+    absl::MutexLock lock(&mutex_);
+    done_ += amount;
+    if (report_) report_(std::min(1.0, done_ / total_));
+  }
+
+ private:
+  const double total_;
+  const std::function<void(double)>& report_;
+  absl::Mutex mutex_;
+  double done_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<SelectedProbe> SelectProbe(const LabelledFeatures& training, const SoftmaxProbeOptions& base,
+                                          const ProbeGrid& grid, ThreadPool& pool,
+                                          const std::function<void(double)>& progress) {
+  const int64_t rows = training.features->rows();
+  if (grid.l2.empty() || grid.validation_rows < 1 || grid.validation_rows >= rows) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "cannot select among ", grid.l2.size(), " values of l2 on ", grid.validation_rows, " validation rows of ", rows,
+        " rows; expected at least one value and 1 .. ", rows - 1, " validation rows"));
+  }
+  Rng rng(grid.split_seed);
+  const std::vector<uint32_t> order = RandomPermutation(rows, rng);
+  const absl::Span<const uint32_t> fitted(order.data(), rows - grid.validation_rows);
+  const absl::Span<const uint32_t> held_out(order.data() + fitted.size(), grid.validation_rows);
+
+  const auto candidates = static_cast<int64_t>(grid.l2.size());
+  Progress counter(base.epochs * static_cast<double>(candidates + 1), progress);
+  // Errors by candidate and epoch: each has a place of its own, so that the choice does not depend on who is first.
+  std::vector<std::vector<double>> errors(candidates, std::vector<double>(base.epochs));
+  std::vector<absl::Status> statuses(candidates);
+  pool.ParallelFor(candidates, 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t c = begin; c < end; ++c) {
+      SoftmaxProbeOptions options = base;
+      options.l2 = grid.l2[c];
+      statuses[c] = SoftmaxProbe::Fit(training, fitted, options, [&](int epochs_done, const SoftmaxProbe& probe) {
+                      errors[c][epochs_done - 1] = probe.ErrorRate(training, held_out);
+                      counter.Add(1);
+                    }).status();
+    }
+  });
+  for (const absl::Status& status : statuses) KWTA_RETURN_IF_ERROR(status);
+
+  SoftmaxProbeOptions chosen = base;
+  double best_error = 2;
+  for (int64_t c = 0; c < candidates; ++c) {
+    for (int epoch = 0; epoch < base.epochs; ++epoch) {
+      if (errors[c][epoch] >= best_error) continue;
+      best_error = errors[c][epoch];
+      chosen.l2 = grid.l2[c];
+      chosen.epochs = epoch + 1;
+    }
+  }
+  const double share = static_cast<double>(base.epochs) / chosen.epochs;
+  KWTA_ASSIGN_OR_RETURN(SoftmaxProbe probe, SoftmaxProbe::Fit(training, order, chosen,
+                                                              [&](int, const SoftmaxProbe&) { counter.Add(share); }));
+  return SelectedProbe{std::move(probe), chosen, best_error};
+}
+
+}  // namespace kwta

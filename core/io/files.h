@@ -1,0 +1,113 @@
+// Files: reading with limits, writing so that a reader sees all or nothing, and staying inside a directory.
+//
+// Every function gives the same codes for what the system reports: NOT_FOUND (no such file or directory),
+// PERMISSION_DENIED (no right, or a read-only file system), RESOURCE_EXHAUSTED (disk, quota or file size limit
+// reached), ALREADY_EXISTS, UNAVAILABLE (anything else). Messages name the path.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace kwta {
+
+// The status for `error_number` (a value of errno), met when trying to `action` ("write", "open") the file at `path`.
+absl::Status FileError(int error_number, absl::string_view action, absl::string_view path);
+
+// A regular file open for reading. Movable; ReadAt is thread-safe.
+class InputFile {
+ public:
+  // Also INVALID_ARGUMENT if `path` is not a regular file.
+  static absl::StatusOr<InputFile> Open(const std::string& path);
+  InputFile(InputFile&& other) noexcept;
+  InputFile& operator=(InputFile&& other) noexcept;
+  ~InputFile();
+
+  const std::string& path() const { return path_; }
+  int descriptor() const { return descriptor_; }
+  // Bytes when it was opened.
+  uint64_t size() const { return size_; }
+
+  // Reads exactly `bytes` bytes at `offset`. Errors: DATA_LOSS if the file ends before.
+  absl::Status ReadAt(uint64_t offset, void* out, size_t bytes) const;
+
+ private:
+  InputFile(std::string path, int descriptor, uint64_t size);
+
+  std::string path_;
+  int descriptor_ = -1;
+  uint64_t size_ = 0;
+};
+
+// The whole of a regular file. Errors: INVALID_ARGUMENT if it has more than `max_bytes` bytes.
+absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t max_bytes);
+
+// A file mapped read-only. Movable; concurrent reads are safe. Whoever truncates the file while it is mapped makes
+// reads past its new end fault, so data files are replaced by renaming, never cut.
+class MappedFile {
+ public:
+  static absl::StatusOr<MappedFile> Open(const std::string& path);
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  ~MappedFile();
+
+  // Aligned to a page; null if the file is empty.
+  const char* data() const { return data_; }
+  size_t size() const { return size_; }
+
+ private:
+  MappedFile(const char* data, size_t size) : data_(data), size_(size) {}
+
+  const char* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+// Writes a file under a temporary name in the same directory; Commit gives it its name. A writer that is destroyed
+// before Commit succeeds leaves nothing behind. Temporary names start with a dot. Not thread-safe; movable.
+class AtomicFileWriter {
+ public:
+  static absl::StatusOr<AtomicFileWriter> Create(const std::string& path);
+  AtomicFileWriter(AtomicFileWriter&& other) noexcept;
+  AtomicFileWriter& operator=(AtomicFileWriter&& other) noexcept;
+  ~AtomicFileWriter();
+
+  // Appends.
+  absl::Status Write(const void* data, size_t bytes);
+  absl::Status Write(absl::string_view data) { return Write(data.data(), data.size()); }
+  // Syncs the file, renames it over whatever has its name, and syncs the directory. To be called once.
+  absl::Status Commit();
+
+ private:
+  AtomicFileWriter(std::string path, std::string temporary, int descriptor);
+
+  std::string path_;
+  std::string temporary_;  // Empty when there is nothing to remove.
+  int descriptor_ = -1;
+};
+
+// AtomicFileWriter for contents that are at hand.
+absl::Status WriteFileAtomically(const std::string& path, absl::string_view contents);
+
+// Makes an empty directory under a temporary name beside `path`, and gives that name.
+absl::StatusOr<std::string> MakeTemporarySibling(const std::string& path);
+
+// Gives the directory `temporary` the name `path` and syncs the directory above. Errors: ALREADY_EXISTS if there is
+// anything at `path`, even an empty directory.
+absl::Status RenameDirectory(const std::string& temporary, const std::string& path);
+
+// Removes a file, or a directory with all that is in it. What is not there is no error.
+absl::Status RemoveAll(const std::string& path);
+
+// Checks that `relative` has the form of a path that stays below the directory it is relative to: not empty, not
+// absolute, no "..", no NUL byte. Errors: INVALID_ARGUMENT.
+absl::Status ValidateRelativePath(absl::string_view relative);
+
+// The resolved path of an existing file below the directory `root`. Errors: those of ValidateRelativePath,
+// INVALID_ARGUMENT if a symbolic link leads out of root, NOT_FOUND.
+absl::StatusOr<std::string> PathWithin(const std::string& root, absl::string_view relative);
+
+}  // namespace kwta

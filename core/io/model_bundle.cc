@@ -1,0 +1,112 @@
+#include "core/io/model_bundle.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <filesystem>
+#include <map>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/io/files.h"
+
+namespace kwta {
+namespace {
+
+constexpr char kDescriptionFile[] = "model.json";
+constexpr char kTensorFile[] = "model.safetensors";
+constexpr uint64_t kMaxDescriptionBytes = 1 << 20;
+constexpr size_t kMaxNameLength = 128;
+
+absl::StatusOr<std::string> ToJson(const v1::ModelDescription& description) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.always_print_primitive_fields = true;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  const auto status = google::protobuf::util::MessageToJsonString(description, &json, options);
+  if (!status.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("the model's description has no JSON form: ", status.ToString()));
+  }
+  return json;
+}
+
+absl::Status FromJson(const std::string& json, v1::ModelDescription* description) {
+  const auto status = google::protobuf::util::JsonStringToMessage(json, description);
+  // A field that we do not know might change what the numbers mean, so it is not passed over.
+  if (!status.ok()) {
+    return absl::DataLossError(absl::StrCat("is corrupt or was written by a later version: ", status.ToString()));
+  }
+  if (description->format() != kModelBundleFormat) {
+    return absl::DataLossError(absl::StrCat("has format ", description->format(), "; expected ", kModelBundleFormat));
+  }
+  return ValidateName("its name", description->name());
+}
+
+// Writes both files into the existing `directory`.
+absl::Status WriteFiles(const std::string& directory, const std::string& json, const TensorMap& tensors) {
+  KWTA_RETURN_IF_ERROR(WriteFileAtomically(absl::StrCat(directory, "/", kDescriptionFile), json));
+  return WriteSafetensors(absl::StrCat(directory, "/", kTensorFile), tensors, {{"format", "kwta"}});
+}
+
+// A file of a bundle that is missing, or that is no file, makes the bundle corrupt.
+absl::Status AsPartOfBundle(const absl::Status& status) {
+  if (!absl::IsNotFound(status) && !absl::IsInvalidArgument(status)) return status;
+  return absl::DataLossError(absl::StrCat("model bundle is incomplete or corrupt: ", status.message()));
+}
+
+}  // namespace
+
+absl::Status WriteModelBundle(const std::string& directory, const ModelBundle& bundle) {
+  KWTA_RETURN_IF_ERROR(ValidateName("model name", bundle.description.name()));
+  v1::ModelDescription description = bundle.description;
+  description.set_format(kModelBundleFormat);
+  KWTA_ASSIGN_OR_RETURN(const std::string json, ToJson(description));
+
+  // RenameDirectory would refuse too, but only after all the bytes are written.
+  std::error_code ignored;
+  if (std::filesystem::exists(std::filesystem::symlink_status(directory, ignored))) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("cannot write a model bundle to '", directory, "': it exists already"));
+  }
+  KWTA_ASSIGN_OR_RETURN(const std::string temporary, MakeTemporarySibling(directory));
+  absl::Status status = WriteFiles(temporary, json, bundle.tensors);
+  if (status.ok()) status = RenameDirectory(temporary, directory);
+  if (!status.ok()) RemoveAll(temporary).IgnoreError();  // The first error is the one to tell.
+  return status;
+}
+
+absl::StatusOr<ModelBundle> ReadModelBundle(const std::string& directory) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(directory, error)) {
+    if (error && error != std::errc::no_such_file_or_directory) return FileError(error.value(), "open", directory);
+    return absl::NotFoundError(absl::StrCat("no model bundle at '", directory, "': there is no such directory"));
+  }
+  const std::string description_path = absl::StrCat(directory, "/", kDescriptionFile);
+  const absl::StatusOr<std::string> json = ReadFile(description_path, kMaxDescriptionBytes);
+  if (!json.ok()) return AsPartOfBundle(json.status());
+
+  ModelBundle bundle;
+  const absl::Status parsed = FromJson(*json, &bundle.description);
+  if (!parsed.ok()) return absl::DataLossError(absl::StrCat("'", description_path, "': ", parsed.message()));
+
+  absl::StatusOr<SafetensorsFile> file = ReadSafetensors(absl::StrCat(directory, "/", kTensorFile));
+  if (!file.ok()) return AsPartOfBundle(file.status());
+  bundle.tensors = std::move(file->tensors);
+  return bundle;
+}
+
+absl::Status ValidateName(absl::string_view what, absl::string_view name) {
+  const auto allowed = [](char c) { return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.'; };
+  bool valid = !name.empty() && name.size() <= kMaxNameLength && absl::ascii_isalnum(name.front());
+  for (char c : name) valid = valid && allowed(c);
+  if (valid) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(what, " '", absl::CHexEscape(name.substr(0, kMaxNameLength)), "' is not valid; expected 1 to ",
+                   kMaxNameLength, " letters, digits, '-', '_' and '.', starting with a letter or digit"));
+}
+
+}  // namespace kwta

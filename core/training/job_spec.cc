@@ -1,0 +1,58 @@
+// Defaults and ranges of a training job.
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/invalid_field.h"
+#include "core/base/status_macros.h"
+#include "core/encoders/encoder_registry.h"
+#include "core/io/dataset.h"
+#include "core/preprocessing/preprocessor.h"
+#include "core/training/trainer.h"
+
+namespace kwta {
+namespace {
+
+absl::Status ResolveTraining(v1::TrainingSpec* spec) {
+  if (!spec->has_epochs()) spec->set_epochs(30);
+  if (spec->epochs() < 1 || spec->epochs() > 1'000'000)
+    return InvalidField("training.epochs", spec->epochs(), "1 .. 1000000");
+  if (!spec->has_batch_size()) spec->set_batch_size(100);
+  if (spec->batch_size() < 1 || spec->batch_size() > 65'536) {
+    return InvalidField("training.batch_size", spec->batch_size(), "1 .. 65536");
+  }
+  if (!spec->has_learning_rate()) spec->set_learning_rate(0.001f);
+  if (!(spec->learning_rate() > 0) || !std::isfinite(spec->learning_rate())) {
+    return InvalidField("training.learning_rate", spec->learning_rate(), "a finite number above 0, such as 0.001");
+  }
+  if (!spec->has_final_learning_rate()) spec->set_final_learning_rate(spec->learning_rate());
+  if (!(spec->final_learning_rate() >= 0 && spec->final_learning_rate() <= spec->learning_rate())) {
+    return InvalidField("training.final_learning_rate", spec->final_learning_rate(),
+                        absl::StrCat("0 .. ", spec->learning_rate(), ", the learning_rate"));
+  }
+  if (!spec->has_momentum()) spec->set_momentum(0.9f);
+  if (!(spec->momentum() >= 0 && spec->momentum() < 1)) {
+    return InvalidField("training.momentum", spec->momentum(), "at least 0 and below 1, such as 0.9");
+  }
+  if (!spec->has_seed()) spec->set_seed(1);
+  if (!spec->has_threads()) spec->set_threads(0);
+  if (spec->threads() > 1024)
+    return InvalidField("training.threads", spec->threads(), "0 .. 1024, 0 for every processor");
+  if (!spec->has_checkpoint_epochs()) spec->set_checkpoint_epochs(1);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ResolveJobSpec(v1::JobSpec* spec) {
+  KWTA_RETURN_IF_ERROR(ValidateName("model", spec->model()));
+  KWTA_RETURN_IF_ERROR(ResolveEncoder(spec->mutable_encoder()));
+  KWTA_RETURN_IF_ERROR(ResolvePreprocessing(spec->mutable_preprocessing()));
+  KWTA_RETURN_IF_ERROR(ResolveTraining(spec->mutable_training()));
+  KWTA_RETURN_IF_ERROR(ValidateDatasetRef(spec->dataset()));
+  if (spec->dataset().split() == v1::DATASET_SPLIT_UNSPECIFIED) {
+    spec->mutable_dataset()->set_split(v1::DATASET_SPLIT_TRAIN);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace kwta

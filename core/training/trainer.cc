@@ -1,0 +1,279 @@
+#include "core/training/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/base/rng.h"
+#include "core/base/status_macros.h"
+#include "core/encoders/encoder_registry.h"
+#include "core/preprocessing/moments.h"
+#include "core/training/checkpoint.h"
+#include "core/training/schedules.h"
+
+namespace kwta {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// What is trained on what: everything that the result depends on, and nothing else.
+std::string Fingerprint(v1::JobSpec spec, const Dataset& data, double squared_deviation) {
+  spec.clear_model();
+  spec.mutable_training()->clear_threads();
+  spec.mutable_training()->clear_checkpoint_epochs();
+  return absl::StrFormat("%s %dx%d %.17g", absl::BytesToHexString(spec.SerializeAsString()), data.rows(), data.width(),
+                         squared_deviation);
+}
+
+// One call of Train.
+class Run {
+ public:
+  Run(const v1::JobSpec& spec, const Dataset& data, std::shared_ptr<Backend> backend, const TrainerOptions& options)
+      : spec_(spec),
+        training_(spec.training()),
+        data_(data),
+        backend_(std::move(backend)),
+        options_(options),
+        batches_((data.rows() + training_.batch_size() - 1) / training_.batch_size()),
+        preprocessor_(spec.preprocessing(), {}),
+        learning_rate_(training_.learning_rate(), training_.final_learning_rate(), batches_ * training_.epochs()) {}
+
+  absl::Status Prepare();
+  absl::Status TrainEpochs();
+  absl::StatusOr<ModelBundle> Finish() const;
+
+ private:
+  absl::Status Start();
+  absl::Status Resume();
+  absl::Status TrainEpoch();
+  absl::Status TrainBatch(const uint32_t* which, int64_t rows, int64_t k);
+  void GatherBatch(const uint32_t* which, int64_t rows);
+  absl::Status WriteCheckpoint();
+  EpochTotals NoTotals() const { return {0, std::vector<uint8_t>(learner_->units())}; }
+
+  bool StopRequested() const { return options_.stop != nullptr && options_.stop->load(); }
+  bool Checkpoints() const { return !options_.checkpoint_directory.empty() && training_.checkpoint_epochs() > 0; }
+  int64_t EpochImagesDone() const { return std::min(state_.batches_done * training_.batch_size(), data_.rows()); }
+  int64_t ImagesDone() const { return state_.epochs_done * data_.rows() + EpochImagesDone(); }
+  double TrainSeconds() const { return state_.train_seconds + SecondsSince(started_); }
+  int64_t ScheduledK() const {
+    return learner_->ScheduledK(static_cast<double>(state_.epochs_done) / training_.epochs());
+  }
+  void Report(int64_t k, double squared_error, int64_t rows);
+
+  const v1::JobSpec& spec_;
+  const v1::TrainingSpec& training_;
+  const Dataset& data_;
+  const std::shared_ptr<Backend> backend_;
+  const TrainerOptions& options_;
+  const int64_t batches_;  // of an epoch
+  const Preprocessor preprocessor_;
+  const LearningRateSchedule learning_rate_;
+
+  std::vector<float> mean_;  // [width], or empty if it is not subtracted
+  double squared_deviation_ = 0;
+  std::string fingerprint_;
+  std::unique_ptr<Learner> learner_;
+  TrainingState state_;
+  std::vector<char> gathered_;  // [batch, width] as stored
+  std::vector<float> batch_;    // [batch, width] as the learner sees it
+
+  Clock::time_point started_ = Clock::now();
+  int64_t images_at_start_ = 0;
+  Clock::time_point reported_ = Clock::now();
+  int64_t images_at_report_ = 0;
+};
+
+absl::Status Run::Prepare() {
+  if (data_.rows() < training_.batch_size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the data have ", data_.rows(), " rows but training.batch_size is ", training_.batch_size(),
+                     "; give more rows or take a batch_size of 1 .. ", std::max<int64_t>(data_.rows(), 1)));
+  }
+  const Moments moments = MeasureMoments(data_, preprocessor_);
+  squared_deviation_ = moments.SquaredDeviation();
+  if (squared_deviation_ == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("all ", data_.rows(), " rows of the data are the same; there is nothing to learn from them"));
+  }
+  if (spec_.preprocessing().subtract_mean()) mean_ = RoundedMean(moments);
+  gathered_.resize(training_.batch_size() * data_.row(0).row_bytes());
+  batch_.resize(training_.batch_size() * data_.width());
+  KWTA_RETURN_IF_ERROR(Start());
+  if (Checkpoints()) KWTA_RETURN_IF_ERROR(Resume());
+  images_at_start_ = images_at_report_ = ImagesDone();
+  return absl::OkStatus();
+}
+
+absl::Status Run::Start() {
+  KWTA_ASSIGN_OR_RETURN(learner_, CreateLearner(spec_.encoder(), data_.width(), training_.seed(), backend_));
+  state_ = TrainingState();
+  state_.epoch = NoTotals();
+  state_.last_epoch = NoTotals();
+  return absl::OkStatus();
+}
+
+absl::Status Run::Resume() {
+  fingerprint_ = Fingerprint(spec_, data_, squared_deviation_);
+  KWTA_ASSIGN_OR_RETURN(std::optional<TrainingCheckpoint> saved,
+                        LoadCheckpoint(options_.checkpoint_directory, fingerprint_));
+  if (!saved.has_value()) return absl::OkStatus();
+  const TrainingState& state = saved->state;
+  const size_t units = learner_->units();
+  if (state.epochs_done > training_.epochs() || state.batches_done < 0 || state.batches_done > batches_ ||
+      state.epoch.unit_was_active.size() != units || state.last_epoch.unit_was_active.size() != units) {
+    return absl::OkStatus();
+  }
+  const absl::Status restored = learner_->Restore(saved->learner);
+  // As for a corrupt file; the learner may have taken a part of it.
+  if (absl::IsDataLoss(restored)) return Start();
+  KWTA_RETURN_IF_ERROR(restored);
+  state_ = std::move(saved->state);
+  return absl::OkStatus();
+}
+
+absl::Status Run::TrainEpochs() {
+  while (state_.epochs_done < training_.epochs()) {
+    KWTA_RETURN_IF_ERROR(TrainEpoch());
+    const int64_t k = ScheduledK();
+    state_.last_epoch = std::exchange(state_.epoch, NoTotals());
+    state_.batches_done = 0;
+    ++state_.epochs_done;
+    const bool last = state_.epochs_done == training_.epochs();
+    if (Checkpoints() && (last || state_.epochs_done % training_.checkpoint_epochs() == 0)) {
+      KWTA_RETURN_IF_ERROR(WriteCheckpoint());
+    }
+    Report(k, state_.last_epoch.squared_error, data_.rows());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Run::TrainEpoch() {
+  Rng rng(training_.seed(), state_.epochs_done);
+  const std::vector<uint32_t> order = RandomPermutation(data_.rows(), rng);
+  const int64_t k = ScheduledK();
+  while (state_.batches_done < batches_) {
+    if (StopRequested()) {
+      if (Checkpoints()) KWTA_RETURN_IF_ERROR(WriteCheckpoint());
+      return absl::CancelledError(
+          absl::StrCat("training was stopped in epoch ", state_.epochs_done + 1, " of ", training_.epochs()));
+    }
+    const int64_t begin = EpochImagesDone();
+    KWTA_RETURN_IF_ERROR(
+        TrainBatch(order.data() + begin, std::min<int64_t>(training_.batch_size(), data_.rows() - begin), k));
+    ++state_.batches_done;
+    if (state_.batches_done < batches_ && SecondsSince(reported_) >= options_.report_seconds) {
+      Report(k, state_.epoch.squared_error, EpochImagesDone());
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Run::TrainBatch(const uint32_t* which, int64_t rows, int64_t k) {
+  GatherBatch(which, rows);
+  StepOptions step;
+  step.k = k;
+  step.learning_rate = static_cast<float>(learning_rate_.At(state_.epochs_done * batches_ + state_.batches_done));
+  step.momentum = training_.momentum();
+  KWTA_ASSIGN_OR_RETURN(const StepStatistics statistics, learner_->Step(batch_.data(), rows, step));
+  state_.epoch.squared_error += statistics.squared_error;
+  const int32_t* active_rows = learner_->active_rows();
+  for (int64_t h = 0; h < learner_->units(); ++h) state_.epoch.unit_was_active[h] |= active_rows[h] > 0;
+  return absl::OkStatus();
+}
+
+void Run::GatherBatch(const uint32_t* which, int64_t rows) {
+  const int64_t width = data_.width();
+  data_.Gather(which, rows, gathered_.data());
+  preprocessor_.ToFloat({data_.dtype(), gathered_.data(), rows, width}, batch_.data());
+  if (mean_.empty()) return;
+  for (int64_t i = 0; i < rows; ++i) {
+    float* row = batch_.data() + i * width;
+    for (int64_t d = 0; d < width; ++d) row[d] -= mean_[d];
+  }
+}
+
+absl::Status Run::WriteCheckpoint() {
+  TrainingCheckpoint checkpoint{state_, {}};
+  checkpoint.state.train_seconds = TrainSeconds();
+  KWTA_ASSIGN_OR_RETURN(checkpoint.learner, learner_->Checkpoint());
+  return SaveCheckpoint(options_.checkpoint_directory, fingerprint_, std::move(checkpoint));
+}
+
+void Run::Report(int64_t k, double squared_error, int64_t rows) {
+  if (!options_.report) return;
+  const int64_t images = ImagesDone();
+  const int64_t all_images = data_.rows() * training_.epochs();
+  const double seconds = SecondsSince(reported_);
+  const bool has_epoch = state_.epochs_done > 0;
+  v1::TrainingProgress progress;
+  progress.set_epochs_done(state_.epochs_done);
+  progress.set_epochs(training_.epochs());
+  progress.set_fraction(static_cast<double>(images) / static_cast<double>(all_images));
+  progress.set_loss(squared_error / static_cast<double>(rows));
+  progress.set_fraction_variance_unexplained(progress.loss() /
+                                             (squared_deviation_ / static_cast<double>(data_.rows())));
+  progress.set_images_per_second(seconds > 0 ? static_cast<double>(images - images_at_report_) / seconds : 0);
+  progress.set_k(static_cast<uint32_t>(k));
+  progress.set_dead_units(has_epoch ? state_.last_epoch.DeadUnits() : 0);
+  progress.set_units(learner_->units());
+  progress.set_dead_window_rows(has_epoch ? data_.rows() : 0);
+  const int64_t update = state_.epochs_done * batches_ + state_.batches_done;
+  progress.set_learning_rate(learning_rate_.At(std::max<int64_t>(update - 1, 0)));
+  progress.set_eta_seconds(SecondsSince(started_) * static_cast<double>(all_images - images) /
+                           static_cast<double>(images - images_at_start_));
+  progress.set_images_done(images);
+  reported_ = Clock::now();
+  images_at_report_ = images;
+  options_.report(progress);
+}
+
+absl::StatusOr<ModelBundle> Run::Finish() const {
+  ModelBundle bundle;
+  KWTA_ASSIGN_OR_RETURN(bundle.tensors, learner_->Parameters());
+  if (!mean_.empty()) {
+    Tensor mean(DType::kF32, {data_.width()});
+    std::copy(mean_.begin(), mean_.end(), mean.as<float>());
+    bundle.tensors["mean"] = std::move(mean);
+  }
+  v1::ModelDescription& description = bundle.description;
+  description.set_format(1);
+  description.set_name(spec_.model());
+  description.set_input_width(static_cast<uint32_t>(data_.width()));
+  description.set_code_width(static_cast<uint32_t>(learner_->units()));
+  *description.mutable_encoder() = spec_.encoder();
+  *description.mutable_preprocessing() = spec_.preprocessing();
+  *description.mutable_training() = training_;
+  *description.mutable_dataset() = spec_.dataset();
+  description.set_backend(backend_->name());
+
+  v1::TrainingStatistics& statistics = *description.mutable_statistics();
+  const double seconds = TrainSeconds();
+  statistics.set_loss(state_.last_epoch.squared_error / static_cast<double>(data_.rows()));
+  statistics.set_fraction_variance_unexplained(state_.last_epoch.squared_error / squared_deviation_);
+  statistics.set_dead_units(state_.last_epoch.DeadUnits());
+  statistics.set_dead_window_rows(data_.rows());
+  statistics.set_images_per_second(static_cast<double>(ImagesDone()) / seconds);
+  statistics.set_train_seconds(seconds);
+  statistics.set_training_rows(data_.rows());
+  return bundle;
+}
+
+}  // namespace
+
+absl::StatusOr<ModelBundle> Train(const v1::JobSpec& spec, const Dataset& data, std::shared_ptr<Backend> backend,
+                                  const TrainerOptions& options) {
+  Run run(spec, data, std::move(backend), options);
+  KWTA_RETURN_IF_ERROR(run.Prepare());
+  KWTA_RETURN_IF_ERROR(run.TrainEpochs());
+  return run.Finish();
+}
+
+}  // namespace kwta

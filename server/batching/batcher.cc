@@ -1,0 +1,140 @@
+#include "server/batching/batcher.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace kwta::server {
+
+Batcher::Batcher(const BatcherOptions& options, BatcherEvents events, std::function<absl::Time()> now)
+    : events_(std::move(events)), now_(std::move(now)), queue_(options) {}
+
+Batcher::~Batcher() { Drain(); }
+
+void Batcher::Submit(EncodeWork work, EncodeDone done) {
+  auto request = std::make_shared<QueuedRequest>();
+  request->work = std::move(work);
+  request->done = std::move(done);
+  request->arrived = now_();
+  absl::Status status = request->Alive(request->arrived);
+  if (status.ok()) {
+    absl::MutexLock lock(&mutex_);
+    status = draining_ ? absl::UnavailableError("the server is stopping; send the request to another one")
+                       : queue_.Push(request);
+  }
+  if (!status.ok()) request->done(std::move(status));
+}
+
+bool Batcher::RunOneBatch() {
+  std::vector<BatchPiece> batch;
+  std::vector<DeadRequest> dead;
+  const absl::Time now = now_();
+  {
+    absl::MutexLock lock(&mutex_);
+    if (queue_.empty()) return false;
+    batch = queue_.Take(now, &dead);
+  }
+  for (const DeadRequest& each : dead) each.request->done(each.status);
+  Compute(batch);
+  return true;
+}
+
+void Batcher::Compute(const std::vector<BatchPiece>& taken) {
+  const absl::Time start = now_();
+  // The last look before the work: callers that went away in the meantime cost nothing.
+  std::vector<BatchPiece> batch;
+  for (const BatchPiece& piece : taken) {
+    const absl::Status alive = piece.request->Alive(start);
+    if (alive.ok()) {
+      batch.push_back(piece);
+    } else {
+      Fail(piece.request, alive);
+    }
+  }
+  if (batch.empty()) return;
+
+  int64_t rows = 0;
+  for (const BatchPiece& piece : batch) {
+    rows += piece.rows;
+    const absl::Duration queued = start - piece.request->arrived;
+    if (piece.begin == 0) piece.request->result.queued = queued;
+    if (events_.queue_left) events_.queue_left(queued);
+  }
+  const EncodeWork& first = batch.front().request->work;
+  SparseCodes codes;
+  const absl::Status status = first.model->encoder->Encode(Gather(batch, rows), first.k, &codes);
+  const absl::Duration compute = now_() - start;
+  if (events_.batch_done) events_.batch_done(rows, compute);
+  if (!status.ok()) {
+    for (const BatchPiece& piece : batch) Fail(piece.request, status);
+    return;
+  }
+  if (events_.encoded) events_.encoded(*first.model, codes);
+
+  int64_t begin = 0;
+  for (const BatchPiece& piece : batch) {
+    QueuedRequest& request = *piece.request;
+    request.result.computed += compute;
+    request.result.batch_rows = std::max(request.result.batch_rows, rows);
+    if (piece.rows == rows && rows == request.work.rows.rows) {
+      request.result.codes = std::move(codes);  // the batch is this request: no copy
+    } else {
+      request.result.codes.units = codes.units;
+      request.result.codes.AppendRows(codes, begin, piece.rows);
+    }
+    begin += piece.rows;
+    if (request.result.codes.rows() == request.work.rows.rows) request.done(std::move(request.result));
+  }
+}
+
+RowsView Batcher::Gather(const std::vector<BatchPiece>& batch, int64_t rows) {
+  const RowsView& first = batch.front().request->work.rows;
+  if (batch.size() == 1) return first.Slice(batch.front().begin, rows);
+  const int64_t bytes = rows * static_cast<int64_t>(first.row_bytes());
+  if (gathered_.elements() < bytes) gathered_ = Tensor(DType::kU8, {bytes});
+  char* out = static_cast<char*>(gathered_.data());
+  for (const BatchPiece& piece : batch) {
+    const size_t count = static_cast<size_t>(piece.rows) * first.row_bytes();
+    std::memcpy(out, piece.request->work.rows.row(piece.begin), count);
+    out += count;
+  }
+  return {first.dtype, gathered_.data(), rows, first.width};
+}
+
+void Batcher::Fail(const QueuedRequestPtr& request, const absl::Status& status) {
+  {
+    absl::MutexLock lock(&mutex_);
+    queue_.Remove(request);
+  }
+  request->done(status);
+}
+
+void Batcher::Start() {
+  thread_ = std::thread([this] { Loop(); });
+}
+
+void Batcher::Loop() {
+  for (;;) {
+    {
+      absl::MutexLock lock(&mutex_);
+      mutex_.Await(absl::Condition(this, &Batcher::HasWorkOrDrains));
+      if (queue_.empty()) return;
+    }
+    RunOneBatch();
+  }
+}
+
+void Batcher::Drain() {
+  {
+    absl::MutexLock lock(&mutex_);
+    draining_ = true;
+  }
+  if (thread_.joinable()) {
+    thread_.join();
+  } else {
+    while (RunOneBatch()) {
+    }
+  }
+}
+
+}  // namespace kwta::server

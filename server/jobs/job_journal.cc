@@ -1,0 +1,86 @@
+#include "server/jobs/job_journal.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "server/jobs/job_events.h"
+
+namespace kwta::server {
+namespace {
+
+constexpr int64_t kEventsAtOnce = 256;
+constexpr absl::Duration kAskAlive = absl::Milliseconds(500);
+
+}  // namespace
+
+JobJournal::JobJournal(JobStore* store, std::function<void(const v1::Job&)> changed)
+    : store_(store), changed_(std::move(changed)) {}
+
+absl::StatusOr<JobStore::Created> JobJournal::Create(const std::string& id, const v1::JobSpec& spec, absl::Time now) {
+  KWTA_ASSIGN_OR_RETURN(JobStore::Created created, store_->Create(id, spec, now));
+  if (created.is_new) {
+    if (changed_) changed_(created.job);
+    Wake();
+  }
+  return created;
+}
+
+absl::StatusOr<v1::Job> JobJournal::Append(const std::string& id, const v1::JobEvent& event) {
+  KWTA_ASSIGN_OR_RETURN(v1::Job job, store_->Append(id, event));
+  if (changed_ && !event.has_progress()) changed_(job);
+  Wake();
+  return job;
+}
+
+absl::Status JobJournal::Watch(const std::string& id, uint64_t after_sequence,
+                               const std::function<bool(const v1::JobEvent&)>& emit,
+                               const std::function<bool()>& alive) {
+  for (;;) {
+    // Read before the store is, so that nothing appended after the look at the store can be missed.
+    const uint64_t seen = Generation();
+    KWTA_ASSIGN_OR_RETURN(const v1::Job job, store_->Get(id));
+    KWTA_ASSIGN_OR_RETURN(const std::vector<v1::JobEvent> events,
+                          store_->EventsAfter(id, after_sequence, kEventsAtOnce));
+    for (const v1::JobEvent& event : events) {
+      if (!emit(event)) return absl::CancelledError("the watcher went away");
+      after_sequence = event.sequence();
+    }
+    if (IsFinal(job.state()) && after_sequence >= job.last_sequence()) return absl::OkStatus();
+    if (!events.empty()) continue;
+
+    bool woken = false;
+    while (!woken) {
+      {
+        absl::MutexLock lock(&mutex_);
+        if (stopped_) {
+          return absl::UnavailableError(
+              absl::StrCat("the server is stopping; watch job '", id, "' again with after_sequence ", after_sequence));
+        }
+        if (generation_ == seen) woken_.WaitWithTimeout(&mutex_, kAskAlive);
+        woken = generation_ != seen;
+      }
+      if (!alive()) return absl::CancelledError("the watcher went away");
+    }
+  }
+}
+
+void JobJournal::Stop() {
+  absl::MutexLock lock(&mutex_);
+  stopped_ = true;
+  woken_.SignalAll();
+}
+
+void JobJournal::Wake() {
+  absl::MutexLock lock(&mutex_);
+  ++generation_;
+  woken_.SignalAll();
+}
+
+uint64_t JobJournal::Generation() {
+  absl::MutexLock lock(&mutex_);
+  return generation_;
+}
+
+}  // namespace kwta::server

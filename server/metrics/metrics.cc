@@ -1,0 +1,215 @@
+#include "server/metrics/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <atomic>
+#include <map>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "server/metrics/activity_window.h"
+#include "server/metrics/process_stats.h"
+
+namespace kwta::server {
+namespace {
+
+using prometheus::BuildCounter;
+using prometheus::BuildGauge;
+using prometheus::BuildHistogram;
+using prometheus::Counter;
+using prometheus::Family;
+using prometheus::Gauge;
+using prometheus::Histogram;
+
+// 50 us to 10 s, about three buckets a decade.
+const std::vector<double>& SecondsBuckets() {
+  static const std::vector<double> buckets = {0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+                                              0.05,    0.1,    0.25,    0.5,    1,     2.5,    5,     10};
+  return buckets;
+}
+
+const std::vector<double>& RowsBuckets() {
+  static const std::vector<double> buckets = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096};
+  return buckets;
+}
+
+Family<Gauge>& AddGauge(prometheus::Registry& registry, const char* name, const char* help) {
+  return BuildGauge().Name(name).Help(help).Register(registry);
+}
+Family<Counter>& AddCounter(prometheus::Registry& registry, const char* name, const char* help) {
+  return BuildCounter().Name(name).Help(help).Register(registry);
+}
+Family<Histogram>& AddHistogram(prometheus::Registry& registry, const char* name, const char* help) {
+  return BuildHistogram().Name(name).Help(help).Register(registry);
+}
+
+}  // namespace
+
+struct Metrics::Families {
+  prometheus::Registry registry;
+
+  Family<Counter>& requests = AddCounter(registry, "kwta_requests_total",
+                                         "Calls answered, by method and status; a message of EncodeStream is a call");
+  Family<Histogram>& request_seconds = AddHistogram(registry, "kwta_request_seconds", "Time to answer a call");
+  Histogram& queue_seconds =
+      AddHistogram(registry, "kwta_queue_seconds", "Time that rows waited for their batch").Add({}, SecondsBuckets());
+  Histogram& compute_seconds =
+      AddHistogram(registry, "kwta_compute_seconds", "Time to compute a batch").Add({}, SecondsBuckets());
+  Histogram& batch_rows = AddHistogram(registry, "kwta_batch_rows", "Rows computed at once").Add({}, RowsBuckets());
+  Family<Counter>& rows_encoded = AddCounter(registry, "kwta_rows_encoded_total", "Rows encoded, by model");
+  Family<Gauge>& active_fraction =
+      AddGauge(registry, "kwta_active_unit_fraction",
+               "Mean fraction of the units that a row activates (L0 / units), over the current window of rows");
+  Family<Gauge>& dead_units =
+      AddGauge(registry, "kwta_dead_units", "Units in no code of the last complete window of window_rows encoded rows");
+  Family<Gauge>& model_version = AddGauge(registry, "kwta_model_version", "Version of the model being served");
+  Counter& model_load_failures =
+      AddCounter(registry, "kwta_model_load_failures_total", "Model bundles that could not be loaded").Add({});
+
+  Family<Gauge>& jobs = AddGauge(registry, "kwta_jobs", "Training jobs, by state");
+  Family<Gauge>& job_epoch = AddGauge(registry, "kwta_job_epoch", "Epochs that the model's running job completed");
+  Family<Gauge>& job_epochs = AddGauge(registry, "kwta_job_epochs", "Epochs that the model's running job will take");
+  Family<Gauge>& job_loss = AddGauge(registry, "kwta_job_loss", "Mean squared error a row of the running job");
+  Family<Gauge>& job_rate =
+      AddGauge(registry, "kwta_job_images_per_second", "Training rows a second of the running job");
+  Family<Gauge>& job_dead_units =
+      AddGauge(registry, "kwta_job_dead_units", "Units in no training code of the running job's last epoch");
+
+  Family<Gauge>& build_info = AddGauge(registry, "kwta_build_info", "Always 1; version and backend are its labels");
+  Gauge& resident_bytes = AddGauge(registry, "process_resident_memory_bytes", "Resident memory").Add({});
+  Gauge& open_fds = AddGauge(registry, "process_open_fds", "Open file descriptors").Add({});
+  Counter& cpu_seconds = AddCounter(registry, "process_cpu_seconds_total", "Processor time used").Add({});
+  Gauge& start_time =
+      AddGauge(registry, "process_start_time_seconds", "Start of the server, in seconds since 1970").Add({});
+
+  std::atomic<uint64_t> total_requests{0};
+  std::atomic<uint64_t> total_rows{0};
+
+  // Families keyed by model share this lock, so that a gauge is not removed while it is being set.
+  struct Activity {
+    uint64_t version;
+    ActivityWindow window;
+  };
+  absl::Mutex mutex;
+  std::map<std::string, Activity> activity ABSL_GUARDED_BY(mutex);
+
+  std::vector<Family<Gauge>*> OfJob() { return {&job_epoch, &job_epochs, &job_loss, &job_rate, &job_dead_units}; }
+};
+
+namespace {
+
+prometheus::Labels ModelLabels(const std::string& model) { return {{"model", model}}; }
+prometheus::Labels DeadLabels(const std::string& model) {
+  return {{"model", model}, {"window_rows", absl::StrCat(kActivityWindowRows)}};
+}
+
+// Removes the metric with these labels if it is there.
+template <typename T>
+void Drop(Family<T>& family, const prometheus::Labels& labels) {
+  if (family.Has(labels)) family.Remove(&family.Add(labels));
+}
+
+}  // namespace
+
+Metrics::Metrics(absl::string_view version, absl::string_view backend, absl::Time started)
+    : families_(std::make_unique<Families>()) {
+  families_->build_info.Add({{"version", std::string(version)}, {"backend", std::string(backend)}}).Set(1);
+  families_->start_time.Set(absl::ToDoubleSeconds(started - absl::UnixEpoch()));
+  SetJobs({});
+}
+
+Metrics::~Metrics() = default;
+
+void Metrics::CallDone(const std::string& method, absl::StatusCode code, double seconds) {
+  const std::string name = code == absl::StatusCode::kOk ? "OK" : absl::StatusCodeToString(code);
+  families_->requests.Add({{"method", method}, {"code", name}}).Increment();
+  families_->request_seconds.Add({{"method", method}}, SecondsBuckets()).Observe(seconds);
+  if (method == "Encode" || method == "EncodeStream") families_->total_requests.fetch_add(1);
+}
+
+void Metrics::BatchDone(int64_t rows, double compute_seconds) {
+  families_->batch_rows.Observe(static_cast<double>(rows));
+  families_->compute_seconds.Observe(compute_seconds);
+}
+
+void Metrics::QueueLeft(double seconds) { families_->queue_seconds.Observe(seconds); }
+
+void Metrics::RowsEncoded(const std::string& model, uint64_t version, const SparseCodes& codes) {
+  families_->total_rows.fetch_add(static_cast<uint64_t>(codes.rows()));
+  absl::MutexLock lock(&families_->mutex);
+  families_->rows_encoded.Add(ModelLabels(model)).Increment(static_cast<double>(codes.rows()));
+  auto found = families_->activity.find(model);
+  if (found != families_->activity.end() && version < found->second.version) return;  // a caller that pinned an old one
+  if (found == families_->activity.end() || found->second.version != version) {
+    families_->activity.erase(model);
+    found = families_->activity
+                .emplace(model, Families::Activity{version, ActivityWindow(codes.units, kActivityWindowRows)})
+                .first;
+    Drop(families_->dead_units, DeadLabels(model));
+  }
+  const bool complete = found->second.window.Add(codes);
+  families_->active_fraction.Add(ModelLabels(model)).Set(found->second.window.active_fraction());
+  if (complete) {
+    families_->dead_units.Add(DeadLabels(model)).Set(static_cast<double>(found->second.window.dead_units()));
+  }
+}
+
+void Metrics::SetJobs(const JobCounts& counts) {
+  const auto set = [this](const char* state, uint32_t jobs) { families_->jobs.Add({{"state", state}}).Set(jobs); };
+  set("queued", counts.queued);
+  set("running", counts.running);
+  set("succeeded", counts.succeeded);
+  set("failed", counts.failed);
+  set("cancelled", counts.cancelled);
+}
+
+void Metrics::JobProgress(const std::string& model, const v1::TrainingProgress& progress) {
+  const prometheus::Labels labels = ModelLabels(model);
+  absl::MutexLock lock(&families_->mutex);
+  families_->job_epoch.Add(labels).Set(progress.epochs_done());
+  families_->job_epochs.Add(labels).Set(progress.epochs());
+  families_->job_loss.Add(labels).Set(progress.loss());
+  families_->job_rate.Add(labels).Set(progress.images_per_second());
+  families_->job_dead_units.Add(labels).Set(static_cast<double>(progress.dead_units()));
+}
+
+void Metrics::JobStopped(const std::string& model) {
+  absl::MutexLock lock(&families_->mutex);
+  for (Family<Gauge>* family : families_->OfJob()) Drop(*family, ModelLabels(model));
+}
+
+void Metrics::SetModelVersion(const std::string& model, uint64_t version) {
+  absl::MutexLock lock(&families_->mutex);
+  families_->model_version.Add(ModelLabels(model)).Set(static_cast<double>(version));
+}
+
+void Metrics::ModelRemoved(const std::string& model) {
+  absl::MutexLock lock(&families_->mutex);
+  families_->activity.erase(model);
+  Drop(families_->model_version, ModelLabels(model));
+  Drop(families_->rows_encoded, ModelLabels(model));
+  Drop(families_->active_fraction, ModelLabels(model));
+  Drop(families_->dead_units, DeadLabels(model));
+}
+
+void Metrics::ModelLoadFailed() { families_->model_load_failures.Increment(); }
+
+uint64_t Metrics::encode_requests() const { return families_->total_requests.load(); }
+uint64_t Metrics::rows_encoded() const { return families_->total_rows.load(); }
+
+std::string Metrics::Render() {
+  const ProcessStats stats = ReadProcessStats();
+  families_->resident_bytes.Set(stats.resident_bytes);
+  families_->open_fds.Set(stats.open_fds);
+  absl::MutexLock lock(&families_->mutex);
+  families_->cpu_seconds.Increment(stats.cpu_seconds - families_->cpu_seconds.Value());
+  return prometheus::TextSerializer().Serialize(families_->registry.Collect());
+}
+
+}  // namespace kwta::server

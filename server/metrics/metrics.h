@@ -1,0 +1,64 @@
+// Every metric that the server exports: names, labels and buckets are here and nowhere else.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "core/tensors/sparse_codes.h"
+#include "kwta/v1/job.pb.h"
+
+namespace kwta::server {
+
+// Jobs by state.
+struct JobCounts {
+  uint32_t queued = 0, running = 0, succeeded = 0, failed = 0, cancelled = 0;
+};
+
+// Rows over which kwta_dead_units counts.
+inline constexpr int64_t kActivityWindowRows = 10000;
+
+// Thread-safe.
+class Metrics {
+ public:
+  Metrics(absl::string_view version, absl::string_view backend, absl::Time started);
+  ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  // A call was answered; each message of an EncodeStream counts as a call.
+  void CallDone(const std::string& method, absl::StatusCode code, double seconds);
+
+  // A batch was computed.
+  void BatchDone(int64_t rows, double compute_seconds);
+  // A request, or the part of it that was in a batch, left the queue.
+  void QueueLeft(double seconds);
+  // Rows of `model` got these codes. Activity is counted for the newest version that encoded.
+  void RowsEncoded(const std::string& model, uint64_t version, const SparseCodes& codes);
+
+  void SetJobs(const JobCounts& counts);
+  // A running job of `model` reported; or it does not run any more.
+  void JobProgress(const std::string& model, const v1::TrainingProgress& progress);
+  void JobStopped(const std::string& model);
+
+  void SetModelVersion(const std::string& model, uint64_t version);
+  // Forgets everything labelled with `model`.
+  void ModelRemoved(const std::string& model);
+  // A bundle on disk could not be loaded.
+  void ModelLoadFailed();
+
+  uint64_t encode_requests() const;
+  uint64_t rows_encoded() const;
+
+  // The text format that Prometheus reads.
+  std::string Render();
+
+ private:
+  struct Families;
+  const std::unique_ptr<Families> families_;
+};
+
+}  // namespace kwta::server

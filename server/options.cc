@@ -1,0 +1,132 @@
+#include "server/options.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <set>
+#include <sstream>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "core/base/version.h"
+
+namespace kwta::server {
+namespace {
+
+constexpr char kDescription[] =
+    "Trains sparse encoders from jobs submitted over gRPC and serves their features.\n"
+    "Every flag can also be given by the environment (--max-queue-rows as KWTA_MAX_QUEUE_ROWS) or in the file named "
+    "by\n"
+    "--config (max-queue-rows = 8192); a flag wins over the environment, the environment over the file.\n";
+
+constexpr char kFooter[] =
+    "\nExamples:\n"
+    "  kwta-server\n"
+    "      embedded defaults: state in ./kwta-data, gRPC on 127.0.0.1:8500, HTTP on 127.0.0.1:8501\n"
+    "  kwta-server --state-dir /var/lib/kwta --listen 0.0.0.0:8500 --http 0.0.0.0:8501 --drain-delay 5\n"
+    "      in a cluster: load balancers get 5 s to notice that the server drains\n"
+    "  kwta-server --listen 127.0.0.1:0 --http 127.0.0.1:0 --port-file ports.json\n"
+    "      free ports, written to a file once the server is ready\n"
+    "  KWTA_THREADS=2 kwta-server --config kwta.toml --data-dir /data/images\n"
+    "\nExit codes: 0 stopped cleanly, 1 failed to start or to stop, 2 bad usage.\n";
+
+void AddOptions(CLI::App& app, Options& options) {
+  const auto add = [&app](const char* flag, auto& target, const char* help) {
+    return app.add_option(flag, target, help)
+        ->capture_default_str()
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  };
+  const CLI::Range positive(int64_t{1}, int64_t{1} << 40);
+  const CLI::Range seconds(0.0, 86400.0);
+  add("--state-dir", options.state_directory, "Directory of models, jobs, uploads and the job store")->group("Where");
+  add("--listen", options.listen_address, "gRPC address, host:port; port 0 takes a free one")->group("Where");
+  add("--http", options.http_address, "HTTP address of /metrics, /healthz and /readyz")->group("Where");
+  add("--port-file", options.port_file, "File that gets the ports as JSON once the server is ready")->group("Where");
+  app.add_option("--data-dir", options.data_directories,
+                 "Further directory searched for data sets; repeatable (KWTA_DATA_DIR takes one)")
+      ->group("Where");
+  add("--backend", options.backend, "Backend that computes; the best one built in if not given")->group("Encoding");
+  add("--threads", options.threads, "Threads of Encode; 0 takes every processor the process may use")
+      ->check(CLI::Range(0, 1024))
+      ->group("Encoding");
+  add("--max-batch-rows", options.max_batch_rows, "Rows computed at once")->check(positive)->group("Encoding");
+  add("--max-queue-rows", options.max_queue_rows, "Rows that may wait")->check(positive)->group("Encoding");
+  add("--max-queue-bytes", options.max_queue_bytes, "Bytes of rows that may wait")->check(positive)->group("Encoding");
+  add("--max-message-bytes", options.max_message_bytes, "Largest message, either way")
+      ->check(CLI::Range(int64_t{1024}, int64_t{2147483647}))
+      ->group("Limits");
+  add("--max-upload-bytes", options.max_upload_bytes, "Largest data set uploaded")->check(positive)->group("Limits");
+  add("--max-concurrent-calls", options.max_concurrent_calls, "Calls served at once")
+      ->check(CLI::Range(1, 1 << 20))
+      ->group("Limits");
+  add("--max-stream-messages", options.max_stream_messages, "Messages in flight on one EncodeStream")
+      ->check(CLI::Range(1, 1 << 20))
+      ->group("Limits");
+  add("--max-running-jobs", options.max_running_jobs, "Training jobs at a time; 0 keeps all in the queue")
+      ->check(CLI::Range(0, 1024))
+      ->group("Training");
+  add("--trainer-niceness", options.trainer_niceness, "Nice level of training, so that it yields to Encode")
+      ->check(CLI::Range(0, 19))
+      ->group("Training");
+  add("--trainer", options.trainer_path, "Program that trains; kwta-trainer beside this program if not given")
+      ->group("Training");
+  add("--trainer-stop-seconds", options.trainer_stop_seconds, "A trainer told to stop is killed after this")
+      ->check(seconds)
+      ->group("Training");
+  add("--drain-delay", options.drain_delay_seconds, "Seconds to go on serving after SIGTERM (5 under Kubernetes)")
+      ->check(seconds)
+      ->group("Stopping");
+  add("--drain-grace", options.drain_grace_seconds, "Seconds that calls in flight get after that")
+      ->check(seconds)
+      ->group("Stopping");
+  add("--log-level", options.log_level, "Least level that is logged")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+}
+
+// Flags that the environment gives, to be put before the command line's own: the last one given counts. (The library
+// reads the environment too, but lets its configuration file win over it.)
+std::vector<std::string> EnvironmentFlags(const CLI::App& app, const std::set<std::string>& given) {
+  std::vector<std::string> flags;
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_items_expected_max() == 0) continue;  // --help, --version
+    const std::string name = option->get_lnames().at(0);
+    if (given.count(name) != 0) continue;
+    const std::string variable = absl::StrCat("KWTA_", absl::AsciiStrToUpper(absl::StrReplaceAll(name, {{"-", "_"}})));
+    const char* value = std::getenv(variable.c_str());
+    if (value != nullptr && *value != '\0') flags.push_back(absl::StrCat("--", name, "=", value));
+  }
+  return flags;
+}
+
+}  // namespace
+
+CommandLine ParseCommandLine(int argc, const char* const* argv) {
+  CommandLine result;
+  CLI::App app(kDescription, "kwta-server");
+  app.footer(kFooter);
+  app.set_version_flag("--version", absl::StrCat("kwta-server ", kVersion));
+  app.set_config("--config", "", "File of options, in TOML or INI form")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  AddOptions(app, result.options);
+
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  std::set<std::string> given;
+  for (const std::string& argument : arguments) {
+    if (absl::StartsWith(argument, "--")) given.insert(argument.substr(2, argument.find('=') - 2));
+  }
+  for (std::string& flag : EnvironmentFlags(app, given)) arguments.insert(arguments.begin(), std::move(flag));
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // what the library takes
+    app.parse(std::move(reversed));
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out, err;
+    result.done = true;
+    result.exit_code = app.exit(error, out, err) == 0 ? 0 : 2;
+    result.text = absl::StrCat(out.str(), err.str());
+  }
+  return result;
+}
+
+}  // namespace kwta::server

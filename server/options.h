@@ -1,0 +1,61 @@
+// What the operator of kwta-server can set: by flags, by the environment, by a file.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace kwta::server {
+
+struct Options {
+  // Everything the server keeps: models/, jobs/, datasets/ and kwta.db.
+  std::string state_directory = "kwta-data";
+  // Addresses of the gRPC and the HTTP port, host:port; port 0 takes a free one.
+  std::string listen_address = "127.0.0.1:8500";
+  std::string http_address = "127.0.0.1:8501";
+  // File that gets {"grpc": port, "http": port, "pid": pid} once the server is ready; empty: none.
+  std::string port_file;
+
+  // Backend of Encode and of the trainers; empty takes the best one built in. Threads of Encode; 0 takes every
+  // processor.
+  std::string backend;
+  int threads = 0;
+
+  int64_t max_batch_rows = 256;
+  int64_t max_queue_rows = 4096;
+  int64_t max_queue_bytes = int64_t{256} << 20;
+  int64_t max_message_bytes = int64_t{64} << 20;
+  int64_t max_upload_bytes = int64_t{4} << 30;
+  int max_concurrent_calls = 512;
+  int max_stream_messages = 64;  // In flight on one EncodeStream.
+
+  int max_running_jobs = 1;
+  // The trainer's nice level: training yields to Encode.
+  int trainer_niceness = 10;
+  // Program that trains; empty takes kwta-trainer beside the server's own program.
+  std::string trainer_path;
+  // A trainer that was told to stop is killed after this.
+  double trainer_stop_seconds = 10;
+  // Searched for data sets after the uploads in the state directory.
+  std::vector<std::string> data_directories;
+
+  // After SIGTERM: how long to go on serving while load balancers notice, then how long calls in flight may take.
+  double drain_delay_seconds = 0;
+  double drain_grace_seconds = 25;
+
+  std::string log_level = "info";
+};
+
+// What a command line asks for: to run with `options`, or (done) to print `text` and exit with `exit_code`.
+struct CommandLine {
+  Options options;
+  bool done = false;
+  int exit_code = 0;
+  std::string text;
+};
+
+// Reads flags, then the environment (--max-queue-rows is KWTA_MAX_QUEUE_ROWS), then the file named by --config; what
+// comes first wins. Bad values give exit code 2 and a text that names the flag.
+CommandLine ParseCommandLine(int argc, const char* const* argv);
+
+}  // namespace kwta::server

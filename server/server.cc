@@ -1,0 +1,279 @@
+#include "server/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/backends/backend_registry.h"
+#include "core/base/status_macros.h"
+#include "core/base/version.h"
+#include "core/encoders/encoder_registry.h"
+#include "server/batching/batcher.h"
+#include "server/jobs/job_journal.h"
+#include "server/jobs/job_runner.h"
+#include "server/jobs/sqlite_job_store.h"
+#include "server/metrics/metrics.h"
+#include "server/models/model_manager.h"
+#include "server/services/call_permits.h"
+#include "server/services/dataset_upload.h"
+#include "server/services/encode_handler.h"
+#include "server/services/encoder_service.h"
+#include "server/services/job_handler.h"
+#include "server/services/model_handler.h"
+#include "server/services/status_report.h"
+#include "server/state_directory.h"
+#include "server/web/http_server.h"
+
+namespace kwta::server {
+namespace {
+
+constexpr char kServiceName[] = "kwta.v1.EncoderService";
+// gRPC's own threads, and calls that get as far as being refused in words.
+constexpr int kSpareThreads = 64;
+
+std::string ProgramBesideThis(const char* name) {
+  std::error_code error;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return (self.parent_path() / name).string();
+}
+
+std::string WithPort(const std::string& address, int port) {
+  return absl::StrCat(address.substr(0, address.rfind(':') + 1), port);
+}
+
+// Appears whole or not at all.
+absl::Status WritePortFile(const std::string& path, int grpc_port, int http_port) {
+  const std::string temporary = absl::StrCat(path, ".", ::getpid());
+  std::ofstream file(temporary, std::ios::trunc);
+  file << "{\"grpc\": " << grpc_port << ", \"http\": " << http_port << ", \"pid\": " << ::getpid() << "}\n";
+  file.close();
+  if (file.fail() || std::rename(temporary.c_str(), path.c_str()) != 0) {
+    return absl::UnavailableError(absl::StrCat("cannot write the port file '", path, "'; see --port-file"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+// In order of dependence: what comes later may use what comes before, and is destroyed before it.
+struct Server::Parts {
+  explicit Parts(const Options& options) : options(options), permits(options.max_concurrent_calls) {}
+
+  const Options options;
+  ServerFacts facts;
+  std::atomic<bool> ready{false};
+  std::atomic<bool> draining{false};
+  bool drained = false;
+  int grpc_port = 0;
+  CallPermits permits;
+
+  std::unique_ptr<StateDirectory> state;
+  std::shared_ptr<Backend> backend;
+  std::unique_ptr<Metrics> metrics;
+  std::unique_ptr<HttpServer> http;
+  std::unique_ptr<JobStore> store;
+  std::unique_ptr<JobJournal> journal;
+  std::unique_ptr<ModelManager> models;
+  std::unique_ptr<Batcher> batcher;
+  std::unique_ptr<JobRunner> runner;
+  std::unique_ptr<EncodeHandler> encode_handler;
+  std::unique_ptr<JobHandler> job_handler;
+  std::unique_ptr<ModelHandler> model_handler;
+  std::unique_ptr<grpc::Service> service;
+  std::unique_ptr<grpc::Server> grpc;
+
+  absl::Status StartBase();
+  absl::Status StartModels();
+  absl::Status StartJobs();
+  absl::Status StartGrpc();
+  std::vector<std::string> DataDirectories() const;
+  void SetServing(bool serving);
+};
+
+std::vector<std::string> Server::Parts::DataDirectories() const {
+  std::vector<std::string> directories = {state->datasets()};
+  for (const std::string& each : options.data_directories) {
+    std::error_code error;
+    directories.push_back(std::filesystem::absolute(each, error).string());  // trainers need not share our directory
+  }
+  return directories;
+}
+
+absl::Status Server::Parts::StartBase() {
+  KWTA_ASSIGN_OR_RETURN(state, StateDirectory::Open(options.state_directory));
+  BackendOptions backend_options;
+  backend_options.threads = options.threads;
+  KWTA_ASSIGN_OR_RETURN(backend, CreateBackend(options.backend, backend_options));
+  facts = {kVersion, absl::Now(), backend->name(), backend->threads(), "", options.max_message_bytes};
+  metrics = std::make_unique<Metrics>(facts.version, facts.backend, facts.started);
+  HttpPages pages;
+  pages.metrics = [this] { return metrics->Render(); };
+  pages.not_ready = [this] { return draining ? "draining" : ready ? "" : "starting"; };
+  KWTA_ASSIGN_OR_RETURN(http, HttpServer::Start(options.http_address, std::move(pages)));
+  facts.http_address = WithPort(options.http_address, http->port());
+  DatasetUpload::Clean(state->datasets());
+  return absl::OkStatus();
+}
+
+absl::Status Server::Parts::StartModels() {
+  ModelManager::Events events;
+  events.serving = [this](const std::string& model, uint64_t version) {
+    metrics->SetModelVersion(model, version);
+    spdlog::info("model {}: version {} is served", model, version);
+  };
+  events.removed = [this](const std::string& model) {
+    metrics->ModelRemoved(model);
+    spdlog::info("model {}: deleted", model);
+  };
+  events.load_failed = [this](const std::string& bundle, const absl::Status& status) {
+    metrics->ModelLoadFailed();
+    spdlog::error("model bundle {} is skipped: {}", bundle, status.ToString());
+  };
+  KWTA_ASSIGN_OR_RETURN(
+      models, ModelManager::Open(
+                  state->models(), [this](const ModelBundle& bundle) { return CreateEncoder(bundle, backend); },
+                  std::move(events)));
+  BatcherEvents batcher_events;
+  batcher_events.batch_done = [this](int64_t rows, absl::Duration compute) {
+    metrics->BatchDone(rows, absl::ToDoubleSeconds(compute));
+  };
+  batcher_events.queue_left = [this](absl::Duration queued) { metrics->QueueLeft(absl::ToDoubleSeconds(queued)); };
+  batcher_events.encoded = [this](const ServedModel& model, const SparseCodes& codes) {
+    metrics->RowsEncoded(model.name, model.version, codes);
+  };
+  const BatcherOptions batcher_options = {options.max_batch_rows, options.max_queue_rows, options.max_queue_bytes};
+  batcher = std::make_unique<Batcher>(batcher_options, std::move(batcher_events));
+  batcher->Start();
+  return absl::OkStatus();
+}
+
+absl::Status Server::Parts::StartJobs() {
+  KWTA_ASSIGN_OR_RETURN(store, OpenSqliteJobStore(state->database()));
+  const auto count = [this] {
+    const absl::StatusOr<JobCounts> counts = store->Count();
+    if (counts.ok()) metrics->SetJobs(*counts);
+  };
+  count();
+  journal = std::make_unique<JobJournal>(store.get(), [count](const v1::Job&) { count(); });
+  JobRunnerOptions runner_options;
+  runner_options.trainer_program =
+      options.trainer_path.empty() ? ProgramBesideThis("kwta-trainer") : options.trainer_path;
+  runner_options.jobs_directory = state->jobs();
+  runner_options.data_directories = DataDirectories();
+  runner_options.backend = options.backend;
+  runner_options.max_running_jobs = options.max_running_jobs;
+  runner_options.trainer_niceness = options.trainer_niceness;
+  runner_options.stop_grace = absl::Seconds(options.trainer_stop_seconds);
+  if (::access(runner_options.trainer_program.c_str(), X_OK) != 0) {
+    spdlog::warn("there is no trainer at '{}': training jobs will fail; name kwta-trainer with --trainer",
+                 runner_options.trainer_program);
+  }
+  runner = std::make_unique<JobRunner>(std::move(runner_options), journal.get(), models.get(), metrics.get());
+  return absl::OkStatus();
+}
+
+absl::Status Server::Parts::StartGrpc() {
+  encode_handler = std::make_unique<EncodeHandler>(models.get(), batcher.get(), options.max_message_bytes);
+  job_handler = std::make_unique<JobHandler>(journal.get(), runner.get(), DataDirectories());
+  model_handler = std::make_unique<ModelHandler>(models.get());
+  EncoderServiceParts parts;
+  parts.encode = encode_handler.get();
+  parts.jobs = job_handler.get();
+  parts.models = model_handler.get();
+  parts.status = [this] { return ReportStatus(facts, draining, *models, *store, *metrics); };
+  parts.permits = &permits;
+  parts.metrics = metrics.get();
+  parts.upload_directory = state->datasets();
+  parts.max_upload_bytes = options.max_upload_bytes;
+  parts.max_stream_messages = options.max_stream_messages;
+  service = NewEncoderService(std::move(parts));
+
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  // Without this a second server on the port would silently share the traffic.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  grpc::ResourceQuota quota;
+  quota.SetMaxThreads(options.max_concurrent_calls + kSpareThreads);
+  builder.SetResourceQuota(quota);
+  builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
+  builder.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
+  builder.AddListeningPort(options.listen_address, grpc::InsecureServerCredentials(), &grpc_port);
+  builder.RegisterService(service.get());
+  grpc = builder.BuildAndStart();
+  if (grpc == nullptr || grpc_port == 0) {
+    return absl::UnavailableError(absl::StrCat("cannot listen on '", options.listen_address,
+                                               "' for gRPC; the port may be in use: choose another with --listen"));
+  }
+  return absl::OkStatus();
+}
+
+void Server::Parts::SetServing(bool serving) {
+  grpc->GetHealthCheckService()->SetServingStatus(serving);  // every name, "" too
+  grpc->GetHealthCheckService()->SetServingStatus(kServiceName, serving);
+}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options) {
+  auto owned = std::make_unique<Parts>(options);
+  Parts& parts = *owned;
+  std::unique_ptr<Server> server(new Server(std::move(owned)));
+  KWTA_RETURN_IF_ERROR(parts.StartBase());
+  KWTA_RETURN_IF_ERROR(parts.StartModels());
+  KWTA_RETURN_IF_ERROR(parts.StartJobs());
+  KWTA_RETURN_IF_ERROR(parts.StartGrpc());
+  // Last: a server that cannot start must not touch jobs.
+  KWTA_RETURN_IF_ERROR(parts.runner->Start());
+  parts.SetServing(true);
+  parts.ready = true;
+  if (!options.port_file.empty()) {
+    KWTA_RETURN_IF_ERROR(WritePortFile(options.port_file, parts.grpc_port, parts.http->port()));
+  }
+  spdlog::info("kwta-server {} is ready: gRPC on {}, HTTP on http://{}, backend {}, {} threads, {} models",
+               parts.facts.version, WithPort(options.listen_address, parts.grpc_port), parts.facts.http_address,
+               parts.facts.backend, parts.facts.threads, parts.models->size());
+  return server;
+}
+
+Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Server::~Server() { Drain(); }
+
+int Server::grpc_port() const { return parts_->grpc_port; }
+int Server::http_port() const { return parts_->http->port(); }
+
+void Server::Drain() {
+  Parts& parts = *parts_;
+  if (std::exchange(parts.drained, true)) return;
+  const bool was_ready = parts.ready;
+  parts.draining = true;
+  if (was_ready) {
+    parts.SetServing(false);
+    spdlog::info("draining");
+    absl::SleepFor(absl::Seconds(parts.options.drain_delay_seconds));
+  }
+  if (parts.runner != nullptr) parts.runner->BeginStop();
+  if (parts.journal != nullptr) parts.journal->Stop();
+  if (parts.grpc != nullptr) {
+    parts.grpc->Shutdown(absl::ToChronoTime(absl::Now() + absl::Seconds(parts.options.drain_grace_seconds)));
+    parts.grpc->Wait();
+  }
+  if (parts.batcher != nullptr) parts.batcher->Drain();
+  if (parts.runner != nullptr) parts.runner->FinishStop();
+  if (was_ready && !parts.options.port_file.empty()) std::remove(parts.options.port_file.c_str());
+  if (was_ready) spdlog::info("stopped");
+}
+
+}  // namespace kwta::server

@@ -1,0 +1,188 @@
+#include "server/services/convert.h"
+
+#include <cmath>
+#include <cstring>
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/base/checked_math.h"
+#include "core/base/status_macros.h"
+
+namespace kwta::server {
+namespace {
+
+constexpr int kMaxDimensions = 4;
+// Room for everything in an answer but its codes.
+constexpr int64_t kAnswerOverhead = 1024;
+
+absl::StatusOr<DType> ConvertDType(v1::DType dtype) {
+  switch (dtype) {
+    case v1::DTYPE_UNSPECIFIED:
+    case v1::DTYPE_F32:
+      return DType::kF32;
+    case v1::DTYPE_U8:
+      return DType::kU8;
+    case v1::DTYPE_F16:
+      return DType::kF16;
+    case v1::DTYPE_BF16:
+      return DType::kBF16;
+    default:
+      return absl::InvalidArgumentError(absl::StrCat("input.dtype is ", static_cast<int>(dtype),
+                                                     ", expected DTYPE_F32, DTYPE_U8, DTYPE_F16 or DTYPE_BF16"));
+  }
+}
+
+std::string ShapeText(const v1::Tensor& input) { return absl::StrCat("[", absl::StrJoin(input.shape(), ", "), "]"); }
+
+struct Extents {
+  uint64_t rows = 0;
+  uint64_t width = 0;
+  uint64_t elements = 0;
+};
+
+absl::StatusOr<Extents> ConvertShape(const v1::Tensor& input) {
+  if (input.shape_size() < 2 || input.shape_size() > kMaxDimensions) {
+    return absl::InvalidArgumentError(absl::StrCat("input.shape is ", ShapeText(input), ", expected [rows, width], ",
+                                                   "[rows, height, width] or [rows, channels, height, width]"));
+  }
+  std::optional<uint64_t> width = 1;
+  for (int i = 0; i < input.shape_size(); ++i) {
+    if (input.shape(i) < 1) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "input.shape is ", ShapeText(input), "; every extent must be at least 1", i == 0 ? ": send some rows" : ""));
+    }
+    if (i > 0 && width.has_value()) width = CheckedMultiply(*width, static_cast<uint64_t>(input.shape(i)));
+  }
+  const auto rows = static_cast<uint64_t>(input.shape(0));
+  const std::optional<uint64_t> elements = width.has_value() ? CheckedMultiply(*width, rows) : std::nullopt;
+  if (!elements.has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("input.shape is ", ShapeText(input), "; its product does not fit into 64 bits"));
+  }
+  return Extents{rows, *width, *elements};
+}
+
+}  // namespace
+
+absl::StatusOr<InputRows> ConvertInput(const v1::Tensor& input, absl::string_view model, int64_t width) {
+  KWTA_ASSIGN_OR_RETURN(const DType dtype, ConvertDType(input.dtype()));
+  KWTA_ASSIGN_OR_RETURN(const Extents extents, ConvertShape(input));
+  if (extents.width != static_cast<uint64_t>(width)) {
+    return absl::InvalidArgumentError(absl::StrCat("input.shape is ", ShapeText(input), ": rows of ", extents.width,
+                                                   " elements; model '", model, "' takes rows of ", width));
+  }
+  const bool has_floats = input.floats_size() > 0;
+  if (has_floats == !input.raw().empty()) {
+    return absl::InvalidArgumentError(has_floats
+                                          ? "input.floats and input.raw are both set; set exactly one of them"
+                                          : "input.floats and input.raw are both empty; set exactly one of them");
+  }
+  InputRows rows;
+  rows.view = {dtype, nullptr, static_cast<int64_t>(extents.rows), width};
+  if (has_floats) {
+    if (dtype != DType::kF32) {
+      return absl::InvalidArgumentError(absl::StrCat("input.dtype is ", v1::DType_Name(input.dtype()),
+                                                     " but input.floats is set, which holds DTYPE_F32; use input.raw"));
+    }
+    if (extents.elements != static_cast<uint64_t>(input.floats_size())) {
+      return absl::InvalidArgumentError(absl::StrCat("input.floats has ", input.floats_size(),
+                                                     " elements; input.shape ", ShapeText(input), " needs ",
+                                                     extents.elements));
+    }
+    rows.view.data = input.floats().data();
+  } else {
+    const std::optional<uint64_t> bytes = CheckedMultiply(extents.elements, DTypeSize(dtype));
+    if (bytes != input.raw().size()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "input.raw has ", input.raw().size(), " bytes; input.shape ", ShapeText(input), " of ", DTypeName(dtype),
+          " needs ", bytes.has_value() ? absl::StrCat(*bytes) : "more than 64 bits can say"));
+    }
+    rows.view.data = input.raw().data();
+    if (reinterpret_cast<uintptr_t>(rows.view.data) % DTypeSize(dtype) != 0) {
+      rows.copy = Tensor(dtype, {rows.view.rows, width});
+      std::memcpy(rows.copy.data(), input.raw().data(), input.raw().size());
+      rows.view.data = rows.copy.data();
+    }
+  }
+  if (const std::optional<ElementPosition> bad = FindNonFinite(rows.view)) {
+    return absl::InvalidArgumentError(absl::StrCat("input row ", bad->row, ", column ", bad->column,
+                                                   " is NaN or infinite; every element must be finite"));
+  }
+  return rows;
+}
+
+absl::StatusOr<EncodeOptions> ConvertOptions(const v1::EncodeOptions& options) {
+  EncodeOptions converted;
+  if (options.has_alpha() && options.has_k()) {
+    return absl::InvalidArgumentError("options.alpha and options.k are both set; set at most one of them");
+  }
+  if (options.has_alpha()) {
+    if (!std::isfinite(options.alpha()) || options.alpha() <= 0) {
+      return absl::InvalidArgumentError(absl::StrCat("options.alpha is ", options.alpha(), ", expected more than 0"));
+    }
+    converted.alpha = options.alpha();
+  }
+  if (options.has_k()) {
+    if (options.k() == 0) return absl::InvalidArgumentError("options.k is 0, expected 1 to the model's units");
+    converted.k = options.k();
+  }
+  return converted;
+}
+
+absl::Status CheckOutput(v1::OutputMode mode, int64_t rows, int64_t units, int64_t k, int64_t max_bytes) {
+  int64_t row_bytes = 0;
+  switch (mode) {
+    case v1::OUTPUT_MODE_DENSE:
+      row_bytes = units * static_cast<int64_t>(sizeof(float));
+      break;
+    case v1::OUTPUT_MODE_UNSPECIFIED:
+    case v1::OUTPUT_MODE_SPARSE_TOPK:
+      row_bytes = k * static_cast<int64_t>(sizeof(uint32_t) + sizeof(float));
+      break;
+    case v1::OUTPUT_MODE_SPARSE_CSR:
+      row_bytes = k * static_cast<int64_t>(sizeof(uint32_t) + sizeof(float)) + static_cast<int64_t>(sizeof(uint64_t));
+      break;
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat("options.output is ", static_cast<int>(mode),
+                       ", expected OUTPUT_MODE_DENSE, OUTPUT_MODE_SPARSE_TOPK or OUTPUT_MODE_SPARSE_CSR"));
+  }
+  const int64_t most_rows = (max_bytes - kAnswerOverhead) / row_bytes;
+  if (rows <= most_rows) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("the codes of ", rows, " rows take ", row_bytes, " bytes a row and would pass the message limit of ",
+                   max_bytes, " bytes (--max-message-bytes); send at most ", most_rows, " rows at a time",
+                   mode == v1::OUTPUT_MODE_DENSE ? ", or ask for sparse codes" : ""));
+}
+
+absl::Status ConvertCodes(const SparseCodes& codes, v1::OutputMode mode, v1::EncodeResponse* response) {
+  const auto* indices = reinterpret_cast<const uint32_t*>(codes.indices.data());  // never negative
+  if (mode == v1::OUTPUT_MODE_DENSE) {
+    v1::Tensor* dense = response->mutable_dense();
+    dense->add_shape(codes.rows());
+    dense->add_shape(codes.units);
+    dense->set_dtype(v1::DTYPE_F32);
+    dense->mutable_floats()->Resize(static_cast<int>(codes.rows() * codes.units), 0.0f);
+    codes.ToDense(dense->mutable_floats()->mutable_data());
+  } else if (mode == v1::OUTPUT_MODE_SPARSE_CSR) {
+    v1::CsrCodes* csr = response->mutable_csr();
+    csr->mutable_row_offsets()->Add(codes.row_offsets.begin(), codes.row_offsets.end());
+    csr->mutable_indices()->Add(indices, indices + codes.entries());
+    csr->mutable_values()->Add(codes.values.begin(), codes.values.end());
+  } else {
+    const int64_t k = codes.RectangularWidth();
+    if (k < 0) {
+      return absl::FailedPreconditionError(
+          "the rows have different numbers of active units; ask for OUTPUT_MODE_SPARSE_CSR or OUTPUT_MODE_DENSE");
+    }
+    v1::TopKCodes* top_k = response->mutable_top_k();
+    top_k->set_k(static_cast<uint32_t>(k));
+    top_k->mutable_indices()->Add(indices, indices + codes.entries());
+    top_k->mutable_values()->Add(codes.values.begin(), codes.values.end());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace kwta::server

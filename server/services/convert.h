@@ -1,0 +1,38 @@
+// Messages to rows, codes to messages.
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "core/encoders/encoder.h"
+#include "core/tensors/sparse_codes.h"
+#include "core/tensors/tensor.h"
+#include "kwta/v1/service.pb.h"
+
+namespace kwta::server {
+
+// Rows that look into a message, or into `copy` if the message's bytes do not stand where elements may.
+struct InputRows {
+  RowsView view;
+  Tensor copy;
+};
+
+// The rows of `input` for a model of rows of `width` elements; dimensions after the first are flattened. The message
+// must outlive the result. Errors: INVALID_ARGUMENT naming the field, what was expected and got; for an element that is
+// not finite, its row and column.
+absl::StatusOr<InputRows> ConvertInput(const v1::Tensor& input, absl::string_view model, int64_t width);
+
+// Errors: INVALID_ARGUMENT if both alpha and k are set, or one is set and not positive.
+absl::StatusOr<EncodeOptions> ConvertOptions(const v1::EncodeOptions& options);
+
+// Whether the answer to `rows` rows can be sent at all, to be asked before computing it.
+// Errors: INVALID_ARGUMENT (unknown output mode; an answer larger than max_bytes).
+absl::Status CheckOutput(v1::OutputMode mode, int64_t rows, int64_t units, int64_t k, int64_t max_bytes);
+
+// Sets the codes of `response` in the layout that `mode` names.
+// Errors: FAILED_PRECONDITION if the rows have different numbers of entries and the layout is rectangular.
+absl::Status ConvertCodes(const SparseCodes& codes, v1::OutputMode mode, v1::EncodeResponse* response);
+
+}  // namespace kwta::server

@@ -1,0 +1,54 @@
+// Takes in an uploaded data set: checks it whole before anybody can see it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "kwta/v1/service.pb.h"
+
+namespace kwta::server {
+
+class Sha256;
+
+// One upload: Begin, Append for each piece, Finish. Whatever happens, nothing but a complete, valid file is left
+// behind. Not thread-safe; several uploads may go on at a time, also of the same name.
+class DatasetUpload {
+ public:
+  // Errors: INVALID_ARGUMENT (name, length or checksum malformed), RESOURCE_EXHAUSTED (larger than max_bytes),
+  // ALREADY_EXISTS (other content under that name), UNAVAILABLE.
+  static absl::StatusOr<std::unique_ptr<DatasetUpload>> Begin(const v1::UploadDatasetHeader& header,
+                                                              const std::string& directory, int64_t max_bytes);
+  // Removes what is not finished.
+  ~DatasetUpload();
+  DatasetUpload(const DatasetUpload&) = delete;
+  DatasetUpload& operator=(const DatasetUpload&) = delete;
+
+  // Errors: INVALID_ARGUMENT (more bytes than announced), RESOURCE_EXHAUSTED (disk full), UNAVAILABLE.
+  absl::Status Append(absl::string_view bytes);
+
+  // Checks length, checksum and content, and gives the file its name.
+  // Errors: INVALID_ARGUMENT (too few bytes, or no data set), DATA_LOSS (checksum differs; corrupt file),
+  // ALREADY_EXISTS.
+  absl::StatusOr<v1::UploadDatasetResponse> Finish();
+
+  // Removes what uploads left in `directory` when the server died.
+  static void Clean(const std::string& directory);
+
+ private:
+  DatasetUpload(const v1::UploadDatasetHeader& header, std::string directory);
+  std::string TemporaryFile() const { return temporary_ + "/" + header_.path(); }
+  std::string FinalFile() const { return directory_ + "/" + header_.path(); }
+
+  const v1::UploadDatasetHeader header_;
+  const std::string directory_;
+  std::string temporary_;  // a directory of its own, so that the file is checked under its own name
+  int file_ = -1;
+  uint64_t received_ = 0;
+  std::unique_ptr<Sha256> hash_;
+};
+
+}  // namespace kwta::server

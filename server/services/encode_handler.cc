@@ -1,0 +1,99 @@
+#include "server/services/encode_handler.h"
+
+#include <memory>
+#include <utility>
+
+#include "core/base/status_macros.h"
+#include "server/services/convert.h"
+
+namespace kwta::server {
+namespace {
+
+// Whether the answer fits into a message.
+absl::Status CheckAnswer(const v1::EncodeRequest& request, const Encoder& encoder, int64_t rows, int64_t k,
+                         int64_t limit) {
+  return CheckOutput(request.options().output(), rows, encoder.code_width(), k, limit);
+}
+absl::Status CheckAnswer(const v1::ReconstructRequest&, const Encoder& encoder, int64_t rows, int64_t, int64_t limit) {
+  // A reconstruction is as large as dense codes of the input's width.
+  return CheckOutput(v1::OUTPUT_MODE_DENSE, rows, encoder.input_width(), 1, limit);
+}
+
+void SetStats(const EncodeResult& result, v1::ServingStats* stats) {
+  stats->set_queue_ns(static_cast<uint64_t>(absl::ToInt64Nanoseconds(result.queued)));
+  stats->set_compute_ns(static_cast<uint64_t>(absl::ToInt64Nanoseconds(result.computed)));
+  stats->set_batch_rows(static_cast<uint32_t>(result.batch_rows));
+}
+
+struct Prepared {
+  EncodeWork work;
+  InputRows input;
+};
+
+template <typename Request>
+absl::StatusOr<Prepared> Prepare(const ModelManager& models, const Request& request, int64_t max_message_bytes) {
+  Prepared prepared;
+  KWTA_ASSIGN_OR_RETURN(prepared.work.model, models.Get(request.model(), request.version()));
+  const Encoder& encoder = *prepared.work.model->encoder;
+  KWTA_ASSIGN_OR_RETURN(const EncodeOptions options, ConvertOptions(request.options()));
+  KWTA_ASSIGN_OR_RETURN(prepared.work.k, encoder.ResolveK(options));
+  KWTA_ASSIGN_OR_RETURN(prepared.input, ConvertInput(request.input(), request.model(), encoder.input_width()));
+  prepared.work.rows = prepared.input.view;
+  KWTA_RETURN_IF_ERROR(CheckAnswer(request, encoder, prepared.work.rows.rows, prepared.work.k, max_message_bytes));
+  return prepared;
+}
+
+}  // namespace
+
+template <typename Request>
+void EncodeHandler::StartRequest(const Request& request, CallContext context, EncodedRowsDone done) {
+  absl::StatusOr<Prepared> prepared = Prepare(*models_, request, max_message_bytes_);
+  if (!prepared.ok()) {
+    done(prepared.status());
+    return;
+  }
+  prepared->work.deadline = context.deadline;
+  prepared->work.cancelled = std::move(context.cancelled);
+  const ServedModelPtr model = prepared->work.model;
+  auto input = std::make_shared<InputRows>(std::move(prepared->input));  // the work looks at it
+  batcher_->Submit(std::move(prepared->work),
+                   [model, input = std::move(input), done = std::move(done)](absl::StatusOr<EncodeResult> result) {
+                     if (result.ok()) {
+                       done(EncodedRows{model, *std::move(result)});
+                     } else {
+                       done(result.status());
+                     }
+                   });
+}
+
+void EncodeHandler::Start(const v1::EncodeRequest& request, CallContext context, EncodedRowsDone done) {
+  StartRequest(request, std::move(context), std::move(done));
+}
+
+void EncodeHandler::Start(const v1::ReconstructRequest& request, CallContext context, EncodedRowsDone done) {
+  StartRequest(request, std::move(context), std::move(done));
+}
+
+absl::StatusOr<v1::EncodeResponse> EncodeHandler::Finish(const v1::EncodeRequest& request, EncodedRows rows) {
+  v1::EncodeResponse response;
+  response.set_model_version(rows.model->version);
+  KWTA_RETURN_IF_ERROR(ConvertCodes(rows.result.codes, request.options().output(), &response));
+  SetStats(rows.result, response.mutable_stats());
+  return response;
+}
+
+absl::StatusOr<v1::ReconstructResponse> EncodeHandler::Finish(const v1::ReconstructRequest&, EncodedRows rows) {
+  v1::ReconstructResponse response;
+  response.set_model_version(rows.model->version);
+  const Encoder& encoder = *rows.model->encoder;
+  v1::Tensor* output = response.mutable_output();
+  output->add_shape(rows.result.codes.rows());
+  output->add_shape(encoder.input_width());
+  output->set_dtype(v1::DTYPE_F32);
+  output->mutable_floats()->Resize(static_cast<int>(rows.result.codes.rows() * encoder.input_width()), 0.0f);
+  KWTA_RETURN_IF_ERROR(encoder.Decode(rows.result.codes, output->mutable_floats()->mutable_data()));
+  SetStats(rows.result, response.mutable_stats());
+  return response;
+}
+
+}  // namespace kwta::server

@@ -1,0 +1,53 @@
+// What Encode, EncodeStream and Reconstruct do, without the transport.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "kwta/v1/service.pb.h"
+#include "server/batching/batcher.h"
+#include "server/models/model_manager.h"
+
+namespace kwta::server {
+
+// The caller of a request.
+struct CallContext {
+  absl::Time deadline = absl::InfiniteFuture();
+  std::function<bool()> cancelled;  // see EncodeWork
+};
+
+// What the batcher made of a request.
+struct EncodedRows {
+  ServedModelPtr model;
+  EncodeResult result;
+};
+using EncodedRowsDone = std::function<void(absl::StatusOr<EncodedRows>)>;
+
+// A request is started on any thread; `done` is called once, perhaps at once, perhaps on the computing thread, and must
+// not block; then it is finished on a thread of the caller's choice. Thread-safe.
+class EncodeHandler {
+ public:
+  // REQUIRES: models and batcher outlive it.
+  EncodeHandler(const ModelManager* models, Batcher* batcher, int64_t max_message_bytes)
+      : models_(models), batcher_(batcher), max_message_bytes_(max_message_bytes) {}
+
+  // REQUIRES: the request stays until `done` was called.
+  void Start(const v1::EncodeRequest& request, CallContext context, EncodedRowsDone done);
+  void Start(const v1::ReconstructRequest& request, CallContext context, EncodedRowsDone done);
+
+  static absl::StatusOr<v1::EncodeResponse> Finish(const v1::EncodeRequest& request, EncodedRows rows);
+  static absl::StatusOr<v1::ReconstructResponse> Finish(const v1::ReconstructRequest& request, EncodedRows rows);
+
+ private:
+  template <typename Request>
+  void StartRequest(const Request& request, CallContext context, EncodedRowsDone done);
+
+  const ModelManager* const models_;
+  Batcher* const batcher_;
+  const int64_t max_message_bytes_;
+};
+
+}  // namespace kwta::server

@@ -1,0 +1,75 @@
+#include "server/services/job_handler.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/base/status_macros.h"
+#include "core/io/dataset.h"
+#include "core/io/model_bundle.h"
+#include "core/training/trainer.h"
+
+namespace kwta::server {
+namespace {
+
+constexpr uint32_t kDefaultJobs = 100;
+constexpr uint32_t kMostJobs = 1000;
+
+}  // namespace
+
+absl::StatusOr<v1::TrainResponse> JobHandler::Train(const v1::TrainRequest& request) {
+  if (!request.job_id().empty()) KWTA_RETURN_IF_ERROR(ValidateName("job_id", request.job_id()));
+  v1::JobSpec spec = request.spec();
+  KWTA_RETURN_IF_ERROR(ResolveJobSpec(&spec));
+  KWTA_RETURN_IF_ERROR(CheckDatasetExists(spec.dataset()));
+  v1::TrainResponse response;
+  KWTA_ASSIGN_OR_RETURN(*response.mutable_job(), runner_->Submit(request.job_id(), spec));
+  return response;
+}
+
+// Only that the file is there: reading it is the trainer's business, and may take long.
+absl::Status JobHandler::CheckDatasetExists(const v1::DatasetRef& dataset) const {
+  KWTA_RETURN_IF_ERROR(ValidateDatasetRef(dataset));
+  if (dataset.source_case() != v1::DatasetRef::kPath) return absl::OkStatus();
+  for (const std::string& directory : data_directories_) {
+    std::error_code error;
+    if (std::filesystem::is_regular_file(directory + "/" + dataset.path(), error)) return absl::OkStatus();
+  }
+  return absl::NotFoundError(absl::StrCat("data set '", dataset.path(), "' was not found in ",
+                                          absl::StrJoin(data_directories_, ", "),
+                                          "; upload it with UploadDataset, or name its directory with --data-dir"));
+}
+
+absl::StatusOr<v1::ListJobsResponse> JobHandler::ListJobs(const v1::ListJobsRequest& request) {
+  if (!v1::JobState_IsValid(request.state())) {
+    return absl::InvalidArgumentError(absl::StrCat("state is ", static_cast<int>(request.state()), ", not a JobState"));
+  }
+  v1::ListJobsResponse response;
+  if (!request.job_id().empty()) {
+    KWTA_ASSIGN_OR_RETURN(v1::Job job, journal_->store().Get(request.job_id()));
+    if (request.state() == v1::JOB_STATE_UNSPECIFIED || request.state() == job.state()) {
+      *response.add_jobs() = std::move(job);
+    }
+    return response;
+  }
+  const uint32_t limit = request.limit() == 0 ? kDefaultJobs : std::min(request.limit(), kMostJobs);
+  KWTA_ASSIGN_OR_RETURN(const std::vector<v1::Job> jobs, journal_->store().List(request.state(), limit));
+  response.mutable_jobs()->Add(jobs.begin(), jobs.end());
+  return response;
+}
+
+absl::StatusOr<v1::CancelJobResponse> JobHandler::CancelJob(const v1::CancelJobRequest& request) {
+  v1::CancelJobResponse response;
+  KWTA_ASSIGN_OR_RETURN(*response.mutable_job(), runner_->Cancel(request.job_id()));
+  return response;
+}
+
+absl::Status JobHandler::WatchJob(const v1::WatchJobRequest& request,
+                                  const std::function<bool(const v1::JobEvent&)>& emit,
+                                  const std::function<bool()>& alive) {
+  return journal_->Watch(request.job_id(), request.after_sequence(), emit, alive);
+}
+
+}  // namespace kwta::server

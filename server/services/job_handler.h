@@ -1,0 +1,38 @@
+// What the calls about jobs do, without the transport.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "kwta/v1/service.pb.h"
+#include "server/jobs/job_journal.h"
+#include "server/jobs/job_runner.h"
+
+namespace kwta::server {
+
+// Thread-safe. Each method is the call of that name; service.proto says what it does.
+class JobHandler {
+ public:
+  // REQUIRES: journal and runner outlive it. data_directories are searched for data sets given by path.
+  JobHandler(JobJournal* journal, JobRunner* runner, std::vector<std::string> data_directories)
+      : journal_(journal), runner_(runner), data_directories_(std::move(data_directories)) {}
+
+  absl::StatusOr<v1::TrainResponse> Train(const v1::TrainRequest& request);
+  absl::StatusOr<v1::ListJobsResponse> ListJobs(const v1::ListJobsRequest& request);
+  absl::StatusOr<v1::CancelJobResponse> CancelJob(const v1::CancelJobRequest& request);
+  // As JobJournal::Watch.
+  absl::Status WatchJob(const v1::WatchJobRequest& request, const std::function<bool(const v1::JobEvent&)>& emit,
+                        const std::function<bool()>& alive);
+
+ private:
+  absl::Status CheckDatasetExists(const v1::DatasetRef& dataset) const;
+
+  JobJournal* const journal_;
+  JobRunner* const runner_;
+  const std::vector<std::string> data_directories_;
+};
+
+}  // namespace kwta::server

@@ -1,0 +1,24 @@
+// What the calls about models do, without the transport.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "kwta/v1/service.pb.h"
+#include "server/models/model_manager.h"
+
+namespace kwta::server {
+
+// Thread-safe. Each method is the call of that name; service.proto says what it does.
+class ModelHandler {
+ public:
+  // REQUIRES: models outlives it.
+  explicit ModelHandler(ModelManager* models) : models_(models) {}
+
+  absl::StatusOr<v1::ListModelsResponse> ListModels(const v1::ListModelsRequest& request);
+  absl::StatusOr<v1::GetModelResponse> GetModel(const v1::GetModelRequest& request);
+  absl::StatusOr<v1::DeleteModelResponse> DeleteModel(const v1::DeleteModelRequest& request);
+
+ private:
+  ModelManager* const models_;
+};
+
+}  // namespace kwta::server

@@ -1,0 +1,29 @@
+// What the Status call answers.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "kwta/v1/service.pb.h"
+#include "server/jobs/job_store.h"
+#include "server/metrics/metrics.h"
+#include "server/models/model_manager.h"
+
+namespace kwta::server {
+
+// Facts that do not change while the server runs.
+struct ServerFacts {
+  std::string version;
+  absl::Time started;
+  std::string backend;
+  int threads = 0;
+  std::string http_address;
+  int64_t max_message_bytes = 0;
+};
+
+// Thread-safe. Errors: those of the job store.
+absl::StatusOr<v1::StatusResponse> ReportStatus(const ServerFacts& facts, bool draining, const ModelManager& models,
+                                                JobStore& jobs, const Metrics& metrics);
+
+}  // namespace kwta::server

@@ -1,0 +1,33 @@
+// The directory where a server keeps everything, and the promise that it is alone in it.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace kwta::server {
+
+// Holds the directory's lock as long as it lives. Immutable.
+class StateDirectory {
+ public:
+  // Makes `path` and the directories in it if they are missing and locks it.
+  // Errors: PERMISSION_DENIED (not writable), FAILED_PRECONDITION (another server uses it), UNAVAILABLE.
+  static absl::StatusOr<std::unique_ptr<StateDirectory>> Open(const std::string& path);
+  ~StateDirectory();
+  StateDirectory(const StateDirectory&) = delete;
+  StateDirectory& operator=(const StateDirectory&) = delete;
+
+  std::string models() const { return path_ + "/models"; }
+  std::string jobs() const { return path_ + "/jobs"; }
+  std::string datasets() const { return path_ + "/datasets"; }
+  std::string database() const { return path_ + "/kwta.db"; }
+
+ private:
+  StateDirectory(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
+
+  const std::string path_;  // absolute
+  const int lock_;
+};
+
+}  // namespace kwta::server

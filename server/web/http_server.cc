@@ -1,0 +1,104 @@
+#include "server/web/http_server.h"
+
+#include <civetweb.h>
+
+#include <cstring>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+
+namespace kwta::server {
+namespace {
+
+constexpr char kThreads[] = "4";
+constexpr char kRequestTimeoutMilliseconds[] = "10000";
+constexpr char kPlainText[] = "text/plain; charset=utf-8";
+constexpr char kMetricsText[] = "text/plain; version=0.0.4; charset=utf-8";
+constexpr char kIndex[] =
+    "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>kwta-server</title></head><body>"
+    "<h1>kwta-server</h1><ul>"
+    "<li><a href=\"/metrics\">/metrics</a>: for Prometheus</li>"
+    "<li><a href=\"/healthz\">/healthz</a>: 200 while the process is alive</li>"
+    "<li><a href=\"/readyz\">/readyz</a>: 200 while it takes requests, 503 while it starts or drains</li>"
+    "</ul></body></html>\n";
+
+struct Reply {
+  int code = 200;
+  const char* reason = "OK";
+  const char* type = kPlainText;
+  std::string body;
+};
+
+Reply Answer(const HttpPages& pages, const std::string& method, const std::string& path) {
+  if (method != "GET" && method != "HEAD") return {405, "Method Not Allowed", kPlainText, "only GET and HEAD\n"};
+  if (path == "/metrics") return {200, "OK", kMetricsText, pages.metrics()};
+  if (path == "/healthz") return {200, "OK", kPlainText, "ok\n"};
+  if (path == "/readyz") {
+    const std::string reason = pages.not_ready();
+    if (reason.empty()) return {200, "OK", kPlainText, "ready\n"};
+    return {503, "Service Unavailable", kPlainText, absl::StrCat("not ready: ", reason, "\n")};
+  }
+  if (path == "/") return {200, "OK", "text/html; charset=utf-8", kIndex};
+  return {404, "Not Found", kPlainText, "there are /metrics, /healthz and /readyz\n"};
+}
+
+}  // namespace
+
+struct HttpServer::Context {
+  HttpPages pages;
+  mg_context* server = nullptr;
+  absl::Mutex mutex;
+  std::string last_error ABSL_GUARDED_BY(mutex);
+
+  static int HandleRequest(mg_connection* connection) {
+    const mg_request_info* request = mg_get_request_info(connection);
+    const auto* context = static_cast<const Context*>(request->user_data);
+    const Reply reply = Answer(context->pages, request->request_method, request->local_uri);
+    const std::string header = absl::StrCat("HTTP/1.1 ", reply.code, " ", reply.reason,
+                                            "\r\nContent-Type: ", reply.type, "\r\nContent-Length: ", reply.body.size(),
+                                            "\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n");
+    mg_write(connection, header.data(), header.size());
+    if (std::strcmp(request->request_method, "HEAD") != 0) mg_write(connection, reply.body.data(), reply.body.size());
+    return reply.code;
+  }
+
+  static int KeepError(const mg_connection* connection, const char* message) {
+    auto* context = static_cast<Context*>(mg_get_user_data(mg_get_context(connection)));
+    absl::MutexLock lock(&context->mutex);
+    context->last_error = message;
+    return 1;  // written nowhere else
+  }
+};
+
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& address, HttpPages pages) {
+  auto context = std::make_unique<Context>();
+  context->pages = std::move(pages);
+  mg_init_library(0);
+  mg_callbacks callbacks = {};
+  callbacks.begin_request = &Context::HandleRequest;
+  callbacks.log_message = &Context::KeepError;
+  const char* options[] = {"listening_ports",           address.c_str(), "num_threads", kThreads, "request_timeout_ms",
+                           kRequestTimeoutMilliseconds, nullptr};
+  context->server = mg_start(&callbacks, context.get(), options);
+  if (context->server == nullptr) {
+    mg_exit_library();
+    absl::MutexLock lock(&context->mutex);
+    return absl::UnavailableError(absl::StrCat("cannot listen on '", address, "' for HTTP: ", context->last_error,
+                                               "; the port may be in use: choose another with --http"));
+  }
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(context)));
+}
+
+HttpServer::HttpServer(std::unique_ptr<Context> context) : context_(std::move(context)) {
+  mg_server_port port = {};
+  if (mg_get_server_ports(context_->server, 1, &port) == 1) port_ = port.port;
+}
+
+HttpServer::~HttpServer() {
+  mg_stop(context_->server);
+  mg_exit_library();
+}
+
+}  // namespace kwta::server

@@ -1,0 +1,67 @@
+#include "client/cli/progress_bar.h"
+
+#include <gmock/gmock.h>
+
+namespace kwta::client::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+v1::TrainingProgress Progress() {
+  v1::TrainingProgress progress;
+  progress.set_epochs_done(13);
+  progress.set_epochs(30);
+  progress.set_fraction(0.4321);
+  progress.set_loss(12.345678);
+  progress.set_fraction_variance_unexplained(0.21345);
+  progress.set_images_per_second(18249.7);
+  progress.set_images_done(780'000);
+  progress.set_k(25);
+  progress.set_dead_units(3);
+  progress.set_units(1000);
+  progress.set_dead_window_rows(60'000);
+  progress.set_eta_seconds(12);
+  return progress;
+}
+
+TEST(ProgressText, SaysEverything) {
+  EXPECT_EQ(ProgressText(Progress()),
+            "epoch 13/30  loss 12.35  unexplained 0.2135  18,250 images/s  k 25  dead 3/1000  ETA 12 s");
+}
+
+TEST(ProgressText, LeavesOutWhatIsNotKnownYet) {
+  v1::TrainingProgress progress;
+  progress.set_epochs(30);
+  progress.set_k(100);
+  EXPECT_EQ(ProgressText(progress), "epoch 0/30  k 100");
+}
+
+TEST(ProgressLine, FillsTheBarToTheFractionDone) {
+  const std::string line = ProgressLine(Progress(), 200);
+  EXPECT_THAT(line, StartsWith("[#################-----------------------]  43%  epoch 13/30"));
+}
+
+TEST(ProgressLine, ShrinksTheBarThenCutsTheText) {
+  const size_t text = ProgressText(Progress()).size();
+  const std::string narrow = ProgressLine(Progress(), static_cast<int>(text) + 9 + 15);
+  EXPECT_EQ(narrow.size(), text + 9 + 15);
+  EXPECT_THAT(narrow, HasSubstr("ETA 12 s"));
+  const std::string cut = ProgressLine(Progress(), 60);
+  EXPECT_EQ(cut.size(), 60u);
+  EXPECT_THAT(cut, StartsWith("[####------]  43%  epoch 13/30"));
+  EXPECT_THAT(cut, Not(HasSubstr("ETA")));
+}
+
+TEST(ProgressLine, StaysInRangeWhateverTheServerSays) {
+  v1::TrainingProgress progress;
+  progress.set_fraction(7);
+  EXPECT_THAT(ProgressLine(progress, 80), HasSubstr("#] 100%"));
+  progress.set_fraction(-1);
+  EXPECT_THAT(ProgressLine(progress, 80), HasSubstr("-]   0%"));
+  EXPECT_EQ(ProgressLine(progress, 0), "");
+}
+
+}  // namespace
+}  // namespace kwta::client::cli

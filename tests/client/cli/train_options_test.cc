@@ -1,0 +1,94 @@
+#include "client/cli/train_options.h"
+
+#include <gmock/gmock.h>
+
+#include "google/protobuf/text_format.h"
+#include "google/protobuf/util/message_differencer.h"
+
+namespace kwta::client::cli {
+namespace {
+
+using ::testing::HasSubstr;
+
+TrainOptions Parse(const std::string& arguments) {
+  CLI::App app;
+  TrainOptions options;
+  AddTrainOptions(app, &options);
+  app.parse(arguments);
+  return options;
+}
+
+void ExpectRequest(const TrainOptions& options, const std::string& text) {
+  v1::TrainRequest expected;
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &expected));
+  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(options.request, expected))
+      << options.request.DebugString();
+}
+
+TEST(TrainOptions, LeavesUnsetWhatIsNotGiven) {
+  const TrainOptions options = Parse("--model digits --data fashion-mnist");
+  ExpectRequest(options, R"(spec { model: "digits" encoder { k_sparse {} } preprocessing {} training {}
+                                   dataset { name: "fashion-mnist" } })");
+  EXPECT_FALSE(options.watch);
+}
+
+TEST(TrainOptions, SetsEveryField) {
+  const TrainOptions options = Parse(
+      "--model m --job-id j --watch --encoder k-sparse --units 1000 --k 25 --k-start 100 --anneal-fraction 0.25 "
+      "--init-sigma 0.5 --unit-norm --alpha 3 --epochs 50 --batch-size 64 --rate 0.5 --final-rate 0.125 "
+      "--momentum 0.75 --seed 18446744073709551615 --threads 2 --subtract-mean --data dir/patches "
+      "--validation-rows 10000 --split-seed 9 --max-rows 500");
+  ExpectRequest(options, R"(
+    job_id: "j"
+    spec {
+      model: "m"
+      encoder { k_sparse { units: 1000 k: 25 k_start: 100 anneal_fraction: 0.25 init_sigma: 0.5 unit_norm_atoms: true
+                           encode_alpha: 3 } }
+      preprocessing { subtract_mean: true }
+      training { epochs: 50 batch_size: 64 learning_rate: 0.5 final_learning_rate: 0.125 momentum: 0.75
+                 seed: 18446744073709551615 threads: 2 }
+      dataset { path: "dir/patches" validation_rows: 10000 split_seed: 9 max_rows: 500 }
+    })");
+  EXPECT_TRUE(options.watch);
+}
+
+TEST(TrainOptions, KeepsZeroAndFalseApartFromUnset) {
+  ExpectRequest(Parse("--model m --data d --final-rate 0 --no-unit-norm"),
+                R"(spec { model: "m" encoder { k_sparse { unit_norm_atoms: false } } preprocessing {}
+                          training { final_learning_rate: 0 } dataset { name: "d" } })");
+}
+
+TEST(TrainOptions, TellsPathsFromNames) {
+  for (const char* path : {"x.npy", "x.idx", "x.idx.gz", "a/b", "./fashion-mnist"}) {
+    EXPECT_EQ(Parse(std::string("--model m --data ") + path).request.spec().dataset().path(), path);
+  }
+  EXPECT_EQ(Parse("--model m --data npy").request.spec().dataset().name(), "npy");
+}
+
+TEST(TrainOptions, RefusesWhatIsNoNumber) {
+  EXPECT_THROW(Parse("--model m --data d --k many"), CLI::ConversionError);
+  EXPECT_THROW(Parse("--model m --data d --k -3"), CLI::ConversionError);
+  EXPECT_THROW(Parse("--model m --data d --units 4294967296"), CLI::ConversionError);
+}
+
+TEST(TrainOptions, NeedsModelAndData) {
+  EXPECT_THROW(Parse("--data d"), CLI::RequiredError);
+  EXPECT_THROW(Parse("--model m"), CLI::RequiredError);
+}
+
+TEST(TrainOptions, RefusesAnUnknownEncoder) {
+  EXPECT_THROW(Parse("--model m --data d --encoder dense"), CLI::ValidationError);
+}
+
+TEST(TrainOptions, HelpShowsTheDefaultsOfTheLibrary) {
+  CLI::App app;
+  TrainOptions options;
+  AddTrainOptions(app, &options);
+  const std::string help = app.help();
+  EXPECT_THAT(help, HasSubstr("Hidden units, 1 .. 1048576; default 1000"));
+  EXPECT_THAT(help, HasSubstr("Momentum, 0 .. 1 without 1; default 0.9"));
+  EXPECT_THAT(help, HasSubstr("Keep every atom at unit length; default off"));
+}
+
+}  // namespace
+}  // namespace kwta::client::cli

@@ -1,0 +1,32 @@
+#include "client/grpc_status.h"
+
+#include <gtest/gtest.h>
+
+namespace kwta::client {
+namespace {
+
+TEST(FromGrpc, KeepsEveryCodeAndItsMessage) {
+  EXPECT_EQ(FromGrpc(grpc::Status::OK), absl::OkStatus());
+  for (int code = 1; code <= 16; ++code) {
+    const absl::Status status = FromGrpc(grpc::Status(static_cast<grpc::StatusCode>(code), "what was wrong"));
+    EXPECT_EQ(static_cast<int>(status.code()), code);
+    EXPECT_EQ(status.message(), "what was wrong");
+  }
+}
+
+TEST(FromGrpc, NamesMatchAtBothEnds) {
+  EXPECT_EQ(FromGrpc({grpc::StatusCode::CANCELLED, ""}).code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(FromGrpc({grpc::StatusCode::UNAVAILABLE, ""}).code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(FromGrpc({grpc::StatusCode::UNAUTHENTICATED, ""}).code(), absl::StatusCode::kUnauthenticated);
+}
+
+TEST(FromGrpc, CodesOfOtherProtocolsAreUnknown) {
+  for (const int code : {17, 99, -1}) {
+    const absl::Status status = FromGrpc(grpc::Status(static_cast<grpc::StatusCode>(code), "strange"));
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnknown) << code;
+    EXPECT_EQ(status.message(), "strange");
+  }
+}
+
+}  // namespace
+}  // namespace kwta::client

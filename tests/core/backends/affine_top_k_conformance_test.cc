@@ -1,0 +1,232 @@
+// AffineTopK of every backend: the same units and the same bits as the reference, on ordinary and hostile inputs.
+#include <cmath>
+#include <limits>
+
+#include "core/backends/fixed_order_dot.h"
+#include "gmock/gmock.h"
+#include "tests/core/backends/conformance.h"
+
+namespace kwta {
+namespace {
+
+using testing::ElementsAre;
+
+struct Problem {
+  int64_t rows, width, units, k;
+  std::vector<float> x, atoms, bias;
+};
+
+Problem RandomProblem(int64_t rows, int64_t width, int64_t units, int64_t k, uint64_t seed = 1) {
+  return {rows,
+          width,
+          units,
+          k,
+          Gaussians(rows * width, seed),
+          Gaussians(units * width, seed + 1, 0.1),
+          Gaussians(units, seed + 2, 0.1)};
+}
+
+Codes Encode(Backend& backend, const Problem& problem) {
+  Floats x(backend, problem.x), atoms(backend, problem.atoms), bias(backend, problem.bias);
+  Ints indices(backend, problem.rows * problem.k);
+  Floats values(backend, problem.rows * problem.k);
+  auto dictionary = backend.PrepareDictionary(atoms.data(), bias.data(), problem.units, problem.width);
+  EXPECT_TRUE(dictionary.ok()) << dictionary.status();
+  if (!dictionary.ok()) return {};
+  EXPECT_EQ(backend.AffineTopK({dictionary->get(), x.data(), problem.rows, problem.k, indices.data(), values.data()}),
+            absl::OkStatus());
+  return {indices.Read(), values.Read()};
+}
+
+class AffineTopKConformance : public Conformance {
+ protected:
+  void ExpectSameBits(const Problem& problem) {
+    const Codes actual = Encode(*backend_, problem);
+    const Codes expected = Encode(*reference_, problem);
+    EXPECT_EQ(actual.indices, expected.indices);
+    EXPECT_EQ(Bits(actual.values), Bits(expected.values));
+  }
+};
+
+TEST_P(AffineTopKConformance, ShapesOfAllKinds) {
+  struct Shape {
+    int64_t rows, width, units, k;
+  };
+  for (const Shape& s : std::vector<Shape>{{1, 1, 1, 1},
+                                           {0, 3, 4, 2},
+                                           {2, 1, 1, 1},
+                                           {3, 2, 5, 5},
+                                           {1, 63, 64, 1},
+                                           {5, 65, 67, 7},
+                                           {7, 127, 131, 131},
+                                           {13, 784, 97, 25},
+                                           {100, 97, 1000, 25},
+                                           {129, 31, 513, 75},
+                                           {257, 64, 100, 99},
+                                           {600, 17, 33, 3},
+                                           {2, 3, 40000, 11}}) {
+    SCOPED_TRACE(testing::Message() << s.rows << " rows, width " << s.width << ", " << s.units << " units, k " << s.k);
+    ExpectSameBits(RandomProblem(s.rows, s.width, s.units, s.k));
+  }
+}
+
+TEST_P(AffineTopKConformance, MoreUnitsThanTheScoresOfABlockOfRowsHaveRoomFor) {
+  ExpectSameBits(RandomProblem(70, 2, 65536, 5));
+}
+
+TEST_P(AffineTopKConformance, TiesGoToTheLowestUnit) {
+  // Two atoms, each many times over.
+  Problem problem = RandomProblem(9, 50, 60, 7);
+  for (int64_t unit = 2; unit < problem.units; ++unit) {
+    std::copy_n(problem.atoms.begin() + unit % 2 * problem.width, problem.width,
+                problem.atoms.begin() + unit * problem.width);
+    problem.bias[unit] = problem.bias[unit % 2];
+  }
+  ExpectSameBits(problem);
+  const Codes codes = Encode(*backend_, problem);
+  for (int64_t i = 0; i < problem.rows; ++i) {
+    // The seven lowest units of the better atom.
+    for (int64_t j = 0; j < problem.k; ++j) {
+      EXPECT_EQ(codes.indices[i * problem.k + j], codes.indices[i * problem.k] % 2 + 2 * j);
+    }
+  }
+}
+
+TEST_P(AffineTopKConformance, RowsOfZerosAndAtomsOfZeros) {
+  Problem problem = RandomProblem(6, 30, 50, 4);
+  std::fill_n(problem.x.begin() + 2 * problem.width, problem.width, 0.0f);
+  std::fill_n(problem.atoms.begin() + 7 * problem.width, 3 * problem.width, 0.0f);
+  ExpectSameBits(problem);
+  std::fill(problem.bias.begin(), problem.bias.end(), 0.0f);
+  problem.bias[3] = -0.0f;
+  ExpectSameBits(problem);
+  std::fill(problem.x.begin(), problem.x.end(), 0.0f);
+  ExpectSameBits(problem);
+  problem.rows = 1;
+  problem.k = 3;
+  EXPECT_THAT(Encode(*backend_, problem).indices, ElementsAre(0, 1, 2));
+}
+
+TEST_P(AffineTopKConformance, ScoresOneUnitInTheLastPlaceApart) {
+  // All atoms are the same but for one bit of one weight, up or down: far closer than a matrix product's rounding.
+  Problem problem = RandomProblem(33, 784, 300, 20);
+  Rng rng(5);
+  for (int64_t unit = 1; unit < problem.units; ++unit) {
+    std::copy_n(problem.atoms.begin(), problem.width, problem.atoms.begin() + unit * problem.width);
+    float& weight = problem.atoms[unit * problem.width + rng.UniformBelow(problem.width)];
+    weight = std::nextafter(weight, rng.UniformBelow(2) ? 10.0f : -10.0f);
+    problem.bias[unit] = problem.bias[0];
+  }
+  ExpectSameBits(problem);
+}
+
+TEST_P(AffineTopKConformance, AtomsOfVeryDifferentLengths) {
+  Problem problem = RandomProblem(20, 100, 200, 10);
+  for (int64_t unit = 0; unit < problem.units; ++unit) {
+    const float scale = std::ldexp(1.0f, static_cast<int>(unit % 41) - 20);
+    for (int64_t d = 0; d < problem.width; ++d) problem.atoms[unit * problem.width + d] *= scale;
+  }
+  ExpectSameBits(problem);
+  for (int64_t unit = 0; unit < problem.units; ++unit) problem.bias[unit] *= std::ldexp(1.0f, unit % 37);
+  ExpectSameBits(problem);
+}
+
+TEST_P(AffineTopKConformance, SubnormalNumbers) {
+  for (float scale : {0x1p-126f, 0x1p-140f, 0x1p-149f}) {
+    Problem problem = RandomProblem(11, 70, 90, 8);
+    for (float& value : problem.atoms) value *= 10 * scale;
+    std::fill(problem.bias.begin(), problem.bias.end(), 0.0f);
+    ExpectSameBits(problem);
+    for (float& value : problem.x) value *= 0x1p-70f;
+    for (float& value : problem.atoms) value = value / scale * 0x1p-70f;
+    ExpectSameBits(problem);
+  }
+}
+
+TEST_P(AffineTopKConformance, HugeNumbersWhoseScoresOverflow) {
+  for (float scale : {1e15f, 1e18f, 1e19f, 1e20f, 1e30f}) {
+    for (int64_t rows : {1, 9}) {
+      Problem problem = RandomProblem(rows, 130, 40, 6);
+      for (float& value : problem.atoms) value *= scale;
+      for (float& value : problem.x) value *= scale;
+      const Codes actual = Encode(*backend_, problem);
+      const Codes expected = Encode(*reference_, problem);
+      EXPECT_EQ(actual.indices, expected.indices) << scale;
+      for (size_t i = 0; i < expected.values.size(); ++i) {
+        if (std::isnan(expected.values[i])) {
+          EXPECT_TRUE(std::isnan(actual.values[i]));
+        } else {
+          EXPECT_EQ(actual.values[i], expected.values[i]);
+        }
+      }
+    }
+  }
+}
+
+TEST_P(AffineTopKConformance, NaNGoesAfterEveryNumberAndInfinityBefore) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (int64_t rows : {1, 3}) {
+    Problem problem{rows, 1, 5, 3, std::vector<float>(rows, 1.0f), {nan, 1, -infinity, infinity, 2}, {0, 0, 0, 0, 0}};
+    Codes codes = Encode(*backend_, problem);
+    codes.indices.resize(3);
+    EXPECT_THAT(codes.indices, ElementsAre(1, 3, 4));
+    problem.k = 4;
+    codes = Encode(*backend_, problem);
+    codes.indices.resize(4);
+    EXPECT_THAT(codes.indices, ElementsAre(1, 2, 3, 4));
+  }
+}
+
+TEST_P(AffineTopKConformance, ARowsCodeIsTheSameAloneAndInAnyBatch) {
+  const Problem problem = RandomProblem(300, 100, 150, 12);
+  const Codes together = Encode(*backend_, problem);
+  for (int64_t rows : {1, 2, 37}) {
+    for (int64_t begin = 0; begin + rows <= problem.rows; begin += 61) {
+      Problem part = problem;
+      part.rows = rows;
+      part.x.assign(problem.x.begin() + begin * problem.width, problem.x.begin() + (begin + rows) * problem.width);
+      const Codes alone = Encode(*backend_, part);
+      const auto first = begin * problem.k, last = (begin + rows) * problem.k;
+      EXPECT_EQ(alone.indices, std::vector<int32_t>(together.indices.begin() + first, together.indices.begin() + last));
+      EXPECT_EQ(Bits(alone.values),
+                Bits(std::vector<float>(together.values.begin() + first, together.values.begin() + last)));
+    }
+  }
+}
+
+TEST_P(AffineTopKConformance, RefreshTakesUpNewAtoms) {
+  // Atoms that grow a million times: bounds made from the old ones would be far too tight.
+  Problem problem = RandomProblem(40, 784, 100, 10);
+  Floats x(*backend_, problem.x), atoms(*backend_, problem.atoms), bias(*backend_, problem.bias);
+  Ints indices(*backend_, problem.rows * problem.k);
+  Floats values(*backend_, problem.rows * problem.k);
+  auto dictionary = backend_->PrepareDictionary(atoms.data(), bias.data(), problem.units, problem.width);
+  ASSERT_TRUE(dictionary.ok());
+  for (int64_t unit = 1; unit < problem.units; ++unit) {
+    std::copy_n(problem.atoms.begin(), problem.width, problem.atoms.begin() + unit * problem.width);
+    problem.bias[unit] = problem.bias[0];
+  }
+  for (size_t i = 0; i < problem.atoms.size(); ++i) problem.atoms[i] *= 1e6f + (i * 7919 % 13 == 0) * 0.125f;
+  atoms.Write(problem.atoms);
+  bias.Write(problem.bias);
+  ASSERT_EQ(backend_->RefreshDictionary(**dictionary), absl::OkStatus());
+  ASSERT_EQ(backend_->AffineTopK({dictionary->get(), x.data(), problem.rows, problem.k, indices.data(), values.data()}),
+            absl::OkStatus());
+  const Codes expected = Encode(*reference_, problem);
+  EXPECT_EQ(indices.Read(), expected.indices);
+  EXPECT_EQ(Bits(values.Read()), Bits(expected.values));
+}
+
+TEST_P(AffineTopKConformance, TheReferenceIsTheDefinition) {
+  // Chosen by hand: scores 3, 5, -7, 5 and ties to the lowest; k-th by value, not by magnitude.
+  const Problem problem{2, 2, 4, 2, {1, 2, 1, 2}, {1, 1, 1, 2, -5, -1, 3, 1}, {0, 0, 0, 0}};
+  const Codes codes = Encode(*backend_, problem);
+  EXPECT_THAT(codes.indices, ElementsAre(1, 3, 1, 3));
+  EXPECT_THAT(codes.values, ElementsAre(5, 5, 5, 5));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, AffineTopKConformance, testing::ValuesIn(AllBackendCases()), CaseName);
+
+}  // namespace
+}  // namespace kwta

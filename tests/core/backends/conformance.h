@@ -1,0 +1,132 @@
+// What the conformance suite's files share: every backend beside the reference, on arrays that tests never touch
+// directly.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "core/backends/backend.h"
+#include "core/backends/backend_registry.h"
+#include "core/base/rng.h"
+#include "gtest/gtest.h"
+
+namespace kwta {
+
+// A backend and the number of threads to give it.
+struct BackendCase {
+  std::string name;
+  int threads;
+};
+
+inline void PrintTo(const BackendCase& value, std::ostream* out) {
+  *out << value.name << ", " << value.threads << " threads";
+}
+
+inline std::vector<BackendCase> AllBackendCases() {
+  std::vector<BackendCase> cases;
+  for (const std::string& name : BackendNames()) {
+    for (int threads : {1, 2, 3}) cases.push_back({name, threads});
+  }
+  return cases;
+}
+
+inline std::string CaseName(const testing::TestParamInfo<BackendCase>& info) {
+  return info.param.name + "_" + std::to_string(info.param.threads) + "_threads";
+}
+
+// An array in a backend's memory. T is a 4-byte type.
+template <typename T>
+class DeviceArray {
+ public:
+  DeviceArray(Backend& backend, size_t elements) : backend_(backend), elements_(elements) {
+    absl::StatusOr<Buffer> buffer = backend.Allocate(elements * sizeof(T));
+    EXPECT_TRUE(buffer.ok()) << buffer.status();
+    if (buffer.ok()) buffer_ = *std::move(buffer);
+  }
+  DeviceArray(Backend& backend, const std::vector<T>& values) : DeviceArray(backend, values.size()) { Write(values); }
+
+  void Write(const std::vector<T>& values) {
+    EXPECT_EQ(backend_.CopyFromHost(values.data(), data(), values.size() * sizeof(T)), absl::OkStatus());
+  }
+  std::vector<T> Read() const {
+    std::vector<T> values(elements_);
+    EXPECT_EQ(backend_.CopyToHost(buffer_.as<T>(), values.data(), elements_ * sizeof(T)), absl::OkStatus());
+    return values;
+  }
+  T* data() { return buffer_.as<T>(); }
+
+ private:
+  Backend& backend_;
+  size_t elements_;
+  Buffer buffer_;
+};
+
+using Floats = DeviceArray<float>;
+using Ints = DeviceArray<int32_t>;
+
+inline std::shared_ptr<Backend> MakeBackend(const std::string& name, int threads) {
+  BackendOptions options;
+  options.threads = threads;
+  absl::StatusOr<std::shared_ptr<Backend>> backend = CreateBackend(name, options);
+  EXPECT_TRUE(backend.ok()) << backend.status();
+  return backend.ok() ? *backend : nullptr;
+}
+
+// Every test of the suite runs on each backend and number of threads.
+class Conformance : public testing::TestWithParam<BackendCase> {
+ protected:
+  std::shared_ptr<Backend> backend_ = MakeBackend(GetParam().name, GetParam().threads);
+  std::shared_ptr<Backend> reference_ = MakeBackend("reference", 1);
+};
+
+inline std::vector<float> Gaussians(int64_t count, uint64_t seed, double sigma = 1) {
+  Rng rng(seed);
+  std::vector<float> values(static_cast<size_t>(count));
+  for (float& value : values) value = static_cast<float>(sigma * rng.Gaussian());
+  return values;
+}
+
+// The bits of each value, so that +0 and -0, or two NaN, are told apart or found equal as they are stored.
+inline std::vector<uint32_t> Bits(const std::vector<float>& values) {
+  std::vector<uint32_t> bits(values.size());
+  if (!values.empty()) std::memcpy(bits.data(), values.data(), values.size() * sizeof(float));
+  return bits;
+}
+
+// Codes of a batch, [rows, k] each.
+struct Codes {
+  std::vector<int32_t> indices;
+  std::vector<float> values;
+};
+
+// `rows` rows of k different units below `units`, ascending, with Gaussian values.
+inline Codes RandomCodes(int64_t rows, int64_t k, int64_t units, uint64_t seed) {
+  Rng rng(seed);
+  Codes codes;
+  for (int64_t i = 0; i < rows; ++i) {
+    int64_t left = k;
+    for (int64_t unit = 0; unit < units && left > 0; ++unit) {
+      if (static_cast<int64_t>(rng.UniformBelow(units - unit)) >= left) continue;
+      codes.indices.push_back(static_cast<int32_t>(unit));
+      codes.values.push_back(static_cast<float>(rng.Gaussian()));
+      --left;
+    }
+  }
+  return codes;
+}
+
+// Every element of `actual` within `absolute` + `relative` * |expected|.
+inline void ExpectClose(const std::vector<float>& actual, const std::vector<float>& expected, double absolute,
+                        double relative) {
+  ASSERT_EQ(actual.size(), expected.size());
+  for (size_t i = 0; i < actual.size(); ++i) {
+    ASSERT_NEAR(actual[i], expected[i], absolute + relative * std::abs(static_cast<double>(expected[i]))) << "at " << i;
+  }
+}
+
+}  // namespace kwta

@@ -1,0 +1,91 @@
+#include "core/encoders/encoder_registry.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/backends/backend_registry.h"
+#include "tests/core/encoders/k_sparse_fixture.h"
+
+namespace kwta {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+
+std::shared_ptr<Backend> Reference() { return CreateBackend("reference", {1}).value(); }
+
+TEST(EncoderRegistry, NamesItsKinds) {
+  v1::EncoderSpec spec;
+  EXPECT_EQ(EncoderKindName(spec), "");
+  spec.mutable_k_sparse();
+  EXPECT_EQ(EncoderKindName(spec), "k-sparse");
+  EXPECT_THAT(EncoderKindNames(), Contains("k-sparse"));
+}
+
+TEST(EncoderRegistry, RefusesASpecWithoutAKind) {
+  v1::EncoderSpec spec;
+  absl::Status status = ResolveEncoder(&spec);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("expected one of: k-sparse"));
+  status = CreateEncoder(ModelBundle(), Reference()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("expected one of: k-sparse"));
+}
+
+TEST(EncoderRegistry, CreatesLearnersAndEncoders) {
+  const ModelBundle bundle = RandomKSparseModel(12, 7, 3, false, 1);
+  const auto encoder = CreateEncoder(bundle, Reference());
+  ASSERT_TRUE(encoder.ok());
+  EXPECT_EQ((*encoder)->code_width(), 12);
+  const auto learner = CreateLearner(bundle.description.encoder(), 7, 1, Reference());
+  ASSERT_TRUE(learner.ok());
+  EXPECT_EQ((*learner)->units(), 12);
+}
+
+TEST(ResolveKSparse, FillsInDefaults) {
+  v1::EncoderSpec spec;
+  spec.mutable_k_sparse();
+  ASSERT_TRUE(ResolveEncoder(&spec).ok());
+  const v1::KSparseSpec& resolved = spec.k_sparse();
+  EXPECT_EQ(resolved.units(), 1000u);
+  EXPECT_EQ(resolved.k(), 25u);
+  EXPECT_EQ(resolved.k_start(), 100u);
+  EXPECT_EQ(resolved.anneal_fraction(), 0.5f);
+  EXPECT_EQ(resolved.init_sigma(), 0.01f);
+  EXPECT_TRUE(resolved.has_unit_norm_atoms());
+  EXPECT_EQ(resolved.encode_alpha(), 1.0f);
+  v1::EncoderSpec small;
+  small.mutable_k_sparse()->set_units(40);
+  ASSERT_TRUE(ResolveEncoder(&small).ok());
+  EXPECT_EQ(small.k_sparse().k_start(), 40u);  // 4k would be more than the units
+}
+
+TEST(ResolveKSparse, RefusesValuesOutOfRange) {
+  const auto message = [](void (*change)(v1::KSparseSpec*)) {
+    v1::EncoderSpec spec;
+    spec.mutable_k_sparse()->set_units(100);
+    spec.mutable_k_sparse()->set_k(30);
+    change(spec.mutable_k_sparse());
+    const absl::Status status = ResolveEncoder(&spec);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    return std::string(status.message());
+  };
+  using Spec = v1::KSparseSpec;
+  EXPECT_THAT(message([](Spec* s) { s->set_units(0); }), HasSubstr("encoder.k_sparse.units is 0; expected 1 .. "));
+  EXPECT_THAT(message([](Spec* s) { s->set_units(1048577); }), HasSubstr("units is 1048577; expected 1 .. 1048576"));
+  EXPECT_THAT(message([](Spec* s) { s->set_k(0); }), HasSubstr("encoder.k_sparse.k is 0; expected 1 .. 100"));
+  EXPECT_THAT(message([](Spec* s) { s->set_k(101); }), HasSubstr("encoder.k_sparse.k is 101; expected 1 .. 100"));
+  EXPECT_THAT(message([](Spec* s) { s->set_k_start(29); }), HasSubstr("k_start is 29; expected 30 .. 100"));
+  EXPECT_THAT(message([](Spec* s) { s->set_k_start(101); }), HasSubstr("k_start is 101; expected 30 .. 100"));
+  EXPECT_THAT(message([](Spec* s) { s->set_anneal_fraction(1.5f); }), HasSubstr("anneal_fraction is 1.5"));
+  EXPECT_THAT(message([](Spec* s) { s->set_anneal_fraction(std::nanf("")); }), HasSubstr("anneal_fraction is nan"));
+  EXPECT_THAT(message([](Spec* s) { s->set_init_sigma(0); }), HasSubstr("init_sigma is 0"));
+  EXPECT_THAT(message([](Spec* s) { s->set_init_sigma(INFINITY); }), HasSubstr("init_sigma is inf"));
+  EXPECT_THAT(message([](Spec* s) { s->set_encode_alpha(0.5f); }), HasSubstr("encode_alpha is 0.5"));
+  EXPECT_THAT(message([](Spec* s) { s->set_encode_alpha(4); }), HasSubstr("so that alpha * k <= 100"));
+}
+
+}  // namespace
+}  // namespace kwta

@@ -1,0 +1,232 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/backends/backend_registry.h"
+#include "core/encoders/k_sparse.h"
+#include "tests/core/encoders/distant_backend.h"
+#include "tests/core/encoders/k_sparse_fixture.h"
+
+namespace kwta {
+namespace {
+
+using testing::HasSubstr;
+
+std::shared_ptr<Backend> Reference() { return CreateBackend("reference", {1}).value(); }
+
+std::unique_ptr<Learner> MakeLearner(const v1::KSparseSpec& spec, int64_t width, uint64_t seed = 1,
+                                     std::shared_ptr<Backend> backend = Reference()) {
+  return CreateKSparseLearner(spec, width, seed, std::move(backend)).value();
+}
+
+std::vector<float> Floats(const Tensor& tensor) {
+  return std::vector<float>(tensor.as<float>(), tensor.as<float>() + tensor.elements());
+}
+
+// All of a TensorMap's numbers, for comparison bit by bit.
+std::map<std::string, std::vector<float>> Numbers(const TensorMap& tensors) {
+  std::map<std::string, std::vector<float>> numbers;
+  for (const auto& [name, tensor] : tensors) numbers[name] = Floats(tensor);
+  return numbers;
+}
+
+double Norm(const float* row, int64_t width) {
+  double squared = 0;
+  for (int64_t d = 0; d < width; ++d) squared += double{row[d]} * row[d];
+  return std::sqrt(squared);
+}
+
+// (1 / rows) sum |x - xhat|^2 with the supports given: the loss of TrainingSpec, in which only the support's choice is
+// not smooth.
+double Loss(const KSparseOracle& model, const std::vector<double>& x,
+            const std::vector<std::vector<int32_t>>& supports) {
+  double loss = 0;
+  for (size_t i = 0; i < supports.size(); ++i) {
+    const double* row = x.data() + i * model.width;
+    const std::vector<double> xhat = model.Reconstruction(model.Activities(row), supports[i]);
+    for (int64_t d = 0; d < model.width; ++d) loss += (row[d] - xhat[d]) * (row[d] - xhat[d]);
+  }
+  return loss / static_cast<double>(supports.size());
+}
+
+class LearnerOnEveryBackend : public testing::TestWithParam<std::string> {
+ protected:
+  std::shared_ptr<Backend> backend_ = CreateBackend(GetParam(), {2}).value();
+};
+INSTANTIATE_TEST_SUITE_P(Backends, LearnerOnEveryBackend, testing::ValuesIn(BackendNames()),
+                         [](const auto& info) { return info.param; });
+
+TEST_P(LearnerOnEveryBackend, AStepFollowsTheGradientOfTheLoss) {
+  constexpr int64_t kUnits = 14, kWidth = 9, kRows = 5, kK = 3;
+  const ModelBundle model = RandomKSparseModel(kUnits, kWidth, kK, false, 21);
+  auto learner = MakeLearner(ResolvedKSparse(kUnits, kK), kWidth, 1, backend_);
+  TensorMap state = learner->Checkpoint().value();
+  for (const auto& [name, tensor] : model.tensors) state[name] = tensor.Clone();
+  ASSERT_TRUE(learner->Restore(state).ok());
+
+  Rng rng(28);
+  const Tensor x = GaussianTensor({kRows, kWidth}, 1.0, rng);
+  const std::vector<double> exact_x = KSparseOracle::Copy(x);
+  KSparseOracle oracle(model.tensors);
+  std::vector<std::vector<int32_t>> supports;
+  for (int64_t i = 0; i < kRows; ++i) {
+    std::vector<double> z = oracle.Activities(exact_x.data() + i * kWidth);
+    supports.push_back(KSparseOracle::Support(z, kK));
+    std::sort(z.begin(), z.end(), std::greater<>());
+    ASSERT_GT(z[kK - 1] - z[kK], 1e-3) << "the case is meant to have well separated supports";
+  }
+
+  // With no momentum and a rate of 1 a step moves each parameter by minus its gradient.
+  const StepStatistics statistics = learner->Step(x.as<float>(), kRows, {kK, 1.0f, 0.0f}).value();
+  EXPECT_NEAR(statistics.squared_error / kRows, Loss(oracle, exact_x, supports), 1e-4);
+  const TensorMap moved = learner->Parameters().value();
+  const auto check = [&](const char* name, std::vector<double>& parameters) {
+    const std::vector<float> before = Floats(model.tensors.at(name)), after = Floats(moved.at(name));
+    double largest = 0;
+    for (size_t j = 0; j < parameters.size(); ++j) {
+      constexpr double kH = 1e-5;
+      const double kept = parameters[j];
+      parameters[j] = kept + kH;
+      const double above = Loss(oracle, exact_x, supports);
+      parameters[j] = kept - kH;
+      const double below = Loss(oracle, exact_x, supports);
+      parameters[j] = kept;
+      const double gradient = (above - below) / (2 * kH);
+      EXPECT_NEAR(double{before[j]} - after[j], gradient, 2e-5 * (1 + std::fabs(gradient))) << name << " " << j;
+      largest = std::max(largest, std::fabs(gradient));
+    }
+    EXPECT_GT(largest, 0.1) << name;
+  };
+  check("atoms", oracle.atoms);
+  check("bias", oracle.bias);
+  check("decoder_bias", oracle.decoder_bias);
+
+  std::vector<int32_t> active_rows(kUnits);
+  for (const auto& support : supports) {
+    for (const int32_t h : support) ++active_rows[h];
+  }
+  EXPECT_EQ(std::vector<int32_t>(learner->active_rows(), learner->active_rows() + kUnits), active_rows);
+}
+
+TEST_P(LearnerOnEveryBackend, UnitNormAtomsStayOfLengthOne) {
+  v1::KSparseSpec spec = ResolvedKSparse(30, 4);
+  spec.set_unit_norm_atoms(true);
+  auto learner = MakeLearner(spec, 11, 3, backend_);
+  Rng rng(23);
+  for (int step = 0; step < 5; ++step) {
+    const TensorMap parameters = learner->Parameters().value();
+    for (int64_t h = 0; h < 30; ++h) {
+      EXPECT_NEAR(Norm(parameters.at("atoms").as<float>() + h * 11, 11), 1.0, 1e-6) << "before step " << step;
+    }
+    const Tensor x = GaussianTensor({8, 11}, 1.0, rng);
+    ASSERT_TRUE(learner->Step(x.as<float>(), 8, {4, 0.05f, 0.9f}).ok());
+  }
+}
+
+TEST_P(LearnerOnEveryBackend, ReportsDivergence) {
+  Rng rng(24);
+  const Tensor x = GaussianTensor({8, 11}, 1.0, rng);
+  // The last rates make weights infinite in one update, so that the next one meets sums that are not numbers.
+  for (const float rate : {1e2f, 1e6f, 1e20f, 1e38f}) {
+    auto learner = MakeLearner(ResolvedKSparse(30, 4), 11, 3, backend_);
+    absl::Status status;
+    for (int step = 0; step < 100 && status.ok(); ++step) {
+      status = learner->Step(x.as<float>(), 8, {4, rate, 0.9f}).status();
+    }
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << rate;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("diverged"));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("lower training.learning_rate"));
+  }
+}
+
+TEST(KSparseLearner, WorksWhereTheHostCannotTouchTheBackendsMemory) {
+  auto near = MakeLearner(ResolvedKSparse(30, 4), 11, 3);
+  auto far = MakeLearner(ResolvedKSparse(30, 4), 11, 3, std::make_shared<DistantBackend>());
+  Rng rng(25);
+  for (const int64_t rows : {8, 3, 9}) {  // scratch memory is kept, and grows
+    const Tensor x = GaussianTensor({rows, 11}, 1.0, rng);
+    const StepOptions options = {4, 0.05f, 0.9f};
+    EXPECT_EQ(near->Step(x.as<float>(), rows, options)->squared_error,
+              far->Step(x.as<float>(), rows, options)->squared_error);
+    EXPECT_TRUE(std::equal(near->active_rows(), near->active_rows() + 30, far->active_rows()));
+  }
+  EXPECT_EQ(Numbers(near->Checkpoint().value()), Numbers(far->Checkpoint().value()));
+}
+
+TEST(KSparseLearner, MomentumCarriesTheLastStepOn) {
+  auto learner = MakeLearner(ResolvedKSparse(30, 4), 11);
+  Rng rng(26);
+  const Tensor x = GaussianTensor({8, 11}, 1.0, rng);
+  const TensorMap start = learner->Parameters().value();
+  ASSERT_TRUE(learner->Step(x.as<float>(), 8, {4, 0.1f, 0.5f}).ok());
+  const TensorMap first = learner->Parameters().value();
+  ASSERT_TRUE(learner->Step(x.as<float>(), 8, {4, 0.0f, 0.5f}).ok());  // no gradient, only half the velocity
+  const TensorMap second = learner->Parameters().value();
+  for (const char* name : {"atoms", "bias", "decoder_bias"}) {
+    const std::vector<float> a = Floats(start.at(name)), b = Floats(first.at(name)), c = Floats(second.at(name));
+    EXPECT_NE(a, b) << name;
+    for (size_t j = 0; j < a.size(); ++j) EXPECT_NEAR(c[j] - b[j], 0.5 * (b[j] - a[j]), 1e-6) << name;
+  }
+}
+
+TEST(KSparseLearner, StartsFromAGaussianOfTheSeed) {
+  v1::KSparseSpec spec = ResolvedKSparse(200, 4);
+  spec.set_init_sigma(0.3f);
+  const TensorMap parameters = MakeLearner(spec, 50, 7)->Parameters().value();
+  double squared = 0;
+  for (const float weight : Floats(parameters.at("atoms"))) squared += double{weight} * weight;
+  EXPECT_NEAR(std::sqrt(squared / 10'000), 0.3, 0.01);
+  EXPECT_EQ(Floats(parameters.at("bias")), std::vector<float>(200));
+  EXPECT_EQ(Floats(parameters.at("decoder_bias")), std::vector<float>(50));
+  EXPECT_EQ(Numbers(parameters), Numbers(MakeLearner(spec, 50, 7)->Parameters().value()));
+  EXPECT_NE(Numbers(parameters), Numbers(MakeLearner(spec, 50, 8)->Parameters().value()));
+}
+
+TEST(KSparseLearner, KFallsLinearlyThenStays) {
+  v1::KSparseSpec spec = ResolvedKSparse(1000, 15);
+  spec.set_k_start(100);
+  const auto learner = MakeLearner(spec, 4);
+  EXPECT_EQ(learner->ScheduledK(0), 100);
+  EXPECT_EQ(learner->ScheduledK(0.1), 83);
+  EXPECT_EQ(learner->ScheduledK(0.25), 58);  // 57.5
+  EXPECT_EQ(learner->ScheduledK(0.499), 15);
+  EXPECT_EQ(learner->ScheduledK(0.5), 15);
+  EXPECT_EQ(learner->ScheduledK(1), 15);
+  spec.set_anneal_fraction(0);
+  EXPECT_EQ(MakeLearner(spec, 4)->ScheduledK(0), 15);
+  spec.set_anneal_fraction(1);
+  EXPECT_EQ(MakeLearner(spec, 4)->ScheduledK(0.5), 58);
+  EXPECT_EQ(MakeLearner(spec, 4)->ScheduledK(1), 15);
+}
+
+TEST(KSparseLearner, GoesOnFromItsCheckpointExactly) {
+  auto learner = MakeLearner(ResolvedKSparse(30, 4), 11, 3);
+  auto other = MakeLearner(ResolvedKSparse(30, 4), 11, 99);
+  Rng rng(27);
+  const Tensor x = GaussianTensor({8, 11}, 1.0, rng);
+  const StepOptions options = {4, 0.05f, 0.9f};
+  ASSERT_TRUE(learner->Step(x.as<float>(), 8, options).ok());
+  ASSERT_TRUE(other->Step(x.as<float>(), 8, options).ok());
+  ASSERT_TRUE(other->Restore(learner->Checkpoint().value()).ok());
+  ASSERT_TRUE(learner->Step(x.as<float>(), 8, options).ok());
+  ASSERT_TRUE(other->Step(x.as<float>(), 8, options).ok());
+  EXPECT_EQ(Numbers(learner->Checkpoint().value()), Numbers(other->Checkpoint().value()));
+}
+
+TEST(KSparseLearner, RefusesStatesThatDoNotFit) {
+  auto learner = MakeLearner(ResolvedKSparse(30, 4), 11);
+  TensorMap state = learner->Checkpoint().value();
+  state.erase("velocity.bias");
+  absl::Status status = learner->Restore(state);
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no tensor \"velocity.bias\""));
+  state = learner->Checkpoint().value();
+  state["atoms"] = Tensor(DType::kF32, {11, 30});
+  status = learner->Restore(state);
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("f32[11, 30]; expected f32[30, 11]"));
+}
+
+}  // namespace
+}  // namespace kwta

@@ -1,0 +1,88 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/training/trainer.h"
+
+namespace kwta {
+namespace {
+
+using testing::HasSubstr;
+
+v1::JobSpec MinimalSpec() {
+  v1::JobSpec spec;
+  spec.set_model("digits");
+  spec.mutable_encoder()->mutable_k_sparse();
+  spec.mutable_dataset()->set_name("fashion-mnist");
+  return spec;
+}
+
+TEST(ResolveJobSpec, FillsInEveryDefault) {
+  v1::JobSpec spec = MinimalSpec();
+  ASSERT_TRUE(ResolveJobSpec(&spec).ok());
+  const v1::TrainingSpec& training = spec.training();
+  EXPECT_EQ(training.epochs(), 30u);
+  EXPECT_EQ(training.batch_size(), 100u);
+  EXPECT_EQ(training.learning_rate(), 0.001f);
+  EXPECT_EQ(training.final_learning_rate(), 0.001f);
+  EXPECT_EQ(training.momentum(), 0.9f);
+  EXPECT_EQ(training.seed(), 1u);
+  EXPECT_TRUE(training.has_threads());
+  EXPECT_EQ(training.checkpoint_epochs(), 1u);
+  EXPECT_EQ(spec.encoder().k_sparse().units(), 1000u);
+  EXPECT_EQ(spec.preprocessing().u8_divisor(), 255);
+  EXPECT_EQ(spec.dataset().split(), v1::DATASET_SPLIT_TRAIN);
+}
+
+TEST(ResolveJobSpec, ResolvingAgainChangesNothing) {
+  v1::JobSpec spec = MinimalSpec();
+  spec.mutable_training()->set_learning_rate(0.01f);
+  spec.mutable_training()->set_final_learning_rate(0);
+  spec.mutable_training()->set_checkpoint_epochs(0);
+  ASSERT_TRUE(ResolveJobSpec(&spec).ok());
+  const std::string once = spec.SerializeAsString();
+  ASSERT_TRUE(ResolveJobSpec(&spec).ok());
+  EXPECT_EQ(spec.SerializeAsString(), once);
+  EXPECT_EQ(spec.training().final_learning_rate(), 0);
+}
+
+TEST(ResolveJobSpec, RefusesValuesOutOfRange) {
+  const auto message = [](void (*change)(v1::JobSpec*)) {
+    v1::JobSpec spec = MinimalSpec();
+    change(&spec);
+    const absl::Status status = ResolveJobSpec(&spec);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    return std::string(status.message());
+  };
+  using Spec = v1::JobSpec;
+  EXPECT_THAT(message([](Spec* s) { s->set_model("a/b"); }), HasSubstr("model"));
+  EXPECT_THAT(message([](Spec* s) { s->clear_encoder(); }), HasSubstr("encoder names no kind"));
+  EXPECT_THAT(message([](Spec* s) { s->mutable_encoder()->mutable_k_sparse()->set_k(1001); }),
+              HasSubstr("encoder.k_sparse.k is 1001; expected 1 .. 1000"));
+  EXPECT_THAT(message([](Spec* s) { s->mutable_preprocessing()->set_u8_divisor(-1); }),
+              HasSubstr("preprocessing.u8_divisor is -1"));
+  EXPECT_THAT(message([](Spec* s) { s->mutable_training()->set_epochs(0); }),
+              HasSubstr("training.epochs is 0; expected 1 .. 1000000"));
+  EXPECT_THAT(message([](Spec* s) { s->mutable_training()->set_epochs(1'000'001); }), HasSubstr("is 1000001"));
+  EXPECT_THAT(message([](Spec* s) { s->mutable_training()->set_batch_size(0); }),
+              HasSubstr("training.batch_size is 0; expected 1 .. 65536"));
+  EXPECT_THAT(message([](Spec* s) { s->mutable_training()->set_batch_size(65'537); }), HasSubstr("is 65537"));
+  EXPECT_THAT(message([](Spec* s) { s->mutable_training()->set_learning_rate(0); }),
+              HasSubstr("training.learning_rate is 0"));
+  EXPECT_THAT(message([](Spec* s) { s->mutable_training()->set_learning_rate(std::nanf("")); }),
+              HasSubstr("training.learning_rate is nan"));
+  EXPECT_THAT(message([](Spec* s) { s->mutable_training()->set_final_learning_rate(0.002f); }),
+              HasSubstr("training.final_learning_rate is 0.002; expected 0 .. 0.001"));
+  EXPECT_THAT(message([](Spec* s) { s->mutable_training()->set_momentum(1); }),
+              HasSubstr("training.momentum is 1; expected at least 0 and below 1"));
+  EXPECT_THAT(message([](Spec* s) { s->mutable_training()->set_threads(1025); }),
+              HasSubstr("training.threads is 1025"));
+  EXPECT_THAT(message([](Spec* s) { s->mutable_dataset()->clear_source(); }), HasSubstr("data"));
+  v1::JobSpec unknown = MinimalSpec();
+  unknown.mutable_dataset()->set_name("no-such-set");
+  EXPECT_EQ(ResolveJobSpec(&unknown).code(), absl::StatusCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace kwta

@@ -1,0 +1,266 @@
+#include "core/training/trainer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "core/backends/backend_registry.h"
+#include "core/encoders/encoder_registry.h"
+#include "core/evaluation/activation_statistics.h"
+#include "core/io/safetensors.h"
+
+namespace kwta {
+namespace {
+
+using testing::HasSubstr;
+
+// 2,000 real images, and a job that learns from them in well under a second.
+class TrainerTest : public testing::Test {
+ protected:
+  TrainerTest() : data_(LoadDataset(Reference(), {{KWTA_TEST_DATA "/datasets"}}).value()) {
+    directory_ = testing::TempDir() + "/" + testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::filesystem::remove_all(directory_);
+    std::filesystem::create_directories(directory_);
+  }
+  ~TrainerTest() override { std::filesystem::remove_all(directory_); }
+
+  static v1::DatasetRef Reference() {
+    v1::DatasetRef reference;
+    reference.set_name("fashion-mnist");
+    return reference;
+  }
+
+  static v1::JobSpec Spec() {
+    v1::JobSpec spec;
+    spec.set_model("small");
+    v1::KSparseSpec& encoder = *spec.mutable_encoder()->mutable_k_sparse();
+    encoder.set_units(60);
+    encoder.set_k(6);
+    v1::TrainingSpec& training = *spec.mutable_training();
+    training.set_epochs(4);
+    training.set_batch_size(64);  // the last batch of an epoch has 16 rows
+    training.set_learning_rate(0.004f);
+    training.set_final_learning_rate(0.001f);
+    *spec.mutable_dataset() = Reference();
+    spec.mutable_preprocessing()->set_subtract_mean(true);
+    EXPECT_TRUE(ResolveJobSpec(&spec).ok());
+    return spec;
+  }
+
+  absl::StatusOr<ModelBundle> Run(const v1::JobSpec& spec, const TrainerOptions& options = {}, int threads = 1) {
+    return Train(spec, data_, CreateBackend("", {threads}).value(), options);
+  }
+
+  // Trains with checkpoints and is stopped at report number `reports`, of which there is one after each update.
+  absl::Status RunInterrupted(const v1::JobSpec& spec, int reports) {
+    std::atomic<bool> stop{false};
+    TrainerOptions options = WithCheckpoints();
+    options.report_seconds = 0;
+    options.stop = &stop;
+    options.report = [&](const v1::TrainingProgress&) { stop = --reports <= 0; };
+    return Run(spec, options).status();
+  }
+  TrainerOptions WithCheckpoints() const {
+    TrainerOptions options;
+    options.checkpoint_directory = directory_;
+    return options;
+  }
+
+  static std::map<std::string, std::vector<float>> Numbers(const ModelBundle& bundle) {
+    std::map<std::string, std::vector<float>> numbers;
+    for (const auto& [name, tensor] : bundle.tensors) {
+      numbers[name].assign(tensor.as<float>(), tensor.as<float>() + tensor.elements());
+    }
+    return numbers;
+  }
+
+  const Dataset data_;
+  std::string directory_;
+};
+
+TEST_F(TrainerTest, LearnsFromRealImages) {
+  std::vector<v1::TrainingProgress> epochs;
+  TrainerOptions options;
+  options.report_seconds = 1e9;  // only the reports at the ends of epochs
+  options.report = [&](const v1::TrainingProgress& progress) { epochs.push_back(progress); };
+  v1::JobSpec spec = Spec();
+  spec.mutable_training()->set_epochs(8);
+  const ModelBundle bundle = Run(spec, options).value();
+
+  ASSERT_EQ(epochs.size(), 8u);
+  EXPECT_LT(epochs.back().loss(), 0.5 * epochs.front().loss());
+  EXPECT_LT(epochs.back().fraction_variance_unexplained(), 0.45);
+  const int64_t k[] = {24, 20, 15, 11, 6, 6, 6, 6};  // from 4k to k over half of the epochs
+  for (uint32_t e = 0; e < 8; ++e) {
+    EXPECT_EQ(epochs[e].epochs_done(), e + 1);
+    EXPECT_EQ(epochs[e].epochs(), 8u);
+    EXPECT_EQ(epochs[e].k(), k[e]);
+    EXPECT_EQ(epochs[e].images_done(), 2000 * (e + 1));
+    EXPECT_NEAR(epochs[e].fraction(), (e + 1) / 8.0, 1e-12);
+    EXPECT_EQ(epochs[e].units(), 60u);
+    EXPECT_EQ(epochs[e].dead_window_rows(), 2000u);
+    EXPECT_GT(epochs[e].images_per_second(), 0);
+    EXPECT_GE(epochs[e].eta_seconds(), 0);
+  }
+  EXPECT_FLOAT_EQ(epochs.front().learning_rate(), 0.004f);
+  EXPECT_FLOAT_EQ(epochs.back().learning_rate(), 0.001f);
+  EXPECT_EQ(epochs.back().eta_seconds(), 0);
+
+  const v1::ModelDescription& description = bundle.description;
+  EXPECT_EQ(description.format(), 1u);
+  EXPECT_EQ(description.name(), "small");
+  EXPECT_EQ(description.input_width(), 784u);
+  EXPECT_EQ(description.code_width(), 60u);
+  EXPECT_EQ(description.training().epochs(), 8u);
+  EXPECT_EQ(description.dataset().name(), "fashion-mnist");
+  EXPECT_EQ(description.backend(), CreateBackend("", {1}).value()->name());
+  const v1::TrainingStatistics& statistics = description.statistics();
+  EXPECT_EQ(statistics.loss(), epochs.back().loss());
+  EXPECT_NEAR(statistics.fraction_variance_unexplained(), epochs.back().fraction_variance_unexplained(), 1e-12);
+  EXPECT_EQ(statistics.dead_units(), epochs.back().dead_units());
+  EXPECT_EQ(statistics.dead_window_rows(), 2000u);
+  EXPECT_EQ(statistics.training_rows(), 2000u);
+  EXPECT_GT(statistics.train_seconds(), 0);
+}
+
+TEST_F(TrainerTest, TheEncoderOfTheBundleReconstructsAsWellAsTrainingSays) {
+  v1::JobSpec spec = Spec();
+  spec.mutable_training()->set_final_learning_rate(0);  // so that the last epoch's parameters hardly move
+  spec.mutable_training()->set_epochs(20);
+  const ModelBundle bundle = Run(spec).value();
+  ASSERT_EQ(bundle.tensors.count("mean"), 1u);
+  const auto encoder = CreateEncoder(bundle, CreateBackend("", {1}).value()).value();
+  Preprocessor preprocessor(spec.preprocessing(), {});
+  UnexplainedVariance variance(784);
+  std::vector<float> x(784), reconstruction(784);
+  for (int64_t i = 0; i < data_.rows(); ++i) {
+    SparseCodes codes;
+    ASSERT_TRUE(encoder->Encode(data_.row(i), encoder->ResolveK({}).value(), &codes).ok());
+    ASSERT_TRUE(encoder->Decode(codes, reconstruction.data()).ok());
+    preprocessor.ToFloat(data_.row(i), x.data());
+    variance.Add(x.data(), reconstruction.data(), 1);
+  }
+  const double trained = bundle.description.statistics().fraction_variance_unexplained();
+  EXPECT_NEAR(variance.Fraction(), trained, 0.03 * trained);
+}
+
+TEST_F(TrainerTest, IsAFunctionOfTheSeed) {
+  v1::JobSpec spec = Spec();
+  const auto first = Numbers(Run(spec).value());
+  EXPECT_EQ(first, Numbers(Run(spec).value()));
+  spec.mutable_training()->set_seed(2);
+  EXPECT_NE(first, Numbers(Run(spec).value()));
+}
+
+TEST_F(TrainerTest, DoesNotDependOnTheNumberOfThreads) {
+  const auto one = Numbers(Run(Spec(), {}, 1).value());
+  EXPECT_EQ(one, Numbers(Run(Spec(), {}, 2).value()));
+  EXPECT_EQ(one, Numbers(Run(Spec(), {}, 3).value()));
+}
+
+TEST_F(TrainerTest, GoesOnAfterAnInterruptionAsIfThereHadBeenNone) {
+  // An epoch has 32 updates: stops in the middle, and right before and after the end of an epoch.
+  const ModelBundle whole = Run(Spec()).value();
+  for (const int reports : {5, 31, 32, 40, 127}) {
+    std::filesystem::remove_all(directory_);
+    std::filesystem::create_directories(directory_);
+    const absl::Status stopped = RunInterrupted(Spec(), reports);
+    ASSERT_EQ(stopped.code(), absl::StatusCode::kCancelled) << reports;
+    EXPECT_THAT(std::string(stopped.message()), HasSubstr("training was stopped in epoch "));
+    std::vector<uint64_t> images;
+    TrainerOptions options = WithCheckpoints();
+    options.report_seconds = 0;
+    options.report = [&](const v1::TrainingProgress& progress) { images.push_back(progress.images_done()); };
+    const ModelBundle resumed = Run(Spec(), options).value();
+    EXPECT_EQ(Numbers(resumed), Numbers(whole)) << reports;
+    // It did go on, at the very next update, and did not start again.
+    EXPECT_EQ(images.front(), reports / 32 * 2000 + std::min(2000, (reports % 32 + 1) * 64)) << reports;
+    const v1::TrainingStatistics& statistics = resumed.description.statistics();
+    EXPECT_EQ(statistics.loss(), whole.description.statistics().loss());
+    EXPECT_EQ(statistics.dead_units(), whole.description.statistics().dead_units());
+  }
+}
+
+TEST_F(TrainerTest, AFinishedCheckpointGivesTheModelAtOnce) {
+  const ModelBundle first = Run(Spec(), WithCheckpoints()).value();
+  TrainerOptions options = WithCheckpoints();
+  int reports = 0;
+  options.report = [&](const v1::TrainingProgress&) { ++reports; };
+  const ModelBundle second = Run(Spec(), options).value();
+  EXPECT_EQ(reports, 0);
+  EXPECT_EQ(Numbers(first), Numbers(second));
+  EXPECT_EQ(first.description.statistics().loss(), second.description.statistics().loss());
+}
+
+TEST_F(TrainerTest, IgnoresCheckpointsOfOtherJobsAndDamagedOnes) {
+  v1::JobSpec other = Spec();
+  other.mutable_training()->set_seed(9);
+  ASSERT_EQ(RunInterrupted(other, 40).code(), absl::StatusCode::kCancelled);
+  const auto whole = Numbers(Run(Spec()).value());
+  EXPECT_EQ(Numbers(Run(Spec(), WithCheckpoints()).value()), whole);
+
+  // Tensors that are missing inside a checkpoint whose header is sound.
+  ASSERT_EQ(RunInterrupted(other, 40).code(), absl::StatusCode::kCancelled);
+  const std::string path = directory_ + "/checkpoint.safetensors";
+  SafetensorsFile file = ReadSafetensors(path).value();
+  file.tensors.erase("learner.velocity.decoder_bias");
+  ASSERT_TRUE(WriteSafetensors(path, file.tensors, file.metadata).ok());
+  EXPECT_EQ(Numbers(Run(other, WithCheckpoints()).value()), Numbers(Run(other).value()));
+}
+
+TEST_F(TrainerTest, ThreadsAndCheckpointIntervalsMayChangeBetweenRuns) {
+  ASSERT_EQ(RunInterrupted(Spec(), 40).code(), absl::StatusCode::kCancelled);
+  v1::JobSpec spec = Spec();
+  spec.mutable_training()->set_threads(2);
+  spec.mutable_training()->set_checkpoint_epochs(3);
+  TrainerOptions options = WithCheckpoints();
+  uint64_t first_images = 0;
+  options.report_seconds = 0;
+  options.report = [&](const v1::TrainingProgress& progress) {
+    if (first_images == 0) first_images = progress.images_done();
+  };
+  EXPECT_EQ(Numbers(Run(spec, options, 2).value()), Numbers(Run(Spec()).value()));
+  EXPECT_EQ(first_images, 2000u + 9 * 64);
+}
+
+TEST_F(TrainerTest, WritesNoCheckpointsWhenTheyAreOff) {
+  v1::JobSpec spec = Spec();
+  spec.mutable_training()->set_checkpoint_epochs(0);
+  ASSERT_EQ(RunInterrupted(spec, 40).code(), absl::StatusCode::kCancelled);
+  EXPECT_TRUE(std::filesystem::is_empty(directory_));
+}
+
+TEST_F(TrainerTest, FailsIfItCannotWriteItsCheckpoint) {
+  TrainerOptions options;
+  options.checkpoint_directory = directory_ + "/missing";
+  EXPECT_EQ(Run(Spec(), options).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(TrainerTest, ReportsDivergence) {
+  v1::JobSpec spec = Spec();
+  spec.mutable_training()->set_learning_rate(1e4f);
+  const absl::Status status = Run(spec).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("lower training.learning_rate"));
+}
+
+TEST_F(TrainerTest, RefusesDataThatDoNotFitTheSpec) {
+  v1::JobSpec spec = Spec();
+  spec.mutable_training()->set_batch_size(2001);
+  absl::Status status = Run(spec).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("the data have 2000 rows but training.batch_size is 2001"));
+
+  auto same = std::make_shared<Tensor>(DType::kF32, Shape{200, 5});
+  std::vector<uint32_t> order(200);
+  const Dataset constant(same, same->rows(), {5}, order, {});
+  status = Train(Spec(), constant, CreateBackend("", {1}).value(), {}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("all 200 rows of the data are the same"));
+}
+
+}  // namespace
+}  // namespace kwta
