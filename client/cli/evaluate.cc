@@ -36,25 +36,31 @@ void Print(const EvaluationOptions& options, const EvaluationReport& report) {
   const v1::ModelDescription& description = report.model.description();
   const std::string part = OnTest(options) ? "test" : "validation";
   const std::string units = HumanCount(description.code_width());
-  const auto unexplained = absl::StrFormat("%.4f", report.fraction_variance_unexplained);
-  const auto dead = [&](int64_t count) {
-    return absl::StrFormat("%d (%s)", count, Percent(static_cast<double>(count) / description.code_width()));
-  };
+  const std::string sparsity = Sparsity(options.encode);
+  // What was asked for, and alpha 1 beside it unless that was asked for.
+  const bool alpha_1_apart = sparsity != "alpha 1";
   std::cout << "model '" << options.model << "' version " << report.model.version() << " ("
-            << EncoderKindName(description.encoder()) << ", " << units << " units), encoding with "
-            << Sparsity(options.encode) << "\n"
+            << EncoderKindName(description.encoder()) << ", " << units << " units), encoding with " << sparsity << "\n"
             << HumanCount(report.training_rows) << " training images, " << HumanCount(report.evaluation_rows) << " "
             << part << " images\n\n";
-  Table table({{""}, {"codes", Align::kRight}, {"raw pixels", Align::kRight}});
+  Table table({{""}, {"codes", Align::kRight}, {report.pixels ? "raw pixels" : "", Align::kRight}});
   const auto pixels = [&](double ProbeResult::*rate) { return report.pixels ? Percent((*report.pixels).*rate) : ""; };
   table.AddRow({part + " error", Percent(report.codes.error), pixels(&ProbeResult::error)});
   table.AddRow({"error where the probe was chosen", Percent(report.codes.validation_error),
                 pixels(&ProbeResult::validation_error)});
-  table.AddRow({"fraction of variance unexplained", unexplained, ""});
-  table.AddRow({"L0", absl::StrFormat("%.1f", report.l0), ""});
-  const std::string window = absl::StrCat(" over ", HumanCount(report.training_rows), " training images");
-  table.AddRow({absl::StrCat("dead units, ", Sparsity(options.encode), window), dead(report.dead_units), ""});
-  table.AddRow({absl::StrCat("dead units, alpha 1", window), dead(report.dead_units_alpha_1), ""});
+  const auto add_unexplained = [&](const std::string& at, double fraction) {
+    table.AddRow({"fraction of variance unexplained, " + at, absl::StrFormat("%.4f", fraction), ""});
+  };
+  add_unexplained(sparsity, report.fraction_variance_unexplained);
+  if (alpha_1_apart) add_unexplained("alpha 1", report.fraction_variance_unexplained_alpha_1);
+  table.AddRow({"L0, " + sparsity, absl::StrFormat("%.1f", report.l0), ""});
+  const auto add_dead = [&](const std::string& at, int64_t count) {
+    const std::string share = Percent(static_cast<double>(count) / description.code_width());
+    table.AddRow({absl::StrCat("dead units over ", HumanCount(report.training_rows), " training images, ", at),
+                  absl::StrFormat("%d (%s)", count, share), ""});
+  };
+  add_dead(sparsity, report.dead_units);
+  if (alpha_1_apart) add_dead("alpha 1", report.dead_units_alpha_1);
   table.AddRow({"training images/s", HumanRate(description.statistics().images_per_second()), ""});
   table.AddRow({"encode rows/s over the wire", HumanRate(report.encode_rows_per_second), ""});
   table.Print(std::cout);
@@ -75,6 +81,7 @@ nlohmann::json ToJson(const EvaluationOptions& options, const EvaluationReport& 
                          {"evaluation_rows", report.evaluation_rows},
                          {"codes", ProbeJson(report.codes)},
                          {"fraction_variance_unexplained", report.fraction_variance_unexplained},
+                         {"fraction_variance_unexplained_alpha_1", report.fraction_variance_unexplained_alpha_1},
                          {"l0", report.l0},
                          {"units", description.code_width()},
                          {"dead_units", report.dead_units},

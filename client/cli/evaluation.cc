@@ -66,7 +66,10 @@ class Evaluator {
     report_.dead_units_alpha_1 = Statistics(narrow.codes).DeadUnits();
 
     const Preprocessor preprocessor(report_.model.description().preprocessing(), {});
-    KWTA_RETURN_IF_ERROR(Reconstruct(preprocessor));
+    KWTA_ASSIGN_OR_RETURN(report_.fraction_variance_unexplained,
+                          Unexplained("reconstructing the evaluation images", options_.encode, preprocessor));
+    KWTA_ASSIGN_OR_RETURN(report_.fraction_variance_unexplained_alpha_1,
+                          Unexplained("reconstructing the evaluation images at alpha 1", alpha_1, preprocessor));
     KWTA_ASSIGN_OR_RETURN(
         report_.codes, Probe("codes", CodeFeatures(training.codes.sparse()), CodeFeatures(evaluation.codes.sparse())));
     if (options_.pixels) {
@@ -112,22 +115,22 @@ class Evaluator {
     return statistics;
   }
 
-  absl::Status Reconstruct(const Preprocessor& preprocessor) {
-    progress_.Start("reconstructing the evaluation images");
+  absl::StatusOr<double> Unexplained(const std::string& stage, const v1::EncodeOptions& options,
+                                     const Preprocessor& preprocessor) {
+    progress_.Start(stage);
     const RowsView rows = evaluation_.rows.rows();
     UnexplainedVariance unexplained(rows.width);
     std::vector<float> x;
     for (int64_t begin = 0; begin < rows.rows; begin += kReconstructedRows) {
       const RowsView piece = rows.Slice(begin, std::min(kReconstructedRows, rows.rows - begin));
       KWTA_ASSIGN_OR_RETURN(const ReconstructResult result,
-                            client_.Reconstruct(options_.model, piece, Settings(options_.encode)));
+                            client_.Reconstruct(options_.model, piece, Settings(options)));
       x.resize(piece.rows * piece.width);
       preprocessor.ToFloat(piece, x.data());
       unexplained.Add(x.data(), result.output.as<float>(), piece.rows);
       progress_.Update(static_cast<double>(begin) / static_cast<double>(rows.rows));
     }
-    report_.fraction_variance_unexplained = unexplained.Fraction();
-    return absl::OkStatus();
+    return unexplained.Fraction();
   }
 
   absl::StatusOr<ProbeResult> Probe(const std::string& name, const FeatureRows& training,

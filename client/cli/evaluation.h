@@ -33,11 +33,14 @@ struct EvaluationReport {
   int64_t evaluation_rows = 0;
   ProbeResult codes;
   std::optional<ProbeResult> pixels;
-  double fraction_variance_unexplained = 0;  // Over the evaluation rows.
-  double l0 = 0;                             // Over the evaluation rows.
-  int64_t dead_units = 0;                    // In no code of the training rows, encoded as asked for.
-  int64_t dead_units_alpha_1 = 0;            // The same, encoded with alpha = 1.
-  double encode_rows_per_second = 0;         // Over the wire, training rows as asked for.
+  // Over the evaluation rows, encoded as asked for and with alpha = 1. The decoder was trained for the latter.
+  double fraction_variance_unexplained = 0;
+  double fraction_variance_unexplained_alpha_1 = 0;
+  double l0 = 0;  // Over the evaluation rows, encoded as asked for.
+  // In no code of the training rows.
+  int64_t dead_units = 0;
+  int64_t dead_units_alpha_1 = 0;
+  double encode_rows_per_second = 0;  // Over the wire, training rows as asked for.
   std::string http_address;
 };
 

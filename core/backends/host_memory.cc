@@ -1,6 +1,5 @@
 #include "core/backends/host_memory.h"
 
-#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 
@@ -8,10 +7,17 @@
 
 namespace kwta {
 
+namespace {
+
+// More than today's processors can address for one process: a size above it is a mistake, not a request.
+constexpr size_t kMaxBytes = size_t{1} << 47;
+
+}  // namespace
+
 absl::StatusOr<Buffer> AllocateHost(size_t bytes) {
   if (bytes == 0) return Buffer();
   void* memory = nullptr;
-  if (bytes <= SIZE_MAX - 63) memory = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+  if (bytes <= kMaxBytes) memory = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
   if (memory == nullptr) {
     return absl::ResourceExhaustedError(
         absl::StrCat("no memory for an array of ", bytes, " bytes; use fewer units or smaller batches"));

@@ -77,6 +77,7 @@ void EncodeHandler::Start(const v1::ReconstructRequest& request, CallContext con
 absl::StatusOr<v1::EncodeResponse> EncodeHandler::Finish(const v1::EncodeRequest& request, EncodedRows rows) {
   v1::EncodeResponse response;
   response.set_model_version(rows.model->version);
+  response.set_code_width(static_cast<uint64_t>(rows.model->encoder->code_width()));
   KWTA_RETURN_IF_ERROR(ConvertCodes(rows.result.codes, request.options().output(), &response));
   SetStats(rows.result, response.mutable_stats());
   return response;

@@ -169,8 +169,9 @@ class EncoderServiceImpl final : public v1::EncoderService::Service {
   v1::EncodeStreamResponse AnswerStreamed(StreamedRequest& request) {
     v1::EncodeStreamResponse answer;
     answer.set_request_id(request.message.request_id());
-    absl::StatusOr<v1::EncodeResponse> response = request.rows.status();
-    if (request.rows.ok()) response = EncodeHandler::Finish(request.message.request(), *std::move(request.rows));
+    absl::StatusOr<v1::EncodeResponse> response =
+        request.rows.ok() ? EncodeHandler::Finish(request.message.request(), *std::move(request.rows))
+                          : absl::StatusOr<v1::EncodeResponse>(request.rows.status());
     parts_.metrics->CallDone("EncodeStream", response.status().code(),
                              absl::ToDoubleSeconds(absl::Now() - request.start));
     if (response.ok()) {

@@ -52,6 +52,17 @@ TEST(WatchJob, ResumesAfterTheLastEventReceived) {
   EXPECT_THAT(server.watches(), ElementsAre(0, 2, 4));
 }
 
+TEST(WatchJob, ResumesWhenAServerThatShutsDownCancelsTheStream) {
+  FakeServer server;
+  server.SetJob({}, Events(2));
+  server.FailNext({absl::CancelledError("CANCELLED")});
+  Client client(QuickOptions(server.address()));
+  Watcher watcher;
+  ASSERT_TRUE(client.WatchJob("j", {}, std::ref(watcher)).ok());
+  EXPECT_THAT(watcher.sequences, ElementsAre(1, 2));
+  EXPECT_EQ(server.calls(), 2);
+}
+
 TEST(WatchJob, StartsWhereTheCallerSays) {
   FakeServer server;
   server.SetJob({}, Events(5));

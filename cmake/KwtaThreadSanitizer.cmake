@@ -1,0 +1,16 @@
+# kwta::sanitizer: linked into every program. Empty, except under ThreadSanitizer: see tests/tsan/absl_synchronization.cc.
+
+add_library(kwta_sanitizer INTERFACE)
+add_library(kwta::sanitizer ALIAS kwta_sanitizer)
+
+if(CMAKE_CXX_FLAGS MATCHES "-fsanitize=thread")
+  set(wrapper ${PROJECT_SOURCE_DIR}/tests/tsan/absl_synchronization.cc)
+  target_sources(kwta_sanitizer INTERFACE ${wrapper})
+  target_link_libraries(kwta_sanitizer INTERFACE absl::synchronization)
+  # The functions to wrap are those that the file defines.
+  file(STRINGS ${wrapper} wrapped REGEX "^KWTA_WRAP\\([a-z]+, [A-Za-z0-9_]+")
+  foreach(line IN LISTS wrapped)
+    string(REGEX REPLACE "^KWTA_WRAP\\([a-z]+, ([A-Za-z0-9_]+).*" "\\1" symbol "${line}")
+    target_link_options(kwta_sanitizer INTERFACE LINKER:--wrap=${symbol})
+  endforeach()
+endif()
