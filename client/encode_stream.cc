@@ -48,7 +48,7 @@ class Stream {
     stream_ = connection_.stub().AsyncEncodeStream(&context_, &queue_, Tag(kStart));
     pending_ = 1;
     while (true) {
-      if (started_ && error_.ok() && !broken_) Advance();
+      if (started_ && error_.ok() && !ended_) Advance();
       if (pending_ == 0) break;
       AwaitOne();
     }
@@ -78,8 +78,8 @@ class Stream {
   void Advance() {
     // Until the version is known, one request at a time: two versions must not share a result.
     const size_t window = position_->version == 0 ? 1 : max_in_flight_;
-    if (!writing_ && sent_ < source_.rows && in_flight_.size() < window) WriteNext();
-    if (!writing_ && !writes_done_ && sent_ == source_.rows && error_.ok()) {
+    if (!writing_ && !writes_failed_ && sent_ < source_.rows && in_flight_.size() < window) WriteNext();
+    if (!writing_ && !writes_failed_ && !writes_done_ && sent_ == source_.rows && error_.ok()) {
       stream_->WritesDone(Tag(kWritesDone));
       writes_done_ = true;
       ++pending_;
@@ -118,20 +118,22 @@ class Stream {
     --pending_;
     switch (static_cast<Operation>(reinterpret_cast<intptr_t>(tag))) {
       case kStart:
-        started_ = true;
+        started_ = ok;
         break;
       case kWrite:
         writing_ = false;
+        // If it failed, the stream is lost, but answers that arrived before must be read: Finish waits for that.
+        writes_failed_ = !ok;
         break;
       case kRead:
         reading_ = false;
+        ended_ = !ok;
         if (ok && error_.ok()) TakeAnswer();
         break;
       case kWritesDone:
       case kFinish:
         break;
     }
-    if (!ok) broken_ = true;
   }
 
   void TakeAnswer() {
@@ -176,7 +178,9 @@ class Stream {
   int64_t sent_;
   uint64_t next_id_ = 1;
   int pending_ = 0;
-  bool started_ = false, writing_ = false, reading_ = false, writes_done_ = false, broken_ = false;
+  bool started_ = false;
+  bool writing_ = false, writes_done_ = false, writes_failed_ = false;
+  bool reading_ = false, ended_ = false;  // ended_: there is nothing more to read.
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "core/base/version.h"
@@ -26,10 +27,21 @@ constexpr char kFooter[] =
     "      embedded defaults: state in ./kwta-data, gRPC on 127.0.0.1:8500, HTTP on 127.0.0.1:8501\n"
     "  kwta-server --state-dir /var/lib/kwta --listen 0.0.0.0:8500 --http 0.0.0.0:8501 --drain-delay 5\n"
     "      in a cluster: load balancers get 5 s to notice that the server drains\n"
-    "  kwta-server --listen 127.0.0.1:0 --http 127.0.0.1:0 --port-file ports.json\n"
+    "  kwta-server --listen 127.0.0.1:0 --http 127.0.0.1:0 --ready-fd 3 3>ports.json\n"
     "      free ports, written to a file once the server is ready\n"
     "  KWTA_THREADS=2 kwta-server --config kwta.toml --data-dir /data/images\n"
     "\nExit codes: 0 stopped cleanly, 1 failed to start or to stop, 2 bad usage.\n";
+
+// Empty if `address` is host:port, else what is wrong: the form of the library's validators.
+std::string CheckAddress(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  int port = -1;
+  if (colon != std::string::npos && colon > 0 && absl::SimpleAtoi(address.substr(colon + 1), &port) && port >= 0 &&
+      port <= 65535) {
+    return "";
+  }
+  return absl::StrCat("'", address, "' is no address; expected host:port with a port of 0 .. 65535");
+}
 
 void AddOptions(CLI::App& app, Options& options) {
   const auto add = [&app](const char* flag, auto& target, const char* help) {
@@ -40,9 +52,16 @@ void AddOptions(CLI::App& app, Options& options) {
   const CLI::Range positive(int64_t{1}, int64_t{1} << 40);
   const CLI::Range seconds(0.0, 86400.0);
   add("--state-dir", options.state_directory, "Directory of models, jobs, uploads and the job store")->group("Where");
-  add("--listen", options.listen_address, "gRPC address, host:port; port 0 takes a free one")->group("Where");
-  add("--http", options.http_address, "HTTP address of /metrics, /healthz and /readyz")->group("Where");
-  add("--port-file", options.port_file, "File that gets the ports as JSON once the server is ready")->group("Where");
+  add("--listen", options.listen_address, "gRPC address, host:port; port 0 takes a free one")
+      ->check(CheckAddress)
+      ->group("Where");
+  add("--http", options.http_address, "HTTP address of /metrics, /healthz and /readyz")
+      ->check(CheckAddress)
+      ->group("Where");
+  app.add_option("--ready-fd", options.ready_descriptor,
+                 "Descriptor that gets the ports as a line of JSON, and is closed, once the server is ready")
+      ->check(CLI::Range(0, 1 << 20))
+      ->group("Where");
   app.add_option("--data-dir", options.data_directories,
                  "Further directory searched for data sets; repeatable (KWTA_DATA_DIR takes one)")
       ->group("Where");

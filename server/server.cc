@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -7,9 +8,7 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -43,6 +42,8 @@ namespace {
 constexpr char kServiceName[] = "kwta.v1.EncoderService";
 // gRPC's own threads, and calls that get as far as being refused in words.
 constexpr int kSpareThreads = 64;
+// Time for the last answers to leave when the server stops.
+constexpr absl::Duration kAnswersOnTheirWay = absl::Milliseconds(500);
 
 std::string ProgramBesideThis(const char* name) {
   std::error_code error;
@@ -50,20 +51,22 @@ std::string ProgramBesideThis(const char* name) {
   return (self.parent_path() / name).string();
 }
 
+// gRPC's own words go where ours do, for those who want them: what matters to the operator is said in a status.
+void LogForGrpc(gpr_log_func_args* args) { spdlog::debug("grpc: {}", args->message); }
+
 std::string WithPort(const std::string& address, int port) {
   return absl::StrCat(address.substr(0, address.rfind(':') + 1), port);
 }
 
-// Appears whole or not at all.
-absl::Status WritePortFile(const std::string& path, int grpc_port, int http_port) {
-  const std::string temporary = absl::StrCat(path, ".", ::getpid());
-  std::ofstream file(temporary, std::ios::trunc);
-  file << "{\"grpc\": " << grpc_port << ", \"http\": " << http_port << ", \"pid\": " << ::getpid() << "}\n";
-  file.close();
-  if (file.fail() || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    return absl::UnavailableError(absl::StrCat("cannot write the port file '", path, "'; see --port-file"));
-  }
-  return absl::OkStatus();
+// One line of JSON, then the end: whoever reads knows that the server is ready, or, without the line, that it gave up.
+absl::Status AnnounceReady(int descriptor, int grpc_port, int http_port) {
+  const std::string line =
+      absl::StrCat("{\"grpc\": ", grpc_port, ", \"http\": ", http_port, ", \"pid\": ", ::getpid(), "}\n");
+  const bool written = ::write(descriptor, line.data(), line.size()) == static_cast<ssize_t>(line.size());
+  ::close(descriptor);
+  if (written) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat("cannot write to descriptor ", descriptor, ", which --ready-fd names; give one that is open"));
 }
 
 }  // namespace
@@ -201,6 +204,7 @@ absl::Status Server::Parts::StartGrpc() {
   parts.max_stream_messages = options.max_stream_messages;
   service = NewEncoderService(std::move(parts));
 
+  gpr_set_log_function(&LogForGrpc);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
@@ -238,8 +242,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options) {
   KWTA_RETURN_IF_ERROR(parts.runner->Start());
   parts.SetServing(true);
   parts.ready = true;
-  if (!options.port_file.empty()) {
-    KWTA_RETURN_IF_ERROR(WritePortFile(options.port_file, parts.grpc_port, parts.http->port()));
+  if (options.ready_descriptor >= 0) {
+    KWTA_RETURN_IF_ERROR(AnnounceReady(options.ready_descriptor, parts.grpc_port, parts.http->port()));
   }
   spdlog::info("kwta-server {} is ready: gRPC on {}, HTTP on http://{}, backend {}, {} threads, {} models",
                parts.facts.version, WithPort(options.listen_address, parts.grpc_port), parts.facts.http_address,
@@ -267,12 +271,15 @@ void Server::Drain() {
   if (parts.runner != nullptr) parts.runner->BeginStop();
   if (parts.journal != nullptr) parts.journal->Stop();
   if (parts.grpc != nullptr) {
-    parts.grpc->Shutdown(absl::ToChronoTime(absl::Now() + absl::Seconds(parts.options.drain_grace_seconds)));
+    parts.permits.Close();
+    parts.permits.WaitUntilIdle(absl::Now() + absl::Seconds(parts.options.drain_grace_seconds));
+    // What is left are answers on their way. gRPC would wait longer than that for idle clients, which look at their
+    // connections every few seconds.
+    parts.grpc->Shutdown(absl::ToChronoTime(absl::Now() + kAnswersOnTheirWay));
     parts.grpc->Wait();
   }
   if (parts.batcher != nullptr) parts.batcher->Drain();
   if (parts.runner != nullptr) parts.runner->FinishStop();
-  if (was_ready && !parts.options.port_file.empty()) std::remove(parts.options.port_file.c_str());
   if (was_ready) spdlog::info("stopped");
 }
 

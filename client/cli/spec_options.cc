@@ -2,6 +2,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/io/dataset.h"
 #include "google/protobuf/descriptor.h"
 
 namespace kwta::client::cli {
@@ -89,8 +90,7 @@ void AddSplitOption(CLI::App& app, const std::vector<std::string>& splits, v1::D
 }
 
 void SetDatasetSource(const std::string& text, v1::DatasetRef* dataset) {
-  const bool path = absl::StrContains(text, '/') || absl::EndsWith(text, ".npy") || absl::EndsWith(text, ".idx") ||
-                    absl::EndsWith(text, ".gz");
+  const bool path = absl::StrContains(text, '/') || HasDatasetFileEnding(text);
   if (path) {
     dataset->set_path(text);
   } else {

@@ -171,6 +171,13 @@ absl::StatusOr<Dataset> LoadDataset(const v1::DatasetRef& ref, const DatasetOpti
                  std::move(stored->labels));
 }
 
+bool HasDatasetFileEnding(absl::string_view path) {
+  for (const char* ending : {".npy", ".idx", ".idx.gz", "-ubyte", "-ubyte.gz"}) {
+    if (absl::EndsWith(path, ending)) return true;
+  }
+  return false;
+}
+
 absl::Status ValidateDatasetRef(const v1::DatasetRef& ref) {
   switch (ref.source_case()) {
     case v1::DatasetRef::kName:
@@ -178,10 +185,9 @@ absl::Status ValidateDatasetRef(const v1::DatasetRef& ref) {
       break;
     case v1::DatasetRef::kPath:
       KWTA_RETURN_IF_ERROR(ValidateRelativePath(ref.path()));
-      if (!absl::EndsWith(ref.path(), ".npy") && !absl::EndsWith(ref.path(), ".idx") &&
-          !absl::EndsWith(ref.path(), ".idx.gz")) {
+      if (!HasDatasetFileEnding(ref.path())) {
         return absl::InvalidArgumentError(absl::StrCat(
-            "data file '", ref.path(), "' is of no known kind; expected a name ending in .npy, .idx or .idx.gz"));
+            "data file '", ref.path(), "' is of no known kind; expected a name ending in ", kDatasetFileEndings));
       }
       if (ref.split() == v1::DATASET_SPLIT_TEST) {
         return absl::InvalidArgumentError("a data file has no test rows; only named data sets have DATASET_SPLIT_TEST");

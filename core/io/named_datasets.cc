@@ -51,6 +51,7 @@ absl::StatusOr<NamedDataset> FindNamedDataset(absl::string_view name) {
 absl::StatusOr<DatasetFiles> LocateNamedDataset(const NamedDataset& dataset, bool test,
                                                 const std::vector<std::string>& directories) {
   std::vector<std::string> folders;
+  folders.reserve(directories.size() + 1);
   for (const std::string& directory : directories) folders.push_back(absl::StrCat(directory, "/", dataset.name));
   folders.push_back(absl::StrCat(kSystemDirectory, "/", dataset.name));
   for (const std::string& folder : folders) {

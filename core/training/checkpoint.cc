@@ -85,7 +85,7 @@ absl::Status SaveCheckpoint(const std::string& directory, const std::string& fin
       {"train_seconds", ExactText(state.train_seconds)},
   };
   TensorMap tensors;
-  for (auto& [name, tensor] : checkpoint.learner) tensors[kLearnerPrefix + name] = std::move(tensor);
+  for (auto& named : checkpoint.learner) tensors[kLearnerPrefix + named.first] = std::move(named.second);
   tensors[kEpochUnits] = ToTensor(state.epoch.unit_was_active);
   tensors[kLastEpochUnits] = ToTensor(state.last_epoch.unit_was_active);
   return WriteSafetensors(CheckpointPath(directory), tensors, metadata);

@@ -1,10 +1,11 @@
-// How many calls are served at once.
+// How many calls are served at once, and when the last of them is done.
 #pragma once
 
-#include <atomic>
-
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 
 namespace kwta::server {
 
@@ -19,7 +20,7 @@ class CallPermits {
     Permit(Permit&& other) noexcept : permits_(other.permits_) { other.permits_ = nullptr; }
     Permit& operator=(Permit&&) = delete;
     ~Permit() {
-      if (permits_ != nullptr) permits_->taken_.fetch_sub(1);
+      if (permits_ != nullptr) permits_->GiveBack();
     }
 
    private:
@@ -28,12 +29,21 @@ class CallPermits {
     CallPermits* permits_;
   };
 
-  // Errors: RESOURCE_EXHAUSTED naming the limit.
+  // Errors: RESOURCE_EXHAUSTED naming the limit, UNAVAILABLE after Close.
   absl::StatusOr<Permit> Take();
 
+  // No permits from now on: the server drains.
+  void Close();
+  // Waits until every permit was given back. False if `deadline` passed first.
+  bool WaitUntilIdle(absl::Time deadline);
+
  private:
+  void GiveBack();
+
   const int limit_;
-  std::atomic<int> taken_{0};
+  absl::Mutex mutex_;
+  int taken_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace kwta::server

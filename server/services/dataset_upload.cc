@@ -11,6 +11,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "core/base/status_macros.h"
 #include "core/io/dataset.h"
 #include "core/io/model_bundle.h"
@@ -38,9 +39,9 @@ absl::Status OtherContent(absl::string_view path) {
 absl::Status CheckHeader(const v1::UploadDatasetHeader& header, int64_t max_bytes) {
   KWTA_RETURN_IF_ERROR(ValidateName("header.path", header.path()));
   const std::string& path = header.path();
-  if (!absl::EndsWith(path, ".npy") && !absl::EndsWith(path, ".idx") && !absl::EndsWith(path, ".idx.gz")) {
+  if (!HasDatasetFileEnding(path)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("header.path is '", path, "', expected a name ending in .npy, .idx or .idx.gz"));
+        absl::StrCat("header.path is '", path, "', expected a name ending in ", kDatasetFileEndings));
   }
   if (header.sha256().size() != kSha256Bytes) {
     return absl::InvalidArgumentError(
@@ -111,10 +112,13 @@ absl::StatusOr<v1::UploadDatasetResponse> DatasetUpload::Finish() {
   v1::DatasetRef reference;
   reference.set_path(header_.path());
   v1::UploadDatasetResponse response;
-  {
-    KWTA_ASSIGN_OR_RETURN(const Dataset dataset, LoadDataset(reference, DatasetOptions{{temporary_}}));
-    response.set_rows(static_cast<uint64_t>(dataset.rows()));
-    response.set_width(static_cast<uint64_t>(dataset.width()));
+  if (const absl::StatusOr<Dataset> dataset = LoadDataset(reference, DatasetOptions{{temporary_}}); dataset.ok()) {
+    response.set_rows(static_cast<uint64_t>(dataset->rows()));
+    response.set_width(static_cast<uint64_t>(dataset->width()));
+  } else {
+    // The caller knows nothing of the temporary directory.
+    return absl::Status(dataset.status().code(),
+                        absl::StrReplaceAll(dataset.status().message(), {{temporary_ + "/", ""}}));
   }
   response.set_path(header_.path());
   // A link, unlike a rename, never replaces what somebody else put there in the meantime.

@@ -157,7 +157,7 @@ TEST_F(BadInput, PathsOutsideTheDataDirectory) {
 }
 
 TEST_F(BadInput, FilesThatAreMissingCutShortOrHostile) {
-  ExpectJobFails(JobOnFile("missing.npy"), grpc::StatusCode::NOT_FOUND, {"missing.npy"});
+  ExpectTrainError(JobOnFile("missing.npy"), grpc::StatusCode::NOT_FOUND, {"missing.npy"});
   const std::string whole = ReadWholeFile(KWTA_TEST_DATA "/datasets/fashion-mnist/train-images-idx3-ubyte.gz");
   ASSERT_GT(whole.size(), 10000u);
   WriteDataFile("cut.idx.gz", whole.substr(0, whole.size() / 2));

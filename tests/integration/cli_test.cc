@@ -51,7 +51,7 @@ TEST_F(CommandLine, TrainsEncodesAndCleansUp) {
   EXPECT_FALSE(nlohmann::json::parse(models.out, nullptr, false).is_discarded()) << models.out;
   EXPECT_NE(Run({"jobs"}).out.find("succeeded"), std::string::npos);
   EXPECT_EQ(Run({"status"}).exit_code, 0);
-  EXPECT_EQ(Run({"delete", "--model", "fashion"}).exit_code, 0);
+  EXPECT_EQ(Run({"delete", "fashion"}).exit_code, 0);
   const ProgramResult gone = Run({"encode", "--model", "fashion", "--data", "fashion-mnist", "--output", codes});
   EXPECT_EQ(gone.exit_code, 1);
   EXPECT_NE(gone.err.find("fashion"), std::string::npos) << gone.err;
@@ -85,7 +85,7 @@ TEST_F(CommandLine, InterruptingAWatchLeavesTheJobRunning) {
   ASSERT_TRUE(running);
   watch.Signal(SIGINT);
   EXPECT_EQ(watch.Wait(), 130);
-  EXPECT_NE((watch.Stdout() + watch.Stderr()).find("kwta watch long"), std::string::npos) << watch.Stderr();
+  EXPECT_NE((watch.Stdout() + watch.Stderr()).find("watch long"), std::string::npos) << watch.Stderr();
   EXPECT_EQ(GetJob(server_.stub(), "long").state(), v1::JOB_STATE_RUNNING);
   EXPECT_EQ(Run({"cancel", "long"}).exit_code, 0);
   EXPECT_EQ(WaitForEnd(server_.stub(), "long").state(), v1::JOB_STATE_CANCELLED);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "grpcpp/channel.h"
 #include "kwta/v1/service.grpc.pb.h"
 #include "tests/integration/child_process.h"
 
@@ -19,7 +20,7 @@ class ServerProcess {
   const std::string& grpc_address() const { return grpc_address_; }
   int http_port() const { return http_port_; }
   v1::EncoderService::Stub& stub() { return *stub_; }
-  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
+  std::shared_ptr<grpc::Channel> channel() const { return channel_; }
   ChildProcess& process() { return *process_; }
 
   // SIGTERM, then its exit status.

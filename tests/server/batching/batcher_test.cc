@@ -1,0 +1,289 @@
+#include "server/batching/batcher.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/synchronization/notification.h"
+#include "tests/server/fake_encoder.h"
+
+namespace kwta::server {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr int64_t kWidth = 3;
+constexpr int64_t kUnits = 8;
+
+// Batches run when a test says so, and time passes when a test says so.
+class BatcherTest : public ::testing::Test {
+ protected:
+  // The answer to a request, once there is one; `order` counts answers from 0.
+  struct Answer {
+    std::optional<absl::StatusOr<EncodeResult>> result;
+    int order = -1;
+  };
+
+  BatcherTest() { Make({/*max_batch_rows=*/4, /*max_queue_rows=*/10, /*max_queue_bytes=*/1000}); }
+
+  void Make(const BatcherOptions& options) {
+    batcher_ = std::make_unique<Batcher>(
+        options,
+        BatcherEvents{[this](int64_t rows, absl::Duration) { batch_rows_.push_back(rows); }, nullptr, nullptr},
+        [this] { return now_; });
+  }
+
+  // Submits `rows` rows whose first elements are first, first + 1, ...
+  Answer& Submit(const FakeModel& model, int64_t rows, float first, EncodeWork work = {}) {
+    std::vector<float>& input = inputs_.emplace_back(rows * kWidth);
+    for (int64_t row = 0; row < rows; ++row) input[row * kWidth] = first + static_cast<float>(row);
+    work.model = model.served;
+    work.rows = {DType::kF32, input.data(), rows, kWidth};
+    if (work.k == 0) work.k = 1;
+    return SubmitWork(std::move(work));
+  }
+
+  Answer& SubmitWork(EncodeWork work) {
+    Answer& answer = answers_.emplace_back();
+    batcher_->Submit(std::move(work), [this, &answer](absl::StatusOr<EncodeResult> result) {
+      EXPECT_FALSE(answer.result.has_value()) << "answered twice";
+      answer.result = std::move(result);
+      answer.order = answered_++;
+    });
+    return answer;
+  }
+
+  static std::vector<float> Values(const Answer& answer) { return answer.result->value().codes.values; }
+  static absl::Status Error(const Answer& answer) {
+    return answer.result.has_value() ? answer.result->status() : absl::UnknownError("not answered");
+  }
+
+  absl::Time now_ = absl::FromUnixSeconds(1000);
+  std::vector<int64_t> batch_rows_;
+  std::deque<std::vector<float>> inputs_;
+  std::deque<Answer> answers_;
+  int answered_ = 0;
+  FakeModel model_ = MakeFakeModel("a", kWidth, kUnits);
+  FakeModel other_ = MakeFakeModel("b", kWidth, kUnits);
+  std::unique_ptr<Batcher> batcher_;  // last: its destructor answers
+};
+
+TEST_F(BatcherTest, CombinesWhatWaitsInOrderOfArrival) {
+  Answer& first = Submit(model_, 1, 10);
+  Answer& second = Submit(model_, 2, 20);
+  EXPECT_FALSE(first.result.has_value());
+  EXPECT_TRUE(batcher_->RunOneBatch());
+  EXPECT_THAT(batch_rows_, ElementsAre(3));
+  EXPECT_THAT(Values(first), ElementsAre(10));
+  EXPECT_THAT(Values(second), ElementsAre(20, 21));
+  EXPECT_EQ(first.order, 0);
+  EXPECT_EQ(first.result->value().batch_rows, 3);
+  EXPECT_FALSE(batcher_->RunOneBatch());
+}
+
+TEST_F(BatcherTest, SplitsALargeRequestAndPutsItTogether) {
+  Answer& large = Submit(model_, 9, 1);
+  Answer& small = Submit(model_, 1, 50);
+  EXPECT_TRUE(batcher_->RunOneBatch());
+  EXPECT_TRUE(batcher_->RunOneBatch());
+  EXPECT_FALSE(large.result.has_value());
+  EXPECT_TRUE(batcher_->RunOneBatch());
+  EXPECT_THAT(batch_rows_, ElementsAre(4, 4, 2));
+  EXPECT_THAT(Values(large), ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9));
+  EXPECT_THAT(large.result->value().codes.row_offsets, ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9));
+  EXPECT_EQ(large.result->value().codes.units, kUnits);
+  EXPECT_EQ(large.result->value().batch_rows, 4);
+  EXPECT_THAT(Values(small), ElementsAre(50));
+}
+
+TEST_F(BatcherTest, DoesNotSplitWhatFitsIntoABatch) {
+  Submit(model_, 3, 1);
+  Submit(model_, 2, 10);
+  batcher_->RunOneBatch();
+  batcher_->RunOneBatch();
+  EXPECT_THAT(batch_rows_, ElementsAre(3, 2));
+}
+
+TEST_F(BatcherTest, CombinesOnlyTheSameKAndTheSameDType) {
+  EncodeWork k2;
+  k2.k = 2;
+  Answer& first = Submit(model_, 1, 10);
+  Answer& second = Submit(model_, 1, 20, k2);
+  const uint8_t bytes[kWidth] = {7, 0, 0};
+  EncodeWork u8;
+  u8.model = model_.served;
+  u8.rows = {DType::kU8, bytes, 1, kWidth};
+  u8.k = 1;
+  Answer& third = SubmitWork(u8);
+  Answer& fourth = Submit(model_, 1, 40);
+  while (batcher_->RunOneBatch()) {
+  }
+  EXPECT_THAT(batch_rows_, ElementsAre(2, 1, 1));
+  EXPECT_THAT(Values(first), ElementsAre(10));
+  EXPECT_THAT(Values(second), ElementsAre(20, 20));
+  EXPECT_THAT(Values(third), ElementsAre(7));
+  EXPECT_THAT(Values(fourth), ElementsAre(40));
+}
+
+TEST_F(BatcherTest, ModelsTakeTurns) {
+  Answer& busy_first = Submit(model_, 4, 1);
+  Answer& busy_second = Submit(model_, 4, 5);
+  Answer& rare = Submit(other_, 1, 9);
+  while (batcher_->RunOneBatch()) {
+  }
+  EXPECT_EQ(busy_first.order, 0);
+  EXPECT_EQ(rare.order, 1);
+  EXPECT_EQ(busy_second.order, 2);
+}
+
+TEST_F(BatcherTest, TwoVersionsOfAModelAreNotCombined) {
+  const FakeModel next = MakeFakeModel("a", kWidth, kUnits, 2);
+  Submit(model_, 1, 1);
+  Submit(next, 1, 2);
+  while (batcher_->RunOneBatch()) {
+  }
+  EXPECT_THAT(model_.encoder->batches, ElementsAre(1));
+  EXPECT_THAT(next.encoder->batches, ElementsAre(1));
+}
+
+TEST_F(BatcherTest, RefusesMoreRowsThanTheLimitByName) {
+  Submit(model_, 10, 0);
+  Answer& refused = Submit(other_, 1, 0);
+  EXPECT_EQ(Error(refused).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(Error(refused).message()), AllOf(HasSubstr("--max-queue-rows"), HasSubstr("limit of 10")));
+  batcher_->RunOneBatch();  // four rows leave the queue
+  EXPECT_FALSE(Submit(other_, 4, 0).result.has_value());
+  EXPECT_EQ(Error(Submit(other_, 1, 0)).code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(BatcherTest, RefusesMoreBytesThanTheLimitByName) {
+  Make({4, 1000, /*max_queue_bytes=*/3 * 12});
+  Submit(model_, 2, 0);
+  EXPECT_FALSE(Submit(model_, 1, 0).result.has_value());
+  Answer& refused = Submit(model_, 1, 0);
+  EXPECT_EQ(Error(refused).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(Error(refused).message()), HasSubstr("--max-queue-bytes"));
+}
+
+TEST_F(BatcherTest, TakesARequestAboveTheLimitWhenNothingWaits) {
+  Answer& answer = Submit(model_, 20, 0);
+  while (batcher_->RunOneBatch()) {
+  }
+  EXPECT_EQ(answer.result->value().codes.rows(), 20);
+}
+
+TEST_F(BatcherTest, DeadlineAtEnqueue) {
+  EncodeWork late;
+  late.deadline = now_;
+  Answer& answer = Submit(model_, 1, 0, late);
+  EXPECT_EQ(Error(answer).code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_FALSE(batcher_->RunOneBatch());
+}
+
+TEST_F(BatcherTest, DeadlineWhenTheBatchForms) {
+  EncodeWork hurried;
+  hurried.deadline = now_ + absl::Seconds(1);
+  Answer& late = Submit(model_, 3, 0, hurried);
+  Answer& patient = Submit(model_, 1, 8);
+  now_ += absl::Seconds(1);
+  EXPECT_TRUE(batcher_->RunOneBatch());
+  EXPECT_EQ(Error(late).code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(std::string(Error(late).message()), HasSubstr("after 1s in the queue"));
+  EXPECT_THAT(Values(patient), ElementsAre(8));
+  EXPECT_THAT(model_.encoder->batches, ElementsAre(1));
+}
+
+TEST_F(BatcherTest, NothingIsComputedForCallersThatWentAway) {
+  bool gone = false;
+  EncodeWork work;
+  work.cancelled = [&gone] { return gone; };
+  Answer& answer = Submit(model_, 1, 0, work);
+  gone = true;
+  EXPECT_TRUE(batcher_->RunOneBatch());
+  EXPECT_EQ(Error(answer).code(), absl::StatusCode::kCancelled);
+  EXPECT_THAT(model_.encoder->batches, ElementsAre());
+}
+
+TEST_F(BatcherTest, LooksAgainJustBeforeItComputes) {
+  // Asked at Submit, when the batch forms, and before it is computed: gone at the third look.
+  int looks = 0;
+  EncodeWork work;
+  work.cancelled = [&looks] { return ++looks >= 3; };
+  Answer& gone = Submit(model_, 1, 0, work);
+  Answer& stays = Submit(model_, 1, 5);
+  EXPECT_TRUE(batcher_->RunOneBatch());
+  EXPECT_EQ(Error(gone).code(), absl::StatusCode::kCancelled);
+  EXPECT_THAT(Values(stays), ElementsAre(5));
+  EXPECT_THAT(model_.encoder->batches, ElementsAre(1));
+}
+
+TEST_F(BatcherTest, TheRestOfASplitRequestIsDroppedWithItsDeadline) {
+  EncodeWork hurried;
+  hurried.deadline = now_ + absl::Seconds(1);
+  Answer& answer = Submit(model_, 9, 0, hurried);
+  EXPECT_TRUE(batcher_->RunOneBatch());
+  now_ += absl::Seconds(2);
+  EXPECT_TRUE(batcher_->RunOneBatch());
+  EXPECT_EQ(Error(answer).code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_FALSE(batcher_->RunOneBatch());
+  EXPECT_THAT(model_.encoder->batches, ElementsAre(4));
+}
+
+TEST_F(BatcherTest, AnErrorOfTheEncoderAnswersEachRequestOnce) {
+  model_.encoder->failure = absl::InternalError("the device is on fire");
+  Answer& large = Submit(model_, 6, 0);
+  Answer& small = Submit(other_, 1, 3);
+  while (batcher_->RunOneBatch()) {
+  }
+  EXPECT_EQ(Error(large).code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(Error(large).message()), HasSubstr("on fire"));
+  EXPECT_THAT(model_.encoder->batches, ElementsAre(4)) << "the rest must not be computed";
+  EXPECT_THAT(Values(small), ElementsAre(3));
+}
+
+TEST_F(BatcherTest, MeasuresTheTimeInTheQueue) {
+  Answer& early = Submit(model_, 1, 0);
+  now_ += absl::Milliseconds(30);
+  Answer& late = Submit(model_, 1, 0);
+  now_ += absl::Milliseconds(20);
+  batcher_->RunOneBatch();
+  EXPECT_EQ(early.result->value().queued, absl::Milliseconds(50));
+  EXPECT_EQ(late.result->value().queued, absl::Milliseconds(20));
+  EXPECT_EQ(late.result->value().computed, absl::ZeroDuration());
+}
+
+TEST_F(BatcherTest, DrainFinishesWhatWasAcceptedAndRefusesTheRest) {
+  Answer& accepted = Submit(model_, 6, 1);
+  batcher_->Drain();
+  EXPECT_EQ(accepted.result->value().codes.rows(), 6);
+  Answer& refused = Submit(model_, 1, 1);
+  EXPECT_EQ(Error(refused).code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(Error(refused).message()), HasSubstr("stopping"));
+}
+
+TEST_F(BatcherTest, AThreadOfItsOwnAnswersAndStops) {
+  batcher_->Start();
+  absl::Notification answered;
+  const float row[kWidth] = {5, 0, 0};
+  EncodeWork work;
+  work.model = model_.served;
+  work.rows = {DType::kF32, row, 1, kWidth};
+  work.k = 1;
+  std::vector<float> values;
+  batcher_->Submit(work, [&](absl::StatusOr<EncodeResult> result) {
+    values = result.value().codes.values;
+    answered.Notify();
+  });
+  answered.WaitForNotification();
+  EXPECT_THAT(values, ElementsAre(5));
+  batcher_->Drain();
+}
+
+}  // namespace
+}  // namespace kwta::server

@@ -1,0 +1,115 @@
+#include "server/services/encode_handler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "tests/server/fake_encoder.h"
+#include "tests/server/models/bundles.h"
+#include "tests/server/test_directory.h"
+
+namespace kwta::server {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class EncodeHandlerTest : public ::testing::Test {
+ protected:
+  EncodeHandlerTest() {
+    WriteTestBundle(directory_.path(), "digits/1", "digits");
+    models_ = ModelManager::Open(
+                  directory_.path(), [](const ModelBundle&) { return std::make_shared<FakeEncoder>(2, 4); },
+                  IgnoreEvents())
+                  .value();
+    handler_ = std::make_unique<EncodeHandler>(models_.get(), &batcher_, /*max_message_bytes=*/2048);
+  }
+
+  template <typename Request>
+  static Request MakeRequest(const std::string& model, std::initializer_list<float> row) {
+    Request request;
+    request.set_model(model);
+    request.mutable_input()->add_shape(1);
+    request.mutable_input()->add_shape(static_cast<int64_t>(row.size()));
+    request.mutable_input()->mutable_floats()->Add(row.begin(), row.end());
+    return request;
+  }
+
+  template <typename Request>
+  absl::StatusOr<EncodedRows> Rows(const Request& request, CallContext context = {}) {
+    absl::StatusOr<EncodedRows> rows = absl::UnknownError("not answered");
+    handler_->Start(request, std::move(context), [&rows](absl::StatusOr<EncodedRows> result) { rows = result; });
+    batcher_.RunOneBatch();
+    return rows;
+  }
+
+  TestDirectory directory_;
+  std::unique_ptr<ModelManager> models_;
+  Batcher batcher_{{}, {}};
+  std::unique_ptr<EncodeHandler> handler_;
+};
+
+TEST_F(EncodeHandlerTest, Encodes) {
+  v1::EncodeRequest request = MakeRequest<v1::EncodeRequest>("digits", {7, 8});
+  request.mutable_options()->set_k(2);
+  auto rows = Rows(request);
+  ASSERT_TRUE(rows.ok()) << rows.status();
+  const auto response = EncodeHandler::Finish(request, *std::move(rows));
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->model_version(), 1);
+  EXPECT_THAT(response->top_k().indices(), ElementsAre(0, 1));
+  EXPECT_THAT(response->top_k().values(), ElementsAre(7, 7));
+  EXPECT_EQ(response->stats().batch_rows(), 1);
+}
+
+TEST_F(EncodeHandlerTest, Reconstructs) {
+  const auto request = MakeRequest<v1::ReconstructRequest>("digits", {7, 8});
+  auto rows = Rows(request);
+  ASSERT_TRUE(rows.ok()) << rows.status();
+  const auto response = EncodeHandler::Finish(request, *std::move(rows));
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_THAT(response->output().shape(), ElementsAre(1, 2));
+  EXPECT_THAT(response->output().floats(), ElementsAre(7, 7));
+}
+
+TEST_F(EncodeHandlerTest, SaysWhatIsWrong) {
+  const auto expect = [this](const v1::EncodeRequest& request, absl::StatusCode code, const std::string& text) {
+    const absl::Status status = Rows(request).status();
+    EXPECT_EQ(status.code(), code) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(text));
+  };
+  expect(MakeRequest<v1::EncodeRequest>("letters", {1, 2}), absl::StatusCode::kNotFound, "there are: digits");
+  expect(MakeRequest<v1::EncodeRequest>("digits", {1, 2, 3}), absl::StatusCode::kInvalidArgument,
+         "model 'digits' takes rows of 2");
+  v1::EncodeRequest request = MakeRequest<v1::EncodeRequest>("digits", {1, 2});
+  request.mutable_options()->set_k(5);
+  expect(request, absl::StatusCode::kInvalidArgument, "k is larger than the units");
+  request = MakeRequest<v1::EncodeRequest>("digits", {1, 2});
+  request.set_version(3);
+  expect(request, absl::StatusCode::kNotFound, "has no version 3");
+}
+
+TEST_F(EncodeHandlerTest, RefusesAnAnswerThatIsTooLargeBeforeComputingIt) {
+  v1::ReconstructRequest request;
+  request.set_model("digits");
+  request.mutable_input()->add_shape(200);
+  request.mutable_input()->add_shape(2);
+  request.mutable_input()->set_dtype(v1::DTYPE_U8);
+  request.mutable_input()->set_raw(std::string(400, 'x'));
+  const absl::Status status = Rows(request).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("send at most 128 rows"));
+}
+
+TEST_F(EncodeHandlerTest, HandsDeadlineAndCancellationOn) {
+  const auto request = MakeRequest<v1::EncodeRequest>("digits", {1, 2});
+  EXPECT_EQ(Rows(request, {absl::InfinitePast(), nullptr}).status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(Rows(request, {absl::InfiniteFuture(), [] { return true; }}).status().code(),
+            absl::StatusCode::kCancelled);
+}
+
+}  // namespace
+}  // namespace kwta::server
