@@ -85,8 +85,9 @@ class Client {
                                                     const CallOptions& call = {});
 
   // Uploads a local file; it can be named by its own name below the server's data directory afterwards.
-  // Errors: NOT_FOUND if it does not exist, PERMISSION_DENIED if it cannot be read.
-  absl::StatusOr<v1::UploadDatasetResponse> UploadDataset(const std::string& file, const CallOptions& call = {});
+  // Errors: NOT_FOUND if it does not exist, INVALID_ARGUMENT if it is no regular file, PERMISSION_DENIED if it cannot
+  // be read.
+  absl::StatusOr<v1::UploadDatasetResponse> UploadDataset(const std::string& path, const CallOptions& call = {});
 
  private:
   const std::unique_ptr<Connection> connection_;

@@ -197,7 +197,7 @@ absl::Status Client::EncodeStream(const std::string& model, const RowSource& sou
   Backoff backoff(options().retry);
   for (;;) {
     const int64_t answered_before = position.answered;
-    const absl::Status status = Stream(*connection_, model, source, settings, on_batch, &position).Run();
+    absl::Status status = Stream(*connection_, model, source, settings, on_batch, &position).Run();
     if (!position.refused.ok()) return position.refused;
     if (!absl::IsUnavailable(status)) return status;
     if (position.answered > answered_before) backoff.Reset();

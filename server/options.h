@@ -13,8 +13,8 @@ struct Options {
   // Addresses of the gRPC and the HTTP port, host:port; port 0 takes a free one.
   std::string listen_address = "127.0.0.1:8500";
   std::string http_address = "127.0.0.1:8501";
-  // Descriptor that gets the line {"grpc": port, "http": port, "pid": pid} once the server is ready, and is closed then;
-  // negative: none.
+  // Descriptor that gets the line {"grpc": port, "http": port, "pid": pid} once the server is ready, and is closed
+  // then; negative: none.
   int ready_descriptor = -1;
 
   // Backend of Encode and of the trainers; empty takes the best one built in. Threads of Encode; 0 takes every

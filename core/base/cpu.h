@@ -6,7 +6,8 @@
 
 namespace kwta {
 
-// Processors this process may use: the smaller of its affinity mask and its control group's quota (cpu.max), at least 1.
+// Processors this process may use: the smaller of its affinity mask and its control group's quota (cpu.max), at
+// least 1.
 int AvailableProcessors();
 
 // `requested` threads, or AvailableProcessors() if it is 0.

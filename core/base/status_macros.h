@@ -5,10 +5,10 @@
 #include "absl/status/statusor.h"
 
 // Returns the status of `expression` from the enclosing function unless it is OK.
-#define KWTA_RETURN_IF_ERROR(expression)                          \
-  do {                                                            \
-    ::absl::Status kwta_status_ = (expression);                   \
-    if (!kwta_status_.ok()) return kwta_status_;                  \
+#define KWTA_RETURN_IF_ERROR(expression)         \
+  do {                                           \
+    ::absl::Status kwta_status_ = (expression);  \
+    if (!kwta_status_.ok()) return kwta_status_; \
   } while (false)
 
 #define KWTA_MACRO_CONCAT_INNER(a, b) a##b

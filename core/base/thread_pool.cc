@@ -50,7 +50,8 @@ void ThreadPool::ParallelFor(int64_t count, int64_t grain, const std::function<v
   loop.Run(0);
   // Every worker must have seen this loop before `loop` leaves scope, even one that came too late to do any of it.
   absl::MutexLock lock(&mutex_);
-  mutex_.Await(absl::Condition(+[](int* busy) { return *busy == 0; }, &busy_workers_));
+  mutex_.Await(absl::Condition(
+      +[](int* busy) { return *busy == 0; }, &busy_workers_));
   loop_ = nullptr;
 }
 
@@ -60,9 +61,8 @@ void ThreadPool::Work(int thread) {
     Loop* loop;
     {
       absl::MutexLock lock(&mutex_);
-      const auto wake = [this, seen]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-        return stopping_ || generation_ != seen;
-      };
+      const auto wake = [this, seen]()
+                            ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || generation_ != seen; };
       mutex_.Await(absl::Condition(&wake));
       if (stopping_) return;
       seen = generation_;

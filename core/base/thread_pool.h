@@ -23,9 +23,9 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Calls body(begin, end, thread) for consecutive ranges of at most `grain` that cover 0 .. count - 1, and returns when
-  // all are done. Which thread (0 .. threads() - 1) takes a range is not fixed, so results must not depend on it; `thread`
-  // serves to index scratch memory. body must not call ParallelFor of the same pool and must not throw.
+  // Calls body(begin, end, thread) for consecutive ranges of at most `grain` that cover 0 .. count - 1, and returns
+  // when all are done. Which thread (0 .. threads() - 1) takes a range is not fixed, so results must not depend on it;
+  // `thread` serves to index scratch memory. body must not call ParallelFor of the same pool and must not throw.
   void ParallelFor(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t, int)>& body);
 
  private:

@@ -61,7 +61,8 @@ absl::StatusOr<Dataset> LoadDataset(const v1::DatasetRef& ref, const DatasetOpti
 // Checks what can be checked without opening a file. Errors: INVALID_ARGUMENT, NOT_FOUND (unknown name).
 absl::Status ValidateDatasetRef(const v1::DatasetRef& ref);
 
-// What DatasetRef.path may end in, for messages; and whether a path does. The last two are the published idx files' own.
+// What DatasetRef.path may end in, for messages; and whether a path does. The last two are the published idx files'
+// own.
 inline constexpr char kDatasetFileEndings[] = ".npy, .idx, .idx.gz, -ubyte or -ubyte.gz";
 bool HasDatasetFileEnding(absl::string_view path);
 

@@ -9,7 +9,7 @@ namespace kwta {
 // The active units of each row and their activations. Row i holds entries row_offsets[i] .. row_offsets[i+1]-1, its
 // indices ascending. Plain data: concurrent reads are safe.
 struct SparseCodes {
-  int64_t units = 0;                     // Width of the dense code; every index is below it.
+  int64_t units = 0;                       // Width of the dense code; every index is below it.
   std::vector<int64_t> row_offsets = {0};  // rows + 1.
   std::vector<int32_t> indices;
   std::vector<float> values;

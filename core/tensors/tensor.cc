@@ -53,8 +53,7 @@ std::optional<ElementPosition> FindNonFinite(const RowsView& rows) {
   return std::nullopt;
 }
 
-Tensor::Tensor(DType dtype, Shape shape)
-    : dtype_(dtype), shape_(std::move(shape)), elements_(ElementCount(shape_)) {
+Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)), elements_(ElementCount(shape_)) {
   if (elements_ == 0) return;
   const size_t rounded = (bytes() + 63) / 64 * 64;
   void* memory = std::aligned_alloc(64, rounded);

@@ -39,8 +39,8 @@ struct ElementPosition {
 };
 std::optional<ElementPosition> FindNonFinite(const RowsView& rows);
 
-// A dense row-major array that owns its memory, aligned to 64 bytes and zeroed at first. Movable, not copyable (Clone says
-// that it costs). Concurrent reads are safe.
+// A dense row-major array that owns its memory, aligned to 64 bytes and zeroed at first. Movable, not copyable (Clone
+// says that it costs). Concurrent reads are safe.
 class Tensor {
  public:
   Tensor() = default;

@@ -77,7 +77,7 @@ void Batcher::Compute(const std::vector<BatchPiece>& taken) {
     request.result.computed += compute;
     request.result.batch_rows = std::max(request.result.batch_rows, rows);
     if (piece.rows == rows && rows == request.work.rows.rows) {
-      request.result.codes = std::move(codes);  // the batch is this request: no copy
+      std::swap(request.result.codes, codes);  // the batch is this request: no copy
     } else {
       request.result.codes.units = codes.units;
       request.result.codes.AppendRows(codes, begin, piece.rows);

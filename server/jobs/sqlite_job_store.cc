@@ -41,12 +41,12 @@ class Transaction {
     if (open_) database_.Execute("ROLLBACK").IgnoreError();
   }
   absl::Status Begin() {
-    const absl::Status status = database_.Execute("BEGIN IMMEDIATE");
+    absl::Status status = database_.Execute("BEGIN IMMEDIATE");
     open_ = status.ok();
     return status;
   }
   absl::Status Commit() {
-    const absl::Status status = database_.Execute("COMMIT");
+    absl::Status status = database_.Execute("COMMIT");
     if (status.ok()) open_ = false;
     return status;
   }
@@ -82,7 +82,8 @@ class SqliteJobStore : public JobStore {
 
   absl::Status Prepare() {
     absl::MutexLock lock(&mutex_);
-    const auto prepare = [this](const char* sql, SqliteStatement* statement) -> absl::Status {
+    const auto prepare = [this](const char* sql, SqliteStatement* statement)
+                             ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::Status {
       KWTA_ASSIGN_OR_RETURN(*statement, database_->Prepare(sql));
       return absl::OkStatus();
     };

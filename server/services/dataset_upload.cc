@@ -15,7 +15,6 @@
 #include "core/base/status_macros.h"
 #include "core/io/dataset.h"
 #include "core/io/model_bundle.h"
-#include "server/services/sha256.h"
 
 namespace kwta::server {
 namespace {
@@ -58,7 +57,7 @@ absl::Status CheckHeader(const v1::UploadDatasetHeader& header, int64_t max_byte
 }  // namespace
 
 DatasetUpload::DatasetUpload(const v1::UploadDatasetHeader& header, std::string directory)
-    : header_(header), directory_(std::move(directory)), hash_(std::make_unique<Sha256>()) {}
+    : header_(header), directory_(std::move(directory)) {}
 
 absl::StatusOr<std::unique_ptr<DatasetUpload>> DatasetUpload::Begin(const v1::UploadDatasetHeader& header,
                                                                     const std::string& directory, int64_t max_bytes) {
@@ -89,7 +88,7 @@ absl::Status DatasetUpload::Append(absl::string_view bytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("more than the ", header_.bytes(), " bytes of header.bytes were sent"));
   }
-  hash_->Add(bytes);
+  hash_.Add(bytes);
   received_ += bytes.size();
   while (!bytes.empty()) {
     const ssize_t count = ::write(file_, bytes.data(), bytes.size());
@@ -105,7 +104,7 @@ absl::StatusOr<v1::UploadDatasetResponse> DatasetUpload::Finish() {
     return absl::InvalidArgumentError(
         absl::StrCat("the upload ended after ", received_, " bytes, header.bytes announced ", header_.bytes()));
   }
-  if (hash_->Finish() != header_.sha256()) {
+  if (hash_.Finish() != header_.sha256()) {
     return absl::DataLossError("the SHA-256 of the bytes received differs from header.sha256; send the file again");
   }
   if (::fsync(file_) != 0) return Failed(absl::StrCat("cannot sync '", TemporaryFile(), "'"));

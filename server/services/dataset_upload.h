@@ -8,11 +8,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "core/io/sha256.h"
 #include "kwta/v1/service.pb.h"
 
 namespace kwta::server {
-
-class Sha256;
 
 // One upload: Begin, Append for each piece, Finish. Whatever happens, nothing but a complete, valid file is left
 // behind. Not thread-safe; several uploads may go on at a time, also of the same name.
@@ -48,7 +47,7 @@ class DatasetUpload {
   std::string temporary_;  // a directory of its own, so that the file is checked under its own name
   int file_ = -1;
   uint64_t received_ = 0;
-  std::unique_ptr<Sha256> hash_;
+  Sha256 hash_;
 };
 
 }  // namespace kwta::server

@@ -74,7 +74,7 @@ void EncodeHandler::Start(const v1::ReconstructRequest& request, CallContext con
   StartRequest(request, std::move(context), std::move(done));
 }
 
-absl::StatusOr<v1::EncodeResponse> EncodeHandler::Finish(const v1::EncodeRequest& request, EncodedRows rows) {
+absl::StatusOr<v1::EncodeResponse> EncodeHandler::Finish(const v1::EncodeRequest& request, const EncodedRows& rows) {
   v1::EncodeResponse response;
   response.set_model_version(rows.model->version);
   response.set_code_width(static_cast<uint64_t>(rows.model->encoder->code_width()));
@@ -83,7 +83,7 @@ absl::StatusOr<v1::EncodeResponse> EncodeHandler::Finish(const v1::EncodeRequest
   return response;
 }
 
-absl::StatusOr<v1::ReconstructResponse> EncodeHandler::Finish(const v1::ReconstructRequest&, EncodedRows rows) {
+absl::StatusOr<v1::ReconstructResponse> EncodeHandler::Finish(const v1::ReconstructRequest&, const EncodedRows& rows) {
   v1::ReconstructResponse response;
   response.set_model_version(rows.model->version);
   const Encoder& encoder = *rows.model->encoder;

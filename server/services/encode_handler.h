@@ -38,8 +38,8 @@ class EncodeHandler {
   void Start(const v1::EncodeRequest& request, CallContext context, EncodedRowsDone done);
   void Start(const v1::ReconstructRequest& request, CallContext context, EncodedRowsDone done);
 
-  static absl::StatusOr<v1::EncodeResponse> Finish(const v1::EncodeRequest& request, EncodedRows rows);
-  static absl::StatusOr<v1::ReconstructResponse> Finish(const v1::ReconstructRequest& request, EncodedRows rows);
+  static absl::StatusOr<v1::EncodeResponse> Finish(const v1::EncodeRequest& request, const EncodedRows& rows);
+  static absl::StatusOr<v1::ReconstructResponse> Finish(const v1::ReconstructRequest& request, const EncodedRows& rows);
 
  private:
   template <typename Request>

@@ -162,16 +162,16 @@ class EncoderServiceImpl final : public v1::EncoderService::Service {
 
   template <typename Response, typename Request>
   absl::StatusOr<Response> EncodeRows(grpc::ServerContext* context, const Request& request) {
-    KWTA_ASSIGN_OR_RETURN(EncodedRows rows, WaitForRows(parts_.encode, request, ContextOf(context)));
-    return EncodeHandler::Finish(request, std::move(rows));
+    KWTA_ASSIGN_OR_RETURN(const EncodedRows rows, WaitForRows(parts_.encode, request, ContextOf(context)));
+    return EncodeHandler::Finish(request, rows);
   }
 
   v1::EncodeStreamResponse AnswerStreamed(StreamedRequest& request) {
     v1::EncodeStreamResponse answer;
     answer.set_request_id(request.message.request_id());
-    absl::StatusOr<v1::EncodeResponse> response =
-        request.rows.ok() ? EncodeHandler::Finish(request.message.request(), *std::move(request.rows))
-                          : absl::StatusOr<v1::EncodeResponse>(request.rows.status());
+    absl::StatusOr<v1::EncodeResponse> response = request.rows.ok()
+                                                      ? EncodeHandler::Finish(request.message.request(), *request.rows)
+                                                      : absl::StatusOr<v1::EncodeResponse>(request.rows.status());
     parts_.metrics->CallDone("EncodeStream", response.status().code(),
                              absl::ToDoubleSeconds(absl::Now() - request.start));
     if (response.ok()) {

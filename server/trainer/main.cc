@@ -1,5 +1,6 @@
-// kwta-trainer: trains one job in a process of its own, so that it can crash, be killed or be niced without hurting Encode.
-// The server writes a v1.TrainerTask to its standard input and reads v1.TrainerReport messages from descriptor 3.
+// kwta-trainer: trains one job in a process of its own, so that it can crash, be killed or be niced without hurting
+// Encode. The server writes a v1.TrainerTask to its standard input and reads v1.TrainerReport messages from
+// descriptor 3.
 
 #include <fcntl.h>
 #include <unistd.h>

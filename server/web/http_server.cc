@@ -3,16 +3,20 @@
 #include <civetweb.h>
 
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 
 namespace kwta::server {
 namespace {
 
 constexpr char kThreads[] = "4";
+constexpr absl::Duration kWakeInterval = absl::Milliseconds(10);
 constexpr char kRequestTimeoutMilliseconds[] = "10000";
 constexpr char kPlainText[] = "text/plain; charset=utf-8";
 constexpr char kMetricsText[] = "text/plain; version=0.0.4; charset=utf-8";
@@ -48,6 +52,7 @@ Reply Answer(const HttpPages& pages, const std::string& method, const std::strin
 
 struct HttpServer::Context {
   HttpPages pages;
+  std::string host;
   mg_context* server = nullptr;
   absl::Mutex mutex;
   std::string last_error ABSL_GUARDED_BY(mutex);
@@ -75,6 +80,7 @@ struct HttpServer::Context {
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& address, HttpPages pages) {
   auto context = std::make_unique<Context>();
   context->pages = std::move(pages);
+  context->host = address.substr(0, address.rfind(':'));
   mg_init_library(0);
   mg_callbacks callbacks = {};
   callbacks.begin_request = &Context::HandleRequest;
@@ -97,7 +103,18 @@ HttpServer::HttpServer(std::unique_ptr<Context> context) : context_(std::move(co
 }
 
 HttpServer::~HttpServer() {
-  mg_stop(context_->server);
+  absl::Notification stopped;
+  std::thread stopper([this, &stopped] {
+    mg_stop(context_->server);
+    stopped.Notify();
+  });
+  // The library's accepting thread sees that it is to stop every two seconds, or when somebody connects.
+  while (!stopped.WaitForNotificationWithTimeout(kWakeInterval)) {
+    char error[128];
+    mg_connection* wake = mg_connect_client(context_->host.c_str(), port_, /*use_ssl=*/0, error, sizeof(error));
+    if (wake != nullptr) mg_close_connection(wake);
+  }
+  stopper.join();
   mg_exit_library();
 }
 

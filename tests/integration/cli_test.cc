@@ -22,8 +22,9 @@ class CommandLine : public ::testing::Test {
   }
   ProgramResult Run(const std::vector<std::string>& arguments) const { return RunProgram(Command(arguments)); }
   ProgramResult Train(std::vector<std::string> more) const {
-    std::vector<std::string> arguments = {"train",   "--model", "fashion",       "--encoder",  "k-sparse", "--units", "64", "--k",
-                                          "5",       "--data",  "fashion-mnist", "--max-rows", "500",      "--epochs", "2"};
+    std::vector<std::string> arguments = {"train",         "--model",    "fashion", "--encoder", "k-sparse",
+                                          "--units",       "64",         "--k",     "5",         "--data",
+                                          "fashion-mnist", "--max-rows", "500",     "--epochs",  "2"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return Run(arguments);
   }
@@ -38,8 +39,8 @@ TEST_F(CommandLine, TrainsEncodesAndCleansUp) {
 
   const std::string codes = MakeTemporaryDirectory() + "/codes.npz";
   const ProgramResult encoded =
-      Run({"encode", "--model", "fashion", "--input", KWTA_TEST_DATA "/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz",
-           "--alpha", "2", "--output", codes});
+      Run({"encode", "--model", "fashion", "--input",
+           KWTA_TEST_DATA "/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz", "--alpha", "2", "--output", codes});
   ASSERT_EQ(encoded.exit_code, 0) << encoded.err;
   EXPECT_EQ(ReadWholeFile(codes).substr(0, 2), "PK");
   // 500 rows of 10 indices and 10 values, stored uncompressed.
@@ -59,15 +60,15 @@ TEST_F(CommandLine, TrainsEncodesAndCleansUp) {
 
 TEST_F(CommandLine, EvaluatesCodesBesideRawPixels) {
   ASSERT_EQ(Train({"--watch"}).exit_code, 0);
-  const ProgramResult evaluated = Run({"--json", "evaluate", "--model", "fashion", "--data", "fashion-mnist", "--alpha",
-                                       "2", "--max-rows", "400"});
+  const ProgramResult evaluated =
+      Run({"--json", "evaluate", "--model", "fashion", "--data", "fashion-mnist", "--alpha", "2", "--max-rows", "400"});
   ASSERT_EQ(evaluated.exit_code, 0) << evaluated.err;
   EXPECT_FALSE(nlohmann::json::parse(evaluated.out, nullptr, false).is_discarded()) << evaluated.out;
 }
 
 TEST_F(CommandLine, InterruptingAWatchLeavesTheJobRunning) {
-  ChildProcess watch(Command({"train", "--model", "fashion", "--encoder", "k-sparse", "--data", "fashion-mnist", "--epochs",
-                              "100000", "--job-id", "long", "--watch"}),
+  ChildProcess watch(Command({"train", "--model", "fashion", "--encoder", "k-sparse", "--data", "fashion-mnist",
+                              "--epochs", "100000", "--job-id", "long", "--watch"}),
                      MakeTemporaryDirectory() + "/watch");
   // The job exists once the server says so: WatchJob on it then blocks until it reports progress.
   v1::WatchJobRequest request;
@@ -97,8 +98,8 @@ TEST_F(CommandLine, ErrorsHaveTheirExitStatus) {
   EXPECT_EQ(Run({"no-such-command"}).exit_code, 2);
   EXPECT_EQ(Run({"watch", "nobody"}).exit_code, 1);
   EXPECT_EQ(Train({"--k", "5000"}).exit_code, 2) << "an option given twice";
-  const ProgramResult refused = Run({"train", "--model", "m", "--encoder", "k-sparse", "--data", "fashion-mnist",
-                                     "--units", "10", "--k", "11"});
+  const ProgramResult refused =
+      Run({"train", "--model", "m", "--encoder", "k-sparse", "--data", "fashion-mnist", "--units", "10", "--k", "11"});
   EXPECT_EQ(refused.exit_code, 1);
   EXPECT_NE(refused.err.find("11"), std::string::npos) << refused.err;
 }

@@ -60,7 +60,8 @@ TEST(Lifecycle, ReflectionListsTheService) {
   grpc::CompletionQueue queue;
   void* tag;
   bool ok;
-  const auto call = stub.PrepareCall(&context, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue);
+  const auto call =
+      stub.PrepareCall(&context, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue);
   call->StartCall(nullptr);
   ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
   // ServerReflectionRequest{list_services = 7: ""}.

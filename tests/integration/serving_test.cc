@@ -98,7 +98,8 @@ TEST_F(TrainedServer, ARowsCodeDoesNotDependOnItsBatchOrDtype) {
     one.mutable_input()->add_shape(1);
     one.mutable_input()->add_shape(784);
     for (int j = 0; j < 784; ++j) {
-      one.mutable_input()->add_floats(static_cast<float>(static_cast<uint8_t>(all.input().raw()[row * 784 + j])) / 255.0f);
+      one.mutable_input()->add_floats(static_cast<float>(static_cast<uint8_t>(all.input().raw()[row * 784 + j])) /
+                                      255.0f);
     }
     v1::EncodeResponse alone;
     ASSERT_TRUE(Encode(stub(), one, &alone).ok());
@@ -186,9 +187,8 @@ TEST_F(TrainedServer, SaysWhatItHasAndMeasures) {
   EXPECT_EQ(HttpGet(server_->http_port(), "/readyz").status, 200);
   const HttpReply metrics = HttpGet(server_->http_port(), "/metrics");
   EXPECT_EQ(metrics.status, 200);
-  for (const char* family :
-       {"kwta_requests_total", "kwta_request_seconds_bucket", "kwta_queue_seconds_bucket", "kwta_rows_encoded_total",
-        "kwta_active_unit_fraction", "kwta_dead_units", "kwta_jobs"}) {
+  for (const char* family : {"kwta_requests_total", "kwta_request_seconds_bucket", "kwta_queue_seconds_bucket",
+                             "kwta_rows_encoded_total", "kwta_active_unit_fraction", "kwta_dead_units", "kwta_jobs"}) {
     EXPECT_NE(metrics.body.find(family), std::string::npos) << family << " is missing in\n" << metrics.body;
   }
 }

@@ -1,9 +1,9 @@
 // Tells ThreadSanitizer about absl::Mutex, absl::CondVar and absl::Notification.
 //
-// Debian's Abseil is not built with ThreadSanitizer, so what its locks order looks like a race. The linker's --wrap sends
-// every call from kwta's own code through here (cmake/KwtaThreadSanitizer.cmake), where it is announced. Calls inside other
-// libraries are not touched. Conditions that Abseil evaluates within Lock and Unlock run between the announcements, where
-// ThreadSanitizer looks away, as in Abseil's own instrumented build.
+// Debian's Abseil is not built with ThreadSanitizer, so what its locks order looks like a race. The linker's --wrap
+// sends every call from kwta's own code through here (cmake/KwtaThreadSanitizer.cmake), where it is announced. Calls
+// inside other libraries are not touched. Conditions that Abseil evaluates within Lock and Unlock run between the
+// announcements, where ThreadSanitizer looks away, as in Abseil's own instrumented build.
 
 #include <sanitizer/tsan_interface.h>
 

@@ -25,7 +25,8 @@ void DamageTestBundle(const std::string& directory, const std::string& path) {
 }
 
 ModelManager::Events IgnoreEvents() {
-  return {[](const std::string&, uint64_t) {}, [](const std::string&) {}, [](const std::string&, const absl::Status&) {}};
+  return {[](const std::string&, uint64_t) {}, [](const std::string&) {},
+          [](const std::string&, const absl::Status&) {}};
 }
 
 }  // namespace kwta::server

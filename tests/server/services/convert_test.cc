@@ -50,8 +50,11 @@ TEST(ConvertInputTest, RawBytesOfEveryDTypeAreLookedAtInPlace) {
   const struct {
     v1::DType wire;
     DType dtype;
-  } cases[] = {{v1::DTYPE_F32, DType::kF32}, {v1::DTYPE_UNSPECIFIED, DType::kF32}, {v1::DTYPE_U8, DType::kU8},
-               {v1::DTYPE_F16, DType::kF16}, {v1::DTYPE_BF16, DType::kBF16}};
+  } cases[] = {{v1::DTYPE_F32, DType::kF32},
+               {v1::DTYPE_UNSPECIFIED, DType::kF32},
+               {v1::DTYPE_U8, DType::kU8},
+               {v1::DTYPE_F16, DType::kF16},
+               {v1::DTYPE_BF16, DType::kBF16}};
   for (const auto& each : cases) {
     const v1::Tensor tensor = Raw({8, 2}, each.wire, 16 * DTypeSize(each.dtype));
     const auto rows = ConvertInput(tensor, "digits", 2);
@@ -150,8 +153,7 @@ TEST(CheckOutputTest, RefusesAnswersThatCannotBeSent) {
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("at most 16 rows"), HasSubstr("ask for sparse codes")));
   EXPECT_TRUE(CheckOutput(v1::OUTPUT_MODE_SPARSE_TOPK, 17, 1000, 5, 1 << 16).ok());
-  EXPECT_EQ(CheckOutput(v1::OUTPUT_MODE_SPARSE_CSR, 2000, 1000, 5, 1 << 16).code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(CheckOutput(v1::OUTPUT_MODE_SPARSE_CSR, 2000, 1000, 5, 1 << 16).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(CheckOutput(static_cast<v1::OutputMode>(9), 1, 1, 1, 1 << 16).message()),
               HasSubstr("options.output is 9"));
 }

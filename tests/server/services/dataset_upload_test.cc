@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "server/services/sha256.h"
+#include "core/io/sha256.h"
 #include "tests/server/test_directory.h"
 
 namespace kwta::server {

@@ -21,10 +21,10 @@ class EncodeHandlerTest : public ::testing::Test {
  protected:
   EncodeHandlerTest() {
     WriteTestBundle(directory_.path(), "digits/1", "digits");
-    models_ = ModelManager::Open(
-                  directory_.path(), [](const ModelBundle&) { return std::make_shared<FakeEncoder>(2, 4); },
-                  IgnoreEvents())
-                  .value();
+    models_ =
+        ModelManager::Open(
+            directory_.path(), [](const ModelBundle&) { return std::make_shared<FakeEncoder>(2, 4); }, IgnoreEvents())
+            .value();
     handler_ = std::make_unique<EncodeHandler>(models_.get(), &batcher_, /*max_message_bytes=*/2048);
   }
 
@@ -107,8 +107,7 @@ TEST_F(EncodeHandlerTest, RefusesAnAnswerThatIsTooLargeBeforeComputingIt) {
 TEST_F(EncodeHandlerTest, HandsDeadlineAndCancellationOn) {
   const auto request = MakeRequest<v1::EncodeRequest>("digits", {1, 2});
   EXPECT_EQ(Rows(request, {absl::InfinitePast(), nullptr}).status().code(), absl::StatusCode::kDeadlineExceeded);
-  EXPECT_EQ(Rows(request, {absl::InfiniteFuture(), [] { return true; }}).status().code(),
-            absl::StatusCode::kCancelled);
+  EXPECT_EQ(Rows(request, {absl::InfiniteFuture(), [] { return true; }}).status().code(), absl::StatusCode::kCancelled);
 }
 
 }  // namespace

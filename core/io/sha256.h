@@ -5,10 +5,11 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "core/io/files.h"
 
 struct evp_md_ctx_st;
 
-namespace kwta::server {
+namespace kwta {
 
 // Not thread-safe.
 class Sha256 {
@@ -26,7 +27,8 @@ class Sha256 {
   evp_md_ctx_st* const context_;
 };
 
-// The hash of a file. Errors: NOT_FOUND, UNAVAILABLE.
+// The hash of a file. Errors: those of InputFile.
+absl::StatusOr<std::string> Sha256OfFile(const InputFile& file);
 absl::StatusOr<std::string> Sha256OfFile(const std::string& path);
 
-}  // namespace kwta::server
+}  // namespace kwta

@@ -1,0 +1,288 @@
+#include "server/jobs/job_runner.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/jobs/job_events.h"
+#include "server/jobs/sqlite_job_store.h"
+#include "tests/server/fake_encoder.h"
+#include "tests/server/models/bundles.h"
+#include "tests/server/test_directory.h"
+
+namespace kwta::server {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+class JobRunnerTest : public ::testing::Test {
+ protected:
+  JobRunnerTest() {
+    std::filesystem::create_directory(directory_.File("models"));
+    std::filesystem::create_directory(directory_.File("jobs"));
+    options_.trainer_program = KWTA_FAKE_TRAINER;
+    options_.jobs_directory = directory_.File("jobs");
+    options_.stop_grace = absl::Seconds(60);
+    Open();
+  }
+
+  // Opens everything as a server that starts does, except for the runner's own start.
+  void Open() {
+    runner_.reset();
+    journal_.reset();
+    models_.reset();
+    store_.reset();
+    store_ = OpenSqliteJobStore(directory_.File("kwta.db")).value();
+    models_ = ModelManager::Open(
+                  directory_.File("models"), [](const ModelBundle&) { return std::make_shared<FakeEncoder>(2, 4); },
+                  IgnoreEvents())
+                  .value();
+    journal_ = std::make_unique<JobJournal>(store_.get(), nullptr);
+    runner_ = std::make_unique<JobRunner>(options_, journal_.get(), models_.get(), &metrics_);
+  }
+
+  void OpenAndStart() {
+    Open();
+    ASSERT_TRUE(runner_->Start().ok());
+  }
+
+  absl::Status Submit(const std::string& id, const std::string& model) {
+    v1::JobSpec spec;
+    spec.set_model(model);
+    return runner_->Submit(id, spec).status();
+  }
+
+  // The job once it has ended.
+  v1::Job Ended(const std::string& id) {
+    EXPECT_TRUE(journal_
+                    ->Watch(
+                        id, 0, [](const v1::JobEvent&) { return true; }, [] { return true; })
+                    .ok());
+    return store_->Get(id).value();
+  }
+
+  // Returns when the job has reported progress.
+  void AwaitProgress(const std::string& id, uint64_t after_sequence = 0) {
+    EXPECT_TRUE(absl::IsCancelled(journal_->Watch(
+        id, after_sequence, [](const v1::JobEvent& event) { return !event.has_progress(); }, [] { return true; })));
+  }
+
+  std::vector<std::string> States(const std::string& id) {
+    std::vector<std::string> states;
+    const std::vector<v1::JobEvent> events = store_->EventsAfter(id, 0, 1000).value();
+    for (const v1::JobEvent& event : events) {
+      states.push_back(event.has_progress() ? "progress" : v1::JobState_Name(event.state()).substr(10));
+    }
+    return states;
+  }
+
+  std::vector<std::string> FilesOf(const std::string& id) {
+    std::vector<std::string> files;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(directory_.File("jobs/" + id), error)) {
+      files.push_back(entry.path().filename().string());
+    }
+    return files;
+  }
+
+  TestDirectory directory_;
+  JobRunnerOptions options_;
+  Metrics metrics_{"1.2.3", "reference", absl::UnixEpoch()};
+  std::unique_ptr<JobStore> store_;
+  std::unique_ptr<ModelManager> models_;
+  std::unique_ptr<JobJournal> journal_;
+  std::unique_ptr<JobRunner> runner_;
+};
+
+TEST_F(JobRunnerTest, AGoodJobPublishesItsModelAndCleansUp) {
+  ASSERT_TRUE(runner_->Start().ok());
+  ASSERT_TRUE(Submit("a", "good").ok());
+  const v1::Job job = Ended("a");
+  EXPECT_EQ(job.state(), v1::JOB_STATE_SUCCEEDED) << job.error().message();
+  EXPECT_EQ(job.model_version(), 1);
+  EXPECT_EQ(job.attempts(), 1);
+  EXPECT_EQ(job.progress().epochs_done(), 3);
+  EXPECT_THAT(States("a"), ElementsAre("QUEUED", "RUNNING", "progress", "progress", "progress", "SUCCEEDED"));
+  EXPECT_EQ(models_->Get("good", 0).value()->description.job_id(), "a");
+  runner_.reset();
+  EXPECT_FALSE(std::filesystem::exists(directory_.File("jobs/a")));
+  EXPECT_THAT(metrics_.Render(), Not(HasSubstr("kwta_job_epoch{")));
+}
+
+TEST_F(JobRunnerTest, AReportedFailureKeepsItsCodeAndWords) {
+  ASSERT_TRUE(runner_->Start().ok());
+  ASSERT_TRUE(Submit("a", "failing").ok());
+  const v1::Job job = Ended("a");
+  EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
+  EXPECT_EQ(job.error().code(), static_cast<int>(absl::StatusCode::kNotFound));
+  EXPECT_EQ(job.error().message(), "there are no such rows");
+}
+
+TEST_F(JobRunnerTest, ACrashIsAFailureThatNamesTheSignal) {
+  ASSERT_TRUE(runner_->Start().ok());
+  ASSERT_TRUE(Submit("a", "crashing").ok());
+  const v1::Job job = Ended("a");
+  EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
+  EXPECT_EQ(job.error().code(), static_cast<int>(absl::StatusCode::kInternal));
+  EXPECT_THAT(job.error().message(), AllOf(HasSubstr("killed by signal 9"), HasSubstr("nothing to its log")));
+}
+
+TEST_F(JobRunnerTest, AnEarlyExitIsAFailureThatQuotesTheLog) {
+  ASSERT_TRUE(runner_->Start().ok());
+  ASSERT_TRUE(Submit("a", "silent").ok());
+  const v1::Job job = Ended("a");
+  EXPECT_EQ(job.error().code(), static_cast<int>(absl::StatusCode::kInternal));
+  EXPECT_THAT(job.error().message(), AllOf(HasSubstr("exited with code 7"), HasSubstr("out of ideas")));
+  runner_.reset();
+  EXPECT_THAT(FilesOf("a"), ElementsAre("trainer.log"));
+}
+
+TEST_F(JobRunnerTest, GarbageOnThePipeEndsTheTrainer) {
+  ASSERT_TRUE(runner_->Start().ok());
+  ASSERT_TRUE(Submit("a", "garbage").ok());
+  const v1::Job job = Ended("a");
+  EXPECT_EQ(job.error().code(), static_cast<int>(absl::StatusCode::kInternal));
+  EXPECT_THAT(job.error().message(), HasSubstr("not a report"));
+}
+
+TEST_F(JobRunnerTest, AProcessThatTheTrainerLeftBehindDoesNotHoldTheJob) {
+  ASSERT_TRUE(runner_->Start().ok());
+  ASSERT_TRUE(Submit("a", "leaving").ok());
+  EXPECT_THAT(Ended("a").error().message(), HasSubstr("exited with code 0 without a final report"));
+}
+
+TEST_F(JobRunnerTest, TheTrainerInheritsFourDescriptorsNiceAndNoBlockedSignals) {
+  options_.trainer_niceness = 7;
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // as the server's main does
+  OpenAndStart();
+  ASSERT_TRUE(Submit("a", "nosy").ok());
+  EXPECT_EQ(Ended("a").error().message(), "descriptors 0 1 2 3, nice 7");
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
+TEST_F(JobRunnerTest, AMissingTrainerFailsTheJobWithAdvice) {
+  options_.trainer_program = directory_.File("no-such-trainer");
+  OpenAndStart();
+  ASSERT_TRUE(Submit("a", "good").ok());
+  const v1::Job job = Ended("a");
+  EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
+  EXPECT_THAT(job.error().message(), AllOf(HasSubstr("no-such-trainer"), HasSubstr("--trainer")));
+}
+
+TEST_F(JobRunnerTest, CancelsAQueuedJobAtOnce) {
+  ASSERT_TRUE(Submit("a", "good").ok());
+  EXPECT_EQ(runner_->Cancel("a").value().state(), v1::JOB_STATE_CANCELLED);
+  EXPECT_EQ(runner_->Cancel("a").value().state(), v1::JOB_STATE_CANCELLED) << "again is fine";
+  ASSERT_TRUE(runner_->Start().ok());
+  ASSERT_TRUE(Submit("b", "good").ok());
+  Ended("b");
+  EXPECT_THAT(States("a"), ElementsAre("QUEUED", "CANCELLED"));
+}
+
+TEST_F(JobRunnerTest, CancelsARunningJobAndFreesItsPlace) {
+  ASSERT_TRUE(runner_->Start().ok());
+  ASSERT_TRUE(Submit("a", "patient").ok());
+  AwaitProgress("a");
+  EXPECT_EQ(runner_->Cancel("a").value().state(), v1::JOB_STATE_CANCELLED);
+  ASSERT_TRUE(Submit("b", "good").ok());
+  EXPECT_EQ(Ended("b").state(), v1::JOB_STATE_SUCCEEDED);
+  EXPECT_THAT(States("a"), ElementsAre("QUEUED", "RUNNING", "progress", "CANCELLED"));
+  EXPECT_THAT(FilesOf("a"), IsEmpty());
+}
+
+TEST_F(JobRunnerTest, ATrainerThatDoesNotListenIsKilled) {
+  options_.stop_grace = absl::Milliseconds(1);
+  OpenAndStart();
+  ASSERT_TRUE(Submit("a", "stubborn").ok());
+  AwaitProgress("a");
+  ASSERT_TRUE(runner_->Cancel("a").ok());
+  ASSERT_TRUE(Submit("b", "good").ok());
+  EXPECT_EQ(Ended("b").state(), v1::JOB_STATE_SUCCEEDED);
+}
+
+TEST_F(JobRunnerTest, WhatHasEndedCannotBeCancelled) {
+  ASSERT_TRUE(runner_->Start().ok());
+  ASSERT_TRUE(Submit("a", "failing").ok());
+  Ended("a");
+  const absl::Status status = runner_->Cancel("a").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(runner_->Cancel("nobody").status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(JobRunnerTest, StoppingInterruptsAndTheNextStartGoesOn) {
+  ASSERT_TRUE(runner_->Start().ok());
+  ASSERT_TRUE(Submit("a", "patient").ok());
+  AwaitProgress("a");
+  ASSERT_TRUE(Submit("b", "good").ok());
+  runner_->BeginStop();
+  EXPECT_EQ(Submit("c", "good").code(), absl::StatusCode::kUnavailable);
+  runner_->FinishStop();
+  EXPECT_THAT(States("a"), ElementsAre("QUEUED", "RUNNING", "progress", "QUEUED"));
+  EXPECT_THAT(States("b"), ElementsAre("QUEUED"));
+
+  OpenAndStart();
+  const v1::Job job = Ended("a");
+  EXPECT_EQ(job.state(), v1::JOB_STATE_SUCCEEDED) << job.error().message();
+  EXPECT_EQ(job.attempts(), 2);
+  EXPECT_EQ(Ended("b").state(), v1::JOB_STATE_SUCCEEDED);
+}
+
+TEST_F(JobRunnerTest, AJobThatWasRunningWhenTheServerDiedIsTakenUp) {
+  ASSERT_TRUE(Submit("a", "good").ok());
+  ASSERT_TRUE(journal_->Append("a", StateEvent(v1::JOB_STATE_RUNNING, absl::Now())).ok());
+  OpenAndStart();
+  EXPECT_EQ(Ended("a").attempts(), 2);
+}
+
+TEST_F(JobRunnerTest, AModelThatWasPublishedBeforeTheServerDiedIsNotTrainedAgain) {
+  ASSERT_TRUE(Submit("a", "failing").ok());
+  ASSERT_TRUE(journal_->Append("a", StateEvent(v1::JOB_STATE_RUNNING, absl::Now())).ok());
+  WriteTestBundle(directory_.path(), "models/failing/4", "failing", "a");
+  OpenAndStart();
+  const v1::Job job = Ended("a");
+  EXPECT_EQ(job.state(), v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(job.model_version(), 4);
+}
+
+TEST_F(JobRunnerTest, ABundleThatWasNotPublishedBeforeTheServerDiedIsPublished) {
+  ASSERT_TRUE(Submit("a", "failing").ok());
+  ASSERT_TRUE(journal_->Append("a", StateEvent(v1::JOB_STATE_RUNNING, absl::Now())).ok());
+  WriteTestBundle(directory_.path(), "jobs/a/bundle", "failing", "a");
+  OpenAndStart();
+  EXPECT_EQ(Ended("a").model_version(), 1);
+}
+
+TEST_F(JobRunnerTest, SubmittingTwiceRunsOnce) {
+  ASSERT_TRUE(Submit("a", "good").ok());
+  ASSERT_TRUE(Submit("a", "good").ok());
+  EXPECT_EQ(Submit("a", "failing").code(), absl::StatusCode::kAlreadyExists);
+  ASSERT_TRUE(runner_->Start().ok());
+  ASSERT_TRUE(Submit("b", "good").ok());
+  Ended("b");
+  EXPECT_EQ(Ended("a").attempts(), 1);
+}
+
+TEST_F(JobRunnerTest, AJobWithoutAnIdGetsOne) {
+  v1::JobSpec spec;
+  spec.set_model("good");
+  const v1::Job first = runner_->Submit("", spec).value();
+  const v1::Job second = runner_->Submit("", spec).value();
+  EXPECT_THAT(first.id(), HasSubstr("job-"));
+  EXPECT_NE(first.id(), second.id());
+}
+
+}  // namespace
+}  // namespace kwta::server

@@ -1,0 +1,111 @@
+#include "server/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "tests/server/test_directory.h"
+
+namespace kwta::server {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class OptionsTest : public ::testing::Test {
+ protected:
+  ~OptionsTest() override {
+    for (const std::string& name : variables_) ::unsetenv(name.c_str());
+  }
+
+  void SetEnvironment(const std::string& name, const std::string& value) {
+    ::setenv(name.c_str(), value.c_str(), 1);
+    variables_.push_back(name);
+  }
+
+  static CommandLine Parse(std::vector<const char*> arguments) {
+    arguments.insert(arguments.begin(), "kwta-server");
+    return ParseCommandLine(static_cast<int>(arguments.size()), arguments.data());
+  }
+
+  static void ExpectUsageError(const std::vector<const char*>& arguments, const std::string& text) {
+    const CommandLine line = Parse(arguments);
+    EXPECT_TRUE(line.done);
+    EXPECT_EQ(line.exit_code, 2);
+    EXPECT_THAT(line.text, HasSubstr(text));
+  }
+
+  TestDirectory directory_;
+  std::vector<std::string> variables_;
+};
+
+TEST_F(OptionsTest, Defaults) {
+  const CommandLine line = Parse({});
+  EXPECT_FALSE(line.done) << line.text;
+  EXPECT_EQ(line.options.state_directory, "kwta-data");
+  EXPECT_EQ(line.options.listen_address, "127.0.0.1:8500");
+  EXPECT_EQ(line.options.http_address, "127.0.0.1:8501");
+  EXPECT_EQ(line.options.max_batch_rows, 256);
+  EXPECT_EQ(line.options.max_queue_rows, 4096);
+  EXPECT_EQ(line.options.max_queue_bytes, 268435456);
+}
+
+TEST_F(OptionsTest, FlagsWinOverTheEnvironmentAndThatOverTheFile) {
+  directory_.Write("kwta.toml", "threads = 1\nmax-batch-rows = 1\nmax-queue-rows = 1\n");
+  const std::string config = directory_.File("kwta.toml");
+  SetEnvironment("KWTA_THREADS", "2");
+  SetEnvironment("KWTA_MAX_BATCH_ROWS", "2");
+  const CommandLine line = Parse({"--config", config.c_str(), "--threads", "3"});
+  ASSERT_FALSE(line.done) << line.text;
+  EXPECT_EQ(line.options.threads, 3);
+  EXPECT_EQ(line.options.max_batch_rows, 2);
+  EXPECT_EQ(line.options.max_queue_rows, 1);
+}
+
+TEST_F(OptionsTest, TheEnvironmentMayNameTheFile) {
+  directory_.Write("kwta.ini", "max-queue-rows = 77\n");
+  SetEnvironment("KWTA_CONFIG", directory_.File("kwta.ini"));
+  EXPECT_EQ(Parse({}).options.max_queue_rows, 77);
+}
+
+TEST_F(OptionsTest, DataDirectoriesRepeatAndReplaceTheEnvironment) {
+  SetEnvironment("KWTA_DATA_DIR", "/from/environment");
+  EXPECT_THAT(Parse({}).options.data_directories, ElementsAre("/from/environment"));
+  EXPECT_THAT(Parse({"--data-dir", "/a", "--data-dir=/b"}).options.data_directories, ElementsAre("/a", "/b"));
+}
+
+TEST_F(OptionsTest, BadValuesAreUsageErrorsThatNameTheFlag) {
+  ExpectUsageError({"--threads", "many"}, "--threads");
+  ExpectUsageError({"--max-batch-rows", "0"}, "--max-batch-rows");
+  ExpectUsageError({"--trainer-niceness=20"}, "--trainer-niceness");
+  ExpectUsageError({"--drain-grace", "-1"}, "--drain-grace");
+  ExpectUsageError({"--log-level", "shout"}, "--log-level");
+  ExpectUsageError({"--no-such-flag"}, "no-such-flag");
+  ExpectUsageError({"stray"}, "stray");
+  SetEnvironment("KWTA_MAX_QUEUE_ROWS", "-5");
+  ExpectUsageError({}, "--max-queue-rows");
+}
+
+TEST_F(OptionsTest, BadFilesAreUsageErrors) {
+  ExpectUsageError({"--config", "/no/such/file.toml"}, "/no/such/file.toml");
+  directory_.Write("kwta.toml", "no-such-key = 1\n");
+  const std::string config = directory_.File("kwta.toml");
+  ExpectUsageError({"--config", config.c_str()}, "no-such-key");
+}
+
+TEST_F(OptionsTest, HelpAndVersion) {
+  const CommandLine help = Parse({"--help"});
+  EXPECT_TRUE(help.done);
+  EXPECT_EQ(help.exit_code, 0);
+  EXPECT_THAT(help.text, AllOf(HasSubstr("Examples:"), HasSubstr("--max-queue-rows"), HasSubstr("Exit codes")));
+  const CommandLine version = Parse({"--version"});
+  EXPECT_EQ(version.exit_code, 0);
+  EXPECT_THAT(version.text, HasSubstr("kwta-server 0."));
+}
+
+}  // namespace
+}  // namespace kwta::server
