@@ -102,7 +102,7 @@ int Main(int argc, char** argv) {
   InstallSignalHandlers();
   ReportPipe pipe(kReportDescriptor);
   v1::TrainerTask task;
-  if (!task.ParseFromFileDescriptor(STDIN_FILENO)) {
+  if (!task.ParseFromFileDescriptor(STDIN_FILENO) || task.job_id().empty()) {
     std::fputs("kwta-trainer: standard input does not hold a kwta.v1.TrainerTask\n", stderr);
     return 2;
   }

@@ -1,6 +1,7 @@
 #include "tests/integration/child_process.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -53,6 +54,8 @@ ChildProcess::ChildProcess(const std::vector<std::string>& argv, const std::stri
     dup2(null, STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
     dup2(err, STDERR_FILENO);
+    // Nothing else of the test's is the child's business.
+    close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     if (ready != nullptr) fcntl(ready_pipe[1], F_SETFD, 0);
     Exec(arguments);
   }
