@@ -61,7 +61,8 @@ function(kwta_test name)
   target_compile_definitions(${name}_test PRIVATE KWTA_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
   kwta_compile_options(${name}_test)
   gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-                       PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+                       PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT}
+                       ENVIRONMENT "${KWTA_TEST_ENVIRONMENT}")
 endfunction()
 
 # kwta_bench(NAME SOURCES ... LIBRARIES ...): one program of Google Benchmark cases.
