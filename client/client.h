@@ -1,7 +1,7 @@
 // The client library: every RPC of EncoderService as a typed, blocking call.
 //
 //   kwta::client::Client client({.address = "127.0.0.1:8500"});
-//   auto result = client.Encode("digits", tensor.rows());
+//   auto result = client.Encode("fashion", tensor.rows());
 //   if (!result.ok()) return result.status();
 //   use(result->sparse());
 //

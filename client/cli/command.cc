@@ -9,8 +9,8 @@ namespace kwta::client::cli {
 namespace {
 
 constexpr char kFooter[] = R"(Examples:
-  kwta train --model digits --units 1000 --k 25 --data fashion-mnist --watch
-  kwta encode --model digits --input batch.npy --output codes.npz
+  kwta train --model fashion --units 1000 --k 25 --data fashion-mnist --watch
+  kwta encode --model fashion --input batch.npy --output codes.npz
   kwta status
 'kwta COMMAND --help' explains a command. Global options may stand before or after it.
 

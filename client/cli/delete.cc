@@ -31,7 +31,7 @@ ExitCode Run(const DeleteOptions& options, const GlobalOptions& global) {
 
 void AddDelete(CLI::App& app, Action* action) {
   CLI::App* command = app.add_subcommand("delete", "Delete a model, or one version of it");
-  command->footer("Examples:\n  kwta delete digits --version 3\n  kwta delete digits");
+  command->footer("Examples:\n  kwta delete fashion --version 3\n  kwta delete fashion");
   const auto options = std::make_shared<DeleteOptions>();
   command->add_option("model", options->model, "Name of the model")->required()->type_name("MODEL");
   command->add_option("--version", options->version, "Version to delete, at least 1; default: all of them")

@@ -20,8 +20,8 @@ constexpr char kFooter[] = R"(Arrays in the output (.npz or .safetensors):
   --mode dense  codes [rows, units] float32
 Rows of bytes are sent as they are; the model knows what it divides them by.
 Examples:
-  kwta encode --model digits --input batch.npy --output codes.npz
-  kwta encode --model digits --data fashion-mnist --split test --alpha 3 --mode csr --output test.npz)";
+  kwta encode --model fashion --input batch.npy --output codes.npz
+  kwta encode --model fashion --data fashion-mnist --split test --alpha 3 --mode csr --output test.npz)";
 
 struct EncodeCommand {
   std::string model;

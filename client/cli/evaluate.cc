@@ -21,8 +21,8 @@ constexpr char kFooter[] =
 are chosen on a part of the training images. Choose a model's own hyperparameters with --split validation, never on test.
 Fraction of variance unexplained is sum |x - xhat|^2 / sum |x - mean|^2; a unit is dead if it is in no code.
 Examples:
-  kwta evaluate --model digits --data fashion-mnist --alpha 3
-  kwta evaluate --model digits --data fashion-mnist --split validation --validation-rows 10000 --no-pixels --json)";
+  kwta evaluate --model fashion --data fashion-mnist --alpha 3
+  kwta evaluate --model fashion --data fashion-mnist --split validation --validation-rows 10000 --no-pixels --json)";
 
 bool OnTest(const EvaluationOptions& options) { return options.data.reference.split() == v1::DATASET_SPLIT_TEST; }
 

@@ -65,7 +65,7 @@ ExitCode Run(const std::string& name, const GlobalOptions& global) {
 
 void AddModels(CLI::App& app, Action* action) {
   CLI::App* command = app.add_subcommand("models", "List models and their versions");
-  command->footer("Examples:\n  kwta models\n  kwta models digits --json | jq .models[0].versions[-1].description");
+  command->footer("Examples:\n  kwta models\n  kwta models fashion --json | jq .models[0].versions[-1].description");
   const auto name = std::make_shared<std::string>();
   command->add_option("model", *name, "Only this model")->type_name("MODEL");
   command->callback([=] { *action = [=](const GlobalOptions& global) { return Run(*name, global); }; });

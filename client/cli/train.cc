@@ -12,8 +12,8 @@ namespace {
 constexpr char kFooter[] =
     R"(A path in --data is relative to the server's data directory ('kwta upload' puts files there).
 Examples:
-  kwta train --model digits --units 1000 --k 25 --data fashion-mnist --watch
-  kwta train --model digits --k 25 --k-start 100 --subtract-mean --rate 0.002 --epochs 50 --data fashion-mnist
+  kwta train --model fashion --units 1000 --k 25 --data fashion-mnist --watch
+  kwta train --model fashion --k 25 --k-start 100 --subtract-mean --rate 0.002 --epochs 50 --data fashion-mnist
   kwta train --model patches --data patches.npy --job-id nightly-17 --json)";
 
 ExitCode Run(const TrainOptions& options, const GlobalOptions& global) {

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <utility>
 #include <vector>
 
-#include "core/backends/host_memory.h"
+#include "core/backends/host_backend.h"
 #include "core/backends/onednn/affine_top_k.h"
 #include "core/backends/onednn/context.h"
 #include "core/backends/onednn/dnnl_gemm.h"
@@ -26,23 +25,12 @@ constexpr int64_t kGemmTileColumns = 512;
 // Elements that are worth waking a thread for, in loops that only read and write them.
 constexpr int64_t kGrainElements = 16384;
 
-class OnednnBackend final : public Backend {
+class OnednnBackend final : public HostBackend {
  public:
   explicit OnednnBackend(int threads) : context_(threads) {}
 
   const char* name() const override { return "onednn"; }
   int threads() const override { return context_.pool.threads(); }
-  bool host_accessible() const override { return true; }
-
-  absl::StatusOr<Buffer> Allocate(size_t bytes) override { return AllocateHost(bytes); }
-  absl::Status CopyFromHost(const void* host, void* device, size_t bytes) override {
-    if (bytes > 0) std::memcpy(device, host, bytes);
-    return absl::OkStatus();
-  }
-  absl::Status CopyToHost(const void* device, void* host, size_t bytes) override {
-    if (bytes > 0) std::memcpy(host, device, bytes);
-    return absl::OkStatus();
-  }
 
   absl::StatusOr<std::unique_ptr<Dictionary>> PrepareDictionary(const float* atoms, const float* bias, int64_t units,
                                                                 int64_t width) override {

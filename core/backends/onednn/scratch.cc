@@ -1,6 +1,6 @@
 #include "core/backends/onednn/scratch.h"
 
-#include "core/backends/host_memory.h"
+#include "core/backends/host_backend.h"
 #include "core/base/status_macros.h"
 
 namespace kwta {

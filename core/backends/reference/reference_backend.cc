@@ -2,32 +2,20 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <utility>
 #include <vector>
 
-#include "core/backends/host_memory.h"
+#include "core/backends/host_backend.h"
 #include "core/backends/reference/exact_top_k.h"
 
 namespace kwta {
 namespace {
 
-class ReferenceBackend final : public Backend {
+class ReferenceBackend final : public HostBackend {
  public:
   const char* name() const override { return "reference"; }
   int threads() const override { return 1; }
-  bool host_accessible() const override { return true; }
-
-  absl::StatusOr<Buffer> Allocate(size_t bytes) override { return AllocateHost(bytes); }
-  absl::Status CopyFromHost(const void* host, void* device, size_t bytes) override {
-    if (bytes > 0) std::memcpy(device, host, bytes);
-    return absl::OkStatus();
-  }
-  absl::Status CopyToHost(const void* device, void* host, size_t bytes) override {
-    if (bytes > 0) std::memcpy(host, device, bytes);
-    return absl::OkStatus();
-  }
 
   absl::StatusOr<std::unique_ptr<Dictionary>> PrepareDictionary(const float* atoms, const float* bias, int64_t units,
                                                                 int64_t width) override {

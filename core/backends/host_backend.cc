@@ -1,4 +1,4 @@
-#include "core/backends/host_memory.h"
+#include "core/backends/host_backend.h"
 
 #include <cstdlib>
 #include <cstring>
@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 
 namespace kwta {
-
 namespace {
 
 // More than today's processors can address for one process: a size above it is a mistake, not a request.
@@ -24,6 +23,16 @@ absl::StatusOr<Buffer> AllocateHost(size_t bytes) {
   }
   std::memset(memory, 0, bytes);
   return Buffer(memory, bytes, [](void* data) { std::free(data); });
+}
+
+absl::Status HostBackend::CopyFromHost(const void* host, void* device, size_t bytes) {
+  if (bytes > 0) std::memcpy(device, host, bytes);
+  return absl::OkStatus();
+}
+
+absl::Status HostBackend::CopyToHost(const void* device, void* host, size_t bytes) {
+  if (bytes > 0) std::memcpy(host, device, bytes);
+  return absl::OkStatus();
 }
 
 }  // namespace kwta
