@@ -143,6 +143,19 @@ struct MomentumUpdateArgs {
   bool unit_norm = false;  // afterwards scale each row of parameter to length 1 (rows of zeros stay)
 };
 
+// Adam step on `size` numbers (Kingma & Ba, "Adam", 2015, algorithm 1), step >= 1 counting updates:
+//   first <- beta1 first + (1 - beta1) g,  second <- beta2 second + (1 - beta2) g^2,
+//   parameter <- parameter - rate * first / (1 - beta1^step) / (sqrt(second / (1 - beta2^step)) + epsilon).
+// Subnormal numbers may be taken as zero.
+struct AdamUpdateArgs {
+  float* parameter = nullptr;       // in, out
+  float* first = nullptr;           // in, out
+  float* second = nullptr;          // in, out
+  const float* gradient = nullptr;  // g
+  int64_t size = 0, step = 1;
+  float rate = 0, beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;
+};
+
 // A backend. Thread-safe, except that memory is the caller's to share.
 class Backend {
  public:

@@ -14,7 +14,7 @@ struct EncoderKind {
   const char* name;
   v1::EncoderSpec::KindCase kind;
   absl::Status (*resolve)(v1::EncoderSpec*);
-  absl::StatusOr<std::unique_ptr<Learner>> (*create_learner)(const v1::EncoderSpec&, int64_t, uint64_t,
+  absl::StatusOr<std::unique_ptr<Learner>> (*create_learner)(const v1::EncoderSpec&, const Shape&, uint64_t,
                                                              std::shared_ptr<Backend>);
   absl::StatusOr<std::shared_ptr<const Encoder>> (*create_encoder)(const ModelBundle&, std::shared_ptr<Backend>);
 };
@@ -22,8 +22,8 @@ struct EncoderKind {
 constexpr EncoderKind kKinds[] = {
     {"k-sparse", v1::EncoderSpec::kKSparse,
      [](v1::EncoderSpec* spec) { return ResolveKSparse(spec->mutable_k_sparse()); },
-     [](const v1::EncoderSpec& spec, int64_t input_width, uint64_t seed, std::shared_ptr<Backend> backend) {
-       return CreateKSparseLearner(spec.k_sparse(), input_width, seed, std::move(backend));
+     [](const v1::EncoderSpec& spec, const Shape& row_shape, uint64_t seed, std::shared_ptr<Backend> backend) {
+       return CreateKSparseLearner(spec.k_sparse(), ElementCount(row_shape), seed, std::move(backend));
      },
      CreateKSparseEncoder},
 };
@@ -59,9 +59,9 @@ absl::Status ResolveEncoder(v1::EncoderSpec* spec) {
   return kind->resolve(spec);
 }
 
-absl::StatusOr<std::unique_ptr<Learner>> CreateLearner(const v1::EncoderSpec& spec, int64_t input_width, uint64_t seed,
-                                                       std::shared_ptr<Backend> backend) {
-  return FindKind(spec)->create_learner(spec, input_width, seed, std::move(backend));
+absl::StatusOr<std::unique_ptr<Learner>> CreateLearner(const v1::EncoderSpec& spec, const Shape& row_shape,
+                                                       uint64_t seed, std::shared_ptr<Backend> backend) {
+  return FindKind(spec)->create_learner(spec, row_shape, seed, std::move(backend));
 }
 
 absl::StatusOr<std::shared_ptr<const Encoder>> CreateEncoder(const ModelBundle& bundle,

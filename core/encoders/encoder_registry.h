@@ -19,9 +19,10 @@ std::vector<std::string> EncoderKindNames();
 // Fills in defaults and checks ranges. Errors: INVALID_ARGUMENT naming the field, its value and its range.
 absl::Status ResolveEncoder(v1::EncoderSpec* spec);
 
-// A learner for rows of `input_width`, its weights initialised from `seed`. REQUIRES: spec is resolved.
-absl::StatusOr<std::unique_ptr<Learner>> CreateLearner(const v1::EncoderSpec& spec, int64_t input_width, uint64_t seed,
-                                                       std::shared_ptr<Backend> backend);
+// A learner for rows of `row_shape`, such as [784], [28, 28] or [3, 32, 32], its weights initialised from `seed`.
+// Errors: INVALID_ARGUMENT (rows that the encoder cannot read). REQUIRES: spec is resolved.
+absl::StatusOr<std::unique_ptr<Learner>> CreateLearner(const v1::EncoderSpec& spec, const Shape& row_shape,
+                                                       uint64_t seed, std::shared_ptr<Backend> backend);
 
 // An encoder from a bundle. Errors: DATA_LOSS if tensors and description do not fit each other.
 absl::StatusOr<std::shared_ptr<const Encoder>> CreateEncoder(const ModelBundle& bundle,

@@ -113,7 +113,7 @@ absl::Status Run::Prepare() {
 }
 
 absl::Status Run::Start() {
-  KWTA_ASSIGN_OR_RETURN(learner_, CreateLearner(spec_.encoder(), data_.width(), training_.seed(), backend_));
+  KWTA_ASSIGN_OR_RETURN(learner_, CreateLearner(spec_.encoder(), data_.row_shape(), training_.seed(), backend_));
   state_ = TrainingState();
   state_.epoch = NoTotals();
   state_.last_epoch = NoTotals();

@@ -39,7 +39,7 @@ TEST(EncoderRegistry, CreatesLearnersAndEncoders) {
   const auto encoder = CreateEncoder(bundle, Reference());
   ASSERT_TRUE(encoder.ok());
   EXPECT_EQ((*encoder)->code_width(), 12);
-  const auto learner = CreateLearner(bundle.description.encoder(), 7, 1, Reference());
+  const auto learner = CreateLearner(bundle.description.encoder(), {7}, 1, Reference());
   ASSERT_TRUE(learner.ok());
   EXPECT_EQ((*learner)->units(), 12);
 }
