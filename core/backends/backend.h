@@ -18,6 +18,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/backends/winner_args.h"
 
 namespace kwta {
 
@@ -183,6 +184,12 @@ class Backend {
   virtual absl::Status SparseDecode(const SparseDecodeArgs& args) = 0;
   virtual absl::Status SparseGradient(const SparseGradientArgs& args) = 0;
   virtual absl::Status MomentumUpdate(const MomentumUpdateArgs& args) = 0;
+  virtual absl::Status AdamUpdate(const AdamUpdateArgs& args) = 0;
+
+  virtual absl::Status ConvWinners(const ConvWinnersArgs& args) = 0;
+  virtual absl::Status WinnerDecode(const WinnerDecodeArgs& args) = 0;
+  virtual absl::Status WinnerGradient(const WinnerGradientArgs& args) = 0;
+  virtual absl::Status ConvPool(const ConvPoolArgs& args) = 0;
 };
 
 }  // namespace kwta

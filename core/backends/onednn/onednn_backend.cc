@@ -12,6 +12,7 @@
 #include "core/backends/onednn/first_error.h"
 #include "core/backends/onednn/flush_subnormals.h"
 #include "core/backends/onednn/sparse_gradient.h"
+#include "core/backends/reference/winner_operations.h"
 #include "core/base/cpu.h"
 
 namespace kwta {
@@ -106,6 +107,27 @@ class OnednnBackend final : public HostBackend {
         if (squared_norm > 0) context_.kernels.scale(1 / std::sqrt(squared_norm), parameter, args.width);
       }
     });
+    return absl::OkStatus();
+  }
+
+  absl::Status AdamUpdate(const AdamUpdateArgs& args) override {
+    ReferenceAdamUpdate(args);
+    return absl::OkStatus();
+  }
+  absl::Status ConvWinners(const ConvWinnersArgs& args) override {
+    ReferenceConvWinners(args);
+    return absl::OkStatus();
+  }
+  absl::Status WinnerDecode(const WinnerDecodeArgs& args) override {
+    ReferenceWinnerDecode(args);
+    return absl::OkStatus();
+  }
+  absl::Status WinnerGradient(const WinnerGradientArgs& args) override {
+    ReferenceWinnerGradient(args);
+    return absl::OkStatus();
+  }
+  absl::Status ConvPool(const ConvPoolArgs& args) override {
+    ReferenceConvPool(args);
     return absl::OkStatus();
   }
 

@@ -8,6 +8,7 @@
 
 #include "core/backends/host_backend.h"
 #include "core/backends/reference/exact_top_k.h"
+#include "core/backends/reference/winner_operations.h"
 
 namespace kwta {
 namespace {
@@ -117,6 +118,27 @@ class ReferenceBackend final : public HostBackend {
       const double norm = std::sqrt(squared_norm);
       for (int64_t d = 0; d < args.width; ++d) parameter[d] = static_cast<float>(parameter[d] / norm);
     }
+    return absl::OkStatus();
+  }
+
+  absl::Status AdamUpdate(const AdamUpdateArgs& args) override {
+    ReferenceAdamUpdate(args);
+    return absl::OkStatus();
+  }
+  absl::Status ConvWinners(const ConvWinnersArgs& args) override {
+    ReferenceConvWinners(args);
+    return absl::OkStatus();
+  }
+  absl::Status WinnerDecode(const WinnerDecodeArgs& args) override {
+    ReferenceWinnerDecode(args);
+    return absl::OkStatus();
+  }
+  absl::Status WinnerGradient(const WinnerGradientArgs& args) override {
+    ReferenceWinnerGradient(args);
+    return absl::OkStatus();
+  }
+  absl::Status ConvPool(const ConvPoolArgs& args) override {
+    ReferenceConvPool(args);
     return absl::OkStatus();
   }
 };

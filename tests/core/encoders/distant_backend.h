@@ -80,6 +80,52 @@ class DistantBackend : public Backend {
     Check(args.gradient, args.rows * args.width * sizeof(float));
     return reference_->MomentumUpdate(args);
   }
+  absl::Status AdamUpdate(const AdamUpdateArgs& args) override {
+    for (const float* array : {args.parameter, args.first, args.second}) Check(array, args.size * sizeof(float));
+    Check(args.gradient, args.size * sizeof(float));
+    return reference_->AdamUpdate(args);
+  }
+
+  absl::Status ConvWinners(const ConvWinnersArgs& args) override {
+    const int64_t entries = args.scope == WinnerScope::kEachMap ? args.maps * args.winners : args.winners;
+    CheckFilters(args.filters, args.maps, args.size, args.images);
+    Check(args.bias, args.maps * sizeof(float));
+    CheckImages(args.x, args.images);
+    Check(args.units, args.images.rows * entries * sizeof(int32_t));
+    Check(args.values, args.images.rows * entries * sizeof(float));
+    return reference_->ConvWinners(args);
+  }
+  absl::Status WinnerDecode(const WinnerDecodeArgs& args) override {
+    CheckFilters(args.filters, args.maps, args.size, args.images);
+    Check(args.bias, args.images.channels * sizeof(float));
+    Check(args.units, args.images.rows * args.entries * sizeof(int32_t));
+    Check(args.values, args.images.rows * args.entries * sizeof(float));
+    if (args.target != nullptr) CheckImages(args.target, args.images);
+    CheckImages(args.output, args.images);
+    return reference_->WinnerDecode(args);
+  }
+  absl::Status WinnerGradient(const WinnerGradientArgs& args) override {
+    CheckFilters(args.decoder, args.maps, args.decoder_size, args.images);
+    CheckImages(args.x, args.images);
+    CheckImages(args.residual, args.images);
+    Check(args.units, args.images.rows * args.entries * sizeof(int32_t));
+    Check(args.values, args.images.rows * args.entries * sizeof(float));
+    CheckFilters(args.gradient_encoder, args.maps, args.encoder_size, args.images);
+    if (args.gradient_decoder != nullptr)
+      CheckFilters(args.gradient_decoder, args.maps, args.decoder_size, args.images);
+    Check(args.gradient_bias, args.maps * sizeof(float));
+    Check(args.gradient_decoder_bias, args.images.channels * sizeof(float));
+    Check(args.active_rows, args.maps * sizeof(int32_t));
+    return reference_->WinnerGradient(args);
+  }
+  absl::Status ConvPool(const ConvPoolArgs& args) override {
+    CheckFilters(args.filters, args.maps, args.size, args.images);
+    Check(args.bias, args.maps * sizeof(float));
+    CheckImages(args.x, args.images);
+    Check(args.output, args.images.rows * args.maps * args.pooling.Extent(args.images.height) *
+                           args.pooling.Extent(args.images.width) * sizeof(float));
+    return reference_->ConvPool(args);
+  }
 
  private:
   void Check(const void* address, size_t bytes) const {
@@ -88,6 +134,12 @@ class DistantBackend : public Backend {
       if (begin >= first && begin + bytes <= last) return;
     }
     ADD_FAILURE() << "an operation was given memory that is not the backend's";
+  }
+  void CheckImages(const float* address, const ImageBatch& images) const {
+    Check(address, images.rows * images.elements() * sizeof(float));
+  }
+  void CheckFilters(const float* address, int64_t maps, int64_t size, const ImageBatch& images) const {
+    Check(address, maps * images.channels * size * size * sizeof(float));
   }
 
   const std::shared_ptr<Backend> reference_;

@@ -1,0 +1,18 @@
+// The operations of winner-take-all convolutional encoders as plain loops: what every backend computes.
+//
+// Activities are FixedOrderConvolution's. Other sums are taken in binary64 in the order of the indices and rounded to
+// binary32 once. One thread, host memory. Thread-safe.
+#pragma once
+
+#include "core/backends/backend.h"
+#include "core/backends/winner_args.h"
+
+namespace kwta {
+
+void ReferenceConvWinners(const ConvWinnersArgs& args);
+void ReferenceWinnerDecode(const WinnerDecodeArgs& args);
+void ReferenceWinnerGradient(const WinnerGradientArgs& args);
+void ReferenceConvPool(const ConvPoolArgs& args);
+void ReferenceAdamUpdate(const AdamUpdateArgs& args);
+
+}  // namespace kwta
