@@ -18,6 +18,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/backends/tied_training.h"
 #include "core/backends/winner_args.h"
 
 namespace kwta {
@@ -190,6 +191,13 @@ class Backend {
   virtual absl::Status WinnerDecode(const WinnerDecodeArgs& args) = 0;
   virtual absl::Status WinnerGradient(const WinnerGradientArgs& args) = 0;
   virtual absl::Status ConvPool(const ConvPoolArgs& args) = 0;
+
+  // Training of a tied dictionary: core/backends/tied_training.h.
+  virtual absl::StatusOr<std::unique_ptr<TiedDictionary>> PrepareTiedDictionary(const TiedParameters& parameters) = 0;
+  // To be called when the caller has changed the arrays that `dictionary` looks at.
+  virtual absl::Status RefreshTiedDictionary(TiedDictionary& dictionary) = 0;
+  virtual absl::Status TiedStep(const TiedStepArgs& args) = 0;
+  virtual absl::Status TiedAtoms(const TiedAtomsArgs& args) = 0;
 };
 
 }  // namespace kwta

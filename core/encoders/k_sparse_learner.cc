@@ -46,7 +46,6 @@ class KSparseLearner : public Learner {
     for (Parameter& parameter : parameters_) {
       KWTA_ASSIGN_OR_RETURN(parameter.value, backend_->Allocate(parameter.bytes()));
       KWTA_ASSIGN_OR_RETURN(parameter.velocity, backend_->Allocate(parameter.bytes()));
-      KWTA_ASSIGN_OR_RETURN(parameter.gradient, backend_->Allocate(parameter.bytes()));
     }
     Rng rng(seed, kWeightStream);
     std::vector<float> atom(width_);
@@ -58,8 +57,24 @@ class KSparseLearner : public Learner {
     }
     KWTA_ASSIGN_OR_RETURN(active_rows_, backend_->Allocate(units_ * sizeof(int32_t)));
     host_active_rows_.resize(units_);
-    KWTA_ASSIGN_OR_RETURN(dictionary_, backend_->PrepareDictionary(weights().value.as<float>(),
-                                                                   bias().value.as<float>(), units_, width_));
+    for (PutOff& put_off : put_off_) {
+      KWTA_ASSIGN_OR_RETURN(put_off.value, backend_->Allocate(units_ * sizeof(float)));
+    }
+    const std::vector<float> ones(units_, 1.0f);
+    KWTA_RETURN_IF_ERROR(backend_->CopyFromHost(ones.data(), decay().value.as<float>(), units_ * sizeof(float)));
+    TiedParameters tied;
+    tied.units = units_;
+    tied.width = width_;
+    tied.atoms = weights().value.as<float>();
+    tied.bias = bias().value.as<float>();
+    tied.decoder_bias = decoder_bias().value.as<float>();
+    tied.atom_velocity = weights().velocity.as<float>();
+    tied.bias_velocity = bias().velocity.as<float>();
+    tied.decoder_velocity = decoder_bias().velocity.as<float>();
+    tied.shift = shift().value.as<float>();
+    tied.decay = decay().value.as<float>();
+    tied.unit_norm = spec_.unit_norm_atoms();
+    KWTA_ASSIGN_OR_RETURN(dictionary_, backend_->PrepareTiedDictionary(tied));
     return absl::OkStatus();
   }
 
@@ -75,30 +90,35 @@ class KSparseLearner : public Learner {
   struct Parameter {
     const char* name;
     Shape shape;
-    Buffer value, velocity, gradient;
+    Buffer value, velocity;
 
     size_t bytes() const { return ElementCount(shape) * sizeof(float); }
     std::string velocity_name() const { return absl::StrCat("velocity.", name); }
   };
+  // What a backend puts off of the atoms' updates; see TiedParameters.
+  struct PutOff {
+    const char* name;
+    Buffer value;  // [units]
+  };
   Parameter& weights() { return parameters_[0]; }
   Parameter& bias() { return parameters_[1]; }
   Parameter& decoder_bias() { return parameters_[2]; }
+  PutOff& shift() { return put_off_[0]; }
+  PutOff& decay() { return put_off_[1]; }
 
-  absl::Status Update(const StepOptions& options);
-  absl::StatusOr<Tensor> Download(const Parameter& parameter, const Buffer& buffer) const;
-  absl::Status Upload(const TensorMap& state, const std::string& name, const Parameter& parameter, Buffer* buffer);
+  absl::StatusOr<Tensor> Download(const Shape& shape, const Buffer& buffer) const;
+  absl::Status Upload(const TensorMap& state, const std::string& name, const Shape& shape, Buffer* buffer);
 
   const v1::KSparseSpec spec_;
   const int64_t units_;
   const int64_t width_;
   const std::shared_ptr<Backend> backend_;
   std::array<Parameter, 3> parameters_;
-  std::unique_ptr<Dictionary> dictionary_;  // looks at the values of weights() and bias()
-  bool dictionary_is_stale_ = false;
+  std::array<PutOff, 2> put_off_{{{"put_off.shift", {}}, {"put_off.decay", {}}}};
+  std::unique_ptr<TiedDictionary> dictionary_;  // looks at all of these
 
   // Scratch memory of a step, kept for the next one.
   Buffer indices_, values_;  // [rows, k]
-  Buffer residual_;          // [rows, width]
   Buffer active_rows_;       // [units]
   std::vector<int32_t> host_active_rows_;
 };
@@ -115,123 +135,80 @@ absl::StatusOr<StepStatistics> KSparseLearner::Step(const float* x, int64_t rows
   KWTA_ASSIGN_OR_RETURN(const StagedInput input, StagedInput::Create(*backend_, x, rows * width_ * sizeof(float)));
   KWTA_RETURN_IF_ERROR(Reserve(*backend_, rows * options.k * sizeof(int32_t), &indices_));
   KWTA_RETURN_IF_ERROR(Reserve(*backend_, rows * options.k * sizeof(float), &values_));
-  KWTA_RETURN_IF_ERROR(Reserve(*backend_, rows * width_ * sizeof(float), &residual_));
-  if (dictionary_is_stale_) KWTA_RETURN_IF_ERROR(backend_->RefreshDictionary(*dictionary_));
-  dictionary_is_stale_ = false;
-
-  // Steps 1 and 2 of section 2.2: z = W'x + b, of which the k largest stay.
-  AffineTopKArgs encode;
-  encode.dictionary = dictionary_.get();
-  encode.x = input.as<float>();
-  encode.rows = rows;
-  encode.k = options.k;
-  encode.indices = indices_.as<int32_t>();
-  encode.values = values_.as<float>();
-  KWTA_RETURN_IF_ERROR(backend_->AffineTopK(encode));
-
-  // Step 3: residual = W z + b' - x.
   StepStatistics statistics;
-  SparseDecodeArgs decode;
-  decode.atoms = weights().value.as<float>();
-  decode.bias = decoder_bias().value.as<float>();
-  decode.indices = encode.indices;
-  decode.values = encode.values;
-  decode.rows = rows;
-  decode.k = options.k;
-  decode.width = width_;
-  decode.target = encode.x;
-  decode.output = residual_.as<float>();
-  decode.squared_sum = &statistics.squared_error;
-  KWTA_RETURN_IF_ERROR(backend_->SparseDecode(decode));
+  TiedStepArgs step;
+  step.dictionary = dictionary_.get();
+  step.x = input.as<float>();
+  step.rows = rows;
+  step.k = options.k;
+  step.rate = options.learning_rate;
+  step.momentum = options.momentum;
+  step.indices = indices_.as<int32_t>();
+  step.values = values_.as<float>();
+  step.active_rows = active_rows_.as<int32_t>();
+  step.squared_error = &statistics.squared_error;
+  KWTA_RETURN_IF_ERROR(backend_->TiedStep(step));
   if (!std::isfinite(statistics.squared_error)) {
     return absl::FailedPreconditionError(absl::StrCat(
         "training has diverged: the squared error of a batch is not finite at learning rate ", options.learning_rate,
         " and momentum ", options.momentum, "; lower training.learning_rate (a tenth is a good next try)"));
   }
-
-  SparseGradientArgs gradient;
-  gradient.atoms = decode.atoms;
-  gradient.x = encode.x;
-  gradient.residual = decode.output;
-  gradient.indices = encode.indices;
-  gradient.values = encode.values;
-  gradient.rows = rows;
-  gradient.k = options.k;
-  gradient.units = units_;
-  gradient.width = width_;
-  gradient.scale = 1.0f / static_cast<float>(rows);
-  gradient.gradient_atoms = weights().gradient.as<float>();
-  gradient.gradient_bias = bias().gradient.as<float>();
-  gradient.gradient_decoder_bias = decoder_bias().gradient.as<float>();
-  gradient.active_rows = active_rows_.as<int32_t>();
-  KWTA_RETURN_IF_ERROR(backend_->SparseGradient(gradient));
-  KWTA_RETURN_IF_ERROR(Update(options));
   KWTA_RETURN_IF_ERROR(
       backend_->CopyToHost(active_rows_.as<void>(), host_active_rows_.data(), units_ * sizeof(int32_t)));
   return statistics;
 }
 
-absl::Status KSparseLearner::Update(const StepOptions& options) {
-  dictionary_is_stale_ = true;
-  for (Parameter& parameter : parameters_) {
-    const bool is_matrix = parameter.shape.size() == 2;
-    MomentumUpdateArgs args;
-    args.parameter = parameter.value.as<float>();
-    args.velocity = parameter.velocity.as<float>();
-    args.gradient = parameter.gradient.as<float>();
-    args.active_rows = is_matrix ? active_rows_.as<int32_t>() : nullptr;
-    args.rows = is_matrix ? units_ : 1;
-    args.width = parameter.shape.back();
-    args.rate = options.learning_rate;
-    args.momentum = options.momentum;
-    args.unit_norm = is_matrix && spec_.unit_norm_atoms();
-    KWTA_RETURN_IF_ERROR(backend_->MomentumUpdate(args));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<Tensor> KSparseLearner::Download(const Parameter& parameter, const Buffer& buffer) const {
-  Tensor tensor(DType::kF32, parameter.shape);
+absl::StatusOr<Tensor> KSparseLearner::Download(const Shape& shape, const Buffer& buffer) const {
+  Tensor tensor(DType::kF32, shape);
   KWTA_RETURN_IF_ERROR(backend_->CopyToHost(buffer.as<void>(), tensor.data(), tensor.bytes()));
   return tensor;
 }
 
-absl::Status KSparseLearner::Upload(const TensorMap& state, const std::string& name, const Parameter& parameter,
+absl::Status KSparseLearner::Upload(const TensorMap& state, const std::string& name, const Shape& shape,
                                     Buffer* buffer) {
   const auto found = state.find(name);
   if (found == state.end()) return absl::DataLossError(absl::StrCat("the state has no tensor \"", name, "\""));
   const Tensor& tensor = found->second;
-  if (tensor.dtype() != DType::kF32 || tensor.shape() != parameter.shape) {
+  if (tensor.dtype() != DType::kF32 || tensor.shape() != shape) {
     return absl::DataLossError(absl::StrCat("tensor \"", name, "\" of the state is ", DTypeName(tensor.dtype()),
-                                            ShapeString(tensor.shape()), "; expected f32",
-                                            ShapeString(parameter.shape)));
+                                            ShapeString(tensor.shape()), "; expected f32", ShapeString(shape)));
   }
   return backend_->CopyFromHost(tensor.data(), buffer->as<void>(), tensor.bytes());
 }
 
 absl::StatusOr<TensorMap> KSparseLearner::Parameters() const {
+  const Parameter& atoms = parameters_[0];
+  KWTA_ASSIGN_OR_RETURN(Buffer up_to_date, backend_->Allocate(atoms.bytes()));
+  KWTA_RETURN_IF_ERROR(backend_->TiedAtoms({dictionary_.get(), up_to_date.as<float>(), nullptr}));
   TensorMap tensors;
   for (const Parameter& parameter : parameters_) {
-    KWTA_ASSIGN_OR_RETURN(tensors[parameter.name], Download(parameter, parameter.value));
+    KWTA_ASSIGN_OR_RETURN(tensors[parameter.name],
+                          Download(parameter.shape, &parameter == &atoms ? up_to_date : parameter.value));
   }
   return tensors;
 }
 
+// The numbers as they are stored, with what is put off: bringing atoms up to date here would round them once more than
+// in a run without a checkpoint.
 absl::StatusOr<TensorMap> KSparseLearner::Checkpoint() const {
-  KWTA_ASSIGN_OR_RETURN(TensorMap tensors, Parameters());
+  TensorMap tensors;
   for (const Parameter& parameter : parameters_) {
-    KWTA_ASSIGN_OR_RETURN(tensors[parameter.velocity_name()], Download(parameter, parameter.velocity));
+    KWTA_ASSIGN_OR_RETURN(tensors[parameter.name], Download(parameter.shape, parameter.value));
+    KWTA_ASSIGN_OR_RETURN(tensors[parameter.velocity_name()], Download(parameter.shape, parameter.velocity));
+  }
+  for (const PutOff& put_off : put_off_) {
+    KWTA_ASSIGN_OR_RETURN(tensors[put_off.name], Download({units_}, put_off.value));
   }
   return tensors;
 }
 
 absl::Status KSparseLearner::Restore(const TensorMap& state) {
   for (Parameter& parameter : parameters_) {
-    KWTA_RETURN_IF_ERROR(Upload(state, parameter.name, parameter, &parameter.value));
-    KWTA_RETURN_IF_ERROR(Upload(state, parameter.velocity_name(), parameter, &parameter.velocity));
+    KWTA_RETURN_IF_ERROR(Upload(state, parameter.name, parameter.shape, &parameter.value));
+    KWTA_RETURN_IF_ERROR(Upload(state, parameter.velocity_name(), parameter.shape, &parameter.velocity));
   }
-  dictionary_is_stale_ = true;
-  return absl::OkStatus();
+  for (PutOff& put_off : put_off_) KWTA_RETURN_IF_ERROR(Upload(state, put_off.name, {units_}, &put_off.value));
+  return backend_->RefreshTiedDictionary(*dictionary_);
 }
 
 }  // namespace

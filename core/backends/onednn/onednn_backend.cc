@@ -12,6 +12,7 @@
 #include "core/backends/onednn/first_error.h"
 #include "core/backends/onednn/flush_subnormals.h"
 #include "core/backends/onednn/sparse_gradient.h"
+#include "core/backends/onednn/tied_training.h"
 #include "core/backends/reference/winner_operations.h"
 #include "core/base/cpu.h"
 
@@ -130,6 +131,12 @@ class OnednnBackend final : public HostBackend {
     ReferenceConvPool(args);
     return absl::OkStatus();
   }
+  absl::StatusOr<std::unique_ptr<TiedDictionary>> PrepareTiedDictionary(const TiedParameters& parameters) override {
+    return std::make_unique<OnednnTiedDictionary>(parameters);
+  }
+  absl::Status RefreshTiedDictionary(TiedDictionary&) override { return absl::OkStatus(); }
+  absl::Status TiedStep(const TiedStepArgs& args) override { return OnednnTiedStep(context_, args); }
+  absl::Status TiedAtoms(const TiedAtomsArgs& args) override { return OnednnTiedAtoms(context_, args); }
 
  private:
   // Rows of which each costs `elements` in a range.

@@ -1,10 +1,10 @@
 #include "core/backends/onednn/sparse_gradient.h"
 
 #include <algorithm>
-#include <numeric>
 #include <vector>
 
 #include "core/backends/fixed_order_dot.h"
+#include "core/backends/onednn/codes_by_unit.h"
 
 namespace kwta {
 namespace {
@@ -12,33 +12,6 @@ namespace {
 constexpr int64_t kGrainUnits = 16;
 // Columns of the decoder bias's gradient that one range sums.
 constexpr int64_t kGrainColumns = 256;
-
-// The codes of a batch, by unit: entry e of unit j, offsets[j] <= e < offsets[j + 1], is row rows[e] with value
-// values[e]. Rows ascend.
-struct CodesByUnit {
-  std::vector<int64_t> offsets;
-  std::vector<int32_t> rows;
-  std::vector<float> values;
-};
-
-CodesByUnit Transpose(const SparseGradientArgs& args) {
-  const int64_t entries = args.rows * args.k;
-  CodesByUnit codes;
-  codes.offsets.assign(static_cast<size_t>(args.units) + 1, 0);
-  codes.rows.resize(static_cast<size_t>(entries));
-  codes.values.resize(static_cast<size_t>(entries));
-  for (int64_t e = 0; e < entries; ++e) ++codes.offsets[args.indices[e] + 1];
-  std::partial_sum(codes.offsets.begin(), codes.offsets.end(), codes.offsets.begin());
-  std::vector<int64_t> next(codes.offsets.begin(), codes.offsets.end() - 1);
-  for (int64_t i = 0; i < args.rows; ++i) {
-    for (int64_t e = i * args.k; e < (i + 1) * args.k; ++e) {
-      const int64_t place = next[args.indices[e]]++;
-      codes.rows[place] = static_cast<int32_t>(i);
-      codes.values[place] = args.values[e];
-    }
-  }
-  return codes;
-}
 
 // Operands of one weighted sum, kept between units.
 struct Terms {
@@ -48,26 +21,26 @@ struct Terms {
 
 void UnitGradient(const OnednnContext& context, const SparseGradientArgs& args, const CodesByUnit& codes, int64_t unit,
                   Terms* terms) {
-  const int64_t begin = codes.offsets[unit];
-  const int64_t end = codes.offsets[unit + 1];
-  args.active_rows[unit] = static_cast<int32_t>(end - begin);
+  const int64_t count = codes.count(unit);
+  args.active_rows[unit] = static_cast<int32_t>(count);
   args.gradient_bias[unit] = 0;
-  if (begin == end) return;
+  if (count == 0) return;
   const float twice_scale = 2 * args.scale;
   terms->rows.clear();
   terms->scales.clear();
   double bias_sum = 0;
-  for (int64_t e = begin; e < end; ++e) {
-    const float* residual = args.residual + codes.rows[e] * args.width;
+  for (int64_t e = 0; e < count; ++e) {
+    const int64_t row = codes.rows(unit)[e];
+    const float* residual = args.residual + row * args.width;
     const float dz = twice_scale * FixedOrderDot(residual, args.atoms + unit * args.width, args.width);
     bias_sum += dz;
     terms->rows.push_back(residual);
-    terms->scales.push_back(twice_scale * codes.values[e]);
-    terms->rows.push_back(args.x + codes.rows[e] * args.width);
+    terms->scales.push_back(twice_scale * args.values[codes.entries(unit)[e]]);
+    terms->rows.push_back(args.x + row * args.width);
     terms->scales.push_back(dz);
   }
   args.gradient_bias[unit] = static_cast<float>(bias_sum);
-  context.kernels.weighted_sum(nullptr, terms->rows.data(), terms->scales.data(), 2 * (end - begin), args.width,
+  context.kernels.weighted_sum(nullptr, terms->rows.data(), terms->scales.data(), 2 * count, args.width,
                                args.gradient_atoms + unit * args.width);
 }
 
@@ -84,7 +57,8 @@ void DecoderBiasGradient(const OnednnContext& context, const SparseGradientArgs&
 }  // namespace
 
 absl::Status OnednnSparseGradient(OnednnContext& context, const SparseGradientArgs& args) {
-  const CodesByUnit codes = Transpose(args);
+  CodesByUnit codes;
+  codes.Sort(args.indices, args.rows, args.k, args.units);
   std::vector<Terms> terms(static_cast<size_t>(context.pool.threads()));
   const int64_t unit_ranges = (args.units + kGrainUnits - 1) / kGrainUnits;
   const int64_t column_ranges = (args.width + kGrainColumns - 1) / kGrainColumns;

@@ -8,6 +8,7 @@
 
 #include "core/backends/host_backend.h"
 #include "core/backends/reference/exact_top_k.h"
+#include "core/backends/reference/tied_training.h"
 #include "core/backends/reference/winner_operations.h"
 
 namespace kwta {
@@ -141,6 +142,12 @@ class ReferenceBackend final : public HostBackend {
     ReferenceConvPool(args);
     return absl::OkStatus();
   }
+  absl::StatusOr<std::unique_ptr<TiedDictionary>> PrepareTiedDictionary(const TiedParameters& parameters) override {
+    return std::make_unique<TiedDictionary>(parameters);
+  }
+  absl::Status RefreshTiedDictionary(TiedDictionary&) override { return absl::OkStatus(); }
+  absl::Status TiedStep(const TiedStepArgs& args) override { return EagerTiedStep(*this, args); }
+  absl::Status TiedAtoms(const TiedAtomsArgs& args) override { return EagerTiedAtoms(args); }
 };
 
 }  // namespace

@@ -126,6 +126,29 @@ class DistantBackend : public Backend {
                            args.pooling.Extent(args.images.width) * sizeof(float));
     return reference_->ConvPool(args);
   }
+  absl::StatusOr<std::unique_ptr<TiedDictionary>> PrepareTiedDictionary(const TiedParameters& p) override {
+    for (const float* array : {p.atoms, p.atom_velocity}) Check(array, p.units * p.width * sizeof(float));
+    for (const float* array : {p.bias, p.bias_velocity, p.shift, p.decay}) Check(array, p.units * sizeof(float));
+    for (const float* array : {p.decoder_bias, p.decoder_velocity}) Check(array, p.width * sizeof(float));
+    return reference_->PrepareTiedDictionary(p);
+  }
+  absl::Status RefreshTiedDictionary(TiedDictionary& dictionary) override {
+    return reference_->RefreshTiedDictionary(dictionary);
+  }
+  absl::Status TiedStep(const TiedStepArgs& args) override {
+    const TiedParameters& p = args.dictionary->parameters;
+    Check(args.x, args.rows * p.width * sizeof(float));
+    Check(args.indices, args.rows * args.k * sizeof(int32_t));
+    Check(args.values, args.rows * args.k * sizeof(float));
+    Check(args.active_rows, p.units * sizeof(int32_t));
+    return reference_->TiedStep(args);
+  }
+  absl::Status TiedAtoms(const TiedAtomsArgs& args) override {
+    const TiedParameters& p = args.dictionary->parameters;
+    Check(args.atoms, p.units * p.width * sizeof(float));
+    if (args.atom_velocity != nullptr) Check(args.atom_velocity, p.units * p.width * sizeof(float));
+    return reference_->TiedAtoms(args);
+  }
 
  private:
   void Check(const void* address, size_t bytes) const {

@@ -1,0 +1,181 @@
+#include "core/backends/onednn/tied_training.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/backends/onednn/flush_subnormals.h"
+#include "core/base/status_macros.h"
+
+namespace kwta {
+namespace {
+
+// Rows of which each is decoded, and atoms of which each is updated, in a range of a loop.
+constexpr int64_t kGrainRows = 4;
+constexpr int64_t kGrainUnits = 16;
+// Columns of the decoder bias that a range updates.
+constexpr int64_t kGrainColumns = 256;
+
+// Below this a put off velocity is gone: it is far below any atom's rounding, and products with it may be subnormal.
+constexpr float kSmallestDecay = 1e-30f;
+
+bool IsUpToDate(const TiedParameters& p, int64_t unit) { return p.shift[unit] == 0 && p.decay[unit] == 1; }
+
+// One call of TiedStep.
+class StepCall {
+ public:
+  StepCall(OnednnContext& context, const TiedStepArgs& args)
+      : context_(context),
+        args_(args),
+        state_(static_cast<OnednnTiedDictionary&>(*args.dictionary)),
+        p_(state_.parameters),
+        twice_scale_(2.0f / static_cast<float>(args.rows)) {}
+
+  absl::Status Run() {
+    state_.residual.resize(static_cast<size_t>(args_.rows * p_.width));
+    state_.products.resize(static_cast<size_t>(args_.rows * args_.k));
+    state_.row_errors.resize(static_cast<size_t>(args_.rows));
+    state_.scratch.resize(static_cast<size_t>(context_.pool.threads()));
+    BringAtomsUpToDate();
+    state_.dictionary.Refresh(context_);
+    KWTA_RETURN_IF_ERROR(
+        OnednnAffineTopK(context_, {&state_.dictionary, args_.x, args_.rows, args_.k, args_.indices, args_.values}));
+    Decode();
+    if (!std::isfinite(*args_.squared_error)) return absl::OkStatus();
+    state_.codes.Sort(args_.indices, args_.rows, args_.k, p_.units);
+    Update();
+    return absl::OkStatus();
+  }
+
+ private:
+  void BringAtomsUpToDate() {
+    context_.pool.ParallelFor(p_.units, kGrainUnits, [&](int64_t begin, int64_t end, int) {
+      const FlushSubnormals flush;
+      for (int64_t unit = begin; unit < end; ++unit) Advance(unit);
+    });
+  }
+
+  // Brings one atom up to date.
+  void Advance(int64_t unit) {
+    if (IsUpToDate(p_, unit)) return;
+    float* atom = p_.atoms + unit * p_.width;
+    float* velocity = p_.atom_velocity + unit * p_.width;
+    context_.tied_kernels.advance(atom, velocity, p_.shift[unit], p_.decay[unit], p_.width, atom, velocity);
+    p_.shift[unit] = 0;
+    p_.decay[unit] = 1;
+  }
+
+  // Residuals and their products with the active atoms, row by row while the row is in the innermost cache.
+  void Decode() {
+    context_.pool.ParallelFor(args_.rows, kGrainRows, [&](int64_t begin, int64_t end, int) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int32_t* indices = args_.indices + i * args_.k;
+        float* residual = state_.residual.data() + i * p_.width;
+        context_.tied_kernels.decode(p_.atoms, indices, args_.values + i * args_.k, args_.k, p_.decoder_bias,
+                                     args_.x + i * p_.width, p_.width, residual);
+        state_.row_errors[i] = context_.kernels.squared_norm(residual, p_.width);
+        context_.tied_kernels.products(p_.atoms, indices, args_.k, residual, p_.width,
+                                       state_.products.data() + i * args_.k);
+      }
+    });
+    *args_.squared_error = 0;
+    for (const double error : state_.row_errors) *args_.squared_error += error;
+  }
+
+  void Update() {
+    const int64_t unit_ranges = (p_.units + kGrainUnits - 1) / kGrainUnits;
+    const int64_t column_ranges = (p_.width + kGrainColumns - 1) / kGrainColumns;
+    context_.pool.ParallelFor(column_ranges + unit_ranges, 1, [&](int64_t range, int64_t, int thread) {
+      const FlushSubnormals flush;
+      if (range < column_ranges) {
+        const int64_t begin = range * kGrainColumns;
+        UpdateDecoderBias(begin, std::min(kGrainColumns, p_.width - begin), &state_.scratch[thread]);
+        return;
+      }
+      const int64_t begin = (range - column_ranges) * kGrainUnits;
+      const int64_t end = std::min(begin + kGrainUnits, p_.units);
+      for (int64_t unit = begin; unit < end; ++unit) UpdateUnit(unit, &state_.scratch[thread].scales);
+    });
+  }
+
+  void UpdateUnit(int64_t unit, std::vector<float>* scales) {
+    const int64_t count = state_.codes.count(unit);
+    args_.active_rows[unit] = static_cast<int32_t>(count);
+    double bias_gradient = 0;
+    if (count > 0) {
+      scales->resize(static_cast<size_t>(2 * count));
+      float* residual_scales = scales->data();
+      float* x_scales = residual_scales + count;
+      const int64_t* entries = state_.codes.entries(unit);
+      for (int64_t e = 0; e < count; ++e) {
+        residual_scales[e] = twice_scale_ * args_.values[entries[e]];
+        x_scales[e] = twice_scale_ * state_.products[entries[e]];
+        bias_gradient += x_scales[e];
+      }
+      context_.tied_kernels.update_atom(
+          {state_.residual.data(), args_.x, state_.codes.rows(unit), residual_scales, x_scales, count}, args_.rate,
+          args_.momentum, p_.width, p_.atoms + unit * p_.width, p_.atom_velocity + unit * p_.width);
+    } else {
+      PutOff(unit);
+    }
+    if (p_.unit_norm) Normalise(unit);
+    p_.bias_velocity[unit] = args_.momentum * p_.bias_velocity[unit] - args_.rate * static_cast<float>(bias_gradient);
+    p_.bias[unit] += p_.bias_velocity[unit];
+  }
+
+  // A step of an atom without a gradient.
+  void PutOff(int64_t unit) {
+    p_.decay[unit] *= args_.momentum;
+    if (p_.decay[unit] < kSmallestDecay) p_.decay[unit] = 0;
+    p_.shift[unit] += p_.decay[unit];
+  }
+
+  void Normalise(int64_t unit) {
+    Advance(unit);
+    float* atom = p_.atoms + unit * p_.width;
+    const double squared_norm = context_.kernels.squared_norm(atom, p_.width);
+    if (squared_norm > 0) context_.kernels.scale(1 / std::sqrt(squared_norm), atom, p_.width);
+  }
+
+  // Elements begin .. begin + count - 1 of the decoder bias.
+  void UpdateDecoderBias(int64_t begin, int64_t count, OnednnTiedDictionary::Scratch* scratch) {
+    scratch->rows.clear();
+    for (int64_t i = 0; i < args_.rows; ++i) scratch->rows.push_back(state_.residual.data() + i * p_.width + begin);
+    scratch->scales.assign(static_cast<size_t>(args_.rows), twice_scale_);
+    float gradient[kGrainColumns];
+    context_.kernels.weighted_sum(nullptr, scratch->rows.data(), scratch->scales.data(), args_.rows, count, gradient);
+    context_.kernels.momentum(p_.decoder_bias + begin, p_.decoder_velocity + begin, gradient, count, args_.rate,
+                              args_.momentum);
+  }
+
+  OnednnContext& context_;
+  const TiedStepArgs& args_;
+  OnednnTiedDictionary& state_;
+  const TiedParameters& p_;
+  const float twice_scale_;
+};
+
+}  // namespace
+
+absl::Status OnednnTiedStep(OnednnContext& context, const TiedStepArgs& args) { return StepCall(context, args).Run(); }
+
+absl::Status OnednnTiedAtoms(OnednnContext& context, const TiedAtomsArgs& args) {
+  const TiedParameters& p = args.dictionary->parameters;
+  context.pool.ParallelFor(p.units, kGrainUnits, [&](int64_t begin, int64_t end, int) {
+    const FlushSubnormals flush;
+    std::vector<float> not_asked_for(args.atom_velocity == nullptr ? static_cast<size_t>(p.width) : 0);
+    for (int64_t unit = begin; unit < end; ++unit) {
+      const int64_t at = unit * p.width;
+      float* velocity = args.atom_velocity != nullptr ? args.atom_velocity + at : not_asked_for.data();
+      if (IsUpToDate(p, unit)) {
+        std::copy_n(p.atoms + at, p.width, args.atoms + at);
+        std::copy_n(p.atom_velocity + at, p.width, velocity);
+      } else {
+        context.tied_kernels.advance(p.atoms + at, p.atom_velocity + at, p.shift[unit], p.decay[unit], p.width,
+                                     args.atoms + at, velocity);
+      }
+    }
+  });
+  return absl::OkStatus();
+}
+
+}  // namespace kwta

@@ -1,0 +1,39 @@
+// Training of a tied dictionary on the oneDNN backend; docs/kernels.md, "A training step".
+#pragma once
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/backends/backend.h"
+#include "core/backends/onednn/affine_top_k.h"
+#include "core/backends/onednn/codes_by_unit.h"
+#include "core/backends/onednn/context.h"
+
+namespace kwta {
+
+// A tied dictionary with what a step works on, kept for the next one.
+class OnednnTiedDictionary final : public TiedDictionary {
+ public:
+  explicit OnednnTiedDictionary(const TiedParameters& parameters)
+      : TiedDictionary(parameters), dictionary(parameters.atoms, parameters.bias, parameters.units, parameters.width) {}
+
+  OnednnDictionary dictionary;
+  CodesByUnit codes;
+  std::vector<float> residual;     // [rows, width]: xhat - x
+  std::vector<float> products;     // [rows, k]: <residual, active atom>
+  std::vector<double> row_errors;  // [rows]: |residual|^2
+  // Of each thread: operands of a gradient.
+  struct Scratch {
+    std::vector<const float*> rows;
+    std::vector<float> scales;
+  };
+  std::vector<Scratch> scratch;
+};
+
+// As Backend::TiedStep. REQUIRES: args.dictionary is an OnednnTiedDictionary.
+absl::Status OnednnTiedStep(OnednnContext& context, const TiedStepArgs& args);
+
+// As Backend::TiedAtoms.
+absl::Status OnednnTiedAtoms(OnednnContext& context, const TiedAtomsArgs& args);
+
+}  // namespace kwta

@@ -1,0 +1,68 @@
+// Training of a tied linear dictionary by momentum: the state, and the one operation that is a whole step of it.
+// Methods of Backend (core/backends/backend.h, which also says where pointers point) take these arguments.
+//
+// A step is one operation so that a backend may leave out what changes nothing that is looked at. Atoms that are in no
+// code of a batch have a gradient of zero and only drift along their velocity, which a backend may put off: the atom
+// that stored numbers w, v, shift and decay stand for is w + shift v, and its velocity is decay v.
+#pragma once
+
+#include <cstdint>
+
+namespace kwta {
+
+// The state of training, in the caller's arrays. Every number starts at zero but for the atoms, which are drawn, and
+// decay, which is 1.
+struct TiedParameters {
+  int64_t units = 0, width = 0;
+  float* atoms = nullptr;             // [units, width]: w of each atom
+  float* bias = nullptr;              // [units]
+  float* decoder_bias = nullptr;      // [width]
+  float* atom_velocity = nullptr;     // [units, width]: v of each atom
+  float* bias_velocity = nullptr;     // [units]
+  float* decoder_velocity = nullptr;  // [width]
+  float* shift = nullptr;             // [units]
+  float* decay = nullptr;             // [units]
+  bool unit_norm = false;             // scale every atom to length 1 after each step (atoms of zeros stay)
+};
+
+// The state, and what a backend derives from it (norms, rounded copies). Looks at the caller's arrays, which must
+// outlive it. One operation at a time. Between steps the caller may read the arrays, in which any atoms may be put off;
+// if it changes them it calls RefreshTiedDictionary before the next step.
+class TiedDictionary {
+ public:
+  explicit TiedDictionary(const TiedParameters& parameters) : parameters(parameters) {}
+  virtual ~TiedDictionary() = default;
+
+  const TiedParameters parameters;
+};
+
+// One step on a batch. With w' the atoms that the stored numbers stand for:
+//   the codes of x as AffineTopK gives them, bit for bit, of the atoms w';
+//   r = codes w' + decoder bias - x, squared_error = sum |r|^2;
+//   the gradient of E = squared_error / rows as SparseGradient gives it;
+//   velocity <- momentum * velocity - rate * gradient, parameter <- parameter + velocity for all parameters, as
+//   MomentumUpdate does it, subnormal velocities becoming zero.
+// If squared_error is not finite, training has diverged: the operation returns OK with it and updates nothing.
+// The result is the same bits for the same stored numbers, x and arguments, whatever the number of threads.
+// Makhzani & Frey, "k-Sparse Autoencoders", section 2.2, training, and section 4.2.2.
+struct TiedStepArgs {
+  TiedDictionary* dictionary = nullptr;
+  const float* x = nullptr;  // [rows, width], finite
+  int64_t rows = 0;          // at least 1
+  int64_t k = 0;             // 1 .. units
+  float rate = 0, momentum = 0;
+  int32_t* indices = nullptr;       // out [rows, k], ascending in a row
+  float* values = nullptr;          // out [rows, k]
+  int32_t* active_rows = nullptr;   // out [units]: in how many of the rows' codes the unit is
+  double* squared_error = nullptr;  // host, out
+};
+
+// The atoms and velocities that the stored numbers of `dictionary` stand for, the same bits as the next step sees.
+// Changes nothing.
+struct TiedAtomsArgs {
+  const TiedDictionary* dictionary = nullptr;
+  float* atoms = nullptr;          // out [units, width]
+  float* atom_velocity = nullptr;  // out [units, width], or null
+};
+
+}  // namespace kwta

@@ -1,0 +1,313 @@
+// TiedStep and TiedAtoms of every backend.
+#include <algorithm>
+#include <cmath>
+
+#include "tests/core/backends/conformance.h"
+
+namespace kwta {
+namespace {
+
+struct Shape {
+  int64_t rows, k, units, width;
+};
+
+const std::vector<Shape> kShapes = {{1, 1, 1, 1},     {1, 3, 3, 5},     {2, 1, 7, 16},    {5, 7, 11, 97},
+                                    {9, 25, 70, 784}, {31, 4, 200, 65}, {40, 20, 20, 33}, {100, 3, 130, 28}};
+
+// A state of training in a backend's memory.
+struct State {
+  State(Backend& backend, int64_t units, int64_t width, bool unit_norm = false, double sigma = 0.1)
+      : backend(backend),
+        atoms(backend, Gaussians(units * width, 11, sigma)),
+        bias(backend, units),
+        decoder_bias(backend, width),
+        atom_velocity(backend, units * width),
+        bias_velocity(backend, units),
+        decoder_velocity(backend, width),
+        shift(backend, units),
+        decay(backend, std::vector<float>(units, 1.0f)) {
+    parameters.units = units;
+    parameters.width = width;
+    parameters.atoms = atoms.data();
+    parameters.bias = bias.data();
+    parameters.decoder_bias = decoder_bias.data();
+    parameters.atom_velocity = atom_velocity.data();
+    parameters.bias_velocity = bias_velocity.data();
+    parameters.decoder_velocity = decoder_velocity.data();
+    parameters.shift = shift.data();
+    parameters.decay = decay.data();
+    parameters.unit_norm = unit_norm;
+    auto prepared = backend.PrepareTiedDictionary(parameters);
+    EXPECT_TRUE(prepared.ok()) << prepared.status();
+    dictionary = *std::move(prepared);
+  }
+
+  void Refresh() { EXPECT_EQ(backend.RefreshTiedDictionary(*dictionary), absl::OkStatus()); }
+
+  // Atoms, then velocities, that the stored numbers stand for.
+  std::vector<float> UpToDate() {
+    const int64_t size = parameters.units * parameters.width;
+    Floats up_to_date(backend, size), velocity(backend, size);
+    EXPECT_EQ(backend.TiedAtoms({dictionary.get(), up_to_date.data(), velocity.data()}), absl::OkStatus());
+    std::vector<float> all = up_to_date.Read();
+    const std::vector<float> velocities = velocity.Read();
+    all.insert(all.end(), velocities.begin(), velocities.end());
+    return all;
+  }
+  std::vector<float> UpToDateAtoms() {
+    Floats up_to_date(backend, parameters.units * parameters.width);
+    EXPECT_EQ(backend.TiedAtoms({dictionary.get(), up_to_date.data(), nullptr}), absl::OkStatus());
+    return up_to_date.Read();
+  }
+  // Every stored number.
+  std::vector<float> Stored() {
+    std::vector<float> all;
+    for (Floats* array :
+         {&atoms, &bias, &decoder_bias, &atom_velocity, &bias_velocity, &decoder_velocity, &shift, &decay}) {
+      const std::vector<float> part = array->Read();
+      all.insert(all.end(), part.begin(), part.end());
+    }
+    return all;
+  }
+
+  Backend& backend;
+  Floats atoms, bias, decoder_bias, atom_velocity, bias_velocity, decoder_velocity, shift, decay;
+  TiedParameters parameters;
+  std::unique_ptr<TiedDictionary> dictionary;
+};
+
+struct StepResult {
+  Codes codes;
+  std::vector<int32_t> active_rows;
+  double squared_error = -1;
+};
+
+StepResult RunStep(State& state, const std::vector<float>& x, int64_t k, float rate = 0.01f, float momentum = 0.9f) {
+  const int64_t rows = static_cast<int64_t>(x.size()) / state.parameters.width;
+  Floats x_array(state.backend, x), values(state.backend, rows * k);
+  Ints indices(state.backend, rows * k), active_rows(state.backend, std::vector<int32_t>(state.parameters.units, -1));
+  StepResult result;
+  EXPECT_EQ(state.backend.TiedStep({state.dictionary.get(), x_array.data(), rows, k, rate, momentum, indices.data(),
+                                    values.data(), active_rows.data(), &result.squared_error}),
+            absl::OkStatus());
+  result.codes = {indices.Read(), values.Read()};
+  result.active_rows = active_rows.Read();
+  return result;
+}
+
+// The codes of x with the atoms that `state` stands for, by the reference.
+Codes ExpectedCodes(Backend& reference, State& state, const std::vector<float>& x, int64_t k) {
+  const int64_t rows = static_cast<int64_t>(x.size()) / state.parameters.width;
+  Floats atoms(reference, state.UpToDateAtoms()), bias(reference, state.bias.Read()), x_array(reference, x);
+  Floats values(reference, rows * k);
+  Ints indices(reference, rows * k);
+  const auto dictionary =
+      reference.PrepareDictionary(atoms.data(), bias.data(), state.parameters.units, state.parameters.width);
+  EXPECT_EQ(reference.AffineTopK({dictionary->get(), x_array.data(), rows, k, indices.data(), values.data()}),
+            absl::OkStatus());
+  return {indices.Read(), values.Read()};
+}
+
+// Rows like small images: bytes / 255, most of them zero, and alike.
+std::vector<float> SparseRows(int64_t rows, int64_t width, uint64_t seed, double active = 0.25) {
+  Rng rng(seed), pattern_rng(99);
+  std::vector<float> pattern(static_cast<size_t>(width)), x(static_cast<size_t>(rows * width));
+  for (float& value : pattern) value = static_cast<float>(2 * active * pattern_rng.Uniform());
+  for (int64_t i = 0; i < rows * width; ++i) {
+    const bool is_zero = rng.Uniform() >= pattern[i % width];
+    x[i] = is_zero ? 0.0f : static_cast<float>(1 + rng.UniformBelow(255)) / 255.0f;
+  }
+  return x;
+}
+
+class TiedStepConformance : public Conformance {
+ protected:
+  // Takes `steps` steps and expects every code to be that of the atoms as they are then, bit for bit.
+  void ExpectExactCodes(State& state, int64_t k, int64_t steps, float rate, float momentum,
+                        const std::function<std::vector<float>(int64_t step)>& batch) {
+    for (int64_t step = 0; step < steps; ++step) {
+      const std::vector<float> x = batch(step);
+      const Codes expected = ExpectedCodes(*reference_, state, x, k);
+      const StepResult result = RunStep(state, x, k, rate, momentum);
+      ASSERT_TRUE(std::isfinite(result.squared_error)) << "step " << step;
+      ASSERT_EQ(result.codes.indices, expected.indices) << "step " << step;
+      ASSERT_EQ(Bits(result.codes.values), Bits(expected.values)) << "step " << step;
+      std::vector<int32_t> active_rows(state.parameters.units);
+      for (const int32_t unit : result.codes.indices) ++active_rows[unit];
+      ASSERT_EQ(result.active_rows, active_rows) << "step " << step;
+    }
+  }
+};
+
+TEST_P(TiedStepConformance, OneStepIsTheReferencesOnAllShapes) {
+  for (const bool sparse : {false, true}) {
+    for (const Shape& s : kShapes) {
+      SCOPED_TRACE(testing::Message() << s.rows << " rows, k " << s.k << ", " << s.units << " units, width " << s.width
+                                      << (sparse ? ", sparse" : ", dense"));
+      const std::vector<float> x = sparse ? SparseRows(s.rows, s.width, 5) : Gaussians(s.rows * s.width, 5);
+      State actual(*backend_, s.units, s.width), expected(*reference_, s.units, s.width);
+      for (State* state : {&actual, &expected}) {
+        state->bias.Write(Gaussians(s.units, 6, 0.1));
+        state->decoder_bias.Write(Gaussians(s.width, 7, 0.1));
+        state->atom_velocity.Write(Gaussians(s.units * s.width, 8, 0.01));
+        state->bias_velocity.Write(Gaussians(s.units, 9, 0.01));
+        state->decoder_velocity.Write(Gaussians(s.width, 10, 0.01));
+        state->Refresh();
+      }
+      const StepResult result = RunStep(actual, x, s.k), wanted = RunStep(expected, x, s.k);
+      EXPECT_EQ(result.codes.indices, wanted.codes.indices);
+      EXPECT_EQ(Bits(result.codes.values), Bits(wanted.codes.values));
+      EXPECT_EQ(result.active_rows, wanted.active_rows);
+      EXPECT_NEAR(result.squared_error, wanted.squared_error, 1e-5 * wanted.squared_error);
+      ExpectClose(actual.UpToDate(), expected.UpToDate(), 2e-5, 1e-5);
+      ExpectClose(actual.bias.Read(), expected.bias.Read(), 2e-5, 1e-5);
+      ExpectClose(actual.bias_velocity.Read(), expected.bias_velocity.Read(), 2e-5, 1e-5);
+      ExpectClose(actual.decoder_bias.Read(), expected.decoder_bias.Read(), 2e-5, 1e-5);
+      ExpectClose(actual.decoder_velocity.Read(), expected.decoder_velocity.Read(), 2e-5, 1e-5);
+    }
+  }
+}
+
+TEST_P(TiedStepConformance, CodesOfEveryStepAreExactOnSparseRows) {
+  State state(*backend_, 150, 96, false, 0.02);
+  ExpectExactCodes(state, 6, 250, 0.02f, 0.9f, [](int64_t step) { return SparseRows(12, 96, 100 + step); });
+}
+
+TEST_P(TiedStepConformance, CodesOfEveryStepAreExactOnDenseRows) {
+  State state(*backend_, 90, 50, false, 0.05);
+  ExpectExactCodes(state, 5, 150, 0.01f, 0.9f, [](int64_t step) { return Gaussians(8 * 50, 100 + step); });
+}
+
+TEST_P(TiedStepConformance, CodesOfEveryStepAreExactWhenKindsOfBatchesAndTheirSizesChange) {
+  State state(*backend_, 140, 64, false, 0.02);
+  ExpectExactCodes(state, 7, 60, 1e-5f, 0.9f, [](int64_t step) {
+    const int64_t rows = 1 + step * 5 % 23;
+    if (step % 3 == 1) return Gaussians(rows * 64, 100 + step, 0.3);
+    std::vector<float> x = SparseRows(rows, 64, 100 + step);
+    // Steps of no byte, a row of zeros, and numbers far above 1.
+    if (step % 3 == 2) {
+      for (float& value : x) value *= 37.7f;
+    }
+    std::fill_n(x.begin(), 64, 0.0f);
+    return x;
+  });
+}
+
+TEST_P(TiedStepConformance, CodesOfEveryStepAreExactForAtomsThatAreAlike) {
+  // Atoms that differ by a little, in pairs not at all, so that scores are near ties and ties.
+  State state(*backend_, 128, 80);
+  const std::vector<float> common = Gaussians(80, 1, 0.2), own = Gaussians(64 * 80, 2, 1e-6);
+  std::vector<float> atoms(128 * 80);
+  for (int64_t unit = 0; unit < 128; ++unit) {
+    for (int64_t d = 0; d < 80; ++d) atoms[unit * 80 + d] = common[d] + own[unit / 2 * 80 + d];
+  }
+  state.atoms.Write(atoms);
+  state.Refresh();
+  ExpectExactCodes(state, 9, 20, 1e-6f, 0.5f, [](int64_t step) { return SparseRows(10, 80, 100 + step); });
+}
+
+TEST_P(TiedStepConformance, ManyStepsFollowTheReference) {
+  State actual(*backend_, 60, 40), expected(*reference_, 60, 40);
+  for (int64_t step = 0; step < 30; ++step) {
+    const std::vector<float> x = SparseRows(10, 40, 100 + step);
+    const double error = RunStep(actual, x, 4).squared_error;
+    const double wanted = RunStep(expected, x, 4).squared_error;
+    ASSERT_NEAR(error, wanted, 1e-4 * wanted) << "step " << step;
+  }
+  ExpectClose(actual.UpToDate(), expected.UpToDate(), 1e-4, 1e-3);
+}
+
+TEST_P(TiedStepConformance, TheSameBitsOnAnyNumberOfThreads) {
+  const std::shared_ptr<Backend> alone = MakeBackend(GetParam().name, 1);
+  State actual(*backend_, 300, 70, false, 0.02), expected(*alone, 300, 70, false, 0.02);
+  for (int64_t step = 0; step < 12; ++step) {
+    const std::vector<float> x = step % 4 == 3 ? Gaussians(40 * 70, step, 0.3) : SparseRows(40, 70, step);
+    const StepResult result = RunStep(actual, x, 6), wanted = RunStep(expected, x, 6);
+    ASSERT_EQ(result.squared_error, wanted.squared_error);
+    ASSERT_EQ(Bits(actual.Stored()), Bits(expected.Stored())) << "step " << step;
+  }
+}
+
+TEST_P(TiedStepConformance, GoesOnFromStoredNumbersAsIfNothingHadHappened) {
+  State whole(*backend_, 100, 48, false, 0.02), resumed(*backend_, 100, 48);
+  const auto batch = [](int64_t step) { return SparseRows(5, 48, step); };
+  for (int64_t step = 0; step < 20; ++step) RunStep(whole, batch(step), 3);
+  resumed.atoms.Write(whole.atoms.Read());
+  resumed.bias.Write(whole.bias.Read());
+  resumed.decoder_bias.Write(whole.decoder_bias.Read());
+  resumed.atom_velocity.Write(whole.atom_velocity.Read());
+  resumed.bias_velocity.Write(whole.bias_velocity.Read());
+  resumed.decoder_velocity.Write(whole.decoder_velocity.Read());
+  resumed.shift.Write(whole.shift.Read());
+  resumed.decay.Write(whole.decay.Read());
+  resumed.Refresh();
+  for (int64_t step = 20; step < 40; ++step) {
+    RunStep(whole, batch(step), 3);
+    RunStep(resumed, batch(step), 3);
+    ASSERT_EQ(Bits(resumed.Stored()), Bits(whole.Stored())) << "step " << step;
+  }
+}
+
+TEST_P(TiedStepConformance, IdleAtomsDriftAlongTheirVelocity) {
+  // The second unit's bias keeps it out of every code.
+  State state(*backend_, 2, 3);
+  state.atoms.Write({1, 0, 0, 0, 1, 0});
+  state.bias.Write({0, -100});
+  state.atom_velocity.Write({0, 0, 0, 1, 0, -2});
+  state.Refresh();
+  for (int64_t step = 0; step < 3; ++step) RunStep(state, {1, 1, 1}, 1, 0, 0.5f);
+  const std::vector<float> all = state.UpToDate();
+  // 1/2 + 1/4 + 1/8 of the velocity, of which an eighth is left.
+  const std::vector<float> atoms(all.begin() + 3, all.begin() + 6), velocity(all.begin() + 9, all.end());
+  EXPECT_EQ(atoms, (std::vector<float>{0.875f, 1, -1.75f}));
+  EXPECT_EQ(velocity, (std::vector<float>{0.125f, 0, -0.25f}));
+  EXPECT_EQ(state.UpToDateAtoms(), std::vector<float>(all.begin(), all.begin() + 6));
+}
+
+TEST_P(TiedStepConformance, TakesAtomsThatWerePutOffElsewhere) {
+  State put_off(*backend_, 3, 2), plain(*backend_, 3, 2);
+  put_off.atoms.Write({1, 2, 3, 4, 5, 6});
+  put_off.atom_velocity.Write({4, 8, 0, 0, 2, 2});
+  put_off.shift.Write({0.5f, 0, 0.75f});
+  put_off.decay.Write({0.25f, 1, 0.5f});
+  put_off.Refresh();
+  plain.atoms.Write({3, 6, 3, 4, 6.5f, 7.5f});
+  plain.atom_velocity.Write({1, 2, 0, 0, 1, 1});
+  plain.Refresh();
+  EXPECT_EQ(put_off.UpToDate(), plain.UpToDate());
+  const std::vector<float> before = put_off.Stored();
+  put_off.UpToDate();
+  EXPECT_EQ(put_off.Stored(), before);
+  const StepResult result = RunStep(put_off, {1, 0.5f}, 2, 1e-3f), expected = RunStep(plain, {1, 0.5f}, 2, 1e-3f);
+  EXPECT_EQ(result.codes.values, expected.codes.values);
+  ExpectClose(put_off.UpToDate(), plain.UpToDate(), 1e-6, 1e-6);
+}
+
+TEST_P(TiedStepConformance, KeepsAtomsAtUnitLength) {
+  State state(*backend_, 40, 30, true);
+  for (int64_t step = 0; step < 6; ++step) {
+    RunStep(state, SparseRows(7, 30, step), 3, 0.05f);
+    const std::vector<float> atoms = state.UpToDateAtoms();
+    for (int64_t unit = 0; unit < 40; ++unit) {
+      double squared = 0;
+      for (int64_t d = 0; d < 30; ++d) squared += double{atoms[unit * 30 + d]} * atoms[unit * 30 + d];
+      ASSERT_NEAR(squared, 1, 1e-5) << unit;
+    }
+  }
+}
+
+TEST_P(TiedStepConformance, UpdatesNothingWhenTheErrorIsNotFinite) {
+  for (const float large : {1e30f, 3e38f}) {
+    State state(*backend_, 20, 10);
+    state.atoms.Write(std::vector<float>(200, large));
+    state.Refresh();
+    const std::vector<float> before = state.Stored();
+    EXPECT_FALSE(std::isfinite(RunStep(state, SparseRows(4, 10, 1), 3).squared_error));
+    EXPECT_EQ(Bits(state.Stored()), Bits(before));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, TiedStepConformance, testing::ValuesIn(AllBackendCases()), CaseName);
+
+}  // namespace
+}  // namespace kwta
