@@ -30,6 +30,8 @@ class Encoder {
   // Width of an input row, and of a dense code.
   virtual int64_t input_width() const = 0;
   virtual int64_t code_width() const = 0;
+  // Width of a preprocessed row, which is what Decode gives.
+  virtual int64_t reconstruction_width() const { return input_width(); }
   // Bytes of its parameters.
   virtual int64_t parameter_bytes() const = 0;
 
@@ -40,8 +42,8 @@ class Encoder {
   // batch. REQUIRES: x is finite and of the right width, k comes from ResolveK.
   virtual absl::Status Encode(const RowsView& x, int64_t k, SparseCodes* codes) const = 0;
 
-  // Reconstructions, out[codes.rows(), input_width], of codes that this encoder made; in units of the preprocessed
-  // input, the mean added back. REQUIRES: every row has equally many entries.
+  // Reconstructions, out[codes.rows(), reconstruction_width], of codes that this encoder made; in units of the
+  // preprocessed input, the mean added back. REQUIRES: every row has equally many entries.
   virtual absl::Status Decode(const SparseCodes& codes, float* out) const = 0;
 };
 

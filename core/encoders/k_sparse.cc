@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/invalid_field.h"
 #include "core/encoders/staging.h"
+#include "core/io/find_tensor.h"
 
 namespace kwta {
 namespace {
@@ -17,41 +18,21 @@ constexpr uint32_t kMaxUnits = 1u << 20;
 // Rows are encoded in blocks of about this many bytes, so that a call's scratch memory does not grow with its rows.
 constexpr int64_t kBlockBytes = 8 << 20;
 
-// The f32 tensor `name` of exactly `shape`.
-absl::StatusOr<const float*> FindParameter(const TensorMap& tensors, const std::string& name, const Shape& shape) {
-  const auto found = tensors.find(name);
-  if (found == tensors.end()) {
-    return absl::DataLossError(
-        absl::StrCat("the model has no tensor \"", name, "\"; its description asks for one of ", ShapeString(shape)));
-  }
-  const Tensor& tensor = found->second;
-  if (tensor.dtype() != DType::kF32 || tensor.shape() != shape) {
-    return absl::DataLossError(absl::StrCat("tensor \"", name, "\" of the model is ", DTypeName(tensor.dtype()),
-                                            ShapeString(tensor.shape()), "; its description asks for f32",
-                                            ShapeString(shape)));
-  }
-  if (const auto position = FindNonFinite(tensor.rows())) {
-    return absl::DataLossError(absl::StrCat("tensor \"", name, "\" of the model has a NaN or infinite element in row ",
-                                            position->row, ", column ", position->column));
-  }
-  return tensor.as<float>();
-}
-
 class KSparseEncoder : public Encoder {
  public:
-  KSparseEncoder(const v1::KSparseSpec& spec, int64_t width, Preprocessor preprocessor,
-                 std::shared_ptr<Backend> backend)
+  KSparseEncoder(const v1::KSparseSpec& spec, Preprocessor preprocessor, std::shared_ptr<Backend> backend)
       : spec_(spec),
         units_(spec.units()),
-        width_(width),
+        width_(ElementCount(preprocessor.output_shape())),
         preprocessor_(std::move(preprocessor)),
         backend_(std::move(backend)) {}
 
-  // Arrays as in the bundle; mean may be null.
-  absl::Status Load(const float* atoms, const float* bias, const float* decoder_bias, const float* mean) {
+  // Arrays as in the bundle.
+  absl::Status Load(const float* atoms, const float* bias, const float* decoder_bias) {
     std::vector<float> folded_bias(bias, bias + units_);
     std::vector<float> folded_decoder_bias(decoder_bias, decoder_bias + width_);
-    if (mean != nullptr) {
+    if (!preprocessor_.mean().empty()) {
+      const float* mean = preprocessor_.mean().data();
       for (int64_t h = 0; h < units_; ++h) {
         const double shift = std::inner_product(mean, mean + width_, atoms + h * width_, 0.0, std::plus<>(),
                                                 [](float m, float w) { return double{m} * w; });
@@ -67,7 +48,8 @@ class KSparseEncoder : public Encoder {
     return absl::OkStatus();
   }
 
-  int64_t input_width() const override { return width_; }
+  int64_t input_width() const override { return ElementCount(preprocessor_.input_shape()); }
+  int64_t reconstruction_width() const override { return width_; }
   int64_t code_width() const override { return units_; }
   int64_t parameter_bytes() const override {
     return static_cast<int64_t>(atoms_.bytes() + bias_.bytes() + decoder_bias_.bytes());
@@ -83,7 +65,7 @@ class KSparseEncoder : public Encoder {
 
   const v1::KSparseSpec spec_;
   const int64_t units_;
-  const int64_t width_;
+  const int64_t width_;  // of a preprocessed row
   const Preprocessor preprocessor_;
   const std::shared_ptr<Backend> backend_;
   Buffer atoms_;                            // [units, width]
@@ -123,12 +105,14 @@ absl::Status KSparseEncoder::Encode(const RowsView& x, int64_t k, SparseCodes* c
 
   const int64_t block_rows = BlockRows(width_ * sizeof(float));
   std::unique_ptr<float[]> converted;
-  if (x.dtype != DType::kF32) converted.reset(new float[std::min(block_rows, x.rows) * width_]);
+  if (x.dtype != DType::kF32 || preprocessor_.has_steps()) {
+    converted.reset(new float[std::min(block_rows, x.rows) * width_]);
+  }
   for (int64_t begin = 0; begin < x.rows; begin += block_rows) {
     const int64_t rows = std::min(block_rows, x.rows - begin);
     const float* floats = static_cast<const float*>(x.row(begin));
     if (converted != nullptr) {
-      preprocessor_.ToFloat(x.Slice(begin, rows), converted.get());
+      KWTA_RETURN_IF_ERROR(preprocessor_.ApplySteps(x.Slice(begin, rows), converted.get()));
       floats = converted.get();
     }
     KWTA_ASSIGN_OR_RETURN(StagedInput input, StagedInput::Create(*backend_, floats, rows * width_ * sizeof(float)));
@@ -213,30 +197,24 @@ absl::Status ResolveKSparse(v1::KSparseSpec* spec) {
 absl::StatusOr<std::shared_ptr<const Encoder>> CreateKSparseEncoder(const ModelBundle& bundle,
                                                                     std::shared_ptr<Backend> backend) {
   v1::KSparseSpec spec = bundle.description.encoder().k_sparse();
-  v1::PreprocessingSpec preprocessing = bundle.description.preprocessing();
-  for (const absl::Status& status : {ResolveKSparse(&spec), ResolvePreprocessing(&preprocessing)}) {
-    if (!status.ok()) {
-      return absl::DataLossError(absl::StrCat("the model's description is not valid: ", status.message()));
-    }
+  if (const absl::Status status = ResolveKSparse(&spec); !status.ok()) {
+    return absl::DataLossError(absl::StrCat("the model's description is not valid: ", status.message()));
   }
   const int64_t units = spec.units();
-  const int64_t width = bundle.description.input_width();
-  if (width < 1 || bundle.description.code_width() != spec.units()) {
-    return absl::DataLossError(absl::StrCat("the model's description has input_width ", width, " and code_width ",
+  const int64_t input_width = bundle.description.input_width();
+  if (input_width < 1 || bundle.description.code_width() != spec.units()) {
+    return absl::DataLossError(absl::StrCat("the model's description has input_width ", input_width, " and code_width ",
                                             bundle.description.code_width(), "; expected at least 1, and ", units,
                                             ", the units"));
   }
-  KWTA_ASSIGN_OR_RETURN(const float* atoms, FindParameter(bundle.tensors, "atoms", {units, width}));
-  KWTA_ASSIGN_OR_RETURN(const float* bias, FindParameter(bundle.tensors, "bias", {units}));
-  KWTA_ASSIGN_OR_RETURN(const float* decoder_bias, FindParameter(bundle.tensors, "decoder_bias", {width}));
-  std::vector<float> mean;
-  if (preprocessing.subtract_mean()) {
-    KWTA_ASSIGN_OR_RETURN(const float* stored, FindParameter(bundle.tensors, "mean", {width}));
-    mean.assign(stored, stored + width);
-  }
-  const float* folded = mean.empty() ? nullptr : mean.data();
-  auto encoder = std::make_shared<KSparseEncoder>(spec, width, Preprocessor(preprocessing, mean), std::move(backend));
-  KWTA_RETURN_IF_ERROR(encoder->Load(atoms, bias, decoder_bias, folded));
+  KWTA_ASSIGN_OR_RETURN(Preprocessor preprocessor,
+                        Preprocessor::Load(bundle.description.preprocessing(), input_width, bundle.tensors));
+  const int64_t width = ElementCount(preprocessor.output_shape());
+  KWTA_ASSIGN_OR_RETURN(const float* atoms, FindFloats(bundle.tensors, "atoms", {units, width}));
+  KWTA_ASSIGN_OR_RETURN(const float* bias, FindFloats(bundle.tensors, "bias", {units}));
+  KWTA_ASSIGN_OR_RETURN(const float* decoder_bias, FindFloats(bundle.tensors, "decoder_bias", {width}));
+  auto encoder = std::make_shared<KSparseEncoder>(spec, std::move(preprocessor), std::move(backend));
+  KWTA_RETURN_IF_ERROR(encoder->Load(atoms, bias, decoder_bias));
   return encoder;
 }
 

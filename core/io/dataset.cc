@@ -156,6 +156,19 @@ void Dataset::Gather(const uint32_t* which, int64_t count, void* out) const {
   for (int64_t i = 0; i < count; ++i) std::memcpy(to + i * bytes, all_.row(order_[which[i]]), bytes);
 }
 
+Dataset Dataset::Divided(int64_t parts, Shape part_shape) const {
+  std::vector<uint32_t> order;
+  order.reserve(order_.size() * parts);
+  for (const uint32_t row : order_) {
+    for (int64_t part = 0; part < parts; ++part) order.push_back(static_cast<uint32_t>(row * parts + part));
+  }
+  std::vector<int32_t> labels;
+  labels.reserve(labels_.size() * parts);
+  for (const int32_t label : labels_) labels.insert(labels.end(), parts, label);
+  const RowsView all{all_.dtype, all_.data, all_.rows * parts, all_.width / parts};
+  return Dataset(storage_, all, std::move(part_shape), std::move(order), std::move(labels));
+}
+
 absl::StatusOr<Dataset> LoadDataset(const v1::DatasetRef& ref, const DatasetOptions& options) {
   KWTA_RETURN_IF_ERROR(ValidateDatasetRef(ref));
   absl::StatusOr<Stored> stored;

@@ -36,6 +36,10 @@ class Dataset {
   // Copies rows which[0 .. count-1] to out, [count, width] of dtype().
   void Gather(const uint32_t* which, int64_t count, void* out) const;
 
+  // The same elements with each row cut into `parts` rows of `part_shape`, in order, each with the row's label.
+  // REQUIRES: the parts have the row's elements in all; 2^32 numbers are enough for them.
+  Dataset Divided(int64_t parts, Shape part_shape) const;
+
  private:
   std::shared_ptr<const void> storage_;
   RowsView all_;

@@ -21,18 +21,14 @@ void Moments::Add(const float* x, int64_t rows) {
   }
 }
 
-double Moments::SquaredDeviation() const {
-  return std::accumulate(squared_deviation_.begin(), squared_deviation_.end(), 0.0);
+std::vector<double> Moments::Variance() const {
+  std::vector<double> variance = squared_deviation_;
+  for (double& v : variance) v /= static_cast<double>(rows_);
+  return variance;
 }
 
-Moments MeasureMoments(const Dataset& data, const Preprocessor& preprocessor) {
-  Moments moments(data.width());
-  std::vector<float> row(data.width());
-  for (int64_t i = 0; i < data.rows(); ++i) {
-    preprocessor.ToFloat(data.row(i), row.data());
-    moments.Add(row.data(), 1);
-  }
-  return moments;
+double Moments::SquaredDeviation() const {
+  return std::accumulate(squared_deviation_.begin(), squared_deviation_.end(), 0.0);
 }
 
 std::vector<float> RoundedMean(const Moments& moments) {

@@ -4,9 +4,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/io/dataset.h"
-#include "core/preprocessing/preprocessor.h"
-
 namespace kwta {
 
 // Gathers the mean of rows and their spread around it, in binary64 and without cancellation (Welford's recurrence), so
@@ -21,6 +18,8 @@ class Moments {
   int64_t rows() const { return rows_; }
   // [width].
   const std::vector<double>& mean() const { return mean_; }
+  // Mean squared deviation of each dimension, [width].
+  std::vector<double> Variance() const;
   // Sum over the rows of |x - mean()|^2: the denominator of the fraction of variance unexplained.
   double SquaredDeviation() const;
 
@@ -29,9 +28,6 @@ class Moments {
   std::vector<double> mean_;
   std::vector<double> squared_deviation_;  // of each dimension
 };
-
-// Moments of all rows of `data` as `preprocessor` converts them (before its mean is subtracted).
-Moments MeasureMoments(const Dataset& data, const Preprocessor& preprocessor);
 
 // The mean as a Preprocessor takes it: rounded once to binary32.
 std::vector<float> RoundedMean(const Moments& moments);

@@ -6,7 +6,8 @@
 #include "core/base/status_macros.h"
 #include "core/encoders/encoder_registry.h"
 #include "core/io/dataset.h"
-#include "core/preprocessing/preprocessor.h"
+#include "core/io/named_datasets.h"
+#include "core/preprocessing/preprocessing_spec.h"
 #include "core/training/trainer.h"
 
 namespace kwta {
@@ -41,6 +42,15 @@ absl::Status ResolveTraining(v1::TrainingSpec* spec) {
   return absl::OkStatus();
 }
 
+// The shapes of what is known without opening a file: better said now than when the job has waited for its turn.
+absl::Status CheckShapes(const v1::JobSpec& spec) {
+  if (!spec.dataset().has_name()) return absl::OkStatus();
+  KWTA_ASSIGN_OR_RETURN(const NamedDataset dataset, FindNamedDataset(spec.dataset().name()));
+  const Shape row_shape(dataset.row_shape.begin(), dataset.row_shape.end());
+  KWTA_ASSIGN_OR_RETURN(const Shape image, InputImage(spec.preprocessing(), row_shape));
+  return PreprocessedShapes(spec.preprocessing(), image).status();
+}
+
 }  // namespace
 
 absl::Status ResolveJobSpec(v1::JobSpec* spec) {
@@ -49,6 +59,7 @@ absl::Status ResolveJobSpec(v1::JobSpec* spec) {
   KWTA_RETURN_IF_ERROR(ResolvePreprocessing(spec->mutable_preprocessing()));
   KWTA_RETURN_IF_ERROR(ResolveTraining(spec->mutable_training()));
   KWTA_RETURN_IF_ERROR(ValidateDatasetRef(spec->dataset()));
+  KWTA_RETURN_IF_ERROR(CheckShapes(*spec));
   if (spec->dataset().split() == v1::DATASET_SPLIT_UNSPECIFIED) {
     spec->mutable_dataset()->set_split(v1::DATASET_SPLIT_TRAIN);
   }

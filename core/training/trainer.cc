@@ -12,7 +12,7 @@
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/encoder_registry.h"
-#include "core/preprocessing/moments.h"
+#include "core/preprocessing/training_rows.h"
 #include "core/training/checkpoint.h"
 #include "core/training/schedules.h"
 
@@ -24,25 +24,24 @@ using Clock = std::chrono::steady_clock;
 double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // What is trained on what: everything that the result depends on, and nothing else.
-std::string Fingerprint(v1::JobSpec spec, const Dataset& data, double squared_deviation) {
+std::string Fingerprint(v1::JobSpec spec, const TrainingRows& rows) {
   spec.clear_model();
   spec.mutable_training()->clear_threads();
   spec.mutable_training()->clear_checkpoint_epochs();
-  return absl::StrFormat("%s %dx%d %.17g", absl::BytesToHexString(spec.SerializeAsString()), data.rows(), data.width(),
-                         squared_deviation);
+  return absl::StrFormat("%s %dx%d %.17g", absl::BytesToHexString(spec.SerializeAsString()), rows.rows(), rows.width(),
+                         rows.squared_deviation());
 }
 
 // One call of Train.
 class Run {
  public:
-  Run(const v1::JobSpec& spec, const Dataset& data, std::shared_ptr<Backend> backend, const TrainerOptions& options)
+  Run(const v1::JobSpec& spec, TrainingRows rows, std::shared_ptr<Backend> backend, const TrainerOptions& options)
       : spec_(spec),
         training_(spec.training()),
-        data_(data),
+        data_(std::move(rows)),
         backend_(std::move(backend)),
         options_(options),
-        batches_((data.rows() + training_.batch_size() - 1) / training_.batch_size()),
-        preprocessor_(spec.preprocessing(), {}),
+        batches_((data_.rows() + training_.batch_size() - 1) / training_.batch_size()),
         learning_rate_(training_.learning_rate(), training_.final_learning_rate(), batches_ * training_.epochs()) {}
 
   absl::Status Prepare();
@@ -54,7 +53,6 @@ class Run {
   absl::Status Resume();
   absl::Status TrainEpoch();
   absl::Status TrainBatch(const uint32_t* which, int64_t rows, int64_t k);
-  void GatherBatch(const uint32_t* which, int64_t rows);
   absl::Status WriteCheckpoint();
   EpochTotals NoTotals() const { return {0, std::vector<uint8_t>(learner_->units())}; }
 
@@ -70,20 +68,16 @@ class Run {
 
   const v1::JobSpec& spec_;
   const v1::TrainingSpec& training_;
-  const Dataset& data_;
+  TrainingRows data_;
   const std::shared_ptr<Backend> backend_;
   const TrainerOptions& options_;
   const int64_t batches_;  // of an epoch
-  const Preprocessor preprocessor_;
   const LearningRateSchedule learning_rate_;
 
-  std::vector<float> mean_;  // [width], or empty if it is not subtracted
-  double squared_deviation_ = 0;
   std::string fingerprint_;
   std::unique_ptr<Learner> learner_;
   TrainingState state_;
-  std::vector<char> gathered_;  // [batch, width] as stored
-  std::vector<float> batch_;    // [batch, width] as the learner sees it
+  std::vector<float> batch_;  // [batch, width] as the learner sees it
 
   Clock::time_point started_ = Clock::now();
   int64_t images_at_start_ = 0;
@@ -97,14 +91,10 @@ absl::Status Run::Prepare() {
         absl::StrCat("the data have ", data_.rows(), " rows but training.batch_size is ", training_.batch_size(),
                      "; give more rows or take a batch_size of 1 .. ", std::max<int64_t>(data_.rows(), 1)));
   }
-  const Moments moments = MeasureMoments(data_, preprocessor_);
-  squared_deviation_ = moments.SquaredDeviation();
-  if (squared_deviation_ == 0) {
+  if (data_.squared_deviation() == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("all ", data_.rows(), " rows of the data are the same; there is nothing to learn from them"));
   }
-  if (spec_.preprocessing().subtract_mean()) mean_ = RoundedMean(moments);
-  gathered_.resize(training_.batch_size() * data_.row(0).row_bytes());
   batch_.resize(training_.batch_size() * data_.width());
   KWTA_RETURN_IF_ERROR(Start());
   if (Checkpoints()) KWTA_RETURN_IF_ERROR(Resume());
@@ -113,7 +103,8 @@ absl::Status Run::Prepare() {
 }
 
 absl::Status Run::Start() {
-  KWTA_ASSIGN_OR_RETURN(learner_, CreateLearner(spec_.encoder(), data_.row_shape(), training_.seed(), backend_));
+  KWTA_ASSIGN_OR_RETURN(
+      learner_, CreateLearner(spec_.encoder(), data_.preprocessor().output_shape(), training_.seed(), backend_));
   state_ = TrainingState();
   state_.epoch = NoTotals();
   state_.last_epoch = NoTotals();
@@ -121,7 +112,7 @@ absl::Status Run::Start() {
 }
 
 absl::Status Run::Resume() {
-  fingerprint_ = Fingerprint(spec_, data_, squared_deviation_);
+  fingerprint_ = Fingerprint(spec_, data_);
   KWTA_ASSIGN_OR_RETURN(std::optional<TrainingCheckpoint> saved,
                         LoadCheckpoint(options_.checkpoint_directory, fingerprint_));
   if (!saved.has_value()) return absl::OkStatus();
@@ -177,7 +168,7 @@ absl::Status Run::TrainEpoch() {
 }
 
 absl::Status Run::TrainBatch(const uint32_t* which, int64_t rows, int64_t k) {
-  GatherBatch(which, rows);
+  KWTA_RETURN_IF_ERROR(data_.Gather(which, rows, batch_.data()));
   StepOptions step;
   step.k = k;
   step.learning_rate = static_cast<float>(learning_rate_.At(state_.epochs_done * batches_ + state_.batches_done));
@@ -187,17 +178,6 @@ absl::Status Run::TrainBatch(const uint32_t* which, int64_t rows, int64_t k) {
   const int32_t* active_rows = learner_->active_rows();
   for (int64_t h = 0; h < learner_->units(); ++h) state_.epoch.unit_was_active[h] |= active_rows[h] > 0;
   return absl::OkStatus();
-}
-
-void Run::GatherBatch(const uint32_t* which, int64_t rows) {
-  const int64_t width = data_.width();
-  data_.Gather(which, rows, gathered_.data());
-  preprocessor_.ToFloat({data_.dtype(), gathered_.data(), rows, width}, batch_.data());
-  if (mean_.empty()) return;
-  for (int64_t i = 0; i < rows; ++i) {
-    float* row = batch_.data() + i * width;
-    for (int64_t d = 0; d < width; ++d) row[d] -= mean_[d];
-  }
 }
 
 absl::Status Run::WriteCheckpoint() {
@@ -219,7 +199,7 @@ void Run::Report(int64_t k, double squared_error, int64_t rows) {
   progress.set_fraction(static_cast<double>(images) / static_cast<double>(all_images));
   progress.set_loss(squared_error / static_cast<double>(rows));
   progress.set_fraction_variance_unexplained(progress.loss() /
-                                             (squared_deviation_ / static_cast<double>(data_.rows())));
+                                             (data_.squared_deviation() / static_cast<double>(data_.rows())));
   progress.set_images_per_second(seconds > 0 ? static_cast<double>(images - images_at_report_) / seconds : 0);
   progress.set_k(static_cast<uint32_t>(k));
   progress.set_dead_units(has_epoch ? state_.last_epoch.DeadUnits() : 0);
@@ -230,6 +210,7 @@ void Run::Report(int64_t k, double squared_error, int64_t rows) {
   progress.set_eta_seconds(SecondsSince(started_) * static_cast<double>(all_images - images) /
                            static_cast<double>(images - images_at_start_));
   progress.set_images_done(images);
+  *progress.mutable_warnings() = {data_.warnings().begin(), data_.warnings().end()};
   reported_ = Clock::now();
   images_at_report_ = images;
   options_.report(progress);
@@ -238,18 +219,14 @@ void Run::Report(int64_t k, double squared_error, int64_t rows) {
 absl::StatusOr<ModelBundle> Run::Finish() const {
   ModelBundle bundle;
   KWTA_ASSIGN_OR_RETURN(bundle.tensors, learner_->Parameters());
-  if (!mean_.empty()) {
-    Tensor mean(DType::kF32, {data_.width()});
-    std::copy(mean_.begin(), mean_.end(), mean.as<float>());
-    bundle.tensors["mean"] = std::move(mean);
-  }
+  data_.preprocessor().Export(&bundle.tensors);
   v1::ModelDescription& description = bundle.description;
   description.set_format(1);
   description.set_name(spec_.model());
-  description.set_input_width(static_cast<uint32_t>(data_.width()));
+  description.set_input_width(static_cast<uint32_t>(data_.model_input_width()));
   description.set_code_width(static_cast<uint32_t>(learner_->units()));
   *description.mutable_encoder() = spec_.encoder();
-  *description.mutable_preprocessing() = spec_.preprocessing();
+  *description.mutable_preprocessing() = data_.spec();
   *description.mutable_training() = training_;
   *description.mutable_dataset() = spec_.dataset();
   description.set_backend(backend_->name());
@@ -257,7 +234,7 @@ absl::StatusOr<ModelBundle> Run::Finish() const {
   v1::TrainingStatistics& statistics = *description.mutable_statistics();
   const double seconds = TrainSeconds();
   statistics.set_loss(state_.last_epoch.squared_error / static_cast<double>(data_.rows()));
-  statistics.set_fraction_variance_unexplained(state_.last_epoch.squared_error / squared_deviation_);
+  statistics.set_fraction_variance_unexplained(state_.last_epoch.squared_error / data_.squared_deviation());
   statistics.set_dead_units(state_.last_epoch.DeadUnits());
   statistics.set_dead_window_rows(data_.rows());
   statistics.set_images_per_second(static_cast<double>(ImagesDone()) / seconds);
@@ -270,7 +247,9 @@ absl::StatusOr<ModelBundle> Run::Finish() const {
 
 absl::StatusOr<ModelBundle> Train(const v1::JobSpec& spec, const Dataset& data, std::shared_ptr<Backend> backend,
                                   const TrainerOptions& options) {
-  Run run(spec, data, std::move(backend), options);
+  KWTA_ASSIGN_OR_RETURN(TrainingRows rows,
+                        TrainingRows::Create(spec.preprocessing(), data, *backend, options.checkpoint_directory));
+  Run run(spec, std::move(rows), std::move(backend), options);
   KWTA_RETURN_IF_ERROR(run.Prepare());
   KWTA_RETURN_IF_ERROR(run.TrainEpochs());
   return run.Finish();

@@ -20,7 +20,8 @@ namespace kwta {
 absl::Status ResolveJobSpec(v1::JobSpec* spec);
 
 struct TrainerOptions {
-  // Checkpoints are kept here; empty: none are written or read.
+  // Checkpoints and scratch files are kept here; empty: no checkpoints are written or read, and scratch files are in the
+  // system's directory for temporary files.
   std::string checkpoint_directory;
   // Called from Train, after each epoch and about every report_seconds within one.
   std::function<void(const v1::TrainingProgress&)> report;

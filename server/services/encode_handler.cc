@@ -15,8 +15,8 @@ absl::Status CheckAnswer(const v1::EncodeRequest& request, const Encoder& encode
   return CheckOutput(request.options().output(), rows, encoder.code_width(), k, limit);
 }
 absl::Status CheckAnswer(const v1::ReconstructRequest&, const Encoder& encoder, int64_t rows, int64_t, int64_t limit) {
-  // A reconstruction is as large as dense codes of the input's width.
-  return CheckOutput(v1::OUTPUT_MODE_DENSE, rows, encoder.input_width(), 1, limit);
+  // A reconstruction is as large as dense codes of its width.
+  return CheckOutput(v1::OUTPUT_MODE_DENSE, rows, encoder.reconstruction_width(), 1, limit);
 }
 
 void SetStats(const EncodeResult& result, v1::ServingStats* stats) {
@@ -89,9 +89,9 @@ absl::StatusOr<v1::ReconstructResponse> EncodeHandler::Finish(const v1::Reconstr
   const Encoder& encoder = *rows.model->encoder;
   v1::Tensor* output = response.mutable_output();
   output->add_shape(rows.result.codes.rows());
-  output->add_shape(encoder.input_width());
+  output->add_shape(encoder.reconstruction_width());
   output->set_dtype(v1::DTYPE_F32);
-  output->mutable_floats()->Resize(static_cast<int>(rows.result.codes.rows() * encoder.input_width()), 0.0f);
+  output->mutable_floats()->Resize(static_cast<int>(rows.result.codes.rows() * encoder.reconstruction_width()), 0.0f);
   KWTA_RETURN_IF_ERROR(encoder.Decode(rows.result.codes, output->mutable_floats()->mutable_data()));
   SetStats(rows.result, response.mutable_stats());
   return response;

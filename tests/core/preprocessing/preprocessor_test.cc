@@ -4,35 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 
 namespace kwta {
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
 
 v1::PreprocessingSpec WithDivisor(float divisor) {
   v1::PreprocessingSpec spec;
   spec.set_u8_divisor(divisor);
   return spec;
-}
-
-TEST(ResolvePreprocessing, FillsInDefaults) {
-  v1::PreprocessingSpec spec;
-  ASSERT_TRUE(ResolvePreprocessing(&spec).ok());
-  EXPECT_EQ(spec.u8_divisor(), 255);
-  EXPECT_TRUE(spec.has_subtract_mean());
-  EXPECT_FALSE(spec.subtract_mean());
-}
-
-TEST(ResolvePreprocessing, RefusesDivisorsThatAreNotPositiveAndFinite) {
-  for (const float divisor : {0.0f, -255.0f, std::nanf(""), std::numeric_limits<float>::infinity()}) {
-    v1::PreprocessingSpec spec = WithDivisor(divisor);
-    const absl::Status status = ResolvePreprocessing(&spec);
-    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << divisor;
-    EXPECT_THAT(std::string(status.message()), HasSubstr("preprocessing.u8_divisor is "));
-  }
 }
 
 TEST(Preprocessor, DividesBytesWithCorrectRounding) {
