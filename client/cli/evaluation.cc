@@ -9,7 +9,7 @@
 #include "core/base/cpu.h"
 #include "core/base/status_macros.h"
 #include "core/evaluation/activation_statistics.h"
-#include "core/evaluation/softmax_probe.h"
+#include "core/evaluation/linear_probe.h"
 #include "core/preprocessing/preprocessor.h"
 
 namespace kwta::client::cli {
@@ -73,8 +73,8 @@ class Evaluator {
     KWTA_ASSIGN_OR_RETURN(
         report_.codes, Probe("codes", CodeFeatures(training.codes.sparse()), CodeFeatures(evaluation.codes.sparse())));
     if (options_.pixels) {
-      KWTA_ASSIGN_OR_RETURN(report_.pixels, Probe("raw pixels", DenseFeatures(training_.rows.rows(), preprocessor),
-                                                  DenseFeatures(evaluation_.rows.rows(), preprocessor)));
+      KWTA_ASSIGN_OR_RETURN(report_.pixels, Probe("raw pixels", DenseFeatures(training_.rows.rows()),
+                                                  DenseFeatures(evaluation_.rows.rows())));
     }
     return std::move(report_);
   }

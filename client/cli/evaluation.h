@@ -45,7 +45,7 @@ struct EvaluationReport {
 };
 
 // Encodes the training rows and the evaluation rows, trains a probe on the codes of the former and counts its errors on
-// the latter. Regularisation and epochs are chosen on a part of the training rows (core/evaluation/softmax_probe.h),
+// the latter. Regularisation and epochs are chosen on a part of the training rows (core/evaluation/linear_probe.h),
 // never on the evaluation rows. Errors: INVALID_ARGUMENT for data without labels, and what the service and the files
 // give.
 absl::StatusOr<EvaluationReport> Evaluate(Client& client, const EvaluationOptions& options, StageProgress& progress);

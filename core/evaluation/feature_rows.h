@@ -1,16 +1,15 @@
-// What a classifier reads: feature vectors, row by row, as their non-zero entries.
+// What a classifier reads: feature vectors, row by row.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
-#include "core/preprocessing/preprocessor.h"
 #include "core/tensors/sparse_codes.h"
 #include "core/tensors/tensor.h"
 
 namespace kwta {
 
-// Entries of one row; owned by the FeatureRows, or by the scratch memory passed to Row.
+// The non-zero entries of one row; owned by the FeatureRows, or by the scratch memory passed to Row.
 struct FeatureRow {
   const int32_t* indices;
   const float* values;
@@ -30,8 +29,12 @@ class FeatureRows {
   virtual ~FeatureRows() = default;
   virtual int64_t rows() const = 0;
   virtual int64_t width() const = 0;
+  // True if most elements are worth multiplying by: readers then take blocks of rows instead of entries.
+  virtual bool dense() const = 0;
   // Entries of row i; valid until the next call with the same scratch. REQUIRES: 0 <= i < rows().
   virtual FeatureRow Row(int64_t i, FeatureScratch* scratch) const = 0;
+  // Elements begin .. begin + count - 1 of row i, zeros included, to out. REQUIRES: they exist.
+  virtual void CopyRow(int64_t i, int64_t begin, int64_t count, float* out) const = 0;
 };
 
 // Codes as features. `codes` must outlive it.
@@ -40,24 +43,27 @@ class CodeFeatures : public FeatureRows {
   explicit CodeFeatures(const SparseCodes& codes) : codes_(codes) {}
   int64_t rows() const override { return codes_.rows(); }
   int64_t width() const override { return codes_.units; }
+  bool dense() const override { return false; }
   FeatureRow Row(int64_t i, FeatureScratch* scratch) const override;
+  void CopyRow(int64_t i, int64_t begin, int64_t count, float* out) const override;
 
  private:
   const SparseCodes& codes_;
 };
 
-// Dense rows, such as raw pixels, as `preprocessor` converts them. Zeros are skipped, which changes no result and is
-// faster where there are many. What the arguments look at must outlive it.
+// Dense rows of u8 (the numbers 0 .. 255), f16, bf16 or f32, such as raw pixels and pooled maps. Their memory must
+// outlive it.
 class DenseFeatures : public FeatureRows {
  public:
-  DenseFeatures(const RowsView& dense, const Preprocessor& preprocessor) : dense_(dense), preprocessor_(preprocessor) {}
-  int64_t rows() const override { return dense_.rows; }
-  int64_t width() const override { return dense_.width; }
+  explicit DenseFeatures(const RowsView& rows) : rows_(rows) {}
+  int64_t rows() const override { return rows_.rows; }
+  int64_t width() const override { return rows_.width; }
+  bool dense() const override { return true; }
   FeatureRow Row(int64_t i, FeatureScratch* scratch) const override;
+  void CopyRow(int64_t i, int64_t begin, int64_t count, float* out) const override;
 
  private:
-  const RowsView dense_;
-  const Preprocessor& preprocessor_;
+  const RowsView rows_;
 };
 
 }  // namespace kwta

@@ -7,7 +7,7 @@
 #include "absl/synchronization/mutex.h"
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
-#include "core/evaluation/softmax_probe.h"
+#include "core/evaluation/linear_probe.h"
 
 namespace kwta {
 namespace {
@@ -32,7 +32,7 @@ class Progress {
 
 }  // namespace
 
-absl::StatusOr<SelectedProbe> SelectProbe(const LabelledFeatures& training, const SoftmaxProbeOptions& base,
+absl::StatusOr<SelectedProbe> SelectProbe(const LabelledFeatures& training, const LinearProbeOptions& base,
                                           const ProbeGrid& grid, ThreadPool& pool,
                                           const std::function<void(double)>& progress) {
   const int64_t rows = training.features->rows();
@@ -46,16 +46,22 @@ absl::StatusOr<SelectedProbe> SelectProbe(const LabelledFeatures& training, cons
   const absl::Span<const uint32_t> fitted(order.data(), rows - grid.validation_rows);
   const absl::Span<const uint32_t> held_out(order.data() + fitted.size(), grid.validation_rows);
 
-  const auto candidates = static_cast<int64_t>(grid.l2.size());
+  std::vector<LinearProbeOptions> choices;
+  for (const double dropout : grid.dropout.empty() ? std::vector<double>{base.dropout} : grid.dropout) {
+    for (const double l2 : grid.l2) {
+      choices.push_back(base);
+      choices.back().dropout = dropout;
+      choices.back().l2 = l2;
+    }
+  }
+  const auto candidates = static_cast<int64_t>(choices.size());
   Progress counter(base.epochs * static_cast<double>(candidates + 1), progress);
   // Errors by candidate and epoch: each has a place of its own, so that the choice does not depend on who is first.
   std::vector<std::vector<double>> errors(candidates, std::vector<double>(base.epochs));
   std::vector<absl::Status> statuses(candidates);
   pool.ParallelFor(candidates, 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t c = begin; c < end; ++c) {
-      SoftmaxProbeOptions options = base;
-      options.l2 = grid.l2[c];
-      statuses[c] = SoftmaxProbe::Fit(training, fitted, options, [&](int epochs_done, const SoftmaxProbe& probe) {
+      statuses[c] = LinearProbe::Fit(training, fitted, choices[c], [&](int epochs_done, const LinearProbe& probe) {
                       errors[c][epochs_done - 1] = probe.ErrorRate(training, held_out);
                       counter.Add(1);
                     }).status();
@@ -63,19 +69,19 @@ absl::StatusOr<SelectedProbe> SelectProbe(const LabelledFeatures& training, cons
   });
   for (const absl::Status& status : statuses) KWTA_RETURN_IF_ERROR(status);
 
-  SoftmaxProbeOptions chosen = base;
+  LinearProbeOptions chosen = base;
   double best_error = 2;
   for (int64_t c = 0; c < candidates; ++c) {
     for (int epoch = 0; epoch < base.epochs; ++epoch) {
       if (errors[c][epoch] >= best_error) continue;
       best_error = errors[c][epoch];
-      chosen.l2 = grid.l2[c];
+      chosen = choices[c];
       chosen.epochs = epoch + 1;
     }
   }
   const double share = static_cast<double>(base.epochs) / chosen.epochs;
-  KWTA_ASSIGN_OR_RETURN(SoftmaxProbe probe, SoftmaxProbe::Fit(training, order, chosen,
-                                                              [&](int, const SoftmaxProbe&) { counter.Add(share); }));
+  KWTA_ASSIGN_OR_RETURN(LinearProbe probe, LinearProbe::Fit(training, order, chosen,
+                                                            [&](int, const LinearProbe&) { counter.Add(share); }));
   return SelectedProbe{std::move(probe), chosen, best_error};
 }
 

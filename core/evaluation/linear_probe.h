@@ -1,0 +1,109 @@
+// Linear classifiers on fixed features: how good features are, by how well a linear classifier does on them.
+// "k-Sparse Autoencoders", section 4.4: "we fixed the features and trained a logistic regression classifier".
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "core/base/thread_pool.h"
+#include "core/evaluation/feature_products.h"
+#include "core/evaluation/feature_rows.h"
+
+namespace kwta {
+
+// Loss of a row with class scores s and label y.
+enum class ProbeLoss {
+  kSoftmax,       // multinomial logistic regression: -log softmax(s)_y
+  kSquaredHinge,  // linear support vector machine, one against the rest: sum_c max(0, 1 - t_c s_c)^2, t_y = 1, else -1
+};
+
+struct LinearProbeOptions {
+  ProbeLoss loss = ProbeLoss::kSoftmax;
+  FeatureScaling scaling = FeatureScaling::kAsTheyAre;
+  // Fraction of a row's features, after scaling, that each update sees as zero; the others are divided by the rest.
+  // Needs dense features, or a scaling that centres them.
+  double dropout = 0;
+  // Passes over the rows, of a schedule of schedule_epochs over which the rate falls linearly to zero.
+  // epochs < schedule_epochs stops the schedule early.
+  int epochs = 20;
+  int schedule_epochs = 20;
+  int batch_size = 100;
+  // Of Adam, in units of weights on features scaled to a root mean square row length of 1.
+  double learning_rate = 0.05;
+  // The objective is the mean loss + l2 / 2 * |weights|^2, the weights being those on the scaled features.
+  double l2 = 1e-5;
+  uint64_t seed = 1;
+};
+
+// Rows with classes 0 .. classes - 1.
+struct LabelledFeatures {
+  const FeatureRows* features = nullptr;
+  absl::Span<const int32_t> labels;  // one a row
+  int classes = 0;
+};
+
+// A trained classifier: score of class c = <x, w_c> + b_c on features as they come. Immutable and thread-safe.
+class LinearProbe {
+ public:
+  // Called after each epoch with the epochs done and the classifier so far; may be empty.
+  using AfterEpoch = std::function<void(int, const LinearProbe&)>;
+
+  // Trains on rows which[...] of `data`. The result is a function of the arguments and the processor's instruction set:
+  // one thread computes it. Memory beside the features: batch_size rows of them, and four times the weights.
+  // Errors: INVALID_ARGUMENT (no rows, labels that do not fit the rows or the classes, options out of range).
+  static absl::StatusOr<LinearProbe> Fit(const LabelledFeatures& data, absl::Span<const uint32_t> which,
+                                         const LinearProbeOptions& options, const AfterEpoch& after_epoch = {});
+
+  int classes() const { return classes_; }
+  // Distance of two rows of weights(): classes rounded up.
+  int lanes() const { return lanes_; }
+  // w, [width + 1, lanes] row-major, the last row being b.
+  const std::vector<float>& weights() const { return weights_; }
+
+  // The class with the highest score; the lowest class if several have it.
+  int Predict(const FeatureRow& row) const;
+  // Fraction of rows which[...] whose prediction is not their label. REQUIRES: data is of the width fitted on, which is
+  // not empty.
+  double ErrorRate(const LabelledFeatures& data, absl::Span<const uint32_t> which) const;
+  // The same over all rows.
+  double ErrorRate(const LabelledFeatures& data) const;
+
+ private:
+  friend class ProbeTrainer;
+  LinearProbe(int64_t width, int classes);
+  int HighestScore(float* sums) const;
+
+  int classes_;
+  int lanes_;
+  std::vector<float> weights_;
+};
+
+// What SelectProbe tries: every pair of l2 and dropout.
+struct ProbeGrid {
+  std::vector<double> l2 = {1e-7, 1e-6, 1e-5, 1e-4};
+  std::vector<double> dropout;  // empty: that of the options alone
+  int64_t validation_rows = 10'000;
+  uint64_t split_seed = 1;
+};
+
+struct SelectedProbe {
+  LinearProbe probe;
+  // What was chosen, l2, dropout and epochs included, and the error rate it had on the validation rows.
+  LinearProbeOptions options;
+  double validation_error;
+};
+
+// Chooses l2, dropout and the number of epochs by the error on validation rows, which a seeded permutation takes from
+// the end of `training`, then fits on all of `training` with what was chosen. The candidates are spread over the pool's
+// threads; the result does not depend on their number. `progress`, if not empty, is called with the fraction of the
+// work done, by one thread at a time. Errors: INVALID_ARGUMENT as Fit, and if the validation rows leave no row to train
+// on.
+absl::StatusOr<SelectedProbe> SelectProbe(const LabelledFeatures& training, const LinearProbeOptions& base,
+                                          const ProbeGrid& grid, ThreadPool& pool,
+                                          const std::function<void(double)>& progress = {});
+
+}  // namespace kwta
