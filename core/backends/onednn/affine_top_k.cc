@@ -54,9 +54,9 @@ class TopKCall {
   }
 
   absl::Status Run() {
-    // Scores of a block of rows, then for each thread candidates, their exact scores, and a sort's scratch.
+    // Scores of a block of rows, then for each thread candidates, their exact scores, and scratch for selection.
     const int64_t scores_size = DivideUp(block_rows_ * units_, 16) * 16;
-    const int64_t thread_size = DivideUp(3 * units_, 16) * 16;
+    const int64_t thread_size = DivideUp(2 * units_, 16) * 16 + TopKScratchElements(units_);
     KWTA_ASSIGN_OR_RETURN(
         ScratchPool::Lease lease,
         context_.scratch.Take(static_cast<size_t>(scores_size + context_.pool.threads() * thread_size) *
@@ -118,34 +118,35 @@ class TopKCall {
     return error.status();
   }
 
-  // scratch: 3 * units elements.
+  // scratch: 2 * units elements, then TopKScratchElements(units).
   void SelectRow(int64_t row, bool exact, float* scores, float* scratch) const {
     const float* x = args_.x + row * width_;
     int32_t* indices = args_.indices + row * args_.k;
     float* values = args_.values + row * args_.k;
+    float* select_scratch = scratch + DivideUp(2 * units_, 16) * 16;
     ScoreBound bound = bound_;
     bound.x_norm = std::sqrt(context_.kernels.squared_norm(x, width_)) * kRoundUp;
-    if (width_ >= kWidthLimit || !CannotOverflow(bound)) {
+    if (!exact && (width_ >= kWidthLimit || !CannotOverflow(bound))) {
       // Nothing is known about approximate scores here; rare, so it may be slow.
-      if (!exact) ExactScores(dictionary_, x, scores);
-      ExactTopK(scores, units_, args_.k, indices, values);
-      return;
+      ExactScores(dictionary_, x, scores);
+      exact = true;
     }
     if (exact) {
-      bound.error_factor = bound.subnormal_error = 0;
-    } else {
-      for (int64_t unit = 0; unit < units_; ++unit) scores[unit] += dictionary_.bias[unit];
+      context_.select_top_k(scores, units_, args_.k, nullptr, select_scratch, indices, values);
+      return;
     }
+    for (int64_t unit = 0; unit < units_; ++unit) scores[unit] += dictionary_.bias[unit];
     int32_t* candidates = reinterpret_cast<int32_t*>(scratch);
     float* exact_scores = scratch + units_;
-    int32_t* order = reinterpret_cast<int32_t*>(scratch + 2 * units_);
-    const int64_t count = FindCandidates(context_.kernels, scores, units_, args_.k, bound, candidates, exact_scores);
+    const int64_t count = FindCandidates(context_.kernels, context_.select_top_k, scores, units_, args_.k, bound,
+                                         select_scratch, indices, values, candidates);
     for (int64_t i = 0; i < count; ++i) {
       const int64_t unit = candidates[i];
-      exact_scores[i] =
-          exact ? scores[unit] : FixedOrderDot(x, dictionary_.atoms + unit * width_, width_) + dictionary_.bias[unit];
+      exact_scores[i] = FixedOrderDot(x, dictionary_.atoms + unit * width_, width_) + dictionary_.bias[unit];
     }
-    ChooseExact(candidates, exact_scores, count, args_.k, order, indices, values);
+    // Positions among the candidates stand for the units: both ascend.
+    context_.select_top_k(exact_scores, count, args_.k, nullptr, select_scratch, indices, values);
+    for (int64_t i = 0; i < args_.k; ++i) indices[i] = candidates[indices[i]];
   }
 
   // DotErrorFactor's.

@@ -2,12 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
-#include <numeric>
 
 #include "core/backends/fixed_order_dot.h"
-#include "core/backends/score_order.h"
 
 namespace kwta {
 namespace {
@@ -25,29 +22,6 @@ float RoundDown(double value) {
   return rounded > value ? std::nextafter(rounded, -std::numeric_limits<float>::infinity()) : rounded;
 }
 
-// A threshold that at least k scores reach, and for most inputs few more: bisection between the smallest and largest.
-float LooseThreshold(const Kernels& kernels, const float* scores, int64_t units, int64_t k) {
-  // Stepping on costs a pass over the scores; stopping early costs sorting this many candidates.
-  const int64_t enough = k + k / 4 + 8;
-  constexpr int kMaxPasses = 24;
-  const ScoreRange range = kernels.range(scores, units);
-  float low = range.low;
-  float high = range.high;
-  if (units <= enough) return low;
-  for (int pass = 0; pass < kMaxPasses; ++pass) {
-    const float middle = low + (high - low) * 0.5f;
-    if (!(middle > low && middle < high)) break;
-    const int64_t count = kernels.count_at_least(scores, units, middle);
-    if (count < k) {
-      high = middle;
-      continue;
-    }
-    low = middle;
-    if (count <= enough) break;
-  }
-  return low;
-}
-
 }  // namespace
 
 void SetErrorTerms(int64_t width, ScoreBound* bound) {
@@ -60,26 +34,21 @@ bool CannotOverflow(const ScoreBound& bound) {
   return bound.x_norm * bound.largest_norm + bound.largest_bias < 0x1p126;
 }
 
-int64_t FindCandidates(const Kernels& kernels, const float* scores, int64_t units, int64_t k, const ScoreBound& bound,
-                       int32_t* candidates, float* scratch) {
-  // First with the largest error of any unit, to leave few units of many.
-  const float loose = LooseThreshold(kernels, scores, units, k);
-  const double largest_error = Error(bound, bound.largest_norm, bound.largest_bias);
-  const int64_t count = kernels.collect_at_least(scores, units, RoundDown(loose - 2 * largest_error), candidates);
-  if (count == k) return count;
-
-  // Then each with its own. The k units with the largest approximate scores have exact scores of at least `floor`, so a
-  // unit whose exact score must be below that is not among the k largest.
-  for (int64_t i = 0; i < count; ++i) scratch[i] = scores[candidates[i]];
-  std::nth_element(scratch, scratch + (k - 1), scratch + count, std::greater<float>());
-  const float kth = scratch[k - 1];
+int64_t FindCandidates(const Kernels& kernels, TopKFunction select_top_k, const float* scores, int64_t units, int64_t k,
+                       const ScoreBound& bound, float* scratch, int32_t* best, float* best_scores,
+                       int32_t* candidates) {
+  // The k units with the largest approximate scores have exact scores of at least `floor`, so a unit whose exact score
+  // must be below that is not among the k largest.
+  select_top_k(scores, units, k, nullptr, scratch, best, best_scores);
   double error_of_best = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    const int32_t unit = candidates[i];
-    if (scores[unit] < kth) continue;
-    error_of_best = std::max(error_of_best, Error(bound, bound.atom_norms[unit], bound.bias[unit]));
+  for (int64_t i = 0; i < k; ++i) {
+    error_of_best = std::max(error_of_best, Error(bound, bound.atom_norms[best[i]], bound.bias[best[i]]));
   }
-  const double floor = kth - error_of_best;
+  const double floor = *std::min_element(best_scores, best_scores + k) - error_of_best;
+
+  // First with the largest error of any unit, to leave few units of many; then each with its own.
+  const double largest_error = Error(bound, bound.largest_norm, bound.largest_bias);
+  const int64_t count = kernels.collect_at_least(scores, units, RoundDown(floor - largest_error), candidates);
   int64_t kept = 0;
   for (int64_t i = 0; i < count; ++i) {
     const int32_t unit = candidates[i];
@@ -87,27 +56,6 @@ int64_t FindCandidates(const Kernels& kernels, const float* scores, int64_t unit
     kept += scores[unit] + Error(bound, bound.atom_norms[unit], bound.bias[unit]) >= floor;
   }
   return kept;
-}
-
-void ChooseExact(const int32_t* candidates, const float* scores, int64_t count, int64_t k, int32_t* scratch,
-                 int32_t* indices, float* values) {
-  if (count == k) {
-    std::copy_n(candidates, k, indices);
-    std::copy_n(scores, k, values);
-    return;
-  }
-  // Positions among the candidates stand for the units: both ascend.
-  std::iota(scratch, scratch + count, 0);
-  std::nth_element(scratch, scratch + (k - 1), scratch + count,
-                   [scores](int32_t a, int32_t b) { return GoesBefore(scores[a], a, scores[b], b); });
-  const int32_t last = scratch[k - 1];
-  int64_t chosen = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    if (GoesBefore(scores[last], last, scores[i], i)) continue;
-    indices[chosen] = candidates[i];
-    values[chosen] = scores[i];
-    ++chosen;
-  }
 }
 
 }  // namespace kwta

@@ -9,6 +9,7 @@
 
 #include "core/backends/backend.h"
 #include "core/backends/onednn/kernels.h"
+#include "core/backends/onednn/top_k_select.h"
 
 namespace kwta {
 
@@ -34,13 +35,9 @@ void SetErrorTerms(int64_t width, ScoreBound* bound);
 bool CannotOverflow(const ScoreBound& bound);
 
 // Writes to candidates (room for `units`), ascending, every unit that can be among the exact k largest, at least k, and
-// returns how many. `scratch` has room for `units` floats. REQUIRES: CannotOverflow(bound), 1 <= k <= units.
-int64_t FindCandidates(const Kernels& kernels, const float* scores, int64_t units, int64_t k, const ScoreBound& bound,
-                       int32_t* candidates, float* scratch);
-
-// The k of `count` candidates (ascending) that go before the others by their exact scores, ascending, to indices[k] and
-// values[k]. REQUIRES: 1 <= k <= count, no NaN. `scratch` has room for `count` numbers.
-void ChooseExact(const int32_t* candidates, const float* scores, int64_t count, int64_t k, int32_t* scratch,
-                 int32_t* indices, float* values);
+// returns how many. `scratch` has room for TopKScratchElements(units); best and best_scores, for k each, are scratch
+// too. REQUIRES: CannotOverflow(bound), 1 <= k <= units.
+int64_t FindCandidates(const Kernels& kernels, TopKFunction select_top_k, const float* scores, int64_t units, int64_t k,
+                       const ScoreBound& bound, float* scratch, int32_t* best, float* best_scores, int32_t* candidates);
 
 }  // namespace kwta

@@ -7,21 +7,11 @@
 
 namespace kwta {
 
-// Smallest and largest score.
-struct ScoreRange {
-  float low;
-  float high;
-};
-
 // Every function is thread-safe, takes unaligned pointers, and gives the same bits for the same arguments wherever they
 // lie in memory. n >= 1.
 struct Kernels {
   // Sum of squares in binary64; the squares are exact.
   double (*squared_norm)(const float* x, int64_t n);
-  // REQUIRES: no NaN.
-  ScoreRange (*range)(const float* scores, int64_t n);
-  // How many scores are >= threshold.
-  int64_t (*count_at_least)(const float* scores, int64_t n, float threshold);
   // Indices of the scores >= threshold, ascending, to indices (room for n); returns how many.
   int64_t (*collect_at_least)(const float* scores, int64_t n, float threshold, int32_t* indices);
   // out[n] = initial + sum over q < count of scales[q] * rows[q], in the order of q; initial null means zero.

@@ -34,12 +34,14 @@ class Scores {
     bound.atom_norms = norms_.data();
     bound.bias = bias_.data();
     for (double norm : norms_) bound.largest_norm = std::max(bound.largest_norm, norm);
-    std::vector<int32_t> candidates(units), order(units), indices(k);
-    std::vector<float> scratch(units), values(k);
-    const Kernels& kernels = KernelsFor(AvailableInstructionSets().front());
-    candidates_ = FindCandidates(kernels, approximate_.data(), units, k, bound, candidates.data(), scratch.data());
-    for (int64_t i = 0; i < candidates_; ++i) scratch[i] = exact_[candidates[i]];
-    ChooseExact(candidates.data(), scratch.data(), candidates_, k, order.data(), indices.data(), values.data());
+    std::vector<int32_t> candidates(units), indices(k);
+    std::vector<float> scratch(TopKScratchElements(units)), exact(units), values(k);
+    const InstructionSet set = AvailableInstructionSets().front();
+    candidates_ = FindCandidates(KernelsFor(set), SelectTopKFor(set), approximate_.data(), units, k, bound,
+                                 scratch.data(), indices.data(), values.data(), candidates.data());
+    for (int64_t i = 0; i < candidates_; ++i) exact[i] = exact_[candidates[i]];
+    ExactTopK(exact.data(), candidates_, k, indices.data(), values.data());
+    for (int32_t& index : indices) index = candidates[index];
     return indices;
   }
 
