@@ -35,15 +35,25 @@ class Encoder {
   // Bytes of its parameters.
   virtual int64_t parameter_bytes() const = 0;
 
-  // The number of activities that `options` asks for. Errors: INVALID_ARGUMENT with the range.
+  // True if codes are dense by nature, every activity being a part of them: k is then code_width() always, and Encode
+  // gives the entries that are not zero, as many as each row has. Else codes have k entries a row.
+  virtual bool dense_codes() const { return false; }
+
+  // The number of activities that `options` asks for. Errors: INVALID_ARGUMENT with the range; with dense codes, if the
+  // options ask for anything.
   virtual absl::StatusOr<int64_t> ResolveK(const EncodeOptions& options) const = 0;
 
-  // Codes of x[rows, input_width] (u8, f16, bf16 or f32), k activities a row. A row's code does not depend on the
-  // batch. REQUIRES: x is finite and of the right width, k comes from ResolveK.
+  // Codes of x[rows, input_width] (u8, f16, bf16 or f32). A row's code does not depend on the batch. REQUIRES: x is
+  // finite and of the right width, k comes from ResolveK.
   virtual absl::Status Encode(const RowsView& x, int64_t k, SparseCodes* codes) const = 0;
+  // The same codes as out[rows, code_width], zeros included.
+  virtual absl::Status EncodeDense(const RowsView& x, int64_t k, float* out) const;
 
-  // Reconstructions, out[codes.rows(), reconstruction_width], of codes that this encoder made; in units of the
-  // preprocessed input, the mean added back. REQUIRES: every row has equally many entries.
+  // Reconstructions of x, out[rows, reconstruction_width], in units of the preprocessed input, the mean added back:
+  // what the decoder makes of codes of k activities, or if codes are dense, of the activities that training keeps.
+  virtual absl::Status Reconstruct(const RowsView& x, int64_t k, float* out) const;
+  // Reconstructions, out[codes.rows(), reconstruction_width], of codes that this encoder made. Errors: UNIMPLEMENTED if
+  // codes do not hold what the decoder needs. REQUIRES: every row has equally many entries.
   virtual absl::Status Decode(const SparseCodes& codes, float* out) const = 0;
 };
 
@@ -64,7 +74,10 @@ class Learner {
  public:
   virtual ~Learner() = default;
 
+  // What active_rows counts: units, or maps.
   virtual int64_t units() const = 0;
+  // Width of the finished encoder's dense code.
+  virtual int64_t code_width() const { return units(); }
   // Activities kept a row after `fraction` (0 .. 1) of the epochs.
   virtual int64_t ScheduledK(double fraction) const = 0;
   // One update on x[rows, width], host memory, preprocessed and with the mean subtracted.

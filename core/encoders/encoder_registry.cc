@@ -4,7 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/base/invalid_field.h"
 #include "core/encoders/k_sparse.h"
+#include "core/encoders/winner_take_all.h"
 
 namespace kwta {
 namespace {
@@ -13,19 +15,34 @@ namespace {
 struct EncoderKind {
   const char* name;
   v1::EncoderSpec::KindCase kind;
+  v1::Optimiser own_optimiser;
+  bool other_optimisers;
   absl::Status (*resolve)(v1::EncoderSpec*);
-  absl::StatusOr<std::unique_ptr<Learner>> (*create_learner)(const v1::EncoderSpec&, const Shape&, uint64_t,
-                                                             std::shared_ptr<Backend>);
+  absl::Status (*fit)(v1::EncoderSpec*, const Shape&);
+  absl::StatusOr<std::unique_ptr<Learner>> (*create_learner)(const v1::EncoderSpec&, const Shape&,
+                                                             const v1::TrainingSpec&, std::shared_ptr<Backend>);
   absl::StatusOr<std::shared_ptr<const Encoder>> (*create_encoder)(const ModelBundle&, std::shared_ptr<Backend>);
 };
 
 constexpr EncoderKind kKinds[] = {
-    {"k-sparse", v1::EncoderSpec::kKSparse,
+    {"k-sparse", v1::EncoderSpec::kKSparse, v1::OPTIMISER_SGD, false,
      [](v1::EncoderSpec* spec) { return ResolveKSparse(spec->mutable_k_sparse()); },
-     [](const v1::EncoderSpec& spec, const Shape& row_shape, uint64_t seed, std::shared_ptr<Backend> backend) {
-       return CreateKSparseLearner(spec.k_sparse(), ElementCount(row_shape), seed, std::move(backend));
+     [](v1::EncoderSpec*, const Shape&) { return absl::OkStatus(); },
+     [](const v1::EncoderSpec& spec, const Shape& row_shape, const v1::TrainingSpec& training,
+        std::shared_ptr<Backend> backend) {
+       return CreateKSparseLearner(spec.k_sparse(), ElementCount(row_shape), training.seed(), std::move(backend));
      },
      CreateKSparseEncoder},
+    {"winner-take-all", v1::EncoderSpec::kWinnerTakeAll, v1::OPTIMISER_ADAM, true,
+     [](v1::EncoderSpec* spec) { return ResolveWinnerTakeAll(spec->mutable_winner_take_all()); },
+     [](v1::EncoderSpec* spec, const Shape& row_shape) {
+       return FitWinnerTakeAll(spec->mutable_winner_take_all(), row_shape);
+     },
+     [](const v1::EncoderSpec& spec, const Shape&, const v1::TrainingSpec& training, std::shared_ptr<Backend> backend) {
+       return CreateWinnerTakeAllLearner(spec.winner_take_all(), training.seed(), training.optimiser(),
+                                         std::move(backend));
+     },
+     CreateWinnerTakeAllEncoder},
 };
 
 const EncoderKind* FindKind(const v1::EncoderSpec& spec) {
@@ -59,9 +76,27 @@ absl::Status ResolveEncoder(v1::EncoderSpec* spec) {
   return kind->resolve(spec);
 }
 
+absl::Status ResolveOptimiser(const v1::EncoderSpec& encoder, v1::TrainingSpec* training) {
+  const EncoderKind& kind = *FindKind(encoder);
+  if (training->optimiser() == v1::OPTIMISER_UNSPECIFIED) training->set_optimiser(kind.own_optimiser);
+  if (!v1::Optimiser_IsValid(training->optimiser())) {
+    return InvalidField("training.optimiser", static_cast<int>(training->optimiser()),
+                        "OPTIMISER_SGD or OPTIMISER_ADAM");
+  }
+  if (training->optimiser() != kind.own_optimiser && !kind.other_optimisers) {
+    return InvalidField("training.optimiser", v1::Optimiser_Name(training->optimiser()),
+                        absl::StrCat(v1::Optimiser_Name(kind.own_optimiser), ", with which ", kind.name,
+                                     " encoders are trained, or no value"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FitEncoder(v1::EncoderSpec* spec, const Shape& row_shape) { return FindKind(*spec)->fit(spec, row_shape); }
+
 absl::StatusOr<std::unique_ptr<Learner>> CreateLearner(const v1::EncoderSpec& spec, const Shape& row_shape,
-                                                       uint64_t seed, std::shared_ptr<Backend> backend) {
-  return FindKind(spec)->create_learner(spec, row_shape, seed, std::move(backend));
+                                                       const v1::TrainingSpec& training,
+                                                       std::shared_ptr<Backend> backend) {
+  return FindKind(spec)->create_learner(spec, row_shape, training, std::move(backend));
 }
 
 absl::StatusOr<std::shared_ptr<const Encoder>> CreateEncoder(const ModelBundle& bundle,

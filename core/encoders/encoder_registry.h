@@ -19,10 +19,20 @@ std::vector<std::string> EncoderKindNames();
 // Fills in defaults and checks ranges. Errors: INVALID_ARGUMENT naming the field, its value and its range.
 absl::Status ResolveEncoder(v1::EncoderSpec* spec);
 
-// A learner for rows of `row_shape`, such as [784], [28, 28] or [3, 32, 32], its weights initialised from `seed`.
-// Errors: INVALID_ARGUMENT (rows that the encoder cannot read). REQUIRES: spec is resolved.
+// Sets the optimiser to the encoder's own unless it is set, and checks it. Errors: INVALID_ARGUMENT (an optimiser that
+// the encoder is not trained with). REQUIRES: encoder is resolved.
+absl::Status ResolveOptimiser(const v1::EncoderSpec& encoder, v1::TrainingSpec* training);
+
+// Completes a resolved spec with what only the data say, and checks it against them: rows of `row_shape`, such as
+// [784], [28, 28] or [3, 32, 32]. Errors: INVALID_ARGUMENT (rows that the encoder cannot read, or that do not fit its
+// spec).
+absl::Status FitEncoder(v1::EncoderSpec* spec, const Shape& row_shape);
+
+// A learner for rows of `row_shape`, its weights initialised from the training's seed. REQUIRES: spec is fitted to
+// row_shape, training is resolved.
 absl::StatusOr<std::unique_ptr<Learner>> CreateLearner(const v1::EncoderSpec& spec, const Shape& row_shape,
-                                                       uint64_t seed, std::shared_ptr<Backend> backend);
+                                                       const v1::TrainingSpec& training,
+                                                       std::shared_ptr<Backend> backend);
 
 // An encoder from a bundle. Errors: DATA_LOSS if tensors and description do not fit each other.
 absl::StatusOr<std::shared_ptr<const Encoder>> CreateEncoder(const ModelBundle& bundle,

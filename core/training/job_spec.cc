@@ -1,5 +1,6 @@
 // Defaults and ranges of a training job.
 #include <cmath>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/invalid_field.h"
@@ -13,7 +14,8 @@
 namespace kwta {
 namespace {
 
-absl::Status ResolveTraining(v1::TrainingSpec* spec) {
+absl::Status ResolveTraining(const v1::EncoderSpec& encoder, v1::TrainingSpec* spec) {
+  KWTA_RETURN_IF_ERROR(ResolveOptimiser(encoder, spec));
   if (!spec->has_epochs()) spec->set_epochs(30);
   if (spec->epochs() < 1 || spec->epochs() > 1'000'000)
     return InvalidField("training.epochs", spec->epochs(), "1 .. 1000000");
@@ -25,7 +27,9 @@ absl::Status ResolveTraining(v1::TrainingSpec* spec) {
   if (!(spec->learning_rate() > 0) || !std::isfinite(spec->learning_rate())) {
     return InvalidField("training.learning_rate", spec->learning_rate(), "a finite number above 0, such as 0.001");
   }
-  if (!spec->has_final_learning_rate()) spec->set_final_learning_rate(spec->learning_rate());
+  if (!spec->has_final_learning_rate()) {
+    spec->set_final_learning_rate(spec->optimiser() == v1::OPTIMISER_ADAM ? 0 : spec->learning_rate());
+  }
   if (!(spec->final_learning_rate() >= 0 && spec->final_learning_rate() <= spec->learning_rate())) {
     return InvalidField("training.final_learning_rate", spec->final_learning_rate(),
                         absl::StrCat("0 .. ", spec->learning_rate(), ", the learning_rate"));
@@ -42,13 +46,16 @@ absl::Status ResolveTraining(v1::TrainingSpec* spec) {
   return absl::OkStatus();
 }
 
-// The shapes of what is known without opening a file: better said now than when the job has waited for its turn.
-absl::Status CheckShapes(const v1::JobSpec& spec) {
-  if (!spec.dataset().has_name()) return absl::OkStatus();
-  KWTA_ASSIGN_OR_RETURN(const NamedDataset dataset, FindNamedDataset(spec.dataset().name()));
+// Fits the encoder to shapes that are known without opening a file: better said now than when the job has waited for
+// its turn.
+absl::Status FitShapes(v1::JobSpec* spec) {
+  if (!spec->dataset().has_name()) return absl::OkStatus();
+  KWTA_ASSIGN_OR_RETURN(const NamedDataset dataset, FindNamedDataset(spec->dataset().name()));
   const Shape row_shape(dataset.row_shape.begin(), dataset.row_shape.end());
-  KWTA_ASSIGN_OR_RETURN(const Shape image, InputImage(spec.preprocessing(), row_shape));
-  return PreprocessedShapes(spec.preprocessing(), image).status();
+  KWTA_ASSIGN_OR_RETURN(const Shape image, InputImage(spec->preprocessing(), row_shape));
+  KWTA_ASSIGN_OR_RETURN(const std::vector<Shape> shapes, PreprocessedShapes(spec->preprocessing(), image));
+  if (spec->has_base()) return absl::OkStatus();  // the rows will be codes
+  return FitEncoder(spec->mutable_encoder(), shapes.back());
 }
 
 }  // namespace
@@ -57,9 +64,9 @@ absl::Status ResolveJobSpec(v1::JobSpec* spec) {
   KWTA_RETURN_IF_ERROR(ValidateName("model", spec->model()));
   KWTA_RETURN_IF_ERROR(ResolveEncoder(spec->mutable_encoder()));
   KWTA_RETURN_IF_ERROR(ResolvePreprocessing(spec->mutable_preprocessing()));
-  KWTA_RETURN_IF_ERROR(ResolveTraining(spec->mutable_training()));
+  KWTA_RETURN_IF_ERROR(ResolveTraining(spec->encoder(), spec->mutable_training()));
   KWTA_RETURN_IF_ERROR(ValidateDatasetRef(spec->dataset()));
-  KWTA_RETURN_IF_ERROR(CheckShapes(*spec));
+  KWTA_RETURN_IF_ERROR(FitShapes(spec));
   if (spec->dataset().split() == v1::DATASET_SPLIT_UNSPECIFIED) {
     spec->mutable_dataset()->set_split(v1::DATASET_SPLIT_TRAIN);
   }

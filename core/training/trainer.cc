@@ -38,6 +38,7 @@ class Run {
   Run(const v1::JobSpec& spec, TrainingRows rows, std::shared_ptr<Backend> backend, const TrainerOptions& options)
       : spec_(spec),
         training_(spec.training()),
+        encoder_(spec.encoder()),
         data_(std::move(rows)),
         backend_(std::move(backend)),
         options_(options),
@@ -68,6 +69,7 @@ class Run {
 
   const v1::JobSpec& spec_;
   const v1::TrainingSpec& training_;
+  v1::EncoderSpec encoder_;  // fitted to the data
   TrainingRows data_;
   const std::shared_ptr<Backend> backend_;
   const TrainerOptions& options_;
@@ -91,6 +93,7 @@ absl::Status Run::Prepare() {
         absl::StrCat("the data have ", data_.rows(), " rows but training.batch_size is ", training_.batch_size(),
                      "; give more rows or take a batch_size of 1 .. ", std::max<int64_t>(data_.rows(), 1)));
   }
+  KWTA_RETURN_IF_ERROR(FitEncoder(&encoder_, data_.preprocessor().output_shape()));
   if (data_.squared_deviation() == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("all ", data_.rows(), " rows of the data are the same; there is nothing to learn from them"));
@@ -103,8 +106,7 @@ absl::Status Run::Prepare() {
 }
 
 absl::Status Run::Start() {
-  KWTA_ASSIGN_OR_RETURN(
-      learner_, CreateLearner(spec_.encoder(), data_.preprocessor().output_shape(), training_.seed(), backend_));
+  KWTA_ASSIGN_OR_RETURN(learner_, CreateLearner(encoder_, data_.preprocessor().output_shape(), training_, backend_));
   state_ = TrainingState();
   state_.epoch = NoTotals();
   state_.last_epoch = NoTotals();
@@ -224,8 +226,8 @@ absl::StatusOr<ModelBundle> Run::Finish() const {
   description.set_format(1);
   description.set_name(spec_.model());
   description.set_input_width(static_cast<uint32_t>(data_.model_input_width()));
-  description.set_code_width(static_cast<uint32_t>(learner_->units()));
-  *description.mutable_encoder() = spec_.encoder();
+  description.set_code_width(static_cast<uint32_t>(learner_->code_width()));
+  *description.mutable_encoder() = encoder_;
   *description.mutable_preprocessing() = data_.spec();
   *description.mutable_training() = training_;
   *description.mutable_dataset() = spec_.dataset();

@@ -39,7 +39,9 @@ TEST(EncoderRegistry, CreatesLearnersAndEncoders) {
   const auto encoder = CreateEncoder(bundle, Reference());
   ASSERT_TRUE(encoder.ok());
   EXPECT_EQ((*encoder)->code_width(), 12);
-  const auto learner = CreateLearner(bundle.description.encoder(), {7}, 1, Reference());
+  v1::TrainingSpec training;
+  ASSERT_TRUE(ResolveOptimiser(bundle.description.encoder(), &training).ok());
+  const auto learner = CreateLearner(bundle.description.encoder(), {7}, training, Reference());
   ASSERT_TRUE(learner.ok());
   EXPECT_EQ((*learner)->units(), 12);
 }

@@ -1,0 +1,142 @@
+#include "core/encoders/parameter_set.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/encoders/staging.h"
+
+namespace kwta {
+namespace {
+
+constexpr char kAdamSteps[] = "adam.steps";
+
+absl::StatusOr<const Tensor*> FindState(const TensorMap& state, const std::string& name, DType dtype,
+                                        const Shape& shape) {
+  const auto found = state.find(name);
+  if (found == state.end()) return absl::DataLossError(absl::StrCat("the state has no tensor \"", name, "\""));
+  const Tensor& tensor = found->second;
+  if (tensor.dtype() != dtype || tensor.shape() != shape) {
+    return absl::DataLossError(absl::StrCat("tensor \"", name, "\" of the state is ", DTypeName(tensor.dtype()),
+                                            ShapeString(tensor.shape()), "; expected ", DTypeName(dtype),
+                                            ShapeString(shape)));
+  }
+  return &tensor;
+}
+
+}  // namespace
+
+absl::Status Reserve(Backend& backend, size_t bytes, Buffer* buffer) {
+  if (buffer->bytes() >= bytes) return absl::OkStatus();
+  KWTA_ASSIGN_OR_RETURN(*buffer, backend.Allocate(bytes));
+  return absl::OkStatus();
+}
+
+absl::Status DivergedError(const StepOptions& options) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "training has diverged: the squared error of a batch is not finite at learning rate ", options.learning_rate,
+      " and momentum ", options.momentum, "; lower training.learning_rate (a tenth is a good next try)"));
+}
+
+absl::StatusOr<int> ParameterSet::Add(const std::string& name, const Shape& shape, const std::vector<float>& elements) {
+  Parameter parameter;
+  parameter.name = name;
+  parameter.shape = shape;
+  const size_t bytes = elements.size() * sizeof(float);
+  KWTA_ASSIGN_OR_RETURN(parameter.value, CopyToBackend(*backend_, elements.data(), bytes));
+  KWTA_ASSIGN_OR_RETURN(parameter.gradient, backend_->Allocate(bytes));
+  const std::vector<const char*> prefixes = optimiser_ == v1::OPTIMISER_ADAM
+                                                ? std::vector<const char*>{"adam.first.", "adam.second."}
+                                                : std::vector<const char*>{"velocity."};
+  for (const char* prefix : prefixes) {
+    KWTA_ASSIGN_OR_RETURN(Buffer buffer, backend_->Allocate(bytes));
+    parameter.state.push_back({prefix, std::move(buffer)});
+  }
+  parameters_.push_back(std::move(parameter));
+  return static_cast<int>(parameters_.size()) - 1;
+}
+
+absl::Status ParameterSet::Update(const StepOptions& options) {
+  ++steps_;
+  for (Parameter& parameter : parameters_) {
+    if (optimiser_ == v1::OPTIMISER_ADAM) {
+      AdamUpdateArgs args;
+      args.parameter = parameter.value.as<float>();
+      args.first = parameter.state[0].buffer.as<float>();
+      args.second = parameter.state[1].buffer.as<float>();
+      args.gradient = parameter.gradient.as<float>();
+      args.size = parameter.size();
+      args.step = steps_;
+      args.rate = options.learning_rate;
+      args.beta1 = options.momentum;
+      KWTA_RETURN_IF_ERROR(backend_->AdamUpdate(args));
+    } else {
+      MomentumUpdateArgs args;
+      args.parameter = parameter.value.as<float>();
+      args.velocity = parameter.state[0].buffer.as<float>();
+      args.gradient = parameter.gradient.as<float>();
+      args.rows = 1;
+      args.width = parameter.size();
+      args.rate = options.learning_rate;
+      args.momentum = options.momentum;
+      KWTA_RETURN_IF_ERROR(backend_->MomentumUpdate(args));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ParameterSet::Download(const Parameter& parameter, const char* prefix, const Buffer& buffer,
+                                    TensorMap* out) const {
+  Tensor tensor(DType::kF32, parameter.shape);
+  KWTA_RETURN_IF_ERROR(backend_->CopyToHost(buffer.as<void>(), tensor.data(), tensor.bytes()));
+  (*out)[absl::StrCat(prefix, parameter.name)] = std::move(tensor);
+  return absl::OkStatus();
+}
+
+absl::Status ParameterSet::Upload(const TensorMap& state, const Parameter& parameter, const char* prefix,
+                                  Buffer* buffer) {
+  KWTA_ASSIGN_OR_RETURN(const Tensor* tensor,
+                        FindState(state, absl::StrCat(prefix, parameter.name), DType::kF32, parameter.shape));
+  return backend_->CopyFromHost(tensor->data(), buffer->as<void>(), tensor->bytes());
+}
+
+absl::StatusOr<TensorMap> ParameterSet::Values() const {
+  TensorMap tensors;
+  for (const Parameter& parameter : parameters_) {
+    KWTA_RETURN_IF_ERROR(Download(parameter, "", parameter.value, &tensors));
+  }
+  return tensors;
+}
+
+absl::StatusOr<TensorMap> ParameterSet::State() const {
+  KWTA_ASSIGN_OR_RETURN(TensorMap tensors, Values());
+  for (const Parameter& parameter : parameters_) {
+    for (const StateBuffer& state : parameter.state) {
+      KWTA_RETURN_IF_ERROR(Download(parameter, state.prefix, state.buffer, &tensors));
+    }
+  }
+  if (optimiser_ == v1::OPTIMISER_ADAM) {
+    Tensor steps(DType::kI64, {1});
+    *steps.as<int64_t>() = steps_;
+    tensors[kAdamSteps] = std::move(steps);
+  }
+  return tensors;
+}
+
+absl::Status ParameterSet::Restore(const TensorMap& state) {
+  for (Parameter& parameter : parameters_) {
+    KWTA_RETURN_IF_ERROR(Upload(state, parameter, "", &parameter.value));
+    for (StateBuffer& each : parameter.state) {
+      KWTA_RETURN_IF_ERROR(Upload(state, parameter, each.prefix, &each.buffer));
+    }
+  }
+  if (optimiser_ != v1::OPTIMISER_ADAM) return absl::OkStatus();
+  KWTA_ASSIGN_OR_RETURN(const Tensor* steps, FindState(state, kAdamSteps, DType::kI64, {1}));
+  if (*steps->as<int64_t>() < 0) {
+    return absl::DataLossError(absl::StrCat("the state counts ", *steps->as<int64_t>(), " steps of Adam"));
+  }
+  steps_ = *steps->as<int64_t>();
+  return absl::OkStatus();
+}
+
+}  // namespace kwta

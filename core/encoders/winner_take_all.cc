@@ -1,0 +1,200 @@
+#include "core/encoders/winner_take_all.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/encoders/staging.h"
+#include "core/io/find_tensor.h"
+
+namespace kwta {
+namespace {
+
+// Rows are encoded in blocks of about this many bytes, so that a call's scratch memory does not grow with its rows.
+constexpr int64_t kBlockBytes = 8 << 20;
+
+class WinnerTakeAllEncoder : public Encoder {
+ public:
+  WinnerTakeAllEncoder(const v1::WinnerTakeAllSpec& spec, Preprocessor preprocessor, std::shared_ptr<Backend> backend)
+      : spec_(spec),
+        width_(ImagesOf(spec, 1).elements()),
+        code_width_(ElementCount(PooledShape(spec))),
+        preprocessor_(std::move(preprocessor)),
+        backend_(std::move(backend)) {}
+
+  absl::Status Load(const TensorMap& tensors) {
+    KWTA_RETURN_IF_ERROR(LoadTensor(tensors, "filters", FilterShape(spec_), &filters_));
+    KWTA_RETURN_IF_ERROR(LoadTensor(tensors, "bias", {spec_.maps()}, &bias_));
+    if (!spec_.tied_weights()) {
+      KWTA_RETURN_IF_ERROR(LoadTensor(tensors, "decoder_filters", DecoderFilterShape(spec_), &decoder_filters_));
+    }
+    return LoadTensor(tensors, "decoder_bias", {spec_.input().channels()}, &decoder_bias_);
+  }
+
+  int64_t input_width() const override { return ElementCount(preprocessor_.input_shape()); }
+  int64_t reconstruction_width() const override { return width_; }
+  int64_t code_width() const override { return code_width_; }
+  int64_t parameter_bytes() const override {
+    return static_cast<int64_t>(filters_.bytes() + bias_.bytes() + decoder_filters_.bytes() + decoder_bias_.bytes());
+  }
+  bool dense_codes() const override { return true; }
+
+  absl::StatusOr<int64_t> ResolveK(const EncodeOptions& options) const override;
+  absl::Status Encode(const RowsView& x, int64_t k, SparseCodes* codes) const override;
+  absl::Status EncodeDense(const RowsView& x, int64_t k, float* out) const override;
+  absl::Status Reconstruct(const RowsView& x, int64_t k, float* out) const override;
+  absl::Status Decode(const SparseCodes&, float*) const override {
+    return absl::UnimplementedError(
+        "codes of a winner-take-all encoder are pooled maps, which do not say where in its window an activity was; "
+        "reconstruct from the input instead of from codes");
+  }
+
+ private:
+  absl::Status LoadTensor(const TensorMap& tensors, const char* name, const Shape& shape, Buffer* buffer) {
+    KWTA_ASSIGN_OR_RETURN(const float* floats, FindFloats(tensors, name, shape));
+    KWTA_ASSIGN_OR_RETURN(*buffer, CopyToBackend(*backend_, floats, ElementCount(shape) * sizeof(float)));
+    return absl::OkStatus();
+  }
+  // Calls encode_block(first row, rows) for blocks of rows that each need `row_floats` floats or fewer.
+  template <typename EncodeBlock>
+  static absl::Status ForEachBlock(int64_t rows, int64_t row_floats, const EncodeBlock& encode_block) {
+    const int64_t block = std::max<int64_t>(1, kBlockBytes / (row_floats * static_cast<int64_t>(sizeof(float))));
+    for (int64_t begin = 0; begin < rows; begin += block) {
+      KWTA_RETURN_IF_ERROR(encode_block(begin, std::min(block, rows - begin)));
+    }
+    return absl::OkStatus();
+  }
+  // The rows as the filters see them. A mean cannot be folded into the bias: the zeros around an image stay zero.
+  absl::StatusOr<std::vector<float>> Preprocess(const RowsView& x) const {
+    std::vector<float> floats(static_cast<size_t>(x.rows * width_));
+    KWTA_RETURN_IF_ERROR(preprocessor_.Apply(x, floats.data()));
+    return floats;
+  }
+  void AddMean(int64_t rows, float* x) const {
+    if (preprocessor_.mean().empty()) return;
+    for (int64_t i = 0; i < rows; ++i) {
+      for (int64_t d = 0; d < width_; ++d) x[i * width_ + d] += preprocessor_.mean()[d];
+    }
+  }
+
+  const v1::WinnerTakeAllSpec spec_;
+  const int64_t width_;  // of a preprocessed row
+  const int64_t code_width_;
+  const Preprocessor preprocessor_;
+  const std::shared_ptr<Backend> backend_;
+  Buffer filters_, bias_, decoder_filters_, decoder_bias_;  // as in the bundle; decoder_filters_ is empty if tied
+};
+
+absl::StatusOr<int64_t> WinnerTakeAllEncoder::ResolveK(const EncodeOptions& options) const {
+  if (options.alpha == 0 && options.k == 0) return code_width_;
+  return absl::InvalidArgumentError(absl::StrCat(
+      options.k != 0 ? absl::StrCat("k is ", options.k) : absl::StrCat("alpha is ", options.alpha),
+      "; expected neither k nor alpha: this model is a winner-take-all encoder, whose codes are pooled maps "
+      "with sparsity off"));
+}
+
+absl::Status WinnerTakeAllEncoder::Encode(const RowsView& x, int64_t k, SparseCodes* codes) const {
+  *codes = SparseCodes();
+  codes->units = code_width_;
+  return ForEachBlock(x.rows, code_width_, [&](int64_t begin, int64_t rows) {
+    std::vector<float> dense(static_cast<size_t>(rows * code_width_));
+    KWTA_RETURN_IF_ERROR(EncodeDense(x.Slice(begin, rows), k, dense.data()));
+    for (int64_t i = 0; i < rows; ++i) {
+      for (int64_t unit = 0; unit < code_width_; ++unit) {
+        const float value = dense[i * code_width_ + unit];
+        if (value == 0) continue;
+        codes->indices.push_back(static_cast<int32_t>(unit));
+        codes->values.push_back(value);
+      }
+      codes->row_offsets.push_back(codes->entries());
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::Status WinnerTakeAllEncoder::EncodeDense(const RowsView& x, int64_t, float* out) const {
+  return ForEachBlock(x.rows, std::max(width_, code_width_), [&](int64_t begin, int64_t rows) {
+    KWTA_ASSIGN_OR_RETURN(const std::vector<float> floats, Preprocess(x.Slice(begin, rows)));
+    KWTA_ASSIGN_OR_RETURN(const StagedInput input,
+                          StagedInput::Create(*backend_, floats.data(), floats.size() * sizeof(float)));
+    KWTA_ASSIGN_OR_RETURN(StagedOutput output, StagedOutput::Create(*backend_, out + begin * code_width_,
+                                                                    rows * code_width_ * sizeof(float)));
+    ConvPoolArgs args;
+    args.filters = filters_.as<float>();
+    args.bias = bias_.as<float>();
+    args.maps = spec_.maps();
+    args.size = spec_.filter_size();
+    args.images = ImagesOf(spec_, rows);
+    args.x = input.as<float>();
+    args.pooling = PoolingOf(spec_);
+    args.output = output.as<float>();
+    KWTA_RETURN_IF_ERROR(backend_->ConvPool(args));
+    return output.Finish(*backend_);
+  });
+}
+
+absl::Status WinnerTakeAllEncoder::Reconstruct(const RowsView& x, int64_t, float* out) const {
+  const TrainingWinners winners = WinnersOf(spec_);
+  return ForEachBlock(x.rows, std::max(width_, winners.entries), [&](int64_t begin, int64_t rows) {
+    KWTA_ASSIGN_OR_RETURN(const std::vector<float> floats, Preprocess(x.Slice(begin, rows)));
+    KWTA_ASSIGN_OR_RETURN(const StagedInput input,
+                          StagedInput::Create(*backend_, floats.data(), floats.size() * sizeof(float)));
+    KWTA_ASSIGN_OR_RETURN(Buffer units, backend_->Allocate(rows * winners.entries * sizeof(int32_t)));
+    KWTA_ASSIGN_OR_RETURN(Buffer values, backend_->Allocate(rows * winners.entries * sizeof(float)));
+    float* const reconstruction = out + begin * width_;
+    KWTA_ASSIGN_OR_RETURN(StagedOutput output,
+                          StagedOutput::Create(*backend_, reconstruction, rows * width_ * sizeof(float)));
+    ConvWinnersArgs encode;
+    encode.filters = filters_.as<float>();
+    encode.bias = bias_.as<float>();
+    encode.maps = spec_.maps();
+    encode.size = spec_.filter_size();
+    encode.images = ImagesOf(spec_, rows);
+    encode.x = input.as<float>();
+    encode.scope = winners.scope;
+    encode.winners = winners.winners;
+    encode.units = units.as<int32_t>();
+    encode.values = values.as<float>();
+    KWTA_RETURN_IF_ERROR(backend_->ConvWinners(encode));
+    WinnerDecodeArgs decode;
+    decode.filters = spec_.tied_weights() ? encode.filters : decoder_filters_.as<float>();
+    decode.bias = decoder_bias_.as<float>();
+    decode.maps = spec_.maps();
+    decode.size = spec_.decoder_filter_size();
+    decode.images = encode.images;
+    decode.units = encode.units;
+    decode.values = encode.values;
+    decode.entries = winners.entries;
+    decode.output = output.as<float>();
+    KWTA_RETURN_IF_ERROR(backend_->WinnerDecode(decode));
+    KWTA_RETURN_IF_ERROR(output.Finish(*backend_));
+    AddMean(rows, reconstruction);
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const Encoder>> CreateWinnerTakeAllEncoder(const ModelBundle& bundle,
+                                                                          std::shared_ptr<Backend> backend) {
+  const v1::ModelDescription& description = bundle.description;
+  v1::WinnerTakeAllSpec spec = description.encoder().winner_take_all();
+  KWTA_ASSIGN_OR_RETURN(Preprocessor preprocessor,
+                        Preprocessor::Load(description.preprocessing(), description.input_width(), bundle.tensors));
+  if (const absl::Status status = FitWinnerTakeAll(&spec, preprocessor.output_shape()); !status.ok()) {
+    return absl::DataLossError(absl::StrCat("the model's description is not valid: ", status.message()));
+  }
+  const Shape pooled = PooledShape(spec);
+  if (description.code_width() != ElementCount(pooled)) {
+    return absl::DataLossError(absl::StrCat("the model's description has code_width ", description.code_width(),
+                                            "; expected ", ElementCount(pooled), ", pooled maps of ",
+                                            ShapeString(pooled)));
+  }
+  auto encoder = std::make_shared<WinnerTakeAllEncoder>(spec, std::move(preprocessor), std::move(backend));
+  KWTA_RETURN_IF_ERROR(encoder->Load(bundle.tensors));
+  return encoder;
+}
+
+}  // namespace kwta

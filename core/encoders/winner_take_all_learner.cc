@@ -1,0 +1,141 @@
+// Training of the winner-take-all convolutional autoencoder, section 2.1: "we identify the single largest hidden
+// activity within each feature map, and set the rest of the activities as well as their derivatives to zero".
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "core/base/rng.h"
+#include "core/base/status_macros.h"
+#include "core/encoders/parameter_set.h"
+#include "core/encoders/staging.h"
+#include "core/encoders/winner_take_all.h"
+
+namespace kwta {
+namespace {
+
+std::vector<float> Gaussians(const Shape& shape, float sigma, Rng& rng) {
+  std::vector<float> elements(static_cast<size_t>(ElementCount(shape)));
+  for (float& element : elements) element = static_cast<float>(sigma * rng.Gaussian());
+  return elements;
+}
+
+class WinnerTakeAllLearner : public Learner {
+ public:
+  WinnerTakeAllLearner(const v1::WinnerTakeAllSpec& spec, v1::Optimiser optimiser, std::shared_ptr<Backend> backend)
+      : spec_(spec), winners_(WinnersOf(spec)), backend_(std::move(backend)), parameters_(optimiser, backend_) {}
+
+  absl::Status Initialise(uint64_t seed) {
+    Rng rng(seed, kWeightStream);
+    const Shape shape = FilterShape(spec_), decoder_shape = DecoderFilterShape(spec_);
+    KWTA_ASSIGN_OR_RETURN(filters_, parameters_.Add("filters", shape, Gaussians(shape, spec_.init_sigma(), rng)));
+    KWTA_ASSIGN_OR_RETURN(bias_, parameters_.Add("bias", {units()}, std::vector<float>(units())));
+    decoder_filters_ = filters_;
+    if (!spec_.tied_weights()) {
+      KWTA_ASSIGN_OR_RETURN(
+          decoder_filters_,
+          parameters_.Add("decoder_filters", decoder_shape, Gaussians(decoder_shape, spec_.decoder_init_sigma(), rng)));
+    }
+    const int64_t channels = spec_.input().channels();
+    KWTA_ASSIGN_OR_RETURN(decoder_bias_, parameters_.Add("decoder_bias", {channels}, std::vector<float>(channels)));
+    KWTA_ASSIGN_OR_RETURN(active_rows_, backend_->Allocate(units() * sizeof(int32_t)));
+    host_active_rows_.resize(units());
+    return absl::OkStatus();
+  }
+
+  int64_t units() const override { return spec_.maps(); }
+  int64_t code_width() const override { return ElementCount(PooledShape(spec_)); }
+  int64_t ScheduledK(double) const override { return winners_.entries; }
+  absl::StatusOr<StepStatistics> Step(const float* x, int64_t rows, const StepOptions& options) override;
+  const int32_t* active_rows() const override { return host_active_rows_.data(); }
+  absl::StatusOr<TensorMap> Parameters() const override { return parameters_.Values(); }
+  absl::StatusOr<TensorMap> Checkpoint() const override { return parameters_.State(); }
+  absl::Status Restore(const TensorMap& state) override { return parameters_.Restore(state); }
+
+ private:
+  const v1::WinnerTakeAllSpec spec_;
+  const TrainingWinners winners_;
+  const std::shared_ptr<Backend> backend_;
+  ParameterSet parameters_;
+  int filters_ = 0, bias_ = 0, decoder_filters_ = 0,
+      decoder_bias_ = 0;  // of parameters_; tied: the first and third same
+
+  // Scratch memory of a step, kept for the next one.
+  Buffer units_, values_;  // [rows, entries]
+  Buffer residual_;        // [rows, width]
+  Buffer active_rows_;     // [maps]
+  std::vector<int32_t> host_active_rows_;
+};
+
+absl::StatusOr<StepStatistics> WinnerTakeAllLearner::Step(const float* x, int64_t rows, const StepOptions& options) {
+  const ImageBatch images = ImagesOf(spec_, rows);
+  const size_t bytes = rows * images.elements() * sizeof(float);
+  KWTA_ASSIGN_OR_RETURN(const StagedInput input, StagedInput::Create(*backend_, x, bytes));
+  KWTA_RETURN_IF_ERROR(Reserve(*backend_, rows * winners_.entries * sizeof(int32_t), &units_));
+  KWTA_RETURN_IF_ERROR(Reserve(*backend_, rows * winners_.entries * sizeof(float), &values_));
+  KWTA_RETURN_IF_ERROR(Reserve(*backend_, bytes, &residual_));
+
+  ConvWinnersArgs encode;
+  encode.filters = parameters_.value(filters_);
+  encode.bias = parameters_.value(bias_);
+  encode.maps = spec_.maps();
+  encode.size = spec_.filter_size();
+  encode.images = images;
+  encode.x = input.as<float>();
+  encode.scope = winners_.scope;
+  encode.winners = winners_.winners;
+  encode.units = units_.as<int32_t>();
+  encode.values = values_.as<float>();
+  KWTA_RETURN_IF_ERROR(backend_->ConvWinners(encode));
+
+  StepStatistics statistics;
+  WinnerDecodeArgs decode;
+  decode.filters = parameters_.value(decoder_filters_);
+  decode.bias = parameters_.value(decoder_bias_);
+  decode.maps = spec_.maps();
+  decode.size = spec_.decoder_filter_size();
+  decode.images = images;
+  decode.units = encode.units;
+  decode.values = encode.values;
+  decode.entries = winners_.entries;
+  decode.target = encode.x;
+  decode.output = residual_.as<float>();
+  decode.squared_sum = &statistics.squared_error;
+  KWTA_RETURN_IF_ERROR(backend_->WinnerDecode(decode));
+  if (!std::isfinite(statistics.squared_error)) return DivergedError(options);
+
+  WinnerGradientArgs gradient;
+  gradient.decoder = decode.filters;
+  gradient.maps = spec_.maps();
+  gradient.encoder_size = spec_.filter_size();
+  gradient.decoder_size = spec_.decoder_filter_size();
+  gradient.images = images;
+  gradient.x = encode.x;
+  gradient.residual = decode.output;
+  gradient.units = encode.units;
+  gradient.values = encode.values;
+  gradient.entries = winners_.entries;
+  gradient.scale = 1.0f / static_cast<float>(rows);
+  gradient.gradient_encoder = parameters_.gradient(filters_);
+  gradient.gradient_decoder = spec_.tied_weights() ? nullptr : parameters_.gradient(decoder_filters_);
+  gradient.gradient_bias = parameters_.gradient(bias_);
+  gradient.gradient_decoder_bias = parameters_.gradient(decoder_bias_);
+  gradient.active_rows = active_rows_.as<int32_t>();
+  KWTA_RETURN_IF_ERROR(backend_->WinnerGradient(gradient));
+  KWTA_RETURN_IF_ERROR(parameters_.Update(options));
+  KWTA_RETURN_IF_ERROR(
+      backend_->CopyToHost(active_rows_.as<void>(), host_active_rows_.data(), units() * sizeof(int32_t)));
+  return statistics;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Learner>> CreateWinnerTakeAllLearner(const v1::WinnerTakeAllSpec& spec, uint64_t seed,
+                                                                    v1::Optimiser optimiser,
+                                                                    std::shared_ptr<Backend> backend) {
+  auto learner = std::make_unique<WinnerTakeAllLearner>(spec, optimiser, std::move(backend));
+  KWTA_RETURN_IF_ERROR(learner->Initialise(seed));
+  return learner;
+}
+
+}  // namespace kwta

@@ -1,0 +1,200 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+
+#include "core/backends/backend_registry.h"
+#include "tests/core/encoders/distant_backend.h"
+#include "tests/core/encoders/winner_take_all_fixture.h"
+
+namespace kwta {
+namespace {
+
+using testing::HasSubstr;
+
+std::shared_ptr<Backend> Reference() { return CreateBackend("reference", {1}).value(); }
+
+std::unique_ptr<Learner> MakeLearner(const v1::WinnerTakeAllSpec& spec, v1::Optimiser optimiser = v1::OPTIMISER_ADAM,
+                                     std::shared_ptr<Backend> backend = Reference(), uint64_t seed = 1) {
+  return CreateWinnerTakeAllLearner(spec, seed, optimiser, std::move(backend)).value();
+}
+
+// All of a TensorMap's numbers, for comparison bit by bit.
+std::map<std::string, std::string> Bytes(const TensorMap& tensors) {
+  std::map<std::string, std::string> bytes;
+  for (const auto& [name, tensor] : tensors) {
+    bytes[name] = std::string(static_cast<const char*>(tensor.data()), tensor.bytes());
+  }
+  return bytes;
+}
+
+class WinnerTakeAllLearnerOnEveryBackend : public testing::TestWithParam<std::string> {
+ protected:
+  std::shared_ptr<Backend> backend_ = CreateBackend(GetParam(), {2}).value();
+};
+INSTANTIATE_TEST_SUITE_P(Backends, WinnerTakeAllLearnerOnEveryBackend, testing::ValuesIn(BackendNames()),
+                         [](const auto& info) { return info.param; });
+
+TEST_P(WinnerTakeAllLearnerOnEveryBackend, AStepFollowsTheGradientOfTheLoss) {
+  for (bool tied : {false, true}) {
+    const auto spec = FittedWinnerTakeAll({2, 5, 6}, [&](v1::WinnerTakeAllSpec* s) { s->set_tied_weights(tied); });
+    const ModelBundle model = RandomWinnerTakeAllModel(spec, false, 21);
+    auto learner = MakeLearner(spec, v1::OPTIMISER_SGD, backend_);
+    TensorMap state = learner->Checkpoint().value();
+    for (const auto& [name, tensor] : model.tensors) state[name] = tensor.Clone();
+    ASSERT_EQ(learner->Restore(state), absl::OkStatus());
+
+    constexpr int64_t kRows = 3, kWidth = 60;
+    Rng rng(28);
+    const Tensor x = GaussianTensor({kRows, kWidth}, 1.0, rng);
+    const std::vector<double> exact_x = KSparseOracle::Copy(x);
+    WinnerTakeAllOracle oracle(spec, model.tensors);
+    std::vector<std::vector<int64_t>> winners;
+    for (int64_t i = 0; i < kRows; ++i) {
+      winners.push_back(oracle.Winners(oracle.Activities(exact_x.data() + i * kWidth)));
+    }
+    const auto loss = [&] {
+      if (tied) oracle.decoder_filters = oracle.filters;
+      double sum = 0;
+      for (int64_t i = 0; i < kRows; ++i) {
+        const double* row = exact_x.data() + i * kWidth;
+        const std::vector<double> xhat = oracle.Reconstruction(oracle.Activities(row), winners[i]);
+        for (int64_t d = 0; d < kWidth; ++d) sum += (row[d] - xhat[d]) * (row[d] - xhat[d]);
+      }
+      return sum / kRows;
+    };
+
+    // With no momentum and a rate of 1 a step moves each parameter by minus its gradient.
+    const StepStatistics statistics = learner->Step(x.as<float>(), kRows, {4, 1.0f, 0.0f}).value();
+    EXPECT_NEAR(statistics.squared_error / kRows, loss(), 1e-3);
+    const TensorMap moved = learner->Parameters().value();
+    EXPECT_EQ(moved.count("decoder_filters"), tied ? 0u : 1u);
+    const auto check = [&](const char* name, std::vector<double>& parameters) {
+      double largest = 0;
+      for (size_t j = 0; j < parameters.size(); ++j) {
+        constexpr double kH = 1e-5;
+        const double kept = parameters[j];
+        parameters[j] = kept + kH;
+        const double above = loss();
+        parameters[j] = kept - kH;
+        const double below = loss();
+        parameters[j] = kept;
+        const double gradient = (above - below) / (2 * kH);
+        const double step = double{model.tensors.at(name).as<float>()[j]} - moved.at(name).as<float>()[j];
+        EXPECT_NEAR(step, gradient, 5e-5 * (1 + std::fabs(gradient))) << name << " " << j;
+        largest = std::max(largest, std::fabs(gradient));
+      }
+      EXPECT_GT(largest, 0.1) << name;
+    };
+    check("filters", oracle.filters);
+    check("bias", oracle.bias);
+    if (!tied) check("decoder_filters", oracle.decoder_filters);
+    check("decoder_bias", oracle.decoder_bias);
+    for (int64_t m = 0; m < 4; ++m) {
+      int32_t rows = 0;
+      for (const auto& row : winners) {
+        rows += std::any_of(row.begin(), row.end(), [&](int64_t unit) { return unit / 30 == m; });
+      }
+      EXPECT_EQ(learner->active_rows()[m], rows);
+    }
+  }
+}
+
+TEST_P(WinnerTakeAllLearnerOnEveryBackend, LearnsUnderEverySparsityAndOptimiser) {
+  for (const auto sparsity :
+       {v1::WINNER_SPARSITY_EACH_MAP, v1::WINNER_SPARSITY_ACROSS_MAPS, v1::WINNER_SPARSITY_NONE}) {
+    for (const auto optimiser : {v1::OPTIMISER_ADAM, v1::OPTIMISER_SGD}) {
+      SCOPED_TRACE(testing::Message() << "sparsity " << sparsity << ", optimiser " << optimiser);
+      const auto spec = FittedWinnerTakeAll({8, 8}, [&](v1::WinnerTakeAllSpec* s) { s->set_sparsity(sparsity); });
+      auto learner = MakeLearner(spec, optimiser, backend_);
+      Rng rng(29);
+      const Tensor x = GaussianTensor({20, 64}, 1.0, rng);
+      const StepOptions options{learner->ScheduledK(0), optimiser == v1::OPTIMISER_ADAM ? 0.01f : 0.0005f, 0.9f};
+      const double first = learner->Step(x.as<float>(), 20, options).value().squared_error;
+      double last = first;
+      for (int step = 0; step < 60; ++step) last = learner->Step(x.as<float>(), 20, options).value().squared_error;
+      EXPECT_LT(last, 0.97 * first);
+    }
+  }
+}
+
+TEST(WinnerTakeAllLearner, CountsMapsAndSaysHowWideCodesWillBe) {
+  const auto learner = MakeLearner(FittedWinnerTakeAll({8, 9}, [](v1::WinnerTakeAllSpec* s) { s->set_winners(2); }));
+  EXPECT_EQ(learner->units(), 4);
+  EXPECT_EQ(learner->code_width(), 4 * 4 * 5);
+  EXPECT_EQ(learner->ScheduledK(0), 8);
+  EXPECT_EQ(learner->ScheduledK(1), 8);
+}
+
+TEST(WinnerTakeAllLearner, InitialWeightsHaveTheSpreadAskedForAndFollowTheSeed) {
+  const auto spec = FittedWinnerTakeAll({20, 20}, [](v1::WinnerTakeAllSpec* s) {
+    s->set_maps(100);
+    s->set_filter_size(9);
+    s->set_init_sigma(0.25f);
+    s->set_decoder_init_sigma(0.125f);
+  });
+  const TensorMap tensors = MakeLearner(spec)->Parameters().value();
+  for (const auto& [name, sigma] : std::map<std::string, double>{{"filters", 0.25}, {"decoder_filters", 0.125}}) {
+    const Tensor& tensor = tensors.at(name);
+    double squares = 0;
+    for (int64_t i = 0; i < tensor.elements(); ++i) squares += std::pow(double{tensor.as<float>()[i]}, 2);
+    EXPECT_NEAR(std::sqrt(squares / tensor.elements()), sigma, 0.03 * sigma) << name;
+  }
+  for (int64_t m = 0; m < 100; ++m) EXPECT_EQ(tensors.at("bias").as<float>()[m], 0.0f);
+  EXPECT_EQ(Bytes(tensors), Bytes(MakeLearner(spec)->Parameters().value()));
+  EXPECT_NE(Bytes(tensors)["filters"],
+            Bytes(MakeLearner(spec, v1::OPTIMISER_ADAM, Reference(), 2)->Parameters().value())["filters"]);
+}
+
+TEST(WinnerTakeAllLearner, GoesOnFromACheckpointExactlyWhereItWas) {
+  for (const auto optimiser : {v1::OPTIMISER_ADAM, v1::OPTIMISER_SGD}) {
+    const auto spec = FittedWinnerTakeAll({6, 6});
+    Rng rng(31);
+    const Tensor x = GaussianTensor({10, 36}, 1.0, rng);
+    auto whole = MakeLearner(spec, optimiser);
+    for (int step = 0; step < 6; ++step) ASSERT_TRUE(whole->Step(x.as<float>(), 10, {4, 0.001f, 0.9f}).ok());
+    auto first = MakeLearner(spec, optimiser);
+    for (int step = 0; step < 3; ++step) ASSERT_TRUE(first->Step(x.as<float>(), 10, {4, 0.001f, 0.9f}).ok());
+    auto second = MakeLearner(spec, optimiser, std::make_shared<DistantBackend>(), 77);
+    ASSERT_EQ(second->Restore(first->Checkpoint().value()), absl::OkStatus());
+    for (int step = 0; step < 3; ++step) ASSERT_TRUE(second->Step(x.as<float>(), 10, {4, 0.001f, 0.9f}).ok());
+    EXPECT_EQ(Bytes(second->Checkpoint().value()), Bytes(whole->Checkpoint().value()));
+  }
+}
+
+TEST(WinnerTakeAllLearner, RefusesStatesThatDoNotFit) {
+  const auto spec = FittedWinnerTakeAll({6, 6});
+  auto learner = MakeLearner(spec);
+  const TensorMap good = learner->Checkpoint().value();
+  for (const auto& [missing, unused] : good) {
+    TensorMap state;
+    for (const auto& [name, tensor] : good) {
+      if (name != missing) state[name] = tensor.Clone();
+    }
+    const absl::Status status = learner->Restore(state);
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("no tensor \"" + missing + "\""));
+  }
+  TensorMap state = learner->Checkpoint().value();
+  state["bias"] = Tensor(DType::kF32, {5});
+  EXPECT_THAT(std::string(learner->Restore(state).message()), HasSubstr("is f32[5]; expected f32[4]"));
+  state = learner->Checkpoint().value();
+  *state["adam.steps"].as<int64_t>() = -1;
+  EXPECT_EQ(learner->Restore(state).code(), absl::StatusCode::kDataLoss);
+}
+
+TEST(WinnerTakeAllLearner, ReportsDivergence) {
+  auto learner = MakeLearner(FittedWinnerTakeAll({6, 6}), v1::OPTIMISER_SGD);
+  Rng rng(33);
+  const Tensor x = GaussianTensor({10, 36}, 1.0, rng);
+  absl::Status status;
+  for (int step = 0; step < 50 && status.ok(); ++step) {
+    status = learner->Step(x.as<float>(), 10, {4, 1e6f, 0.9f}).status();
+  }
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("training has diverged"));
+}
+
+}  // namespace
+}  // namespace kwta
