@@ -95,7 +95,7 @@ struct Server::Parts {
   std::unique_ptr<EncodeHandler> encode_handler;
   std::unique_ptr<JobHandler> job_handler;
   std::unique_ptr<ModelHandler> model_handler;
-  std::unique_ptr<grpc::Service> service;
+  std::unique_ptr<EncoderService> service;
   std::unique_ptr<grpc::Server> grpc;
 
   absl::Status StartBase();
@@ -216,12 +216,13 @@ absl::Status Server::Parts::StartGrpc() {
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
   builder.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
   builder.AddListeningPort(options.listen_address, grpc::InsecureServerCredentials(), &grpc_port);
-  builder.RegisterService(service.get());
+  service->Register(&builder);
   grpc = builder.BuildAndStart();
   if (grpc == nullptr || grpc_port == 0) {
     return absl::UnavailableError(absl::StrCat("cannot listen on '", options.listen_address,
                                                "' for gRPC; the port may be in use: choose another with --listen"));
   }
+  service->Start();
   return absl::OkStatus();
 }
 
@@ -276,9 +277,10 @@ void Server::Drain() {
     // What is left are answers on their way. gRPC would wait longer than that for idle clients, which look at their
     // connections every few seconds.
     parts.grpc->Shutdown(absl::ToChronoTime(absl::Now() + kAnswersOnTheirWay));
-    parts.grpc->Wait();
   }
   if (parts.batcher != nullptr) parts.batcher->Drain();
+  if (parts.service != nullptr) parts.service->Finish();
+  if (parts.grpc != nullptr) parts.grpc->Wait();
   if (parts.runner != nullptr) parts.runner->FinishStop();
   if (was_ready) spdlog::info("stopped");
 }

@@ -1,96 +1,52 @@
 #include "server/services/encoder_service.h"
 
-#include <thread>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
-#include "kwta/v1/service.grpc.pb.h"
-#include "server/jobs/job_events.h"
 #include "server/services/dataset_upload.h"
-#include "server/services/ordered_answers.h"
+#include "server/services/encode_calls.h"
 #include "server/services/status_converter.h"
 
 namespace kwta::server {
 namespace {
 
-// Told to clients that were refused for lack of room: when to try again.
-constexpr char kPushbackHeader[] = "grpc-retry-pushback-ms";
-constexpr char kPushbackMilliseconds[] = "100";
-
 CallContext ContextOf(const grpc::ServerContext* context) {
   return {absl::FromChrono(context->deadline()), [context] { return context->IsCancelled(); }};
 }
 
-// Starts a request and waits for its rows.
-template <typename Request>
-absl::StatusOr<EncodedRows> WaitForRows(EncodeHandler* handler, const Request& request, CallContext context) {
-  absl::Notification finished;
-  absl::StatusOr<EncodedRows> rows;
-  handler->Start(request, std::move(context), [&rows, &finished](absl::StatusOr<EncodedRows> result) {
-    rows = std::move(result);
-    finished.Notify();
-  });
-  finished.WaitForNotification();
-  return rows;
-}
-
-// A message of EncodeStream on its way.
-struct StreamedRequest {
-  v1::EncodeStreamRequest message;
-  absl::Time start;
-  absl::StatusOr<EncodedRows> rows;
-};
-
-class EncoderServiceImpl final : public v1::EncoderService::Service {
+class EncoderServiceImpl final : public HotEncoderService, public EncoderService {
  public:
   explicit EncoderServiceImpl(EncoderServiceParts parts) : parts_(std::move(parts)) {}
+
+  void Register(grpc::ServerBuilder* builder) override {
+    builder->RegisterService(this);
+    loop_.emplace(builder->AddCompletionQueue());
+    hot_ = {this, &*loop_, parts_.encode, parts_.permits, parts_.metrics, parts_.max_stream_messages};
+  }
+
+  void Start() override {
+    ListenForEncode(&hot_);
+    ListenForEncodeStream(&hot_);
+    loop_->Start();
+  }
+
+  void Finish() override {
+    if (loop_.has_value()) loop_->Finish();
+    loop_.reset();
+  }
 
   grpc::Status Train(grpc::ServerContext* context, const v1::TrainRequest* request,
                      v1::TrainResponse* response) override {
     return Answer("Train", context, response, [&] { return parts_.jobs->Train(*request); });
   }
 
-  grpc::Status Encode(grpc::ServerContext* context, const v1::EncodeRequest* request,
-                      v1::EncodeResponse* response) override {
-    return Answer("Encode", context, response, [&] { return EncodeRows<v1::EncodeResponse>(context, *request); });
-  }
-
   grpc::Status Reconstruct(grpc::ServerContext* context, const v1::ReconstructRequest* request,
                            v1::ReconstructResponse* response) override {
-    return Answer("Reconstruct", context, response,
-                  [&] { return EncodeRows<v1::ReconstructResponse>(context, *request); });
-  }
-
-  grpc::Status EncodeStream(
-      grpc::ServerContext* context,
-      grpc::ServerReaderWriter<v1::EncodeStreamResponse, v1::EncodeStreamRequest>* stream) override {
-    const absl::StatusOr<CallPermits::Permit> permit = parts_.permits->Take();
-    if (!permit.ok()) return Record("EncodeStream", context, absl::Now(), permit.status());
-    OrderedAnswers<std::shared_ptr<StreamedRequest>> answers(parts_.max_stream_messages);
-    std::thread writer([this, stream, &answers] {
-      while (const auto request = answers.Take()) {
-        if (!stream->Write(AnswerStreamed(**request))) answers.Abandon();
-      }
-    });
-    for (;;) {
-      auto request = std::make_shared<StreamedRequest>();
-      if (!stream->Read(&request->message)) break;
-      request->start = absl::Now();
-      const std::optional<uint64_t> place = answers.Open();
-      if (!place.has_value()) break;
-      parts_.encode->Start(request->message.request(), ContextOf(context),
-                           [request, place = *place, &answers](absl::StatusOr<EncodedRows> rows) {
-                             request->rows = std::move(rows);
-                             answers.Fill(place, request);
-                           });
-    }
-    answers.Close();
-    writer.join();
-    answers.WaitUntilFilled();
-    return context->IsCancelled() ? grpc::Status::CANCELLED : grpc::Status::OK;
+    return Answer("Reconstruct", context, response, [&] { return WaitForRows(context, *request); });
   }
 
   grpc::Status Status(grpc::ServerContext* context, const v1::StatusRequest*, v1::StatusResponse* response) override {
@@ -156,30 +112,21 @@ class EncoderServiceImpl final : public v1::EncoderService::Service {
 
   grpc::Status Record(const char* method, grpc::ServerContext* context, absl::Time start, const absl::Status& status) {
     parts_.metrics->CallDone(method, status.code(), absl::ToDoubleSeconds(absl::Now() - start));
-    if (absl::IsResourceExhausted(status)) context->AddTrailingMetadata(kPushbackHeader, kPushbackMilliseconds);
+    AddPushback(status, context);
     return ToGrpcStatus(status);
   }
 
-  template <typename Response, typename Request>
-  absl::StatusOr<Response> EncodeRows(grpc::ServerContext* context, const Request& request) {
-    KWTA_ASSIGN_OR_RETURN(const EncodedRows rows, WaitForRows(parts_.encode, request, ContextOf(context)));
-    return EncodeHandler::Finish(request, rows);
-  }
-
-  v1::EncodeStreamResponse AnswerStreamed(StreamedRequest& request) {
-    v1::EncodeStreamResponse answer;
-    answer.set_request_id(request.message.request_id());
-    absl::StatusOr<v1::EncodeResponse> response = request.rows.ok()
-                                                      ? EncodeHandler::Finish(request.message.request(), *request.rows)
-                                                      : absl::StatusOr<v1::EncodeResponse>(request.rows.status());
-    parts_.metrics->CallDone("EncodeStream", response.status().code(),
-                             absl::ToDoubleSeconds(absl::Now() - request.start));
-    if (response.ok()) {
-      *answer.mutable_response() = *std::move(response);
-    } else {
-      *answer.mutable_error() = ToFailure(response.status());
-    }
-    return answer;
+  absl::StatusOr<v1::ReconstructResponse> WaitForRows(grpc::ServerContext* context,
+                                                      const v1::ReconstructRequest& request) {
+    absl::Notification finished;
+    absl::StatusOr<EncodedRows> rows;
+    parts_.encode->Start(request, ContextOf(context), [&rows, &finished](absl::StatusOr<EncodedRows> result) {
+      rows = std::move(result);
+      finished.Notify();
+    });
+    finished.WaitForNotification();
+    KWTA_RETURN_IF_ERROR(rows.status());
+    return EncodeHandler::Finish(request, *rows);
   }
 
   absl::StatusOr<v1::UploadDatasetResponse> Upload(grpc::ServerReader<v1::UploadDatasetRequest>* reader) {
@@ -199,11 +146,13 @@ class EncoderServiceImpl final : public v1::EncoderService::Service {
   }
 
   const EncoderServiceParts parts_;
+  EncodeCallParts hot_;
+  std::optional<CompletionLoop> loop_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> NewEncoderService(EncoderServiceParts parts) {
+std::unique_ptr<EncoderService> NewEncoderService(EncoderServiceParts parts) {
   return std::make_unique<EncoderServiceImpl>(std::move(parts));
 }
 

@@ -1,7 +1,7 @@
 // kwta.v1.EncoderService over gRPC: each method takes a permit, calls a handler, records and converts the status.
 #pragma once
 
-#include <grpcpp/impl/codegen/service_type.h>
+#include <grpcpp/server_builder.h>
 
 #include <cstdint>
 #include <functional>
@@ -31,7 +31,19 @@ struct EncoderServiceParts {
   int max_stream_messages = 64;
 };
 
-// Thread-safe, as gRPC wants it.
-std::unique_ptr<grpc::Service> NewEncoderService(EncoderServiceParts parts);
+// The service. Encode and EncodeStream are asynchronous, on one thread of their own; the other methods have gRPC's.
+class EncoderService {
+ public:
+  virtual ~EncoderService() = default;
+
+  // Before the server is built: registers methods and the queue of the asynchronous ones.
+  virtual void Register(grpc::ServerBuilder* builder) = 0;
+  // After the server was built.
+  virtual void Start() = 0;
+  // After the server has shut down and the batcher has drained: waits for the last events. Does nothing if Start was
+  // not called.
+  virtual void Finish() = 0;
+};
+std::unique_ptr<EncoderService> NewEncoderService(EncoderServiceParts parts);
 
 }  // namespace kwta::server

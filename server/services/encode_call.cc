@@ -1,0 +1,104 @@
+// One call of Encode.
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "core/base/status_macros.h"
+#include "server/services/encode_calls.h"
+#include "server/services/status_converter.h"
+
+namespace kwta::server {
+namespace {
+
+// Calls that may arrive before the loop has come to the first of them.
+constexpr int kListeners = 64;
+
+// Lives from being asked for until both the answer has left and gRPC has told that the call is over.
+class EncodeCall {
+ public:
+  explicit EncodeCall(const EncodeCallParts* parts) : parts_(*parts) {
+    context_.AsyncNotifyWhenDone(&over_);
+    grpc::ServerCompletionQueue* queue = parts_.loop->queue();
+    parts_.service->RequestEncode(&context_, &request_, &responder_, queue, queue, &arrived_);
+  }
+
+ private:
+  void Arrived(bool ok) {
+    if (!ok) {  // the server stops; gRPC says nothing more of this call
+      delete this;
+      return;
+    }
+    new EncodeCall(&parts_);
+    start_ = absl::Now();
+    absl::StatusOr<CallPermits::Permit> permit = parts_.permits->Take();
+    if (!permit.ok()) return Answer(permit.status());
+    permit_.emplace(*std::move(permit));
+    CallContext context;
+    context.deadline = absl::FromChrono(context_.deadline());
+    context.cancelled = [this] { return cancelled_.load(std::memory_order_relaxed); };
+    parts_.handler->Start(request_, std::move(context), [this](absl::StatusOr<EncodedRows> rows) {
+      rows_ = std::move(rows);
+      parts_.loop->Post([this] { Encoded(); });
+    });
+  }
+
+  void Encoded() {
+    absl::StatusOr<v1::EncodeResponse> response = FinishEncode(request_, rows_);
+    Answer(response.status(), response.ok() ? &*response : nullptr);
+  }
+
+  void Answer(const absl::Status& status, const v1::EncodeResponse* response = nullptr) {
+    parts_.Record("Encode", start_, status);
+    AddPushback(status, &context_);
+    if (response != nullptr) {
+      responder_.Finish(*response, grpc::Status::OK, &answered_);
+    } else {
+      responder_.FinishWithError(ToGrpcStatus(status), &answered_);
+    }
+  }
+
+  void Answered(bool) { Release(); }
+
+  void Over(bool) {
+    if (context_.IsCancelled()) cancelled_.store(true, std::memory_order_relaxed);
+    Release();
+  }
+
+  void Release() {
+    if (--pending_ == 0) delete this;
+  }
+
+  const EncodeCallParts& parts_;
+  const CompletionLoop::Hold hold_{parts_.loop};
+  MemberEvent<EncodeCall, &EncodeCall::Arrived> arrived_{this};
+  MemberEvent<EncodeCall, &EncodeCall::Answered> answered_{this};
+  MemberEvent<EncodeCall, &EncodeCall::Over> over_{this};
+  int pending_ = 2;  // answered_ and over_
+  grpc::ServerContext context_;
+  v1::EncodeRequest request_;
+  grpc::ServerAsyncResponseWriter<v1::EncodeResponse> responder_{&context_};
+  std::atomic<bool> cancelled_{false};
+  absl::Time start_;
+  std::optional<CallPermits::Permit> permit_;
+  absl::StatusOr<EncodedRows> rows_;
+};
+
+}  // namespace
+
+void ListenForEncode(const EncodeCallParts* parts) {
+  for (int i = 0; i < kListeners; ++i) new EncodeCall(parts);
+}
+
+absl::StatusOr<v1::EncodeResponse> FinishEncode(const v1::EncodeRequest& request,
+                                                const absl::StatusOr<EncodedRows>& rows) {
+  KWTA_RETURN_IF_ERROR(rows.status());
+  return EncodeHandler::Finish(request, *rows);
+}
+
+void AddPushback(const absl::Status& status, grpc::ServerContext* context) {
+  if (absl::IsResourceExhausted(status)) context->AddTrailingMetadata("grpc-retry-pushback-ms", "100");
+}
+
+}  // namespace kwta::server

@@ -1,0 +1,47 @@
+// Encode and EncodeStream, the calls that arrive at high rate, on gRPC's asynchronous API: no thread waits for a call.
+#pragma once
+
+#include <functional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "kwta/v1/service.grpc.pb.h"
+#include "server/metrics/metrics.h"
+#include "server/services/call_permits.h"
+#include "server/services/completion_loop.h"
+#include "server/services/encode_handler.h"
+
+namespace kwta::server {
+
+// The service with those two methods asynchronous and the others synchronous.
+using HotEncoderService = v1::EncoderService::WithAsyncMethod_Encode<
+    v1::EncoderService::WithAsyncMethod_EncodeStream<v1::EncoderService::Service>>;
+
+// What the calls stand on. REQUIRES: all of it outlives the loop's Finish.
+struct EncodeCallParts {
+  HotEncoderService* service = nullptr;
+  CompletionLoop* loop = nullptr;
+  EncodeHandler* handler = nullptr;
+  CallPermits* permits = nullptr;
+  Metrics* metrics = nullptr;
+  int max_stream_messages = 64;
+
+  // Records how a call, or a message of a stream, went, and gives what its trailing metadata must tell.
+  void Record(const char* method, absl::Time start, const absl::Status& status) const {
+    metrics->CallDone(method, status.code(), absl::ToDoubleSeconds(absl::Now() - start));
+  }
+};
+
+// Asks gRPC for calls; each that arrives asks for its successor. To be called once, after the server has started.
+void ListenForEncode(const EncodeCallParts* parts);
+void ListenForEncodeStream(const EncodeCallParts* parts);
+
+// The response to a request that was started, or why there is none.
+absl::StatusOr<v1::EncodeResponse> FinishEncode(const v1::EncodeRequest& request,
+                                                const absl::StatusOr<EncodedRows>& rows);
+
+// Told to clients that were refused for lack of room: when to try again.
+void AddPushback(const absl::Status& status, grpc::ServerContext* context);
+
+}  // namespace kwta::server

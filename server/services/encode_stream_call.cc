@@ -1,0 +1,167 @@
+// One call of EncodeStream.
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "server/jobs/job_events.h"
+#include "server/services/encode_calls.h"
+#include "server/services/status_converter.h"
+
+namespace kwta::server {
+namespace {
+
+// A stream reads while fewer than max_stream_messages of its messages are unanswered, and writes the answers in the
+// order of the messages: a client that does not read is not read either. Lives from being asked for until nothing it
+// has started is under way and gRPC has told that the call is over.
+class EncodeStreamCall {
+ public:
+  explicit EncodeStreamCall(const EncodeCallParts* parts) : parts_(*parts) {
+    context_.AsyncNotifyWhenDone(&over_);
+    grpc::ServerCompletionQueue* queue = parts_.loop->queue();
+    parts_.service->RequestEncodeStream(&context_, &stream_, queue, queue, &arrived_);
+  }
+
+ private:
+  // A message on its way.
+  struct Message {
+    v1::EncodeStreamRequest request;
+    absl::Time start;
+    absl::StatusOr<EncodedRows> rows;
+    bool encoded = false;
+  };
+
+  void Arrived(bool ok) {
+    if (!ok) {
+      delete this;
+      return;
+    }
+    new EncodeStreamCall(&parts_);
+    start_ = absl::Now();
+    absl::StatusOr<CallPermits::Permit> permit = parts_.permits->Take();
+    if (!permit.ok()) return Finish(permit.status());
+    permit_.emplace(*std::move(permit));
+    Advance();
+  }
+
+  // Starts whatever can be started.
+  void Advance() {
+    if (!reading_ && !read_all_ && static_cast<int>(messages_.size()) < parts_.max_stream_messages) {
+      reading_ = true;
+      next_ = std::make_unique<Message>();
+      stream_.Read(&next_->request, &read_);
+    }
+    if (writing_ || finished_) return;
+    if (broken_) {
+      // Nobody reads answers any more; those under way are still waited for.
+      while (!messages_.empty() && messages_.front()->encoded) messages_.pop_front();
+    } else if (!messages_.empty() && messages_.front()->encoded) {
+      WriteFirst();
+      return;
+    }
+    if (read_all_ && messages_.empty())
+      Finish(cancelled_ ? absl::CancelledError("the caller went away") : absl::OkStatus());
+  }
+
+  void Read(bool ok) {
+    reading_ = false;
+    if (ok) {
+      Begin(std::move(next_));
+    } else {
+      read_all_ = true;
+    }
+    Advance();
+  }
+
+  void Begin(std::unique_ptr<Message> owned) {
+    messages_.push_back(std::move(owned));
+    Message* message = messages_.back().get();
+    message->start = absl::Now();
+    CallContext context;
+    context.deadline = deadline();
+    context.cancelled = [this] { return cancelled_.load(std::memory_order_relaxed); };
+    parts_.handler->Start(message->request.request(), std::move(context),
+                          [this, message](absl::StatusOr<EncodedRows> rows) {
+                            message->rows = std::move(rows);
+                            parts_.loop->Post([this, message] {
+                              message->encoded = true;
+                              Advance();
+                            });
+                          });
+  }
+
+  void WriteFirst() {
+    const std::unique_ptr<Message> message = std::move(messages_.front());
+    messages_.pop_front();
+    answer_.Clear();
+    answer_.set_request_id(message->request.request_id());
+    absl::StatusOr<v1::EncodeResponse> response = FinishEncode(message->request.request(), message->rows);
+    parts_.Record("EncodeStream", message->start, response.status());
+    if (response.ok()) {
+      *answer_.mutable_response() = *std::move(response);
+    } else {
+      *answer_.mutable_error() = ToFailure(response.status());
+    }
+    grpc::WriteOptions options;
+    // More follows at once: let gRPC send them together.
+    if (!messages_.empty() && messages_.front()->encoded) options.set_buffer_hint();
+    writing_ = true;
+    stream_.Write(answer_, options, &written_);
+  }
+
+  void Written(bool ok) {
+    writing_ = false;
+    broken_ = broken_ || !ok;
+    Advance();
+  }
+
+  void Finish(const absl::Status& status) {
+    finished_ = true;
+    read_all_ = true;
+    if (!status.ok()) parts_.Record("EncodeStream", start_, status);
+    AddPushback(status, &context_);
+    stream_.Finish(ToGrpcStatus(status), &answered_);
+  }
+
+  void Answered(bool) { Release(); }
+
+  void Over(bool) {
+    if (context_.IsCancelled()) cancelled_.store(true, std::memory_order_relaxed);
+    Release();
+  }
+
+  void Release() {
+    if (--pending_ == 0) delete this;
+  }
+
+  absl::Time deadline() const { return absl::FromChrono(context_.deadline()); }
+
+  const EncodeCallParts& parts_;
+  const CompletionLoop::Hold hold_{parts_.loop};
+  MemberEvent<EncodeStreamCall, &EncodeStreamCall::Arrived> arrived_{this};
+  MemberEvent<EncodeStreamCall, &EncodeStreamCall::Read> read_{this};
+  MemberEvent<EncodeStreamCall, &EncodeStreamCall::Written> written_{this};
+  MemberEvent<EncodeStreamCall, &EncodeStreamCall::Answered> answered_{this};
+  MemberEvent<EncodeStreamCall, &EncodeStreamCall::Over> over_{this};
+  int pending_ = 2;  // answered_ and over_; the answer is only sent when nothing else is under way
+  grpc::ServerContext context_;
+  grpc::ServerAsyncReaderWriter<v1::EncodeStreamResponse, v1::EncodeStreamRequest> stream_{&context_};
+  std::atomic<bool> cancelled_{false};
+  absl::Time start_;
+  std::optional<CallPermits::Permit> permit_;
+  std::unique_ptr<Message> next_;                  // being read
+  std::deque<std::unique_ptr<Message>> messages_;  // in order of arrival
+  v1::EncodeStreamResponse answer_;
+  bool reading_ = false, writing_ = false;
+  bool read_all_ = false;  // no more messages come
+  bool broken_ = false;    // no more answers can be sent
+  bool finished_ = false;
+};
+
+}  // namespace
+
+void ListenForEncodeStream(const EncodeCallParts* parts) { new EncodeStreamCall(parts); }
+
+}  // namespace kwta::server
