@@ -13,7 +13,9 @@ namespace {
 
 int Clamp(int64_t value) { return static_cast<int>(std::clamp<int64_t>(value, 1, std::numeric_limits<int>::max())); }
 
-std::shared_ptr<grpc::Channel> CreateChannel(const Options& options) {
+}  // namespace
+
+std::shared_ptr<grpc::Channel> CreateChannel(const Options& options, bool own_connection) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(Clamp(options.max_message_bytes));
   arguments.SetMaxSendMessageSize(Clamp(options.max_message_bytes));
@@ -23,13 +25,13 @@ std::shared_ptr<grpc::Channel> CreateChannel(const Options& options) {
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS,
                    Clamp(absl::ToInt64Milliseconds(options.retry.initial_backoff) / 2));
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Clamp(absl::ToInt64Milliseconds(options.retry.max_backoff)));
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, own_connection ? 1 : 0);
   return grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), arguments);
 }
 
-}  // namespace
-
 Connection::Connection(Options options)
-    : options_(std::move(options)), stub_(v1::EncoderService::NewStub(CreateChannel(options_))) {}
+    : options_(std::move(options)),
+      stub_(v1::EncoderService::NewStub(CreateChannel(options_, /*own_connection=*/false))) {}
 
 void Connection::SetDeadline(absl::Time deadline, grpc::ClientContext* context) {
   if (deadline != absl::InfiniteFuture()) context->set_deadline(absl::ToChronoTime(deadline));

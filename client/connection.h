@@ -1,6 +1,7 @@
 // The channel to a server and the unary calls over it. Private to the library: everything here knows gRPC.
 #pragma once
 
+#include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 
 #include <memory>
@@ -12,6 +13,9 @@
 #include "kwta/v1/service.grpc.pb.h"
 
 namespace kwta::client {
+
+// A channel as `options` say. It shares a connection with others to the same address unless own_connection is set.
+std::shared_ptr<grpc::Channel> CreateChannel(const Options& options, bool own_connection);
 
 // Thread-safe. The channel connects when it is first used and again whenever the connection was lost.
 class Connection {

@@ -76,6 +76,7 @@ std::unique_ptr<CLI::App> BuildCommandLine(GlobalOptions* global, Action* action
   AddModels(*app, action);
   AddDelete(*app, action);
   AddUpload(*app, action);
+  AddLoad(*app, action);
   return app;
 }
 

@@ -52,5 +52,6 @@ void AddCancel(CLI::App& app, Action* action);
 void AddModels(CLI::App& app, Action* action);
 void AddDelete(CLI::App& app, Action* action);
 void AddUpload(CLI::App& app, Action* action);
+void AddLoad(CLI::App& app, Action* action);
 
 }  // namespace kwta::client::cli

@@ -58,6 +58,28 @@ TEST_F(CommandLine, TrainsEncodesAndCleansUp) {
   EXPECT_NE(gone.err.find("fashion"), std::string::npos) << gone.err;
 }
 
+TEST_F(CommandLine, LoadsAServer) {
+  ASSERT_EQ(Train({"--watch"}).exit_code, 0);
+  const ProgramResult loaded =
+      Run({"--json", "load", "--model", "fashion", "--rate", "200", "--seconds", "0.5", "--warm-up", "0"});
+  ASSERT_EQ(loaded.exit_code, 0) << loaded.err;
+  const nlohmann::json figures = nlohmann::json::parse(loaded.out);
+  EXPECT_EQ(figures["due"], 100);
+  EXPECT_EQ(figures["answers"]["OK"], 100);
+  EXPECT_GT(figures["accepted"]["p99_ms"], 0);
+
+  const ProgramResult streamed = Run({"load", "--model", "fashion", "--stream", "--seconds", "0.2", "--warm-up", "0"});
+  ASSERT_EQ(streamed.exit_code, 0) << streamed.err;
+  EXPECT_NE(streamed.out.find("calls/s answered"), std::string::npos) << streamed.out;
+  EXPECT_EQ(Run({"load", "--model", "fashion", "--stream", "--rate", "5"}).exit_code, 2);
+
+  const ProgramResult unknown =
+      Run({"load", "--model", "none", "--input", KWTA_TEST_DATA "/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz",
+           "--seconds", "0.1", "--warm-up", "0"});
+  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_NE(unknown.out.find("NOT_FOUND"), std::string::npos) << unknown.out;
+}
+
 TEST_F(CommandLine, EvaluatesCodesBesideRawPixels) {
   ASSERT_EQ(Train({"--watch"}).exit_code, 0);
   const ProgramResult evaluated =
