@@ -5,7 +5,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/invalid_field.h"
+#include "core/base/status_macros.h"
 #include "core/encoders/k_sparse.h"
+#include "core/encoders/views_encoder.h"
 #include "core/encoders/winner_take_all.h"
 
 namespace kwta {
@@ -103,7 +105,10 @@ absl::StatusOr<std::shared_ptr<const Encoder>> CreateEncoder(const ModelBundle& 
                                                              std::shared_ptr<Backend> backend) {
   const EncoderKind* kind = FindKind(bundle.description.encoder());
   if (kind == nullptr) return absl::DataLossError(absl::StrCat("the model's description: ", NoKindMessage()));
-  return kind->create_encoder(bundle, std::move(backend));
+  if (!SeparatesViews(bundle.description.preprocessing())) return kind->create_encoder(bundle, std::move(backend));
+  KWTA_ASSIGN_OR_RETURN(const ModelBundle of_a_view, ModelOfAView(bundle));
+  KWTA_ASSIGN_OR_RETURN(std::shared_ptr<const Encoder> encoder, kind->create_encoder(of_a_view, std::move(backend)));
+  return CreateViewsEncoder(std::move(encoder), bundle.description.preprocessing().input().channels());
 }
 
 }  // namespace kwta

@@ -31,14 +31,14 @@ Preprocessor::Preprocessor(const v1::PreprocessingSpec& spec, std::vector<float>
   for (int byte = 0; byte < 256; ++byte) byte_values_[byte] = static_cast<float>(byte) / spec.u8_divisor();
 }
 
-absl::StatusOr<Preprocessor> Preprocessor::Load(const v1::PreprocessingSpec& spec, int64_t model_input_width,
+absl::StatusOr<Preprocessor> Preprocessor::Load(const v1::PreprocessingSpec& spec, int64_t row_width,
                                                 const TensorMap& tensors) {
   const auto invalid = [](const absl::Status& status) {
     return absl::DataLossError(absl::StrCat("the model's description is not valid: ", status.message()));
   };
   v1::PreprocessingSpec resolved = spec;
   if (const absl::Status status = ResolvePreprocessing(&resolved); !status.ok()) return invalid(status);
-  Shape image = {1, 1, model_input_width};
+  Shape image = {1, 1, row_width};
   if (spec.has_input()) image = {spec.input().channels(), spec.input().height(), spec.input().width()};
   absl::StatusOr<std::vector<Shape>> shapes = PreprocessedShapes(resolved, image);
   if (!shapes.ok()) return invalid(shapes.status());
@@ -46,11 +46,10 @@ absl::StatusOr<Preprocessor> Preprocessor::Load(const v1::PreprocessingSpec& spe
   const int first = DatasetSteps(resolved);
   Preprocessor preprocessor(resolved, {});
   preprocessor.input_shape_ = preprocessor.output_shape_ = (*shapes)[first];
-  const int64_t views = SeparatesViews(resolved) ? image[0] : 1;
-  const int64_t width = ElementCount(preprocessor.input_shape_) * (FindRandomPatches(resolved) ? 1 : views);
-  if (width != model_input_width) {
-    return absl::DataLossError(absl::StrCat("the model's description has input_width ", model_input_width,
-                                            ", but its preprocessing reads rows of ", width, " elements"));
+  if (ElementCount(preprocessor.input_shape_) != row_width) {
+    return absl::DataLossError(absl::StrCat("the model's description has rows of ", row_width,
+                                            " elements, but its preprocessing reads ",
+                                            ShapeString(preprocessor.input_shape_)));
   }
   for (int i = first; i < resolved.steps_size(); ++i) {
     KWTA_ASSIGN_OR_RETURN(std::shared_ptr<const Step> step,

@@ -23,9 +23,10 @@ class Preprocessor {
   // resolved.
   Preprocessor(const v1::PreprocessingSpec& spec, std::vector<float> mean);
 
-  // What a model's description and tensors say. `model_input_width` is the description's.
+  // What a model's description and tensors say. `row_width` is the width of the rows to come: the description's
+  // input_width, or that of a view if views are separated.
   // Errors: DATA_LOSS if the spec is not valid or a tensor is missing or does not fit.
-  static absl::StatusOr<Preprocessor> Load(const v1::PreprocessingSpec& spec, int64_t model_input_width,
+  static absl::StatusOr<Preprocessor> Load(const v1::PreprocessingSpec& spec, int64_t row_width,
                                            const TensorMap& tensors);
 
   // True if there is more to do than to convert and to subtract a mean.

@@ -26,12 +26,10 @@ absl::StatusOr<TrainingRows> TrainingRows::Create(const v1::PreprocessingSpec& s
   KWTA_RETURN_IF_ERROR(ResolvePreprocessing(&rows.spec_));  // that the extents are accepted
   KWTA_ASSIGN_OR_RETURN(const std::vector<Shape> shapes, PreprocessedShapes(rows.spec_, image));
 
-  rows.model_input_width_ = data.width();
   if (SeparatesViews(spec)) KWTA_RETURN_IF_ERROR(rows.SeparateViews(image));
   if (const v1::RandomPatchesStep* patches = FindRandomPatches(spec)) {
     const Shape& source = shapes[DatasetSteps(spec) - 1];
     KWTA_ASSIGN_OR_RETURN(rows.data_, DrawPatches(rows.data_, source, *patches, directory));
-    rows.model_input_width_ = rows.data_.width();
   }
   ThreadPool pool(backend.threads());
   KWTA_RETURN_IF_ERROR(rows.Fit(shapes, backend, pool));
@@ -51,12 +49,12 @@ absl::StatusOr<TrainingRows> TrainingRows::Create(const v1::PreprocessingSpec& s
 }
 
 absl::Status TrainingRows::SeparateViews(const Shape& image) {
-  const int64_t views = image[0];
-  if (data_.rows() > std::numeric_limits<uint32_t>::max() / views) {
-    return absl::InvalidArgumentError(absl::StrCat("the data have ", data_.rows(), " rows of ", views,
+  views_ = image[0];
+  if (data_.rows() > std::numeric_limits<uint32_t>::max() / views_) {
+    return absl::InvalidArgumentError(absl::StrCat("the data have ", data_.rows(), " rows of ", views_,
                                                    " views; at most 2^32 views can be told apart"));
   }
-  data_ = data_.Divided(views, {1, image[1], image[2]});
+  data_ = data_.Divided(views_, {1, image[1], image[2]});
   return absl::OkStatus();
 }
 

@@ -34,8 +34,10 @@ class TrainingRows {
   const Preprocessor& preprocessor() const { return preprocessor_; }
   // The spec, with `input` filled in.
   const v1::PreprocessingSpec& spec() const { return spec_; }
-  // Width of a row that the model will be given.
-  int64_t model_input_width() const { return model_input_width_; }
+  // How many of the rows are views of one row that the model will be given.
+  int64_t views() const { return views_; }
+  // Width of a row that the model will be given: `views` times what the preprocessor reads.
+  int64_t model_input_width() const { return views_ * ElementCount(preprocessor_.input_shape()); }
   // Sum over the rows of |x - mean|^2 after the steps.
   double squared_deviation() const { return squared_deviation_; }
   const std::vector<std::string>& warnings() const { return warnings_; }
@@ -51,7 +53,7 @@ class TrainingRows {
   Dataset data_;
   Preprocessor preprocessor_;
   bool stored_ = false;  // data_ holds what the steps give
-  int64_t model_input_width_ = 0;
+  int64_t views_ = 1;
   double squared_deviation_ = 0;
   std::vector<std::string> warnings_;
   std::vector<char> gathered_;  // as data_ stores them

@@ -226,7 +226,7 @@ absl::StatusOr<ModelBundle> Run::Finish() const {
   description.set_format(1);
   description.set_name(spec_.model());
   description.set_input_width(static_cast<uint32_t>(data_.model_input_width()));
-  description.set_code_width(static_cast<uint32_t>(learner_->code_width()));
+  description.set_code_width(static_cast<uint32_t>(data_.views() * learner_->code_width()));
   *description.mutable_encoder() = encoder_;
   *description.mutable_preprocessing() = data_.spec();
   *description.mutable_training() = training_;

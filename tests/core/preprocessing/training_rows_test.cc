@@ -165,7 +165,7 @@ TEST(Preprocessor, LoadRefusesTensorsThatDoNotFit) {
   EXPECT_THAT(load([](v1::PreprocessingSpec* spec, auto*, auto*) { spec->mutable_steps(0)->Clear(); }),
               StatusIs(StatusCode::kDataLoss, "the model's description is not valid: preprocessing.steps[0] names no"));
   EXPECT_THAT(load([](auto*, int64_t* width, auto*) { *width = 7; }),
-              StatusIs(StatusCode::kDataLoss, "input_width 7, but its preprocessing reads rows of 8 elements"));
+              StatusIs(StatusCode::kDataLoss, "rows of 7 elements, but its preprocessing reads [1, 2, 4]"));
 }
 
 }  // namespace

@@ -1,0 +1,94 @@
+#include "core/encoders/views_encoder.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+
+namespace kwta {
+namespace {
+
+class ViewsEncoder : public Encoder {
+ public:
+  ViewsEncoder(std::shared_ptr<const Encoder> of_a_view, int64_t views)
+      : of_a_view_(std::move(of_a_view)), views_(views) {}
+
+  int64_t input_width() const override { return views_ * of_a_view_->input_width(); }
+  int64_t code_width() const override { return views_ * of_a_view_->code_width(); }
+  int64_t reconstruction_width() const override { return views_ * of_a_view_->reconstruction_width(); }
+  int64_t parameter_bytes() const override { return of_a_view_->parameter_bytes(); }
+
+  bool dense_codes() const override { return of_a_view_->dense_codes(); }
+
+  absl::StatusOr<int64_t> ResolveK(const EncodeOptions& options) const override {
+    KWTA_ASSIGN_OR_RETURN(const int64_t k, of_a_view_->ResolveK(options));
+    return views_ * k;
+  }
+
+  absl::Status Encode(const RowsView& x, int64_t k, SparseCodes* codes) const override {
+    KWTA_RETURN_IF_ERROR(of_a_view_->Encode(Views(x), k / views_, codes));
+    for (int64_t row = 0; row < x.rows * views_; ++row) {
+      const int32_t first_unit = static_cast<int32_t>(row % views_ * codes->units);
+      for (int64_t j = codes->row_offsets[row]; j < codes->row_offsets[row + 1]; ++j) codes->indices[j] += first_unit;
+    }
+    for (int64_t i = 0; i <= x.rows; ++i) codes->row_offsets[i] = codes->row_offsets[i * views_];
+    codes->row_offsets.resize(x.rows + 1);
+    codes->units *= views_;
+    return absl::OkStatus();
+  }
+
+  // Dense codes and reconstructions of the views of a row are side by side already.
+  absl::Status EncodeDense(const RowsView& x, int64_t k, float* out) const override {
+    return of_a_view_->EncodeDense(Views(x), k / views_, out);
+  }
+  absl::Status Reconstruct(const RowsView& x, int64_t k, float* out) const override {
+    return of_a_view_->Reconstruct(Views(x), k / views_, out);
+  }
+
+  absl::Status Decode(const SparseCodes& codes, float* out) const override {
+    SparseCodes of_views;
+    of_views.units = codes.units / views_;
+    of_views.row_offsets = {0};
+    of_views.values = codes.values;
+    for (int64_t i = 0; i < codes.rows(); ++i) {
+      int64_t j = codes.row_offsets[i];
+      for (int64_t view = 0; view < views_; ++view) {
+        while (j < codes.row_offsets[i + 1] && codes.indices[j] < (view + 1) * of_views.units) {
+          of_views.indices.push_back(static_cast<int32_t>(codes.indices[j++] - view * of_views.units));
+        }
+        of_views.row_offsets.push_back(j);
+      }
+    }
+    return of_a_view_->Decode(of_views, out);
+  }
+
+ private:
+  RowsView Views(const RowsView& x) const { return {x.dtype, x.data, x.rows * views_, x.width / views_}; }
+
+  const std::shared_ptr<const Encoder> of_a_view_;
+  const int64_t views_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Encoder> CreateViewsEncoder(std::shared_ptr<const Encoder> of_a_view, int64_t views) {
+  return std::make_shared<ViewsEncoder>(std::move(of_a_view), views);
+}
+
+absl::StatusOr<ModelBundle> ModelOfAView(const ModelBundle& bundle) {
+  const v1::ModelDescription& description = bundle.description;
+  const uint32_t views = description.preprocessing().input().channels();
+  if (views < 2 || description.input_width() % views != 0 || description.code_width() % views != 0) {
+    return absl::DataLossError(absl::StrCat("the model's description has input_width ", description.input_width(),
+                                            " and code_width ", description.code_width(), " for ", views,
+                                            " separate views; expected multiples of 2 or more views"));
+  }
+  ModelBundle of_a_view;
+  of_a_view.description = description;
+  of_a_view.description.set_input_width(description.input_width() / views);
+  of_a_view.description.set_code_width(description.code_width() / views);
+  for (const auto& [name, tensor] : bundle.tensors) of_a_view.tensors[name] = tensor.Clone();
+  return of_a_view;
+}
+
+}  // namespace kwta
