@@ -164,8 +164,11 @@ absl::StatusOr<std::unique_ptr<Workload>> CreateTrainWork(const WorkSpec& spec, 
   const std::string data_name = spec.Text("data", "images");
   KWTA_ASSIGN_OR_RETURN(Tensor data, LoadFloats(options, data_name));
   Batches batches(std::move(data), batch);
-  KWTA_ASSIGN_OR_RETURN(std::unique_ptr<Learner> learner,
-                        CreateLearner(encoder_spec, RowShape(data_name, batches.width()), 1, std::move(backend)));
+  v1::TrainingSpec training;
+  training.set_seed(1);
+  KWTA_ASSIGN_OR_RETURN(
+      std::unique_ptr<Learner> learner,
+      CreateLearner(encoder_spec, RowShape(data_name, batches.width()), training, std::move(backend)));
   auto work = std::make_unique<TrainWork>(std::move(learner), std::move(batches));
   KWTA_ASSIGN_OR_RETURN(const TensorMap parameters, work->WarmUp());
   KWTA_RETURN_IF_ERROR(
