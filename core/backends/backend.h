@@ -95,6 +95,9 @@ struct AffineTopKArgs {
   int64_t k = 0;               // 1 .. units
   int32_t* indices = nullptr;  // out [rows, k]
   float* values = nullptr;     // out [rows, k]
+  // Rows of bytes instead of x: element b is float(b) / divisor, rounded once. 0 < divisor < infinity.
+  const uint8_t* bytes = nullptr;  // [rows, width], if x is null
+  float divisor = 1;
 };
 
 // output = codes atoms + bias [- target]; touches only the active atoms.

@@ -1,6 +1,7 @@
 // What the operations of the oneDNN backend share.
 #pragma once
 
+#include "core/backends/onednn/byte_product.h"
 #include "core/backends/onednn/kernels.h"
 #include "core/backends/onednn/scratch.h"
 #include "core/backends/onednn/tied_kernels.h"
@@ -9,15 +10,23 @@
 
 namespace kwta {
 
+// What finds the candidates of a code.
+enum class Filter { kBytes, kFloats };
+
 struct OnednnContext {
   explicit OnednnContext(int threads)
       : pool(threads),
-        kernels(KernelsFor(AvailableInstructionSets().front())),
-        tied_kernels(TiedKernelsFor(AvailableInstructionSets().front())),
-        select_top_k(SelectTopKFor(AvailableInstructionSets().front())) {}
+        instruction_set(AvailableInstructionSets().front()),
+        byte_product(AvailableByteProducts().front()),
+        kernels(KernelsFor(instruction_set)),
+        tied_kernels(TiedKernelsFor(instruction_set)),
+        select_top_k(SelectTopKFor(instruction_set)) {}
 
   ThreadPool pool;
   ScratchPool scratch;
+  InstructionSet instruction_set;
+  ByteProduct byte_product;
+  Filter filter = Filter::kBytes;
   const Kernels& kernels;
   const TiedKernels& tied_kernels;
   const TopKFunction select_top_k;

@@ -8,6 +8,7 @@
 #include "core/backends/host_backend.h"
 #include "core/backends/onednn/affine_top_k.h"
 #include "core/backends/onednn/context.h"
+#include "core/backends/onednn/dictionary.h"
 #include "core/backends/onednn/dnnl_gemm.h"
 #include "core/backends/onednn/first_error.h"
 #include "core/backends/onednn/flush_subnormals.h"
@@ -15,6 +16,7 @@
 #include "core/backends/onednn/tied_training.h"
 #include "core/backends/reference/winner_operations.h"
 #include "core/base/cpu.h"
+#include "core/base/status_macros.h"
 
 namespace kwta {
 namespace {
@@ -37,12 +39,11 @@ class OnednnBackend final : public HostBackend {
   absl::StatusOr<std::unique_ptr<Dictionary>> PrepareDictionary(const float* atoms, const float* bias, int64_t units,
                                                                 int64_t width) override {
     auto dictionary = std::make_unique<OnednnDictionary>(atoms, bias, units, width);
-    dictionary->Refresh(context_);
+    KWTA_RETURN_IF_ERROR(dictionary->Refresh(context_));
     return dictionary;
   }
   absl::Status RefreshDictionary(Dictionary& dictionary) override {
-    static_cast<OnednnDictionary&>(dictionary).Refresh(context_);
-    return absl::OkStatus();
+    return static_cast<OnednnDictionary&>(dictionary).Refresh(context_);
   }
 
   absl::Status Gemm(const GemmArgs& args) override {

@@ -36,7 +36,7 @@ class StepCall {
     state_.row_errors.resize(static_cast<size_t>(args_.rows));
     state_.scratch.resize(static_cast<size_t>(context_.pool.threads()));
     BringAtomsUpToDate();
-    state_.dictionary.Refresh(context_);
+    KWTA_RETURN_IF_ERROR(state_.dictionary.Refresh(context_));
     KWTA_RETURN_IF_ERROR(
         OnednnAffineTopK(context_, {&state_.dictionary, args_.x, args_.rows, args_.k, args_.indices, args_.values}));
     Decode();

@@ -8,6 +8,7 @@
 #include "core/backends/onednn/affine_top_k.h"
 #include "core/backends/onednn/codes_by_unit.h"
 #include "core/backends/onednn/context.h"
+#include "core/backends/onednn/dictionary.h"
 
 namespace kwta {
 

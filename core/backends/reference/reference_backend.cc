@@ -42,8 +42,15 @@ class ReferenceBackend final : public HostBackend {
   absl::Status AffineTopK(const AffineTopKArgs& args) override {
     const Dictionary& dictionary = *args.dictionary;
     std::vector<float> scores(static_cast<size_t>(dictionary.units));
+    std::vector<float> converted(static_cast<size_t>(args.x == nullptr ? dictionary.width : 0));
     for (int64_t i = 0; i < args.rows; ++i) {
-      ExactScores(dictionary, args.x + i * dictionary.width, scores.data());
+      const float* x = args.x + i * dictionary.width;
+      if (args.x == nullptr) {
+        const uint8_t* bytes = args.bytes + i * dictionary.width;
+        for (int64_t d = 0; d < dictionary.width; ++d) converted[d] = static_cast<float>(bytes[d]) / args.divisor;
+        x = converted.data();
+      }
+      ExactScores(dictionary, x, scores.data());
       ExactTopK(scores.data(), dictionary.units, args.k, args.indices + i * args.k, args.values + i * args.k);
     }
     return absl::OkStatus();

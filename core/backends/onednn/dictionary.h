@@ -1,0 +1,42 @@
+// The oneDNN backend's dictionary.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/backends/backend.h"
+#include "core/backends/onednn/context.h"
+#include "core/backends/onednn/quantised_atoms.h"
+#include "core/backends/onednn/score_bounds.h"
+
+namespace kwta {
+
+// A dictionary with what filters of its scores need: a copy rounded to bytes, and how far approximate scores can be
+// from exact ones.
+class OnednnDictionary final : public Dictionary {
+ public:
+  // REQUIRES: Refresh before first use.
+  using Dictionary::Dictionary;
+
+  // Takes up the atoms and biases as they are now. Errors: RESOURCE_EXHAUSTED.
+  absl::Status Refresh(OnednnContext& context);
+
+  // The length of the longest atom, rounded up; infinite if any is not finite.
+  double largest_norm() const { return largest_norm_; }
+  // The largest |bias|; infinite if any is not finite.
+  double largest_bias() const { return largest_bias_; }
+  // Of scores that are binary32 products summed in any order.
+  const UnitBounds& float_bounds() const { return float_bounds_; }
+  // Null if the atoms cannot be rounded to bytes, or are not to be.
+  const QuantisedAtoms* quantised() const { return has_quantised_ ? quantised_.get() : nullptr; }
+
+ private:
+  UnitBounds float_bounds_;
+  double largest_norm_ = 0;
+  double largest_bias_ = 0;
+  std::unique_ptr<QuantisedAtoms> quantised_;
+  bool has_quantised_ = false;
+};
+
+}  // namespace kwta

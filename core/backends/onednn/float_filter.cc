@@ -1,0 +1,170 @@
+#include "core/backends/onednn/float_filter.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/backends/onednn/dictionary.h"
+#include "core/backends/onednn/dnnl_gemm.h"
+#include "core/backends/onednn/first_error.h"
+#include "core/backends/onednn/row_selector.h"
+#include "core/backends/reference/exact_top_k.h"
+#include "core/base/status_macros.h"
+
+namespace kwta {
+namespace {
+
+// Covers the rounding of a binary64 sum of squares and of its root.
+constexpr double kRoundUp = 1 + 0x1p-20;
+
+// A product of one row with all atoms is bound by reading the atoms, so that exact scores cost no more than approximate
+// ones; with more rows the matrix product reads each atom once for all of them.
+constexpr int64_t kRowsComputedExactly = 1;
+
+// Rows whose scores are held at once, and the tiles of the product that computes them: a tile's scores and its share of
+// the atoms fit into a core's own cache together.
+constexpr int64_t kMaxBlockRows = 256;
+constexpr int64_t kTileRows = 128;
+constexpr int64_t kTileUnits = 512;
+constexpr int64_t kMaxScoreBytes = int64_t{16} << 20;
+
+constexpr int64_t kGrainUnits = 64;
+constexpr int64_t kGrainRows = 4;
+
+int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+class Call {
+ public:
+  Call(OnednnContext& context, const AffineTopKArgs& args, const std::vector<int64_t>& rows)
+      : context_(context),
+        args_(args),
+        dictionary_(static_cast<const OnednnDictionary&>(*args.dictionary)),
+        rows_(rows),
+        units_(dictionary_.units),
+        width_(dictionary_.width),
+        stride_(PaddedScores(units_)),
+        block_rows_(std::clamp<int64_t>(kMaxScoreBytes / (stride_ * static_cast<int64_t>(sizeof(float))), 1,
+                                        std::min(kMaxBlockRows, static_cast<int64_t>(rows.size())))) {}
+
+  absl::Status Run() {
+    const int64_t gathered_size = DivideUp(block_rows_ * width_, 16) * 16;
+    KWTA_ASSIGN_OR_RETURN(
+        ScratchPool::Lease lease,
+        context_.scratch.Take(static_cast<size_t>(block_rows_ * stride_ + gathered_size) * sizeof(float)));
+    float* scores = lease.as<float>();
+    float* gathered = scores + block_rows_ * stride_;
+    const int64_t count = static_cast<int64_t>(rows_.size());
+    const bool exact = count <= kRowsComputedExactly;
+    for (int64_t begin = 0; begin < count; begin += block_rows_) {
+      const int64_t rows = std::min(block_rows_, count - begin);
+      const float* x = Gather(begin, rows, gathered);
+      if (exact) {
+        ComputeExactScores(x, rows, scores);
+      } else {
+        KWTA_RETURN_IF_ERROR(ComputeApproximateScores(x, rows, scores));
+      }
+      context_.pool.ParallelFor(rows, kGrainRows, [&](int64_t first, int64_t last, int) {
+        RowSelector selector(context_.instruction_set, dictionary_);
+        std::vector<float> scratch(static_cast<size_t>(TopKScratchElements(units_)));
+        for (int64_t i = first; i < last; ++i) {
+          SelectRow(rows_[begin + i], x + i * width_, exact, scores + i * stride_, &selector, scratch.data());
+        }
+      });
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  // The rows of a block next to each other.
+  const float* Gather(int64_t begin, int64_t rows, float* gathered) const {
+    if (args_.x != nullptr && rows_[begin + rows - 1] - rows_[begin] == rows - 1) {
+      return args_.x + rows_[begin] * width_;
+    }
+    for (int64_t i = 0; i < rows; ++i) {
+      const int64_t row = rows_[begin + i];
+      if (args_.x != nullptr) {
+        std::copy_n(args_.x + row * width_, width_, gathered + i * width_);
+      } else {
+        const uint8_t* bytes = args_.bytes + row * width_;
+        for (int64_t d = 0; d < width_; ++d) gathered[i * width_ + d] = static_cast<float>(bytes[d]) / args_.divisor;
+      }
+    }
+    return gathered;
+  }
+
+  void ComputeExactScores(const float* x, int64_t rows, float* scores) {
+    context_.pool.ParallelFor(rows * units_, kGrainUnits, [&](int64_t first, int64_t last, int) {
+      for (int64_t at = first; at < last; ++at) {
+        const int64_t unit = at % units_;
+        scores[at / units_ * stride_ + unit] =
+            FixedOrderDot(x + at / units_ * width_, dictionary_.atoms + unit * width_, width_) + dictionary_.bias[unit];
+      }
+    });
+  }
+
+  absl::Status ComputeApproximateScores(const float* x, int64_t rows, float* scores) {
+    const int64_t row_tiles = DivideUp(rows, kTileRows);
+    // At least a tile for each thread.
+    const int64_t wanted = std::max(DivideUp(units_, kTileUnits), DivideUp(context_.pool.threads(), row_tiles));
+    const int64_t tile_units = DivideUp(DivideUp(units_, wanted), 16) * 16;
+    const int64_t unit_tiles = DivideUp(units_, tile_units);
+    FirstError error;
+    context_.pool.ParallelFor(row_tiles * unit_tiles, 1, [&](int64_t tile, int64_t, int) {
+      const int64_t row = tile / unit_tiles * kTileRows;
+      const int64_t unit = tile % unit_tiles * tile_units;
+      DnnlGemmArgs gemm;
+      gemm.a = x + row * width_;
+      gemm.lda = width_;
+      gemm.b = dictionary_.atoms + unit * width_;
+      gemm.ldb = width_;
+      gemm.transpose_b = true;
+      gemm.c = scores + row * stride_ + unit;
+      gemm.ldc = stride_;
+      gemm.m = std::min(kTileRows, rows - row);
+      gemm.n = std::min(tile_units, units_ - unit);
+      gemm.k = width_;
+      error.Update(DnnlGemm(gemm));
+    });
+    return error.status();
+  }
+
+  void SelectRow(int64_t row, const float* x, bool exact, float* scores, RowSelector* selector, float* scratch) const {
+    int32_t* indices = args_.indices + row * args_.k;
+    float* values = args_.values + row * args_.k;
+    RowBound bound;
+    bound.units = &dictionary_.float_bounds();
+    bound.norm = std::sqrt(context_.kernels.squared_norm(x, width_)) * kRoundUp;
+    if (!exact && !CannotOverflow(bound.norm, dictionary_.largest_norm(), dictionary_.largest_bias())) {
+      // Nothing is known about approximate scores here; rare, so it may be slow.
+      ExactScores(dictionary_, x, scores);
+      exact = true;
+    }
+    if (exact) {
+      context_.select_top_k(scores, units_, args_.k, nullptr, scratch, indices, values);
+      return;
+    }
+    for (int64_t unit = 0; unit < units_; ++unit) scores[unit] += dictionary_.bias[unit];
+    std::fill(scores + units_, scores + stride_, -std::numeric_limits<float>::infinity());
+    ScoreList list;
+    list.scores = scores;
+    list.size = units_;
+    selector->Select(x, list, bound, args_.k, units_, indices, values);
+  }
+
+  OnednnContext& context_;
+  const AffineTopKArgs& args_;
+  const OnednnDictionary& dictionary_;
+  const std::vector<int64_t>& rows_;
+  const int64_t units_;
+  const int64_t width_;
+  const int64_t stride_;
+  const int64_t block_rows_;
+};
+
+}  // namespace
+
+absl::Status FloatFilteredTopK(OnednnContext& context, const AffineTopKArgs& args, const std::vector<int64_t>& rows) {
+  return Call(context, args, rows).Run();
+}
+
+}  // namespace kwta

@@ -1,0 +1,27 @@
+// Inner loops that pick large scores out of many, one version for each instruction set.
+#pragma once
+
+#include <cstdint>
+
+#include "core/backends/instruction_sets.h"
+
+namespace kwta {
+
+// Scores come in arrays padded with -infinity to a whole number of kSelectionStep, and no score is NaN or infinite.
+constexpr int64_t kSelectionStep = 64;
+inline int64_t PaddedScores(int64_t n) { return (n + kSelectionStep - 1) / kSelectionStep * kSelectionStep; }
+
+// Thread-safe. n is the padded number of scores.
+struct SelectionKernels {
+  // A threshold that at least k scores reach, found by bisection: at most `enough` reach it if that takes few steps,
+  // or, if enough == k, exactly k unless scores are tied; then it is the k-th largest score itself.
+  // REQUIRES: 1 <= k <= number of scores that are not padding, enough >= k.
+  float (*threshold)(const float* scores, int64_t n, int64_t k, int64_t enough);
+  // Positions of the scores >= threshold, ascending; returns how many. Writes up to 16 numbers too many.
+  int64_t (*collect)(const float* scores, int64_t n, float threshold, int32_t* positions);
+};
+
+// REQUIRES: set is in AvailableInstructionSets().
+const SelectionKernels& SelectionKernelsFor(InstructionSet set);
+
+}  // namespace kwta
