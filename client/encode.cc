@@ -42,9 +42,9 @@ absl::Status SendInPieces(Connection& connection,
 
 absl::StatusOr<EncodeResult> Client::Encode(const std::string& model, const RowsView& rows,
                                             const EncodeSettings& settings) {
-  KWTA_ASSIGN_OR_RETURN(RequestSizer sizer, RequestSizer::Create(options().max_message_bytes, settings.rows_per_request,
-                                                                 rows.row_bytes(), KnownCodeBytes(settings.options),
-                                                                 settings.options.output() == v1::OUTPUT_MODE_DENSE));
+  KWTA_ASSIGN_OR_RETURN(RequestSizer sizer,
+                        RequestSizer::Create(options().max_message_bytes, settings.rows_per_request, rows.row_bytes(),
+                                             KnownCodeBytes(settings.options), MayBeDense(settings.options)));
   EncodeAssembler whole(rows.rows);
   KWTA_RETURN_IF_ERROR(SendInPieces(*connection_, &Stub::Encode, model, rows, settings, sizer,
                                     [&](int64_t, int64_t count, const v1::EncodeResponse& response) -> absl::Status {

@@ -188,11 +188,10 @@ class Stream {
 absl::Status Client::EncodeStream(const std::string& model, const RowSource& source, const EncodeSettings& settings,
                                   const OnBatch& on_batch) {
   if (source.rows < 1) return absl::InvalidArgumentError("the input has no rows; expected at least one");
-  KWTA_ASSIGN_OR_RETURN(
-      RequestSizer sizer,
-      RequestSizer::Create(options().max_message_bytes, settings.rows_per_request,
-                           source.width * static_cast<int64_t>(DTypeSize(source.dtype)),
-                           KnownCodeBytes(settings.options), settings.options.output() == v1::OUTPUT_MODE_DENSE));
+  KWTA_ASSIGN_OR_RETURN(RequestSizer sizer,
+                        RequestSizer::Create(options().max_message_bytes, settings.rows_per_request,
+                                             source.width * static_cast<int64_t>(DTypeSize(source.dtype)),
+                                             KnownCodeBytes(settings.options), MayBeDense(settings.options)));
   Position position{0, settings.version, sizer, absl::OkStatus()};
   Backoff backoff(options().retry);
   for (;;) {

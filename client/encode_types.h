@@ -30,7 +30,8 @@ struct EncodeSettings {
 
 // Codes of some rows.
 struct EncodeResult {
-  // SparseCodes for OUTPUT_MODE_SPARSE_TOPK and _CSR, a Tensor f32 [rows, units] for OUTPUT_MODE_DENSE.
+  // SparseCodes for OUTPUT_MODE_SPARSE_TOPK and _CSR, a Tensor f32 [rows, units] for OUTPUT_MODE_DENSE. Without an
+  // output mode the model decides: a Tensor if its codes are dense, as those of winner-take-all models are.
   std::variant<SparseCodes, Tensor> codes;
   uint64_t model_version = 0;
   // Sums of queue_ns and compute_ns and the largest batch_rows, over `requests` requests.

@@ -39,6 +39,11 @@ void RequestSizer::Learn(int64_t rows, int64_t bytes) {
   rows_ = std::clamp<int64_t>(budget_ / row_bytes, 1, most_rows_);
 }
 
+bool MayBeDense(const v1::EncodeOptions& options) {
+  return options.output() == v1::OUTPUT_MODE_DENSE ||
+         (options.output() == v1::OUTPUT_MODE_UNSPECIFIED && !options.has_k() && !options.has_alpha());
+}
+
 int64_t KnownCodeBytes(const v1::EncodeOptions& options) {
   if (!options.has_k() || options.output() == v1::OUTPUT_MODE_DENSE) return 0;
   const int64_t offset = options.output() == v1::OUTPUT_MODE_SPARSE_CSR ? kRowOffsetBytes : 0;

@@ -31,6 +31,10 @@ class RequestSizer {
   int64_t rows_;
 };
 
+// True if the codes may come as dense rows of a width that is not known yet: because they are asked for, or because
+// that is the layout of the model's own codes.
+bool MayBeDense(const v1::EncodeOptions& options);
+
 // Bytes of a row's codes in the layout that `options` asks for; 0 if that depends on the model.
 int64_t KnownCodeBytes(const v1::EncodeOptions& options);
 

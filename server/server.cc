@@ -157,6 +157,9 @@ absl::Status Server::Parts::StartModels() {
   batcher_events.encoded = [this](const ServedModel& model, const SparseCodes& codes) {
     metrics->RowsEncoded(model.name, model.version, codes);
   };
+  batcher_events.encoded_dense = [this](const ServedModel& model, const RowsView& codes) {
+    metrics->RowsEncoded(model.name, model.version, codes);
+  };
   const BatcherOptions batcher_options = {options.max_batch_rows, options.max_queue_rows, options.max_queue_bytes};
   batcher = std::make_unique<Batcher>(batcher_options, std::move(batcher_events));
   batcher->Start();

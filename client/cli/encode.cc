@@ -14,7 +14,8 @@
 namespace kwta::client::cli {
 namespace {
 
-constexpr char kFooter[] = R"(Arrays in the output (.npz or .safetensors):
+constexpr char kFooter[] =
+    R"(Arrays in the output (.npz or .safetensors); without --mode it is topk, or dense for winner-take-all models:
   --mode topk   indices [rows, k] int32 and values [rows, k] float32
   --mode csr    a matrix that scipy.sparse.load_npz reads
   --mode dense  codes [rows, units] float32
@@ -40,23 +41,30 @@ ExitCode Run(const EncodeCommand& command, const GlobalOptions& global) {
   const auto encoded = EncodeAll(*client, command.model, SourceOf(*dataset), command.settings, [](int64_t) {});
   if (!encoded.ok()) return ReportFailure(encoded.status(), global);
   const EncodeResult& codes = encoded->codes;
-  const absl::Status written = WriteCodes(command.output, command.model, command.settings.options.output(), codes);
+  const auto* sparse = std::get_if<SparseCodes>(&codes.codes);
+  v1::OutputMode mode = command.settings.options.output();
+  if (mode == v1::OUTPUT_MODE_UNSPECIFIED) {
+    mode = sparse != nullptr ? v1::OUTPUT_MODE_SPARSE_TOPK : v1::OUTPUT_MODE_DENSE;
+  }
+  const absl::Status written = WriteCodes(command.output, command.model, mode, codes);
   if (!written.ok()) return ReportFailure(written, global);
 
   const double rate = static_cast<double>(codes.rows()) / encoded->seconds;
-  const auto* sparse = std::get_if<SparseCodes>(&codes.codes);
-  const int64_t k = sparse != nullptr ? sparse->entries() / sparse->rows() : 0;
+  const int64_t k = sparse != nullptr ? sparse->RectangularWidth() : -1;  // -1: dense, or no number that rows share
   if (global.json) {
     nlohmann::json json = {{"model", command.model},     {"version", codes.model_version}, {"rows", codes.rows()},
                            {"requests", codes.requests}, {"seconds", encoded->seconds},    {"rows_per_second", rate},
                            {"output", command.output}};
-    if (sparse != nullptr) json["k"] = k;
+    if (k >= 0) json["k"] = k;
     std::cout << json << "\n";
     return kSuccess;
   }
   std::cout << command.output << ": " << HumanCount(codes.rows()) << " rows, ";
-  if (sparse != nullptr) {
+  if (k >= 0) {
     std::cout << "k " << k << " of " << sparse->units << " units, ";
+  } else if (sparse != nullptr) {
+    const double l0 = static_cast<double>(sparse->entries()) / static_cast<double>(sparse->rows());
+    std::cout << absl::StrFormat("L0 %.1f of %d units, ", l0, sparse->units);
   } else {
     std::cout << codes.dense().shape()[1] << " units, ";
   }
@@ -72,7 +80,6 @@ void AddEncode(CLI::App& app, Action* action) {
   command->footer(kFooter);
   const auto options = std::make_shared<EncodeCommand>();
   EncodeSettings& settings = options->settings;
-  settings.options.set_output(v1::OUTPUT_MODE_SPARSE_TOPK);
   command->add_option("--model", options->model, "Name of the model")->required();
   command->add_option("--version", settings.version, "Version of the model; default: the one being served")
       ->check(CLI::PositiveNumber);
@@ -87,7 +94,7 @@ void AddEncode(CLI::App& app, Action* action) {
   command
       ->add_option_function<std::string>(
           "--mode", [=](const std::string& name) { options->settings.options.set_output(modes.at(name)); },
-          "Layout of the codes; default topk")
+          "Layout of the codes; default topk, dense for winner-take-all models")
       ->check(CLI::IsMember(modes));
   command->add_option("--output", options->output, "File to write (.npz or .safetensors)")
       ->required()

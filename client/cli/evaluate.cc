@@ -26,7 +26,8 @@ Examples:
 
 bool OnTest(const EvaluationOptions& options) { return options.data.reference.split() == v1::DATASET_SPLIT_TEST; }
 
-std::string Sparsity(const v1::EncodeOptions& options) {
+std::string Sparsity(const v1::EncodeOptions& options, bool dense_codes) {
+  if (dense_codes) return "sparsity off";
   if (options.has_k()) return absl::StrCat("k ", options.k());
   return options.has_alpha() ? absl::StrCat("alpha ", options.alpha()) : "the model's alpha";
 }
@@ -36,9 +37,9 @@ void Print(const EvaluationOptions& options, const EvaluationReport& report) {
   const v1::ModelDescription& description = report.model.description();
   const std::string part = OnTest(options) ? "test" : "validation";
   const std::string units = HumanCount(description.code_width());
-  const std::string sparsity = Sparsity(options.encode);
+  const std::string sparsity = Sparsity(options.encode, report.dense_codes);
   // What was asked for, and alpha 1 beside it unless that was asked for.
-  const bool alpha_1_apart = sparsity != "alpha 1";
+  const bool alpha_1_apart = sparsity != "alpha 1" && !report.dense_codes;
   std::cout << "model '" << options.model << "' version " << report.model.version() << " ("
             << EncoderKindName(description.encoder()) << ", " << units << " units), encoding with " << sparsity << "\n"
             << HumanCount(report.training_rows) << " training images, " << HumanCount(report.evaluation_rows) << " "
@@ -51,8 +52,8 @@ void Print(const EvaluationOptions& options, const EvaluationReport& report) {
   const auto add_unexplained = [&](const std::string& at, double fraction) {
     table.AddRow({"fraction of variance unexplained, " + at, absl::StrFormat("%.4f", fraction), ""});
   };
-  add_unexplained(sparsity, report.fraction_variance_unexplained);
-  if (alpha_1_apart) add_unexplained("alpha 1", report.fraction_variance_unexplained_alpha_1);
+  add_unexplained(report.dense_codes ? "the winners of training" : sparsity, report.fraction_variance_unexplained);
+  if (alpha_1_apart) add_unexplained("alpha 1", *report.fraction_variance_unexplained_alpha_1);
   table.AddRow({"L0, " + sparsity, absl::StrFormat("%.1f", report.l0), ""});
   const auto add_dead = [&](const std::string& at, int64_t count) {
     const std::string share = Percent(static_cast<double>(count) / description.code_width());
@@ -60,7 +61,7 @@ void Print(const EvaluationOptions& options, const EvaluationReport& report) {
                   absl::StrFormat("%d (%s)", count, share), ""});
   };
   add_dead(sparsity, report.dead_units);
-  if (alpha_1_apart) add_dead("alpha 1", report.dead_units_alpha_1);
+  if (alpha_1_apart) add_dead("alpha 1", *report.dead_units_alpha_1);
   table.AddRow({"training images/s", HumanRate(description.statistics().images_per_second()), ""});
   table.AddRow({"encode rows/s over the wire", HumanRate(report.encode_rows_per_second), ""});
   table.Print(std::cout);
@@ -81,15 +82,17 @@ nlohmann::json ToJson(const EvaluationOptions& options, const EvaluationReport& 
                          {"evaluation_rows", report.evaluation_rows},
                          {"codes", ProbeJson(report.codes)},
                          {"fraction_variance_unexplained", report.fraction_variance_unexplained},
-                         {"fraction_variance_unexplained_alpha_1", report.fraction_variance_unexplained_alpha_1},
                          {"l0", report.l0},
                          {"units", description.code_width()},
                          {"dead_units", report.dead_units},
-                         {"dead_units_alpha_1", report.dead_units_alpha_1},
                          {"dead_window_rows", report.training_rows},
                          {"training_images_per_second", description.statistics().images_per_second()},
                          {"encode_rows_per_second", report.encode_rows_per_second},
                          {"http_address", report.http_address}};
+  if (!report.dense_codes) {
+    json["fraction_variance_unexplained_alpha_1"] = *report.fraction_variance_unexplained_alpha_1;
+    json["dead_units_alpha_1"] = *report.dead_units_alpha_1;
+  }
   if (report.pixels) json["raw_pixels"] = ProbeJson(*report.pixels);
   return json;
 }

@@ -55,31 +55,35 @@ class Evaluator {
     KWTA_ASSIGN_OR_RETURN(const EncodedRows training,
                           Encode("encoding the training images", training_, options_.encode));
     report_.encode_rows_per_second = static_cast<double>(report_.training_rows) / training.seconds;
+    report_.dense_codes = std::holds_alternative<Tensor>(training.codes.codes);
     report_.dead_units = Statistics(training.codes).DeadUnits();
     KWTA_ASSIGN_OR_RETURN(const EncodedRows evaluation,
                           Encode("encoding the evaluation images", evaluation_, options_.encode));
     report_.l0 = Statistics(evaluation.codes).L0();
-    v1::EncodeOptions alpha_1;
-    alpha_1.set_alpha(1);
-    KWTA_ASSIGN_OR_RETURN(const EncodedRows narrow,
-                          Encode("encoding the training images at alpha 1", training_, alpha_1));
-    report_.dead_units_alpha_1 = Statistics(narrow.codes).DeadUnits();
-
     const Preprocessor preprocessor(report_.model.description().preprocessing(), {});
     KWTA_ASSIGN_OR_RETURN(report_.fraction_variance_unexplained,
                           Unexplained("reconstructing the evaluation images", options_.encode, preprocessor));
-    KWTA_ASSIGN_OR_RETURN(report_.fraction_variance_unexplained_alpha_1,
-                          Unexplained("reconstructing the evaluation images at alpha 1", alpha_1, preprocessor));
-    KWTA_ASSIGN_OR_RETURN(
-        report_.codes, Probe("codes", CodeFeatures(training.codes.sparse()), CodeFeatures(evaluation.codes.sparse())));
+    if (!report_.dense_codes) KWTA_RETURN_IF_ERROR(CompareWithAlpha1(preprocessor));
+    KWTA_ASSIGN_OR_RETURN(report_.codes, ProbeCodes(training.codes, evaluation.codes));
     if (options_.pixels) {
       KWTA_ASSIGN_OR_RETURN(report_.pixels, Probe("raw pixels", DenseFeatures(training_.rows.rows()),
-                                                  DenseFeatures(evaluation_.rows.rows())));
+                                                  DenseFeatures(evaluation_.rows.rows()), {}, {}));
     }
     return std::move(report_);
   }
 
  private:
+  absl::Status CompareWithAlpha1(const Preprocessor& preprocessor) {
+    v1::EncodeOptions alpha_1;
+    alpha_1.set_alpha(1);
+    KWTA_ASSIGN_OR_RETURN(const EncodedRows narrow,
+                          Encode("encoding the training images at alpha 1", training_, alpha_1));
+    report_.dead_units_alpha_1 = Statistics(narrow.codes).DeadUnits();
+    KWTA_ASSIGN_OR_RETURN(report_.fraction_variance_unexplained_alpha_1,
+                          Unexplained("reconstructing the evaluation images at alpha 1", alpha_1, preprocessor));
+    return absl::OkStatus();
+  }
+
   // The version that is served now, with which everything is encoded.
   absl::Status Describe() {
     KWTA_ASSIGN_OR_RETURN(const v1::Model model, client_.GetModel(options_.model));
@@ -97,8 +101,7 @@ class Evaluator {
   EncodeSettings Settings(const v1::EncodeOptions& options) const {
     EncodeSettings settings;
     settings.version = report_.model.version();
-    settings.options = options;
-    settings.options.set_output(v1::OUTPUT_MODE_SPARSE_TOPK);
+    settings.options = options;  // in the layout of the model's own codes
     return settings;
   }
 
@@ -110,6 +113,11 @@ class Evaluator {
   }
 
   static ActivationStatistics Statistics(const EncodeResult& codes) {
+    if (const auto* dense = std::get_if<Tensor>(&codes.codes)) {
+      ActivationStatistics statistics(dense->shape()[1]);
+      statistics.AddDense(dense->as<float>(), dense->shape()[0]);
+      return statistics;
+    }
     ActivationStatistics statistics(codes.sparse().units);
     statistics.Add(codes.sparse());
     return statistics;
@@ -133,13 +141,25 @@ class Evaluator {
     return unexplained.Fraction();
   }
 
-  absl::StatusOr<ProbeResult> Probe(const std::string& name, const FeatureRows& training,
-                                    const FeatureRows& evaluation) {
-    progress_.Start("training a softmax probe on " + name);
+  absl::StatusOr<ProbeResult> ProbeCodes(const EncodeResult& training, const EncodeResult& evaluation) {
+    if (!report_.dense_codes) {
+      return Probe("codes", CodeFeatures(training.sparse()), CodeFeatures(evaluation.sparse()), {}, {});
+    }
+    // Pooled maps are positive and of similar size: they are centred, and half of them left out of each update.
+    LinearProbeOptions options;
+    options.scaling = FeatureScaling::kCentred;
     ProbeGrid grid;
+    grid.dropout = {0.5};
+    return Probe("codes", DenseFeatures(training.dense().rows()), DenseFeatures(evaluation.dense().rows()), options,
+                 grid);
+  }
+
+  absl::StatusOr<ProbeResult> Probe(const std::string& name, const FeatureRows& training, const FeatureRows& evaluation,
+                                    const LinearProbeOptions& options, ProbeGrid grid) {
+    progress_.Start("training a softmax probe on " + name);
     grid.validation_rows = std::min(grid.validation_rows, training.rows() / kValidationShare);
     KWTA_ASSIGN_OR_RETURN(const SelectedProbe selected,
-                          SelectProbe({&training, training_.labels, classes_}, {}, grid, pool_,
+                          SelectProbe({&training, training_.labels, classes_}, options, grid, pool_,
                                       [&](double fraction) { progress_.Update(fraction); }));
     return ProbeResult{selected.probe.ErrorRate({&evaluation, evaluation_.labels, classes_}), selected.validation_error,
                        selected.options.l2, selected.options.epochs};

@@ -29,17 +29,19 @@ struct ProbeResult {
 
 struct EvaluationReport {
   v1::ModelVersion model;
+  bool dense_codes = false;
   int64_t training_rows = 0;
   int64_t evaluation_rows = 0;
   ProbeResult codes;
   std::optional<ProbeResult> pixels;
-  // Over the evaluation rows, encoded as asked for and with alpha = 1. The decoder was trained for the latter.
+  // Over the evaluation rows, encoded as asked for and with alpha = 1. The decoder was trained for the latter. Models
+  // with dense codes take no alpha: they reconstruct as they were trained to.
   double fraction_variance_unexplained = 0;
-  double fraction_variance_unexplained_alpha_1 = 0;
+  std::optional<double> fraction_variance_unexplained_alpha_1;
   double l0 = 0;  // Over the evaluation rows, encoded as asked for.
   // In no code of the training rows.
   int64_t dead_units = 0;
-  int64_t dead_units_alpha_1 = 0;
+  std::optional<int64_t> dead_units_alpha_1;
   double encode_rows_per_second = 0;  // Over the wire, training rows as asked for.
   std::string http_address;
 };

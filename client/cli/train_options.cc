@@ -1,7 +1,10 @@
 #include "client/cli/train_options.h"
 
+#include <map>
 #include <string>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "client/cli/spec_options.h"
 #include "core/encoders/encoder_registry.h"
 #include "core/io/dataset.h"
@@ -9,6 +12,9 @@
 
 namespace kwta::client::cli {
 namespace {
+
+constexpr char kKSparseGroup[] = "Encoder k-sparse";
+constexpr char kWinnerTakeAllGroup[] = "Encoder winner-take-all";
 
 // Every default there is, as the library that trains resolves them.
 v1::JobSpec Defaults() {
@@ -24,15 +30,92 @@ v1::JobSpec Defaults() {
 // encoder.proto documents each field and the paper it comes from; here is only what fits beside a flag.
 void AddKSparseOptions(CLI::App& app, const v1::KSparseSpec& defaults, v1::KSparseSpec* spec) {
   AddFieldOptions(
-      app, "Encoder k-sparse",
+      app, kKSparseGroup,
       {{"--units", "units", "Hidden units, 1 .. 1048576"},
        {"--k", "k", "Activities kept in each row at the end of training, 1 .. units"},
        {"--k-start", "k_start", "Activities kept in the first epoch, k .. units", "4 k, at most units"},
        {"--anneal-fraction", "anneal_fraction", "Fraction of the epochs over which k falls from k-start, 0 .. 1"},
-       {"--init-sigma", "init_sigma", "Standard deviation of the initial weights, above 0"},
        {"--unit-norm", "unit_norm_atoms", "Keep every atom at unit length"},
        {"--alpha", "encode_alpha", "Encoding keeps alpha k activities unless its caller says otherwise, at least 1"}},
       defaults, spec);
+}
+
+// An option whose values are names of the numbers of an enumeration.
+template <typename Set>
+void AddNamedOption(CLI::App& app, const char* flag, const std::map<std::string, int>& names, const char* help,
+                    const char* group, const Set& set) {
+  app.add_option_function<std::string>(
+         flag, [=](const std::string& name) { set(names.at(name)); }, help)
+      ->check(CLI::IsMember(names))
+      ->group(group);
+}
+
+void AddWinnerTakeAllOptions(CLI::App& app, v1::WinnerTakeAllSpec* spec) {
+  v1::EncoderSpec defaults;
+  defaults.mutable_winner_take_all();
+  ResolveEncoder(&defaults).IgnoreError();  // see Defaults
+  AddFieldOptions(
+      app, kWinnerTakeAllGroup,
+      {{"--maps", "maps", "Feature maps, 1 .. 65536"},
+       {"--filter-size", "filter_size", "Width of the encoder's filters, 1 .. the image's smaller side"},
+       {"--decoder-filter-size", "decoder_filter_size", "Width of the decoder's filters", "filter-size"},
+       {"--winners", "winners", "Activities that training keeps in each map, or across maps", "1, across maps: maps"},
+       {"--tied-weights", "tied_weights", "Decode with the encoder's filters"},
+       {"--pool-width", "pool_width", "Width of the windows of max-pooling, 1 .. the image's smaller side"},
+       {"--pool-stride", "pool_stride", "Distance of two windows"},
+       {"--pool-padding", "pool_padding", "Zeros around the maps, 0 .. pool-width - 1", "pool-width / 2"},
+       {"--decoder-init-sigma", "decoder_init_sigma", "Standard deviation of the decoder's initial filters, above 0"}},
+      defaults.winner_take_all(), spec);
+  AddNamedOption(app, "--sparsity",
+                 {{"each-map", v1::WINNER_SPARSITY_EACH_MAP},
+                  {"across-maps", v1::WINNER_SPARSITY_ACROSS_MAPS},
+                  {"none", v1::WINNER_SPARSITY_NONE}},
+                 "Where training looks for winners; default each-map", kWinnerTakeAllGroup,
+                 [spec](int value) { spec->set_sparsity(static_cast<v1::WinnerSparsity>(value)); });
+  app.add_option_function<std::vector<uint32_t>>(
+         "--image",
+         [spec](const std::vector<uint32_t>& extents) {
+           spec->mutable_input()->set_channels(extents[0]);
+           spec->mutable_input()->set_height(extents[1]);
+           spec->mutable_input()->set_width(extents[2]);
+         },
+         "What image a row is, if the data do not say")
+      ->delimiter(',')
+      ->expected(3)
+      ->type_name("CHANNELS,HEIGHT,WIDTH")
+      ->group(kWinnerTakeAllGroup);
+}
+
+void AddEncoderOptions(CLI::App& app, const v1::JobSpec& defaults, TrainOptions* options) {
+  app.add_option("--encoder", options->encoder, "Kind of encoder; default k-sparse")
+      ->check(CLI::IsMember(EncoderKindNames()));
+  app.add_option_function<float>(
+      "--init-sigma",
+      [options](float value) {
+        options->k_sparse.set_init_sigma(value);
+        options->winner_take_all.set_init_sigma(value);
+      },
+      absl::StrCat("Standard deviation of the encoder's initial weights, above 0; default ",
+                   defaults.encoder().k_sparse().init_sigma(),
+                   ", winner-take-all: 1.4 / (filter-size * sqrt(channels))"));
+  AddKSparseOptions(app, defaults.encoder().k_sparse(), &options->k_sparse);
+  AddWinnerTakeAllOptions(app, &options->winner_take_all);
+}
+
+// Puts the chosen encoder into the request. Throws if options of another were given, which would have no effect.
+void ChooseEncoder(const CLI::App& app, TrainOptions* options) {
+  const bool winner_take_all = options->encoder == "winner-take-all";
+  const std::string group = winner_take_all ? kKSparseGroup : kWinnerTakeAllGroup;
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_group() != group || option->count() == 0) continue;
+    throw CLI::ValidationError(option->get_name(), absl::StrCat("is no option of ", options->encoder, " encoders"));
+  }
+  v1::EncoderSpec* encoder = options->request.mutable_spec()->mutable_encoder();
+  if (winner_take_all) {
+    *encoder->mutable_winner_take_all() = options->winner_take_all;
+  } else {
+    *encoder->mutable_k_sparse() = options->k_sparse;
+  }
 }
 
 void AddTrainingOptions(CLI::App& app, const v1::JobSpec& defaults, v1::JobSpec* spec) {
@@ -42,11 +125,16 @@ void AddTrainingOptions(CLI::App& app, const v1::JobSpec& defaults, v1::JobSpec*
                    {"--batch-size", "batch_size", "Rows an update, 1 .. 65536"},
                    {"--rate", "learning_rate", "Learning rate, above 0"},
                    {"--final-rate", "final_learning_rate",
-                    "Learning rate at the end, reached linearly over the second half, 0 .. rate", "rate"},
+                    "Learning rate at the end, reached linearly over the second half, 0 .. rate", "rate, with Adam 0"},
                    {"--momentum", "momentum", "Momentum, 0 .. 1 without 1"},
                    {"--seed", "seed", "Seed of the initial weights and of the order of rows"},
                    {"--threads", "threads", "Threads of the trainer, 0 .. 1024; 0 takes every processor"}},
                   defaults.training(), spec->mutable_training());
+  AddNamedOption(app, "--optimiser", {{"sgd", v1::OPTIMISER_SGD}, {"adam", v1::OPTIMISER_ADAM}},
+                 "Gradient descent with momentum, or Adam; default the encoder's own: sgd for k-sparse, which takes no "
+                 "other, adam for winner-take-all",
+                 kGroup,
+                 [spec](int value) { spec->mutable_training()->set_optimiser(static_cast<v1::Optimiser>(value)); });
   AddFieldOptions(app, kGroup, {{"--subtract-mean", "subtract_mean", "Subtract the mean of the training rows"}},
                   defaults.preprocessing(), spec->mutable_preprocessing());
 }
@@ -66,10 +154,9 @@ void AddTrainOptions(CLI::App& app, TrainOptions* options) {
   app.add_flag("--watch", options->watch, "Follow the job until it ends");
   AddDatasetOptions(app, spec->mutable_dataset());
   app.get_option("--data")->required();
-  // k-sparse is the only kind so far, and so the kind of every job.
-  app.add_option("--encoder", "Kind of encoder; default k-sparse")->check(CLI::IsMember(EncoderKindNames()));
-  AddKSparseOptions(app, defaults.encoder().k_sparse(), spec->mutable_encoder()->mutable_k_sparse());
+  AddEncoderOptions(app, defaults, options);
   AddTrainingOptions(app, defaults, spec);
+  app.parse_complete_callback([&app, options] { ChooseEncoder(app, options); });
 }
 
 }  // namespace kwta::client::cli

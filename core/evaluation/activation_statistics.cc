@@ -10,6 +10,18 @@ void ActivationStatistics::Add(const SparseCodes& codes) {
   for (const int32_t unit : codes.indices) ++rows_of_unit_[unit];
 }
 
+void ActivationStatistics::AddDense(const float* codes, int64_t rows) {
+  const auto units = static_cast<int64_t>(rows_of_unit_.size());
+  window_rows_ += rows;
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t unit = 0; unit < units; ++unit) {
+      if (codes[i * units + unit] == 0) continue;
+      ++nonzeros_;
+      ++rows_of_unit_[unit];
+    }
+  }
+}
+
 double ActivationStatistics::L0() const {
   return window_rows_ == 0 ? 0 : static_cast<double>(nonzeros_) / static_cast<double>(window_rows_);
 }

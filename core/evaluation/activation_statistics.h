@@ -16,6 +16,8 @@ class ActivationStatistics {
 
   // REQUIRES: codes.units is the number of units given at first.
   void Add(const SparseCodes& codes);
+  // The same for dense codes[rows, units], of which an element that is zero is in no code.
+  void AddDense(const float* codes, int64_t rows);
 
   // Rows of the window.
   int64_t window_rows() const { return window_rows_; }

@@ -70,7 +70,8 @@ std::vector<BatchPiece> BatchQueue::TakeFrom(Queue& queue, absl::Time now, std::
     }
     if (!batch.empty()) {
       const EncodeWork& first = batch.front().request->work;
-      if (request->work.k != first.k || request->work.rows.dtype != first.rows.dtype) {
+      if (request->work.k != first.k || request->work.rows.dtype != first.rows.dtype ||
+          request->work.reconstruct != first.reconstruct) {
         ++it;
         continue;
       }

@@ -27,18 +27,20 @@ struct BatcherOptions {
 // One request: encode `rows` with `model`.
 struct EncodeWork {
   ServedModelPtr model;
-  RowsView rows;  // at least one, of the model's width, finite; the memory must stay until `done` was called
-  int64_t k = 0;  // from model->encoder->ResolveK
+  RowsView rows;             // at least one, of the model's width, finite; the memory must stay until `done` was called
+  int64_t k = 0;             // from model->encoder->ResolveK
+  bool reconstruct = false;  // give reconstructions instead of codes
   absl::Time deadline = absl::InfiniteFuture();
   // True once nobody waits for the answer. May be empty. Must be quick and thread-safe.
   std::function<bool()> cancelled;
 };
 
 struct EncodeResult {
-  SparseCodes codes;
-  absl::Duration queued;    // from its arrival to the start of its first batch
-  absl::Duration computed;  // of all batches it rode in
-  int64_t batch_rows = 0;   // of the largest of them
+  SparseCodes codes;         // empty if the encoder's codes are dense or reconstructions were asked for
+  std::vector<float> dense;  // else [rows, width] of a dense code or of a reconstruction
+  absl::Duration queued;     // from its arrival to the start of its first batch
+  absl::Duration computed;   // of all batches it rode in
+  int64_t batch_rows = 0;    // of the largest of them
 };
 using EncodeDone = std::function<void(absl::StatusOr<EncodeResult>)>;
 
@@ -48,7 +50,8 @@ struct QueuedRequest {
   EncodeDone done;
   absl::Time arrived;
   int64_t next_row = 0;  // rows before it left the queue
-  EncodeResult result;   // what was computed so far
+  int64_t rows_done = 0;
+  EncodeResult result;  // what was computed so far
 
   int64_t rows_left() const { return work.rows.rows - next_row; }
   // CANCELLED or DEADLINE_EXCEEDED if nobody can use the answer any more.
@@ -77,9 +80,9 @@ class BatchQueue {
   // Errors: RESOURCE_EXHAUSTED naming the limit. A request larger than a limit is taken when nothing else waits.
   absl::Status Push(QueuedRequestPtr request);
 
-  // The next batch: pieces of one model, one k and one dtype, in order of arrival, at most max_batch_rows rows. A
-  // request is split only if it is larger than a batch. Requests that died are removed and put into `dead`. Empty if
-  // nothing is left that lives.
+  // The next batch: pieces of one model, one k, one dtype and one kind of result, in order of arrival, at most
+  // max_batch_rows rows. A request is split only if it is larger than a batch. Requests that died are removed and put
+  // into `dead`. Empty if nothing is left that lives.
   std::vector<BatchPiece> Take(absl::Time now, std::vector<DeadRequest>* dead);
 
   // Takes out what is left of `request`, if anything is.

@@ -39,6 +39,40 @@ bool Batcher::RunOneBatch() {
   return true;
 }
 
+namespace {
+
+// What the encoder makes of the rows of a batch, all as `work` asks for: codes, or `width` numbers a row.
+struct Computed {
+  SparseCodes codes;
+  std::vector<float> dense;
+  int64_t width = 0;
+};
+
+absl::Status ComputeRows(const EncodeWork& work, const RowsView& x, Computed* computed) {
+  const Encoder& encoder = *work.model->encoder;
+  if (!work.reconstruct && !encoder.dense_codes()) return encoder.Encode(x, work.k, &computed->codes);
+  computed->width = work.reconstruct ? encoder.reconstruction_width() : encoder.code_width();
+  computed->dense.resize(x.rows * computed->width);
+  return work.reconstruct ? encoder.Reconstruct(x, work.k, computed->dense.data())
+                          : encoder.EncodeDense(x, work.k, computed->dense.data());
+}
+
+// Moves rows begin .. begin + rows - 1 to the end of a result.
+void Append(Computed& computed, int64_t begin, int64_t rows, bool all, EncodeResult* result) {
+  if (all) {  // no copy
+    std::swap(result->codes, computed.codes);
+    std::swap(result->dense, computed.dense);
+  } else if (computed.width > 0) {
+    const auto first = computed.dense.begin() + begin * computed.width;
+    result->dense.insert(result->dense.end(), first, first + rows * computed.width);
+  } else {
+    result->codes.units = computed.codes.units;
+    result->codes.AppendRows(computed.codes, begin, rows);
+  }
+}
+
+}  // namespace
+
 void Batcher::Compute(const std::vector<BatchPiece>& taken) {
   const absl::Time start = now_();
   // The last look before the work: callers that went away in the meantime cost nothing.
@@ -61,29 +95,34 @@ void Batcher::Compute(const std::vector<BatchPiece>& taken) {
     if (events_.queue_left) events_.queue_left(queued);
   }
   const EncodeWork& first = batch.front().request->work;
-  SparseCodes codes;
-  const absl::Status status = first.model->encoder->Encode(Gather(batch, rows), first.k, &codes);
+  Computed computed;
+  const absl::Status status = ComputeRows(first, Gather(batch, rows), &computed);
   const absl::Duration compute = now_() - start;
   if (events_.batch_done) events_.batch_done(rows, compute);
   if (!status.ok()) {
     for (const BatchPiece& piece : batch) Fail(piece.request, status);
     return;
   }
-  if (events_.encoded) events_.encoded(*first.model, codes);
+  TellEncoded(first, computed.codes, {DType::kF32, computed.dense.data(), rows, computed.width});
 
   int64_t begin = 0;
   for (const BatchPiece& piece : batch) {
     QueuedRequest& request = *piece.request;
     request.result.computed += compute;
     request.result.batch_rows = std::max(request.result.batch_rows, rows);
-    if (piece.rows == rows && rows == request.work.rows.rows) {
-      std::swap(request.result.codes, codes);  // the batch is this request: no copy
-    } else {
-      request.result.codes.units = codes.units;
-      request.result.codes.AppendRows(codes, begin, piece.rows);
-    }
+    Append(computed, begin, piece.rows, piece.rows == rows && rows == request.work.rows.rows, &request.result);
     begin += piece.rows;
-    if (request.result.codes.rows() == request.work.rows.rows) request.done(std::move(request.result));
+    request.rows_done += piece.rows;
+    if (request.rows_done == request.work.rows.rows) request.done(std::move(request.result));
+  }
+}
+
+void Batcher::TellEncoded(const EncodeWork& work, const SparseCodes& codes, const RowsView& dense) const {
+  if (work.reconstruct) return;
+  if (!work.model->encoder->dense_codes()) {
+    if (events_.encoded) events_.encoded(*work.model, codes);
+  } else if (events_.encoded_dense) {
+    events_.encoded_dense(*work.model, dense);
   }
 }
 

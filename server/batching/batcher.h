@@ -1,4 +1,4 @@
-// Encodes the rows of many callers in batches.
+// Encodes, or reconstructs, the rows of many callers in batches.
 //
 // Greedy, without a timer: while one batch computes, the next gathers, and a lone request never waits for company.
 #pragma once
@@ -20,6 +20,7 @@ struct BatcherEvents {
   std::function<void(int64_t rows, absl::Duration compute)> batch_done;
   std::function<void(absl::Duration queued)> queue_left;  // once for each piece of a batch
   std::function<void(const ServedModel& model, const SparseCodes& codes)> encoded;
+  std::function<void(const ServedModel& model, const RowsView& codes)> encoded_dense;
 };
 
 // Thread-safe, except that batches run one at a time: either Start was called, or one thread calls RunOneBatch.
@@ -47,6 +48,7 @@ class Batcher {
   void Loop();
   bool HasWorkOrDrains() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !queue_.empty() || draining_; }
   void Compute(const std::vector<BatchPiece>& taken);
+  void TellEncoded(const EncodeWork& work, const SparseCodes& codes, const RowsView& dense) const;
   RowsView Gather(const std::vector<BatchPiece>& batch, int64_t rows);
   // Answers with an error and forgets the rows that still wait.
   void Fail(const QueuedRequestPtr& request, const absl::Status& status);

@@ -4,15 +4,33 @@ namespace kwta::server {
 
 ActivityWindow::ActivityWindow(int64_t units, int64_t window_rows) : window_rows_(window_rows), used_(units, false) {}
 
+void ActivityWindow::Use(int64_t unit) {
+  if (used_[unit]) return;
+  used_[unit] = true;
+  ++used_units_;
+}
+
 bool ActivityWindow::Add(const SparseCodes& codes) {
-  for (const int32_t unit : codes.indices) {
-    if (!used_[unit]) {
-      used_[unit] = true;
-      ++used_units_;
+  for (const int32_t unit : codes.indices) Use(unit);
+  return AddRows(codes.rows(), codes.entries());
+}
+
+bool ActivityWindow::Add(const RowsView& codes) {
+  int64_t entries = 0;
+  for (int64_t i = 0; i < codes.rows; ++i) {
+    const float* row = static_cast<const float*>(codes.row(i));
+    for (int64_t unit = 0; unit < codes.width; ++unit) {
+      if (row[unit] == 0) continue;
+      ++entries;
+      Use(unit);
     }
   }
-  rows_ += codes.rows();
-  entries_ += codes.entries();
+  return AddRows(codes.rows, entries);
+}
+
+bool ActivityWindow::AddRows(int64_t rows, int64_t entries) {
+  rows_ += rows;
+  entries_ += entries;
   const double units = static_cast<double>(used_.size());
   if (rows_ > 0) active_fraction_ = static_cast<double>(entries_) / static_cast<double>(rows_) / units;
   if (rows_ < window_rows_) return false;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/tensors/sparse_codes.h"
+#include "core/tensors/tensor.h"
 
 namespace kwta::server {
 
@@ -17,6 +18,8 @@ class ActivityWindow {
 
   // Takes in codes of `units` units. Returns true if they completed a window; the next one starts empty.
   bool Add(const SparseCodes& codes);
+  // The same for dense codes, f32 [rows, units], whose active units are those above or below zero.
+  bool Add(const RowsView& codes);
 
   // Mean fraction of the units that a row activates, L0 / units, over the window in progress, or over the one that was
   // just completed. 0 before any row.
@@ -25,6 +28,9 @@ class ActivityWindow {
   int64_t dead_units() const { return dead_units_; }
 
  private:
+  void Use(int64_t unit);
+  bool AddRows(int64_t rows, int64_t entries);
+
   const int64_t window_rows_;
   std::vector<bool> used_;
   int64_t used_units_ = 0;

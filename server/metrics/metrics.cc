@@ -141,15 +141,23 @@ void Metrics::BatchDone(int64_t rows, double compute_seconds) {
 void Metrics::QueueLeft(double seconds) { families_->queue_seconds.Observe(seconds); }
 
 void Metrics::RowsEncoded(const std::string& model, uint64_t version, const SparseCodes& codes) {
-  families_->total_rows.fetch_add(static_cast<uint64_t>(codes.rows()));
+  AddActivity(model, version, codes.rows(), codes.units, codes);
+}
+
+void Metrics::RowsEncoded(const std::string& model, uint64_t version, const RowsView& dense_codes) {
+  AddActivity(model, version, dense_codes.rows, dense_codes.width, dense_codes);
+}
+
+template <typename Codes>
+void Metrics::AddActivity(const std::string& model, uint64_t version, int64_t rows, int64_t units, const Codes& codes) {
+  families_->total_rows.fetch_add(static_cast<uint64_t>(rows));
   absl::MutexLock lock(&families_->mutex);
-  families_->rows_encoded.Add(ModelLabels(model)).Increment(static_cast<double>(codes.rows()));
+  families_->rows_encoded.Add(ModelLabels(model)).Increment(static_cast<double>(rows));
   auto found = families_->activity.find(model);
   if (found != families_->activity.end() && version < found->second.version) return;  // a caller that pinned an old one
   if (found == families_->activity.end() || found->second.version != version) {
     families_->activity.erase(model);
-    found = families_->activity
-                .emplace(model, Families::Activity{version, ActivityWindow(codes.units, kActivityWindowRows)})
+    found = families_->activity.emplace(model, Families::Activity{version, ActivityWindow(units, kActivityWindowRows)})
                 .first;
     Drop(families_->dead_units, DeadLabels(model));
   }

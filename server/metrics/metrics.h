@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "core/tensors/sparse_codes.h"
+#include "core/tensors/tensor.h"
 #include "kwta/v1/job.pb.h"
 
 namespace kwta::server {
@@ -38,6 +39,7 @@ class Metrics {
   void QueueLeft(double seconds);
   // Rows of `model` got these codes. Activity is counted for the newest version that encoded.
   void RowsEncoded(const std::string& model, uint64_t version, const SparseCodes& codes);
+  void RowsEncoded(const std::string& model, uint64_t version, const RowsView& dense_codes);
 
   void SetJobs(const JobCounts& counts);
   // A running job of `model` reported; or it does not run any more.
@@ -58,6 +60,8 @@ class Metrics {
 
  private:
   struct Families;
+  template <typename Codes>
+  void AddActivity(const std::string& model, uint64_t version, int64_t rows, int64_t units, const Codes& codes);
   const std::unique_ptr<Families> families_;
 };
 

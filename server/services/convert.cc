@@ -131,30 +131,37 @@ absl::StatusOr<EncodeOptions> ConvertOptions(const v1::EncodeOptions& options) {
   return converted;
 }
 
-absl::Status CheckOutput(v1::OutputMode mode, int64_t rows, int64_t units, int64_t k, int64_t max_bytes) {
-  int64_t row_bytes = 0;
+absl::StatusOr<v1::OutputMode> ResolveOutput(v1::OutputMode mode, const Encoder& encoder) {
+  const bool dense = encoder.dense_codes();
   switch (mode) {
-    case v1::OUTPUT_MODE_DENSE:
-      row_bytes = units * static_cast<int64_t>(sizeof(float));
-      break;
     case v1::OUTPUT_MODE_UNSPECIFIED:
-    case v1::OUTPUT_MODE_SPARSE_TOPK:
-      row_bytes = k * static_cast<int64_t>(sizeof(uint32_t) + sizeof(float));
-      break;
+      return dense ? v1::OUTPUT_MODE_DENSE : v1::OUTPUT_MODE_SPARSE_TOPK;
+    case v1::OUTPUT_MODE_DENSE:
     case v1::OUTPUT_MODE_SPARSE_CSR:
-      row_bytes = k * static_cast<int64_t>(sizeof(uint32_t) + sizeof(float)) + static_cast<int64_t>(sizeof(uint64_t));
-      break;
+      return mode;
+    case v1::OUTPUT_MODE_SPARSE_TOPK:
+      if (!dense) return mode;
+      return absl::InvalidArgumentError(
+          "options.output is OUTPUT_MODE_SPARSE_TOPK, expected OUTPUT_MODE_DENSE or OUTPUT_MODE_SPARSE_CSR: the "
+          "model's "
+          "codes are dense, with another number of non-zeros in each row");
     default:
       return absl::InvalidArgumentError(
           absl::StrCat("options.output is ", static_cast<int>(mode),
                        ", expected OUTPUT_MODE_DENSE, OUTPUT_MODE_SPARSE_TOPK or OUTPUT_MODE_SPARSE_CSR"));
   }
+}
+
+absl::Status CheckOutput(v1::OutputMode mode, int64_t rows, int64_t units, int64_t k, int64_t max_bytes) {
+  int64_t row_bytes = k * static_cast<int64_t>(sizeof(uint32_t) + sizeof(float));
+  if (mode == v1::OUTPUT_MODE_DENSE) row_bytes = units * static_cast<int64_t>(sizeof(float));
+  if (mode == v1::OUTPUT_MODE_SPARSE_CSR) row_bytes += static_cast<int64_t>(sizeof(uint64_t));
   const int64_t most_rows = (max_bytes - kAnswerOverhead) / row_bytes;
   if (rows <= most_rows) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("the codes of ", rows, " rows take ", row_bytes, " bytes a row and would pass the message limit of ",
                    max_bytes, " bytes (--max-message-bytes); send at most ", most_rows, " rows at a time",
-                   mode == v1::OUTPUT_MODE_DENSE ? ", or ask for sparse codes" : ""));
+                   mode == v1::OUTPUT_MODE_DENSE && k < units ? ", or ask for sparse codes" : ""));
 }
 
 absl::Status ConvertCodes(const SparseCodes& codes, v1::OutputMode mode, v1::EncodeResponse* response) {
@@ -183,6 +190,28 @@ absl::Status ConvertCodes(const SparseCodes& codes, v1::OutputMode mode, v1::Enc
     top_k->mutable_values()->Add(codes.values.begin(), codes.values.end());
   }
   return absl::OkStatus();
+}
+
+void ConvertDenseCodes(const std::vector<float>& codes, int64_t width, v1::OutputMode mode,
+                       v1::EncodeResponse* response) {
+  if (mode == v1::OUTPUT_MODE_DENSE) {
+    v1::Tensor* dense = response->mutable_dense();
+    dense->add_shape(static_cast<int64_t>(codes.size()) / width);
+    dense->add_shape(width);
+    dense->set_dtype(v1::DTYPE_F32);
+    dense->mutable_floats()->Add(codes.begin(), codes.end());
+    return;
+  }
+  v1::CsrCodes* csr = response->mutable_csr();
+  csr->add_row_offsets(0);
+  for (size_t row = 0; row < codes.size(); row += width) {
+    for (int64_t unit = 0; unit < width; ++unit) {
+      if (codes[row + unit] == 0) continue;
+      csr->add_indices(static_cast<uint32_t>(unit));
+      csr->add_values(codes[row + unit]);
+    }
+    csr->add_row_offsets(static_cast<uint64_t>(csr->values_size()));
+  }
 }
 
 }  // namespace kwta::server

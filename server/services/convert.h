@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -27,12 +28,20 @@ absl::StatusOr<InputRows> ConvertInput(const v1::Tensor& input, absl::string_vie
 // Errors: INVALID_ARGUMENT if both alpha and k are set, or one is set and not positive.
 absl::StatusOr<EncodeOptions> ConvertOptions(const v1::EncodeOptions& options);
 
-// Whether the answer to `rows` rows can be sent at all, to be asked before computing it.
-// Errors: INVALID_ARGUMENT (unknown output mode; an answer larger than max_bytes).
+// The layout that `mode` asks for of this encoder, never OUTPUT_MODE_UNSPECIFIED. Errors: INVALID_ARGUMENT (unknown, or
+// rectangular although the encoder's codes are dense).
+absl::StatusOr<v1::OutputMode> ResolveOutput(v1::OutputMode mode, const Encoder& encoder);
+
+// Whether the answer to `rows` rows can be sent at all, to be asked before computing it. `mode` is resolved.
+// Errors: INVALID_ARGUMENT (an answer larger than max_bytes).
 absl::Status CheckOutput(v1::OutputMode mode, int64_t rows, int64_t units, int64_t k, int64_t max_bytes);
 
-// Sets the codes of `response` in the layout that `mode` names.
+// Sets the codes of `response` in the layout that `mode`, which is resolved, names.
 // Errors: FAILED_PRECONDITION if the rows have different numbers of entries and the layout is rectangular.
 absl::Status ConvertCodes(const SparseCodes& codes, v1::OutputMode mode, v1::EncodeResponse* response);
+
+// The same for dense codes, [rows, width]. REQUIRES: mode is OUTPUT_MODE_DENSE or OUTPUT_MODE_SPARSE_CSR.
+void ConvertDenseCodes(const std::vector<float>& codes, int64_t width, v1::OutputMode mode,
+                       v1::EncodeResponse* response);
 
 }  // namespace kwta::server

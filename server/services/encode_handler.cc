@@ -1,6 +1,7 @@
 #include "server/services/encode_handler.h"
 
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "core/base/status_macros.h"
@@ -12,7 +13,8 @@ namespace {
 // Whether the answer fits into a message.
 absl::Status CheckAnswer(const v1::EncodeRequest& request, const Encoder& encoder, int64_t rows, int64_t k,
                          int64_t limit) {
-  return CheckOutput(request.options().output(), rows, encoder.code_width(), k, limit);
+  KWTA_ASSIGN_OR_RETURN(const v1::OutputMode mode, ResolveOutput(request.options().output(), encoder));
+  return CheckOutput(mode, rows, encoder.code_width(), k, limit);
 }
 absl::Status CheckAnswer(const v1::ReconstructRequest&, const Encoder& encoder, int64_t rows, int64_t, int64_t limit) {
   // A reconstruction is as large as dense codes of its width.
@@ -39,6 +41,7 @@ absl::StatusOr<Prepared> Prepare(const ModelManager& models, const Request& requ
   KWTA_ASSIGN_OR_RETURN(prepared.work.k, encoder.ResolveK(options));
   KWTA_ASSIGN_OR_RETURN(prepared.input, ConvertInput(request.input(), request.model(), encoder.input_width()));
   prepared.work.rows = prepared.input.view;
+  prepared.work.reconstruct = std::is_same_v<Request, v1::ReconstructRequest>;
   KWTA_RETURN_IF_ERROR(CheckAnswer(request, encoder, prepared.work.rows.rows, prepared.work.k, max_message_bytes));
   return prepared;
 }
@@ -78,7 +81,13 @@ absl::StatusOr<v1::EncodeResponse> EncodeHandler::Finish(const v1::EncodeRequest
   v1::EncodeResponse response;
   response.set_model_version(rows.model->version);
   response.set_code_width(static_cast<uint64_t>(rows.model->encoder->code_width()));
-  KWTA_RETURN_IF_ERROR(ConvertCodes(rows.result.codes, request.options().output(), &response));
+  const Encoder& encoder = *rows.model->encoder;
+  KWTA_ASSIGN_OR_RETURN(const v1::OutputMode mode, ResolveOutput(request.options().output(), encoder));
+  if (encoder.dense_codes()) {
+    ConvertDenseCodes(rows.result.dense, encoder.code_width(), mode, &response);
+  } else {
+    KWTA_RETURN_IF_ERROR(ConvertCodes(rows.result.codes, mode, &response));
+  }
   SetStats(rows.result, response.mutable_stats());
   return response;
 }
@@ -86,13 +95,13 @@ absl::StatusOr<v1::EncodeResponse> EncodeHandler::Finish(const v1::EncodeRequest
 absl::StatusOr<v1::ReconstructResponse> EncodeHandler::Finish(const v1::ReconstructRequest&, const EncodedRows& rows) {
   v1::ReconstructResponse response;
   response.set_model_version(rows.model->version);
-  const Encoder& encoder = *rows.model->encoder;
+  const std::vector<float>& reconstructions = rows.result.dense;
+  const int64_t width = rows.model->encoder->reconstruction_width();
   v1::Tensor* output = response.mutable_output();
-  output->add_shape(rows.result.codes.rows());
-  output->add_shape(encoder.reconstruction_width());
+  output->add_shape(static_cast<int64_t>(reconstructions.size()) / width);
+  output->add_shape(width);
   output->set_dtype(v1::DTYPE_F32);
-  output->mutable_floats()->Resize(static_cast<int>(rows.result.codes.rows() * encoder.reconstruction_width()), 0.0f);
-  KWTA_RETURN_IF_ERROR(encoder.Decode(rows.result.codes, output->mutable_floats()->mutable_data()));
+  output->mutable_floats()->Add(reconstructions.begin(), reconstructions.end());
   SetStats(rows.result, response.mutable_stats());
   return response;
 }

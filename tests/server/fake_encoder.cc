@@ -23,6 +23,13 @@ absl::Status FakeEncoder::Encode(const RowsView& x, int64_t k, SparseCodes* code
   return absl::OkStatus();
 }
 
+absl::Status FakeEncoder::EncodeDense(const RowsView& x, int64_t, float* out) const {
+  SparseCodes codes;
+  const absl::Status status = Encode(x, 1, &codes);
+  if (status.ok()) codes.ToDense(out);
+  return status;
+}
+
 absl::Status FakeEncoder::Decode(const SparseCodes& codes, float* out) const {
   for (int64_t row = 0; row < codes.rows(); ++row) {
     for (int64_t column = 0; column < width_; ++column) *out++ = codes.values[codes.row_offsets[row]];

@@ -25,6 +25,11 @@ class FakeEncoder : public Encoder {
   // Every element of a row is the value of its first entry.
   absl::Status Decode(const SparseCodes& codes, float* out) const override;
 
+  // Codes are then dense, k being the units: those of a row are its first element, then zeros.
+  bool dense = false;
+  bool dense_codes() const override { return dense; }
+  absl::Status EncodeDense(const RowsView& x, int64_t k, float* out) const override;
+
   // What Encode answers instead of codes, unless OK.
   absl::Status failure;
   // Rows of each call of Encode.

@@ -52,6 +52,27 @@ TEST(TrainOptions, SetsEveryField) {
   EXPECT_TRUE(options.watch);
 }
 
+TEST(TrainOptions, SetsEveryFieldOfAWinnerTakeAllEncoder) {
+  ExpectRequest(Parse("--model m --encoder winner-take-all --maps 16 --filter-size 7 --decoder-filter-size 5 "
+                      "--sparsity across-maps --winners 32 --no-tied-weights --pool-width 5 --pool-stride 3 "
+                      "--pool-padding 2 --init-sigma 0.25 --decoder-init-sigma 0.125 --image 3,32,30 "
+                      "--optimiser sgd --data d"),
+                R"(spec { model: "m" encoder { winner_take_all {
+                     maps: 16 filter_size: 7 decoder_filter_size: 5 sparsity: WINNER_SPARSITY_ACROSS_MAPS winners: 32
+                     tied_weights: false pool_width: 5 pool_stride: 3 pool_padding: 2 init_sigma: 0.25
+                     decoder_init_sigma: 0.125 input { channels: 3 height: 32 width: 30 } } }
+                   preprocessing {} training { optimiser: OPTIMISER_SGD } dataset { name: "d" } })");
+  EXPECT_THROW(Parse("--model m --data d --encoder winner-take-all --sparsity some"), CLI::ValidationError);
+  EXPECT_THROW(Parse("--model m --data d --encoder winner-take-all --image 28,28"), CLI::ParseError);
+}
+
+TEST(TrainOptions, RefusesOptionsOfAnotherKindOfEncoder) {
+  for (const char* arguments : {"--encoder winner-take-all --k 25", "--encoder winner-take-all --no-unit-norm",
+                                "--maps 16", "--encoder k-sparse --sparsity none"}) {
+    EXPECT_THROW(Parse(std::string("--model m --data d ") + arguments), CLI::ValidationError) << arguments;
+  }
+}
+
 TEST(TrainOptions, KeepsZeroAndFalseApartFromUnset) {
   ExpectRequest(Parse("--model m --data d --final-rate 0 --no-unit-norm"),
                 R"(spec { model: "m" encoder { k_sparse { unit_norm_atoms: false } } preprocessing {}
@@ -87,6 +108,8 @@ TEST(TrainOptions, HelpShowsTheDefaultsOfTheLibrary) {
   const std::string help = app.help();
   EXPECT_THAT(help, HasSubstr("Hidden units, 1 .. 1048576; default 1000"));
   EXPECT_THAT(help, HasSubstr("Momentum, 0 .. 1 without 1; default 0.9"));
+  EXPECT_THAT(help, HasSubstr("Feature maps, 1 .. 65536; default 16"));
+  EXPECT_THAT(help, HasSubstr("default 0.01, winner-take-all: 1.4 / (filter-size * sqrt(channels))"));
   EXPECT_THAT(help, HasSubstr("Keep every atom at unit length; default off"));
 }
 

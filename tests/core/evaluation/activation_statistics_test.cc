@@ -31,6 +31,17 @@ TEST(ActivationStatistics, CountsOverAllBatchesOfTheWindow) {
   EXPECT_THAT(statistics.rows_of_unit(), ElementsAre(1, 3, 0, 1, 0));
 }
 
+TEST(ActivationStatistics, CountsWhatIsNotZeroInDenseCodes) {
+  ActivationStatistics statistics(3);
+  const float codes[] = {0, 2, 0, 1, -3, 0};
+  statistics.AddDense(codes, 2);
+  statistics.AddDense(codes, 1);
+  EXPECT_EQ(statistics.window_rows(), 3);
+  EXPECT_NEAR(statistics.L0(), 4.0 / 3, 1e-12);
+  EXPECT_EQ(statistics.DeadUnits(), 1);
+  EXPECT_THAT(statistics.rows_of_unit(), ElementsAre(1, 3, 0));
+}
+
 TEST(UnexplainedVariance, IsOneForTheMeanAndZeroForTheRowsThemselves) {
   const float x[] = {1, 2, 3, 6, 5, 4};
   const float mean[] = {3, 4, 3, 4, 3, 4};

@@ -101,6 +101,40 @@ TEST_F(BatcherTest, SplitsALargeRequestAndPutsItTogether) {
   EXPECT_THAT(Values(small), ElementsAre(50));
 }
 
+TEST_F(BatcherTest, SplitsDenseCodesAndPutsThemTogether) {
+  model_.encoder->dense = true;
+  Answer& large = Submit(model_, 6, 1);
+  Answer& small = Submit(model_, 2, 50);
+  EXPECT_TRUE(batcher_->RunOneBatch());
+  EXPECT_TRUE(batcher_->RunOneBatch());
+  EXPECT_THAT(batch_rows_, ElementsAre(4, 4));
+  const auto column = [](const Answer& answer, int64_t unit) {
+    std::vector<float> values;
+    const std::vector<float>& dense = answer.result->value().dense;
+    for (size_t i = unit; i < dense.size(); i += kUnits) values.push_back(dense[i]);
+    return values;
+  };
+  EXPECT_THAT(column(large, 0), ElementsAre(1, 2, 3, 4, 5, 6));
+  EXPECT_THAT(column(large, 1), ElementsAre(0, 0, 0, 0, 0, 0));
+  EXPECT_THAT(column(small, 0), ElementsAre(50, 51));
+  EXPECT_EQ(large.result->value().codes.rows(), 0);
+}
+
+TEST_F(BatcherTest, ReconstructionsRideApartFromCodes) {
+  EncodeWork reconstruct;
+  reconstruct.reconstruct = true;
+  Answer& codes = Submit(model_, 1, 10);
+  Answer& first = Submit(model_, 1, 20, reconstruct);
+  Answer& second = Submit(model_, 2, 30, reconstruct);
+  EXPECT_TRUE(batcher_->RunOneBatch());
+  EXPECT_THAT(Values(codes), ElementsAre(10));
+  EXPECT_TRUE(batcher_->RunOneBatch());
+  EXPECT_THAT(batch_rows_, ElementsAre(1, 3));
+  EXPECT_EQ(first.result->value().dense, std::vector<float>(kWidth, 20));
+  EXPECT_EQ(second.result->value().dense.size(), 2u * kWidth);
+  EXPECT_EQ(second.result->value().dense.back(), 31);
+}
+
 TEST_F(BatcherTest, DoesNotSplitWhatFitsIntoABatch) {
   Submit(model_, 3, 1);
   Submit(model_, 2, 10);

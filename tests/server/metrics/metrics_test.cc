@@ -74,6 +74,16 @@ TEST_F(MetricsTest, ActivityOfAModel) {
   EXPECT_THAT(metrics_.Render(), Not(HasSubstr("model=\"digits\"")));
 }
 
+TEST_F(MetricsTest, ActivityOfDenseCodes) {
+  std::vector<float> codes(kActivityWindowRows * 4);
+  for (int64_t row = 0; row < kActivityWindowRows; ++row) codes[row * 4 + row % 2] = 0.5f;
+  metrics_.RowsEncoded("maps", 1, RowsView{DType::kF32, codes.data(), kActivityWindowRows, 4});
+  const std::string text = metrics_.Render();
+  EXPECT_THAT(text, HasSubstr("kwta_rows_encoded_total{model=\"maps\"} 10000\n"));
+  EXPECT_THAT(text, HasSubstr("kwta_active_unit_fraction{model=\"maps\"} 0.25"));
+  EXPECT_THAT(text, HasSubstr("kwta_dead_units{model=\"maps\",window_rows=\"10000\"} 2\n"));
+}
+
 TEST_F(MetricsTest, GaugesOfAJobGoWithIt) {
   v1::TrainingProgress progress;
   progress.set_epochs_done(3);

@@ -8,12 +8,16 @@
 #include <string>
 #include <vector>
 
+#include "tests/server/fake_encoder.h"
+
 namespace kwta::server {
 namespace {
 
 using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 v1::Tensor Floats(const std::vector<int64_t>& shape, const std::vector<float>& values) {
   v1::Tensor tensor;
@@ -154,8 +158,27 @@ TEST(CheckOutputTest, RefusesAnswersThatCannotBeSent) {
   EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("at most 16 rows"), HasSubstr("ask for sparse codes")));
   EXPECT_TRUE(CheckOutput(v1::OUTPUT_MODE_SPARSE_TOPK, 17, 1000, 5, 1 << 16).ok());
   EXPECT_EQ(CheckOutput(v1::OUTPUT_MODE_SPARSE_CSR, 2000, 1000, 5, 1 << 16).code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(CheckOutput(static_cast<v1::OutputMode>(9), 1, 1, 1, 1 << 16).message()),
-              HasSubstr("options.output is 9"));
+  // Where every activity is kept, sparse codes would be no smaller.
+  EXPECT_THAT(std::string(CheckOutput(v1::OUTPUT_MODE_DENSE, 17, 1000, 1000, 1 << 16).message()),
+              Not(HasSubstr("ask for sparse codes")));
+}
+
+TEST(ResolveOutputTest, FollowsTheEncoder) {
+  FakeEncoder encoder(2, 4);
+  EXPECT_EQ(ResolveOutput(v1::OUTPUT_MODE_UNSPECIFIED, encoder).value(), v1::OUTPUT_MODE_SPARSE_TOPK);
+  for (const v1::OutputMode mode : {v1::OUTPUT_MODE_DENSE, v1::OUTPUT_MODE_SPARSE_TOPK, v1::OUTPUT_MODE_SPARSE_CSR}) {
+    EXPECT_EQ(ResolveOutput(mode, encoder).value(), mode);
+  }
+  absl::Status status = ResolveOutput(static_cast<v1::OutputMode>(9), encoder).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("options.output is 9"));
+
+  encoder.dense = true;
+  EXPECT_EQ(ResolveOutput(v1::OUTPUT_MODE_UNSPECIFIED, encoder).value(), v1::OUTPUT_MODE_DENSE);
+  EXPECT_EQ(ResolveOutput(v1::OUTPUT_MODE_SPARSE_CSR, encoder).value(), v1::OUTPUT_MODE_SPARSE_CSR);
+  status = ResolveOutput(v1::OUTPUT_MODE_SPARSE_TOPK, encoder).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("expected OUTPUT_MODE_DENSE or OUTPUT_MODE_SPARSE_CSR"));
 }
 
 SparseCodes TwoRows() {
@@ -167,14 +190,25 @@ SparseCodes TwoRows() {
   return codes;
 }
 
-TEST(ConvertCodesTest, TopKIsTheDefault) {
-  for (const v1::OutputMode mode : {v1::OUTPUT_MODE_UNSPECIFIED, v1::OUTPUT_MODE_SPARSE_TOPK}) {
-    v1::EncodeResponse response;
-    ASSERT_TRUE(ConvertCodes(TwoRows(), mode, &response).ok());
-    EXPECT_EQ(response.top_k().k(), 2);
-    EXPECT_THAT(response.top_k().indices(), ElementsAre(0, 3, 1, 2));
-    EXPECT_THAT(response.top_k().values(), ElementsAre(1, 2, 3, 4));
-  }
+TEST(ConvertCodesTest, TopK) {
+  v1::EncodeResponse response;
+  ASSERT_TRUE(ConvertCodes(TwoRows(), v1::OUTPUT_MODE_SPARSE_TOPK, &response).ok());
+  EXPECT_EQ(response.top_k().k(), 2);
+  EXPECT_THAT(response.top_k().indices(), ElementsAre(0, 3, 1, 2));
+  EXPECT_THAT(response.top_k().values(), ElementsAre(1, 2, 3, 4));
+}
+
+TEST(ConvertDenseCodesTest, DenseAndCsr) {
+  const std::vector<float> codes = {1, 0, 0, 0, 0, 0, 0, -2, 3};
+  v1::EncodeResponse response;
+  ConvertDenseCodes(codes, 3, v1::OUTPUT_MODE_DENSE, &response);
+  EXPECT_THAT(response.dense().shape(), ElementsAre(3, 3));
+  EXPECT_EQ(response.dense().dtype(), v1::DTYPE_F32);
+  EXPECT_THAT(response.dense().floats(), ElementsAreArray(codes));
+  ConvertDenseCodes(codes, 3, v1::OUTPUT_MODE_SPARSE_CSR, &response);
+  EXPECT_THAT(response.csr().row_offsets(), ElementsAre(0, 1, 1, 3));
+  EXPECT_THAT(response.csr().indices(), ElementsAre(0, 1, 2));
+  EXPECT_THAT(response.csr().values(), ElementsAre(1, -2, 3));
 }
 
 TEST(ConvertCodesTest, Dense) {

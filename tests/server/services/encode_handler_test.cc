@@ -21,10 +21,9 @@ class EncodeHandlerTest : public ::testing::Test {
  protected:
   EncodeHandlerTest() {
     WriteTestBundle(directory_.path(), "digits/1", "digits");
-    models_ =
-        ModelManager::Open(
-            directory_.path(), [](const ModelBundle&) { return std::make_shared<FakeEncoder>(2, 4); }, IgnoreEvents())
-            .value();
+    models_ = ModelManager::Open(
+                  directory_.path(), [this](const ModelBundle&) { return encoder_; }, IgnoreEvents())
+                  .value();
     handler_ = std::make_unique<EncodeHandler>(models_.get(), &batcher_, /*max_message_bytes=*/2048);
   }
 
@@ -47,6 +46,7 @@ class EncodeHandlerTest : public ::testing::Test {
   }
 
   TestDirectory directory_;
+  const std::shared_ptr<FakeEncoder> encoder_ = std::make_shared<FakeEncoder>(2, 4);
   std::unique_ptr<ModelManager> models_;
   Batcher batcher_{{}, {}};
   std::unique_ptr<EncodeHandler> handler_;
@@ -73,6 +73,30 @@ TEST_F(EncodeHandlerTest, Reconstructs) {
   ASSERT_TRUE(response.ok()) << response.status();
   EXPECT_THAT(response->output().shape(), ElementsAre(1, 2));
   EXPECT_THAT(response->output().floats(), ElementsAre(7, 7));
+}
+
+TEST_F(EncodeHandlerTest, DenseCodesAreDenseUnlessCsrIsAskedFor) {
+  encoder_->dense = true;
+  v1::EncodeRequest request = MakeRequest<v1::EncodeRequest>("digits", {7, 8});
+  absl::StatusOr<EncodedRows> rows = Rows(request);
+  ASSERT_TRUE(rows.ok()) << rows.status();
+  auto response = EncodeHandler::Finish(request, *std::move(rows));
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_THAT(response->dense().shape(), ElementsAre(1, 4));
+  EXPECT_THAT(response->dense().floats(), ElementsAre(7, 0, 0, 0));
+  EXPECT_EQ(response->code_width(), 4);
+
+  request.mutable_options()->set_output(v1::OUTPUT_MODE_SPARSE_CSR);
+  rows = Rows(request);
+  ASSERT_TRUE(rows.ok()) << rows.status();
+  response = EncodeHandler::Finish(request, *std::move(rows));
+  EXPECT_THAT(response->csr().indices(), ElementsAre(0));
+  EXPECT_THAT(response->csr().values(), ElementsAre(7));
+
+  request.mutable_options()->set_output(v1::OUTPUT_MODE_SPARSE_TOPK);
+  const absl::Status status = Rows(request).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("the model's codes are dense"));
 }
 
 TEST_F(EncodeHandlerTest, SaysWhatIsWrong) {
