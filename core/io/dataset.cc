@@ -11,29 +11,22 @@
 #include "absl/strings/str_join.h"
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
+#include "core/io/cifar_binary.h"
+#include "core/io/dataset_folder.h"
 #include "core/io/files.h"
 #include "core/io/idx.h"
 #include "core/io/named_datasets.h"
+#include "core/io/norb.h"
 #include "core/io/npy.h"
+#include "core/io/stored_rows.h"
 
 namespace kwta {
 namespace {
 
-// More than any image set we know of, less than what would exhaust a server by one request.
-constexpr uint64_t kMaxIdxBytes = uint64_t{16} << 30;
 constexpr uint64_t kMaxRows = uint64_t{1} << 31;  // Rows are numbered by uint32.
 constexpr uint64_t kSplitStream = 0x53504C4954;   // "SPLIT"
 
-// All the rows of a source, before any of them are chosen.
-struct Stored {
-  std::string origin;  // For messages.
-  std::shared_ptr<const void> storage;
-  RowsView rows;
-  Shape row_shape;
-  std::vector<int32_t> labels;
-};
-
-absl::StatusOr<Stored> AsRows(std::string origin, ArrayView array, std::shared_ptr<const void> storage) {
+absl::StatusOr<StoredRows> AsRows(std::string origin, ArrayView array, std::shared_ptr<const void> storage) {
   const auto refuse = [&origin](absl::string_view what) {
     return absl::InvalidArgumentError(absl::StrCat("'", origin, "' ", what));
   };
@@ -58,17 +51,17 @@ absl::StatusOr<Stored> AsRows(std::string origin, ArrayView array, std::shared_p
     return refuse(absl::StrCat("holds NaN or infinity at row ", bad->row, ", column ", bad->column,
                                "; remove or replace such elements"));
   }
-  return Stored{std::move(origin), std::move(storage), view, std::move(row_shape), {}};
+  return StoredRows{std::move(origin), std::move(storage), view, std::move(row_shape), {}};
 }
 
-absl::StatusOr<Stored> LoadIdx(const std::string& path) {
-  KWTA_ASSIGN_OR_RETURN(Tensor read, ReadIdx(path, kMaxIdxBytes));
+absl::StatusOr<StoredRows> LoadIdx(const std::string& path) {
+  KWTA_ASSIGN_OR_RETURN(Tensor read, ReadIdx(path, kMaxDatasetBytes));
   auto tensor = std::make_shared<const Tensor>(std::move(read));
   return AsRows(path, {tensor->dtype(), tensor->shape(), tensor->data()}, tensor);
 }
 
 absl::StatusOr<std::vector<int32_t>> LoadLabels(const std::string& path, int64_t rows, int32_t classes) {
-  KWTA_ASSIGN_OR_RETURN(const Tensor tensor, ReadIdx(path, kMaxIdxBytes));
+  KWTA_ASSIGN_OR_RETURN(const Tensor tensor, ReadIdx(path, kMaxDatasetBytes));
   if (tensor.dtype() != DType::kU8 || tensor.shape() != Shape{rows}) {
     return absl::DataLossError(absl::StrCat("'", path, "' has ", DTypeName(tensor.dtype()), " ",
                                             ShapeString(tensor.shape()), "; expected a label for each image, u8 [",
@@ -84,38 +77,57 @@ absl::StatusOr<std::vector<int32_t>> LoadLabels(const std::string& path, int64_t
   return std::vector<int32_t>(bytes, bytes + rows);
 }
 
-absl::StatusOr<Stored> LoadNamed(const NamedDataset& dataset, bool test, const DatasetOptions& options) {
+absl::StatusOr<StoredRows> LoadNamed(const NamedDataset& dataset, bool test, const DatasetOptions& options) {
   KWTA_ASSIGN_OR_RETURN(const DatasetFiles files, LocateNamedDataset(dataset, test, options.directories));
-  KWTA_ASSIGN_OR_RETURN(Stored stored, LoadIdx(files.images));
+  StoredRows stored;
+  if (files.folder.empty()) {
+    KWTA_ASSIGN_OR_RETURN(stored, LoadIdx(files.images));
+  } else {
+    KWTA_ASSIGN_OR_RETURN(stored, ReadDatasetFolder(files.root, files.folder, test));
+  }
   const Shape expected(dataset.row_shape.begin(), dataset.row_shape.end());
   if (stored.rows.dtype != DType::kU8 || stored.row_shape != expected) {
-    return absl::DataLossError(absl::StrCat("'", files.images, "' has rows of ", DTypeName(stored.rows.dtype), " ",
+    return absl::DataLossError(absl::StrCat("'", stored.origin, "' has rows of ", DTypeName(stored.rows.dtype), " ",
                                             ShapeString(stored.row_shape), "; ", dataset.name, " has u8 ",
                                             ShapeString(expected)));
   }
-  KWTA_ASSIGN_OR_RETURN(stored.labels, LoadLabels(files.labels, stored.rows.rows, dataset.classes));
+  if (files.folder.empty()) {
+    KWTA_ASSIGN_OR_RETURN(stored.labels, LoadLabels(files.labels, stored.rows.rows, dataset.classes));
+  }
   return stored;
 }
 
-absl::StatusOr<std::string> LocateFile(const std::string& path, const DatasetOptions& options) {
+// Where a path was found.
+struct Found {
+  std::string root;  // the directory that was searched
+  std::string file;  // the path, resolved
+};
+
+absl::StatusOr<Found> Locate(const std::string& path, const DatasetOptions& options) {
   for (const std::string& directory : options.directories) {
     absl::StatusOr<std::string> found = PathWithin(directory, path);
-    if (!absl::IsNotFound(found.status())) return found;
+    if (found.ok()) return Found{directory, *std::move(found)};
+    if (!absl::IsNotFound(found.status())) return found.status();
   }
   return absl::NotFoundError(absl::StrCat(
       "data file '", path, "' was not found; looked in ",
       options.directories.empty() ? "no directory: none is configured" : absl::StrJoin(options.directories, ", ")));
 }
 
-absl::StatusOr<Stored> LoadFile(const std::string& path, const DatasetOptions& options) {
-  KWTA_ASSIGN_OR_RETURN(const std::string file, LocateFile(path, options));
-  if (!absl::EndsWith(path, ".npy")) return LoadIdx(file);
-  KWTA_ASSIGN_OR_RETURN(NpyFile npy, ReadNpy(file));
-  return AsRows(file, std::move(npy.array), std::move(npy.storage));
+absl::StatusOr<StoredRows> LoadPath(const std::string& path, bool test, const DatasetOptions& options) {
+  KWTA_ASSIGN_OR_RETURN(const Found found, Locate(path, options));
+  if (!HasDatasetFileEnding(path)) return ReadDatasetFolder(found.root, path, test);
+  if (IsNorbImages(path)) {
+    return ReadNorb(path, [&found](const std::string& name) { return PathWithin(found.root, name); });
+  }
+  if (absl::EndsWith(path, ".bin")) return ReadCifarBatches({found.file});
+  if (!absl::EndsWith(path, ".npy")) return LoadIdx(found.file);
+  KWTA_ASSIGN_OR_RETURN(NpyFile npy, ReadNpy(found.file));
+  return AsRows(found.file, std::move(npy.array), std::move(npy.storage));
 }
 
 // Numbers of the rows that `ref` asks for, out of `rows`.
-absl::StatusOr<std::vector<uint32_t>> ChooseRows(const v1::DatasetRef& ref, const Stored& stored) {
+absl::StatusOr<std::vector<uint32_t>> ChooseRows(const v1::DatasetRef& ref, const StoredRows& stored) {
   const uint64_t rows = static_cast<uint64_t>(stored.rows.rows);
   const uint64_t held_out = ref.split() == v1::DATASET_SPLIT_TEST ? 0 : ref.validation_rows();
   if (held_out >= rows) {
@@ -138,6 +150,11 @@ absl::StatusOr<std::vector<uint32_t>> ChooseRows(const v1::DatasetRef& ref, cons
   }
   if (ref.max_rows() > 0 && ref.max_rows() < order.size()) order.resize(ref.max_rows());
   return order;
+}
+
+// A name without an ending, unless the path says that it is a folder.
+bool MayBeFolder(absl::string_view path) {
+  return path.substr(path.rfind('/') + 1).find('.') == absl::string_view::npos;
 }
 
 }  // namespace
@@ -171,9 +188,9 @@ Dataset Dataset::Divided(int64_t parts, Shape part_shape) const {
 
 absl::StatusOr<Dataset> LoadDataset(const v1::DatasetRef& ref, const DatasetOptions& options) {
   KWTA_RETURN_IF_ERROR(ValidateDatasetRef(ref));
-  absl::StatusOr<Stored> stored;
+  absl::StatusOr<StoredRows> stored;
   if (ref.has_path()) {
-    stored = LoadFile(ref.path(), options);
+    stored = LoadPath(ref.path(), ref.split() == v1::DATASET_SPLIT_TEST, options);
   } else {
     KWTA_ASSIGN_OR_RETURN(const NamedDataset dataset, FindNamedDataset(ref.name()));
     stored = LoadNamed(dataset, ref.split() == v1::DATASET_SPLIT_TEST, options);
@@ -185,10 +202,10 @@ absl::StatusOr<Dataset> LoadDataset(const v1::DatasetRef& ref, const DatasetOpti
 }
 
 bool HasDatasetFileEnding(absl::string_view path) {
-  for (const char* ending : {".npy", ".idx", ".idx.gz", "-ubyte", "-ubyte.gz"}) {
+  for (const char* ending : {".npy", ".idx", ".idx.gz", "-ubyte", "-ubyte.gz", ".bin"}) {
     if (absl::EndsWith(path, ending)) return true;
   }
-  return false;
+  return IsNorbImages(path);
 }
 
 absl::Status ValidateDatasetRef(const v1::DatasetRef& ref) {
@@ -198,12 +215,15 @@ absl::Status ValidateDatasetRef(const v1::DatasetRef& ref) {
       break;
     case v1::DatasetRef::kPath:
       KWTA_RETURN_IF_ERROR(ValidateRelativePath(ref.path()));
-      if (!HasDatasetFileEnding(ref.path())) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            "data file '", ref.path(), "' is of no known kind; expected a name ending in ", kDatasetFileEndings));
+      if (!HasDatasetFileEnding(ref.path()) && !MayBeFolder(ref.path())) {
+        return absl::InvalidArgumentError(absl::StrCat("data file '", ref.path(),
+                                                       "' is of no known kind; expected a name ending in ",
+                                                       kDatasetFileEndings, ", or a folder"));
       }
-      if (ref.split() == v1::DATASET_SPLIT_TEST) {
-        return absl::InvalidArgumentError("a data file has no test rows; only named data sets have DATASET_SPLIT_TEST");
+      if (ref.split() == v1::DATASET_SPLIT_TEST && HasDatasetFileEnding(ref.path())) {
+        return absl::InvalidArgumentError(
+            "a data file has no test rows; only named data sets and folders of CIFAR-10 or small NORB have "
+            "DATASET_SPLIT_TEST");
       }
       break;
     case v1::DatasetRef::SOURCE_NOT_SET:

@@ -49,8 +49,8 @@ class Dataset {
 };
 
 struct DatasetOptions {
-  // Searched in order. A named data set is looked for in DIR/NAME; a path is looked for in DIR. The system's own folder
-  // /usr/share/datasets is searched last for named data sets.
+  // Searched in order. A named data set is looked for in DIR/NAME; a path is looked for in DIR, and no link may lead
+  // out of it. The system's own folder /usr/share/datasets is searched last for named data sets.
   std::vector<std::string> directories;
 };
 
@@ -65,9 +65,9 @@ absl::StatusOr<Dataset> LoadDataset(const v1::DatasetRef& ref, const DatasetOpti
 // Checks what can be checked without opening a file. Errors: INVALID_ARGUMENT, NOT_FOUND (unknown name).
 absl::Status ValidateDatasetRef(const v1::DatasetRef& ref);
 
-// What DatasetRef.path may end in, for messages; and whether a path does. The last two are the published idx files'
-// own.
-inline constexpr char kDatasetFileEndings[] = ".npy, .idx, .idx.gz, -ubyte or -ubyte.gz";
+// What the path of a data file may end in, for messages; and whether a path does. Published idx files end in -ubyte and
+// -ubyte.gz, batches of CIFAR-10 in .bin, small NORB's images in -dat.mat and -dat.mat.gz.
+inline constexpr char kDatasetFileEndings[] = ".npy, .idx, .idx.gz, -ubyte, -ubyte.gz, .bin, -dat.mat or -dat.mat.gz";
 bool HasDatasetFileEnding(absl::string_view path);
 
 // Names of the named data sets.

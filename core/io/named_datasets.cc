@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/io/dataset_folder.h"
 
 namespace kwta {
 namespace {
@@ -14,13 +15,17 @@ constexpr char kSystemDirectory[] = "/usr/share/datasets";
 
 constexpr int64_t kGrey28[] = {28, 28};
 constexpr int64_t kColour32[] = {3, 32, 32};
+constexpr int64_t kTwoViews96[] = {2, 96, 96};
 constexpr absl::string_view kOwnFiles =
     "put train-images.idx.gz, train-labels.idx.gz, test-images.idx.gz and test-labels.idx.gz there";
 
 constexpr NamedDataset kDatasets[] = {
     {"fashion-mnist", kGrey28, 10, "on Debian, install the package dataset-fashion-mnist"},
     {"mnist", kGrey28, 10, kOwnFiles},
-    {"cifar10", kColour32, 10, kOwnFiles},
+    {"cifar10", kColour32, 10,
+     "put the binary version's data_batch_1.bin .. data_batch_5.bin and test_batch.bin there"},
+    {"small-norb", kTwoViews96, 5,
+     "put the published files there, of which the images' end in -dat.mat or -dat.mat.gz"},
 };
 
 // How the files of a data set may be called: as the MNIST family is distributed, or plainly.
@@ -33,6 +38,9 @@ constexpr FileNames kFileNames[] = {
      {"train-labels-idx1-ubyte.gz", "t10k-labels-idx1-ubyte.gz"}},
     {{"train-images.idx.gz", "test-images.idx.gz"}, {"train-labels.idx.gz", "test-labels.idx.gz"}},
 };
+
+// Below the data set's folder: published files that are no idx files.
+constexpr const char* kPublishedFolders[] = {"", "/cifar-10-batches-bin"};
 
 }  // namespace
 
@@ -50,15 +58,22 @@ absl::StatusOr<NamedDataset> FindNamedDataset(absl::string_view name) {
 
 absl::StatusOr<DatasetFiles> LocateNamedDataset(const NamedDataset& dataset, bool test,
                                                 const std::vector<std::string>& directories) {
+  std::vector<std::string> roots = directories;
+  roots.push_back(kSystemDirectory);
   std::vector<std::string> folders;
-  folders.reserve(directories.size() + 1);
-  for (const std::string& directory : directories) folders.push_back(absl::StrCat(directory, "/", dataset.name));
-  folders.push_back(absl::StrCat(kSystemDirectory, "/", dataset.name));
-  for (const std::string& folder : folders) {
+  for (const std::string& root : roots) {
+    const std::string folder = absl::StrCat(root, "/", dataset.name);
+    folders.push_back(folder);
     for (const FileNames& names : kFileNames) {
-      DatasetFiles files{absl::StrCat(folder, "/", names.images[test]), absl::StrCat(folder, "/", names.labels[test])};
+      DatasetFiles files{absl::StrCat(folder, "/", names.images[test]), absl::StrCat(folder, "/", names.labels[test]),
+                         "", ""};
       std::error_code ignored;  // What cannot be looked at is not there.
       if (std::filesystem::exists(files.images, ignored)) return files;
+    }
+    for (const char* subfolder : kPublishedFolders) {
+      if (HoldsPublishedFiles(folder + subfolder)) {
+        return DatasetFiles{"", "", root, absl::StrCat(dataset.name, subfolder)};
+      }
     }
   }
   return absl::NotFoundError(absl::StrCat("the ", test ? "test" : "training", " images of data set '", dataset.name,

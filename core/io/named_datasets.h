@@ -24,13 +24,16 @@ absl::Span<const NamedDataset> AllNamedDatasets();
 // Errors: NOT_FOUND naming those there are.
 absl::StatusOr<NamedDataset> FindNamedDataset(absl::string_view name);
 
-// The idx files of one part of a data set.
+// Where one part of a data set is: in two idx files, or in a folder of the data set's own files.
 struct DatasetFiles {
   std::string images;
   std::string labels;
+  std::string root;    // of folder
+  std::string folder;  // relative to root; empty if the part is in idx files
 };
 
-// Looks for the training or the test part in DIR/NAME for each of `directories` and then the system's folder.
+// Looks for the training or the test part in DIR/NAME for each of `directories` and then the system's folder. CIFAR-10
+// and small NORB may lie there as they are published, CIFAR-10 also in the folder that its archive makes.
 // Errors: NOT_FOUND saying where it looked and how to get the data set.
 absl::StatusOr<DatasetFiles> LocateNamedDataset(const NamedDataset& dataset, bool test,
                                                 const std::vector<std::string>& directories);

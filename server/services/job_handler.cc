@@ -35,7 +35,8 @@ absl::Status JobHandler::CheckDatasetExists(const v1::DatasetRef& dataset) const
   if (dataset.source_case() != v1::DatasetRef::kPath) return absl::OkStatus();
   for (const std::string& directory : data_directories_) {
     std::error_code error;
-    if (std::filesystem::is_regular_file(directory + "/" + dataset.path(), error)) return absl::OkStatus();
+    const std::filesystem::file_status status = std::filesystem::status(directory + "/" + dataset.path(), error);
+    if (std::filesystem::is_regular_file(status) || std::filesystem::is_directory(status)) return absl::OkStatus();
   }
   return absl::NotFoundError(absl::StrCat("data set '", dataset.path(), "' was not found in ",
                                           absl::StrJoin(data_directories_, ", "),

@@ -158,6 +158,69 @@ TEST(DatasetTest, LoadsFiles) {
   EXPECT_EQ(compressed->row_shape(), (Shape{3, 4}));
 }
 
+// A batch of CIFAR-10 whose rows have these labels.
+std::string CifarBatch(const std::vector<char>& labels) {
+  std::string batch;
+  for (const char label : labels) batch += label + std::string(3072, 'x');
+  return batch;
+}
+
+TEST(DatasetTest, LoadsPublishedFilesAndFolders) {
+  const TemporaryDirectory directory;
+  const DatasetOptions options{{directory.File("none"), directory.path()}};
+  directory.Write("few.bin", CifarBatch({5, 6}));
+  for (int i = 1; i <= 5; ++i) {
+    directory.Write(absl::StrCat("cifar10/cifar-10-batches-bin/data_batch_", i, ".bin"), CifarBatch({1, 2}));
+  }
+  directory.Write("cifar10/cifar-10-batches-bin/test_batch.bin", CifarBatch({9}));
+  const auto batch = LoadDataset(Path("few.bin"), options);
+  ASSERT_THAT(batch, IsOk());
+  EXPECT_EQ(batch->label(1), 6);
+  v1::DatasetRef ref = Path("cifar10/cifar-10-batches-bin");
+  ref.set_validation_rows(4);
+  EXPECT_EQ(LoadDataset(ref, options)->rows(), 6);
+  ref.set_split(v1::DATASET_SPLIT_TEST);
+  EXPECT_EQ(LoadDataset(ref, options)->label(0), 9);
+  EXPECT_EQ(LoadDataset(Named("cifar10"), options)->rows(), 10);
+
+  // The rows of a named data set are what its name says.
+  const auto header = [](uint32_t magic, const std::vector<int>& extents) {
+    std::string bytes = LittleEndian(magic, 4) + LittleEndian(extents.size(), 4);
+    for (const int extent : extents) bytes += LittleEndian(extent, 4);
+    return bytes;
+  };
+  directory.Write("small-norb/training-cat.mat", header(0x1E3D4C54, {1, 1, 1}) + LittleEndian(4, 4));
+  directory.Write("small-norb/training-dat.mat", header(0x1E3D4C55, {1, 2, 96, 96}) + std::string(2 * 96 * 96, 'x'));
+  const auto norb = LoadDataset(Named("small-norb"), options);
+  ASSERT_THAT(norb, IsOk());
+  EXPECT_EQ(norb->row_shape(), (Shape{2, 96, 96}));
+  EXPECT_EQ(norb->label(0), 4);
+  EXPECT_EQ(LoadDataset(Path("small-norb/training-dat.mat"), options)->rows(), 1);
+  directory.Write("small-norb/training-dat.mat", header(0x1E3D4C55, {1, 2, 96, 95}) + std::string(2 * 96 * 95, 'x'));
+  EXPECT_THAT(LoadDataset(Named("small-norb"), options),
+              StatusIs(StatusCode::kDataLoss, "[2, 96, 95]; small-norb has u8 [2, 96, 96]"));
+}
+
+TEST(DatasetTest, FoldersAreNamedByPathsWithoutAnEnding) {
+  EXPECT_THAT(ValidateDatasetRef(Path("photos")), IsOk());
+  EXPECT_THAT(ValidateDatasetRef(Path("photos.2/train")), IsOk());
+  EXPECT_THAT(ValidateDatasetRef(Path("photos.2/")), IsOk());
+  EXPECT_THAT(ValidateDatasetRef(Path("photos.2")), StatusIs(StatusCode::kInvalidArgument, ", or a folder"));
+  EXPECT_THAT(ValidateDatasetRef(Path("a/../b")), StatusIs(StatusCode::kInvalidArgument, "contains '..'"));
+  const TemporaryDirectory directory;
+  EXPECT_THAT(LoadDataset(Path("photos"), {{directory.path()}}), StatusIs(StatusCode::kNotFound, "'photos'"));
+}
+
+TEST(DatasetTest, DividesRows) {
+  const TemporaryDirectory directory;
+  WriteRows(directory, 3);
+  const auto data = LoadDataset(Path("a.npy"), {{directory.path()}});
+  ASSERT_THAT(data, IsOk());
+  const Dataset divided = data->Divided(2, {1});
+  EXPECT_EQ(divided.row_shape(), Shape{1});
+  EXPECT_THAT(FirstElements(divided), ElementsAre(0, 0, 1, -1, 2, -2));
+}
+
 TEST(DatasetTest, StorageOutlivesTheFile) {
   const TemporaryDirectory directory;
   WriteRows(directory, 4);
@@ -169,7 +232,7 @@ TEST(DatasetTest, StorageOutlivesTheFile) {
 }
 
 TEST(DatasetTest, KnowsItsNames) {
-  EXPECT_THAT(NamedDatasets(), ElementsAre("fashion-mnist", "mnist", "cifar10"));
+  EXPECT_THAT(NamedDatasets(), ElementsAre("fashion-mnist", "mnist", "cifar10", "small-norb"));
   EXPECT_THAT(
       ValidateDatasetRef(Named("fashion-mnits")),
       StatusIs(StatusCode::kNotFound, "unknown data set 'fashion-mnits'; expected one of fashion-mnist, mnist"));
