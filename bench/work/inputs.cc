@@ -2,7 +2,6 @@
 
 #include <cstring>
 #include <filesystem>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/rng.h"
@@ -10,14 +9,9 @@
 #include "core/io/dataset.h"
 #include "core/io/npy.h"
 #include "core/preprocessing/preprocessor.h"
-#include "core/training/trainer.h"
 
 namespace kwta::bench {
 namespace {
-
-constexpr int64_t kTrainingRows = 20'000;
-constexpr uint32_t kTrainingEpochs = 2;
-constexpr uint32_t kTrainedK = 32;
 
 std::string NpyPath(const std::string& directory, const std::string& name) {
   return absl::StrCat(directory, "/", name, ".npy");
@@ -79,53 +73,6 @@ absl::StatusOr<Tensor> LoadFloats(const WorkOptions& options, const std::string&
   KWTA_RETURN_IF_ERROR(ResolvePreprocessing(&spec));
   Preprocessor(spec, {}).ToFloat(stored.rows(), floats.as<float>());
   return floats;
-}
-
-absl::Status WriteTensors(const WorkOptions& options, const std::string& name, const TensorMap& tensors) {
-  const std::string directory = absl::StrCat(options.inputs, "/", name);
-  std::filesystem::create_directories(directory);
-  for (const auto& [tensor_name, tensor] : tensors) {
-    KWTA_RETURN_IF_ERROR(WriteNpy(NpyPath(directory, tensor_name), {tensor.dtype(), tensor.shape(), tensor.data()}));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<ModelBundle> TrainedModel(const WorkOptions& options, const std::string& name, const std::string& data,
-                                         const v1::EncoderSpec& spec, std::shared_ptr<Backend> backend) {
-  const std::string bundle_directory = absl::StrCat(options.inputs, "/", name, ".bundle");
-  absl::StatusOr<ModelBundle> known = ReadModelBundle(bundle_directory);
-  if (!absl::IsNotFound(known.status())) return known;
-
-  v1::JobSpec job;
-  job.set_model(name);
-  *job.mutable_encoder() = spec;
-  job.mutable_dataset()->set_path(absl::StrCat(data, ".npy"));
-  job.mutable_dataset()->set_max_rows(kTrainingRows);
-  job.mutable_training()->set_epochs(kTrainingEpochs);
-  job.mutable_training()->set_checkpoint_epochs(0);
-  KWTA_RETURN_IF_ERROR(ResolveJobSpec(&job));
-  DatasetOptions dataset_options;
-  dataset_options.directories = {options.inputs};
-  KWTA_ASSIGN_OR_RETURN(const Dataset dataset, LoadDataset(job.dataset(), dataset_options));
-  KWTA_ASSIGN_OR_RETURN(ModelBundle bundle, Train(job, dataset, std::move(backend), TrainerOptions()));
-  bundle.description.set_name(name);
-  KWTA_RETURN_IF_ERROR(WriteTensors(options, name, bundle.tensors));
-  KWTA_RETURN_IF_ERROR(WriteModelBundle(bundle_directory, bundle));
-  return bundle;
-}
-
-absl::StatusOr<ModelBundle> TrainedKSparse(const WorkOptions& options, const std::string& data, int64_t units,
-                                           std::shared_ptr<Backend> backend) {
-  v1::EncoderSpec spec;
-  spec.mutable_k_sparse()->set_units(static_cast<uint32_t>(units));
-  spec.mutable_k_sparse()->set_k(kTrainedK);
-  return TrainedModel(options, absl::StrCat(data, "-", units), data, spec, std::move(backend));
-}
-
-Shape RowShape(const std::string& data, int64_t width) {
-  if (data == "images") return {28, 28};
-  if (data == "colour") return {3, 32, 32};
-  return {width};
 }
 
 }  // namespace kwta::bench

@@ -1,4 +1,4 @@
-// What the benchmarks compute on: images, and encoders trained on them.
+// The rows that benchmarks compute on.
 #pragma once
 
 #include <string>
@@ -7,8 +7,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "bench/work/workload.h"
-#include "core/backends/backend.h"
-#include "core/io/model_bundle.h"
 #include "core/tensors/tensor.h"
 
 namespace kwta::bench {
@@ -23,20 +21,5 @@ absl::StatusOr<std::vector<std::string>> WriteInputs(const std::vector<std::stri
 // Errors: NOT_FOUND saying that the input is missing.
 absl::StatusOr<Tensor> LoadFloats(const WorkOptions& options, const std::string& name);
 absl::StatusOr<Tensor> LoadStored(const WorkOptions& options, const std::string& name);
-
-// The encoder `spec` trained on DIR/DATA.npy for a few epochs, or as it was trained the last time: kept in
-// DIR/NAME.bundle, with its tensors in DIR/NAME as npy files for other programs.
-absl::StatusOr<ModelBundle> TrainedModel(const WorkOptions& options, const std::string& name, const std::string& data,
-                                         const v1::EncoderSpec& spec, std::shared_ptr<Backend> backend);
-
-// TrainedModel of a k-sparse encoder, DATA-UNITS; one dictionary serves every k.
-absl::StatusOr<ModelBundle> TrainedKSparse(const WorkOptions& options, const std::string& data, int64_t units,
-                                           std::shared_ptr<Backend> backend);
-
-// Writes each tensor to DIR/NAME/TENSOR.npy, over what was there.
-absl::Status WriteTensors(const WorkOptions& options, const std::string& name, const TensorMap& tensors);
-
-// An encoder or learner with DIR's data as its input: "images" are [28, 28], "colour" [3, 32, 32], all else a vector.
-Shape RowShape(const std::string& data, int64_t width);
 
 }  // namespace kwta::bench

@@ -1,11 +1,12 @@
 // The k largest of each row of a score matrix.
 //
-//   select data=NAME units=N k=K rows=R   the scores of R rows with the dictionary that `encode` trains
+//   select data=NAME units=N k=K rows=R [weights=random]   the scores of R rows with the dictionary that `encode` has
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "bench/work/inputs.h"
+#include "bench/work/models.h"
 #include "bench/work/workload.h"
 #include "core/backends/backend_registry.h"
 #include "core/backends/onednn/top_k_select.h"
@@ -64,7 +65,7 @@ absl::StatusOr<std::unique_ptr<Workload>> CreateSelectWork(const WorkSpec& spec,
   KWTA_ASSIGN_OR_RETURN(std::shared_ptr<Backend> backend, CreateBackend("", backend_options));
   const std::string data_name = spec.Text("data", "patches");
   KWTA_ASSIGN_OR_RETURN(const Tensor data, LoadFloats(options, data_name));
-  KWTA_ASSIGN_OR_RETURN(const ModelBundle bundle, TrainedKSparse(options, data_name, units, backend));
+  KWTA_ASSIGN_OR_RETURN(const ModelBundle bundle, ModelOf(spec, options, data.shape()[1], backend));
   if (data.shape()[0] < rows) {
     return absl::InvalidArgumentError(
         absl::StrCat("select needs ", rows, " rows of '", data_name, "', which has ", data.shape()[0]));

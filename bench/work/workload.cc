@@ -48,8 +48,10 @@ absl::StatusOr<std::unique_ptr<Workload>> CreateWorkload(const WorkSpec& spec, c
   static constexpr struct {
     const char* kind;
     Factory create;
-  } kKinds[] = {{"encode", CreateEncodeWork}, {"train", CreateTrainWork},     {"job", CreateJobWork},
-                {"select", CreateSelectWork}, {"product", CreateProductWork}, {"read", CreateReadWork}};
+  } kKinds[] = {{"encode", CreateEncodeWork},   {"encode_maps", CreateEncodeWork},
+                {"train", CreateTrainWork},     {"train_maps", CreateTrainWork},
+                {"job", CreateJobWork},         {"select", CreateSelectWork},
+                {"product", CreateProductWork}, {"read", CreateReadWork}};
   std::string known;
   for (const auto& kind : kKinds) {
     if (spec.kind() == kind.kind) return kind.create(spec, options);

@@ -1,0 +1,129 @@
+"""scripts/bench: benchmarks of kwta beside other libraries, on the same cores in the same run.
+
+examples:
+  scripts/bench                                  every bar, about ten minutes
+  scripts/bench --quick                          every bar, under three minutes once things are built
+  scripts/bench --only select,encode_b1          some bars
+  scripts/bench --data ~/data --json result.json MNIST and CIFAR-10 from ~/data/mnist and ~/data/cifar10
+  scripts/bench growth --plot growth.svg         rates against units, k, batch and threads
+  scripts/bench instructions                     instruction counts of hot loops against bench/instructions.json
+  scripts/bench instructions --update            and write them anew
+  scripts/bench micro --benchmark_filter=Step    the Google Benchmark programs; arguments go to them
+
+docs/performance.md says what each line means.
+"""
+
+import argparse
+import glob
+import json
+import os
+import subprocess
+import sys
+
+import bars
+import growth
+import instructions
+import machine
+import preparation
+from measure import measure, print_bars, print_machine, warn_if_busy
+from turns import Peers
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def parse(words):
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", nargs="?", default="bars", choices=("bars", "growth", "instructions", "micro"))
+    parser.add_argument("--quick", action="store_true", help="shorter slices, fewer rounds and peers")
+    parser.add_argument("--only", type=lambda text: text.split(","), default=[], metavar="NAME,...", help="some bars")
+    parser.add_argument("--json", metavar="FILE", help="write every figure and the machine's facts")
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        default=os.environ.get("KWTA_DATA", ""),
+        help="folder with mnist/ and cifar10/ (default: $KWTA_DATA; else Fashion-MNIST)",
+    )
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: every processor")
+    parser.add_argument("--programs", metavar="DIR", help="use the programs in DIR instead of building build/bench")
+    parser.add_argument("--no-peers", action="store_true", help="measure kwta and the machine only")
+    parser.add_argument("--plot", metavar="FILE", help="growth: draw the rates, an SVG file")
+    parser.add_argument("--update", action="store_true", help="instructions: write bench/instructions.json")
+    arguments, rest = parser.parse_known_args(words)
+    if rest and arguments.what != "micro":
+        parser.error(f"unknown arguments {' '.join(rest)}")
+    try:
+        bars.groups_of(arguments.only)
+    except ValueError as error:
+        parser.error(str(error))
+    return arguments, rest
+
+
+def peer_interpreter(arguments):
+    if arguments.no_peers:
+        return None, "--no-peers"
+    try:
+        return preparation.peer_python(ROOT), ""
+    except preparation.Skipped as reason:
+        preparation.note(f"no other libraries: {reason}")
+        return None, str(reason)
+
+
+def run_bars(arguments, programs):
+    facts = machine.facts(ROOT, arguments.threads)
+    print(f"isa {facts['isa']}")
+    python, no_peers = peer_interpreter(arguments)
+    inputs, facts["datasets"] = preparation.write_inputs(ROOT, programs, arguments.data, python)
+    print(f"machine {facts['processor']}, {facts['family']}, {arguments.threads} threads")
+    warn_if_busy(facts["load_before"], arguments.threads)
+    print(f"data {', '.join(facts['datasets'])}")
+    peers = Peers(ROOT, python, inputs, arguments.threads) if python else None
+    try:
+        if peers:
+            facts["versions"] = peers.versions()
+            print("peers " + ", ".join(f"{name} {version}" for name, version in facts["versions"].items()))
+        measurement = measure(arguments, programs, inputs, peers, no_peers)
+    finally:
+        if peers:
+            peers.close()
+    print()
+    print_machine(measurement.results)
+    rows = measurement.bars(arguments.only, facts["isa"])
+    print_bars(rows)
+    return {
+        "machine": facts,
+        "groups": measurement.results,
+        "bars": {bar.name: {"value": value, "must": must, "aim": aim} for bar, value, must, aim in rows},
+    }
+
+
+def run_growth(arguments, programs):
+    inputs, datasets = preparation.write_inputs(ROOT, programs, arguments.data, None)
+    facts = machine.facts(ROOT, arguments.threads)
+    print(f"isa {facts['isa']}")
+    figures = growth.sweep(programs, inputs, arguments)
+    if arguments.plot:
+        growth.plot(figures, arguments.plot)
+    return {"machine": {**facts, "datasets": datasets}, "growth": figures}
+
+
+def main():
+    arguments, rest = parse(sys.argv[1:])
+    programs = arguments.programs or preparation.build_programs(ROOT)
+    if arguments.what == "micro":
+        for program in sorted(set(glob.glob(os.path.join(programs, "*_bench"))) - {os.path.join(programs, "work_bench")}):
+            subprocess.run([program, *rest], check=True)
+        return 0
+    if arguments.what == "instructions":
+        return instructions.check(ROOT, programs, arguments.update)
+    figures = run_growth(arguments, programs) if arguments.what == "growth" else run_bars(arguments, programs)
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as file:
+            json.dump(figures, file, indent=1)
+            file.write("\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""What is measured, and the bars that the figures are held against.
+
+A group is work that is done in turns: by kwta ("ours"), by the variants of bench/peers, and by programs that measure
+the machine. Bars are (must reach, aim), by whether the machine has AMX.
+"""
+
+import dataclasses
+
+PYTORCH_FP32 = ("eager", "eager_gather", "compiled")
+PYTORCH_BF16 = ("bf16", "bf16_compiled")
+GEMMS = ("gemm_f32", "gemm_bf16", "gemm_int8")
+
+SAE = "data=patches units=32768"
+SAE_PRODUCT = "m=1024 k=768 n=32768"
+READ_BYTES = 512 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    name: str
+    work: str
+    peers: tuple = ("eager", "compiled", "bf16")
+    # Left out of quick runs.
+    slow_peers: tuple = ()
+    machine: dict = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Bar:
+    name: str
+    kind: str  # "ratio": against the best of `against`; "limit": likewise, times `scale`; "value": minutes.
+    group: str
+    against: tuple = PYTORCH_FP32
+    amx: tuple = (0, 0)
+    vnni: tuple = (0, 0)
+    scale: float = 1
+
+
+OTHERS = ("onnxruntime", "scikit-learn")
+
+GROUPS = (
+    Group("encode_k75_b256", "encode data=images units=1000 k=75 batch=256", slow_peers=OTHERS),
+    Group("encode_k75_b256_u8", "encode data=images units=1000 k=75 batch=256 dtype=u8"),
+    Group("encode_b1", "encode data=images units=1000 k=75 batch=1", slow_peers=OTHERS),
+    Group(
+        "encode_sae32k",
+        f"encode {SAE} k=32 batch=1024",
+        slow_peers=("bf16_compiled", "onnxruntime"),
+        machine={name: f"product type={name[5:]} {SAE_PRODUCT}" for name in GEMMS},
+    ),
+    Group("encode_sae32k_b1", f"encode {SAE} k=32 batch=1", slow_peers=("onnxruntime",)),
+    Group("train_ksparse", "train data=images units=1000 k=25 batch=100", slow_peers=("eager_gather",)),
+    Group("train_ksparse_b1000", "train data=images units=1000 k=25 batch=1000", slow_peers=("eager_gather",)),
+    Group("train_ksparse_dense", "train data=patches units=1000 k=25 batch=100", slow_peers=("eager_gather",)),
+    Group("train_wta16", "train_maps data=images maps=16 batch=100"),
+    Group("train_wta128", "train_maps data=images maps=128 batch=100"),
+    Group("train_wta_cifar", "train_maps data=colour maps=128 batch=100"),
+    Group("encode_wta128", "encode_maps data=images maps=128 batch=100"),
+    Group(
+        "select",
+        f"select {SAE} k=64 rows=4096",
+        peers=("eager", "compiled"),
+        machine={"memory": f"read bytes={READ_BYTES}"},
+    ),
+    Group("train_time", "job data=images units=1000 k=25 batch=100 epochs=50 rows=50000", peers=()),
+)
+
+BARS = (
+    Bar("encode_k75_b256", "ratio", "encode_k75_b256", amx=(4, 8), vnni=(3.5, 5)),
+    Bar("encode_k75_b256_u8", "ratio", "encode_k75_b256_u8", amx=(5, 10), vnni=(4, 7)),
+    Bar("encode_b1", "ratio", "encode_b1", amx=(5, 10), vnni=(5, 10)),
+    Bar("encode_sae32k", "ratio", "encode_sae32k", amx=(6, 9), vnni=(3.5, 5)),
+    Bar("encode_sae32k_b1", "ratio", "encode_sae32k_b1", amx=(2.5, 5), vnni=(2.5, 5)),
+    Bar("limit_encode_sae32k", "limit", "encode_sae32k", against=GEMMS, amx=(0.7, 1.35), vnni=(0.65, 0.9)),
+    Bar("encode_vs_bf16", "ratio", "encode_sae32k", against=PYTORCH_BF16, amx=(1, 1.5), vnni=(8, 15)),
+    Bar("train_ksparse", "ratio", "train_ksparse", amx=(8, 15), vnni=(8, 15)),
+    Bar("train_ksparse_b1000", "ratio", "train_ksparse_b1000", amx=(6, 12), vnni=(6, 12)),
+    Bar("train_ksparse_dense", "ratio", "train_ksparse_dense", amx=(4, 8), vnni=(4, 8)),
+    Bar("train_wta16", "ratio", "train_wta16", amx=(60, 120), vnni=(60, 120)),
+    Bar("train_wta128", "ratio", "train_wta128", amx=(130, 300), vnni=(130, 300)),
+    Bar("train_wta_cifar", "ratio", "train_wta_cifar", amx=(30, 100), vnni=(30, 100)),
+    Bar("encode_wta128", "ratio", "encode_wta128", amx=(6, 15), vnni=(6, 15)),
+    Bar("select", "ratio", "select", amx=(5, 10), vnni=(5, 10)),
+    # Every score is read once: 32,768 of four bytes a row.
+    Bar("limit_select", "limit", "select", against=("memory",), amx=(0.5, 0.9), vnni=(0.5, 0.9), scale=4 * 32768),
+    Bar("train_time", "value", "train_time", amx=(30, 12), vnni=(30, 12)),
+)
+
+# Rows that the paper's training meets: 5,000 epochs of 50,000 images.
+PAPER_ROWS = 5000 * 50000
+
+
+def groups_of(names):
+    """The groups that the named bars need, in order. Errors: ValueError naming those there are."""
+    known = {bar.name: bar.group for bar in BARS}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(f"no bar is called {', '.join(unknown)}; there are {', '.join(known)}")
+    wanted = {known[name] for name in names} if names else set(known.values())
+    return [group for group in GROUPS if group.name in wanted]
+
+
+def bar_value(bar, medians):
+    """The figure of a bar from the medians of its group, or None if something was not measured."""
+    if "ours" not in medians:
+        return None
+    if bar.kind == "value":
+        return PAPER_ROWS / medians["ours"] / 60
+    against = [medians[name] for name in bar.against if name in medians]
+    return bar.scale * medians["ours"] / max(against) if against else None
