@@ -8,13 +8,16 @@
 #include "core/backends/host_backend.h"
 #include "core/backends/onednn/affine_top_k.h"
 #include "core/backends/onednn/context.h"
+#include "core/backends/onednn/conv_pool.h"
+#include "core/backends/onednn/conv_winners.h"
 #include "core/backends/onednn/dictionary.h"
 #include "core/backends/onednn/dnnl_gemm.h"
 #include "core/backends/onednn/first_error.h"
 #include "core/backends/onednn/flush_subnormals.h"
 #include "core/backends/onednn/sparse_gradient.h"
 #include "core/backends/onednn/tied_training.h"
-#include "core/backends/reference/winner_operations.h"
+#include "core/backends/onednn/winner_decode.h"
+#include "core/backends/onednn/winner_gradient.h"
 #include "core/base/cpu.h"
 #include "core/base/status_macros.h"
 
@@ -113,25 +116,33 @@ class OnednnBackend final : public HostBackend {
   }
 
   absl::Status AdamUpdate(const AdamUpdateArgs& args) override {
-    ReferenceAdamUpdate(args);
+    AdamCoefficients coefficients;
+    coefficients.beta1 = args.beta1;
+    coefficients.beta2 = args.beta2;
+    coefficients.one_minus_beta1 = static_cast<float>(1 - double{args.beta1});
+    coefficients.one_minus_beta2 = static_cast<float>(1 - double{args.beta2});
+    const auto step = static_cast<double>(args.step);
+    coefficients.rate = static_cast<float>(args.rate / (1 - std::pow(double{args.beta1}, step)));
+    coefficients.second_correction = static_cast<float>(1 / (1 - std::pow(double{args.beta2}, step)));
+    coefficients.epsilon = args.epsilon;
+    context_.pool.ParallelFor(args.size, kGrainElements, [&](int64_t begin, int64_t end, int) {
+      // Moments of parameters without a gradient decay into subnormal numbers.
+      const FlushSubnormals flush;
+      winner_kernels_.adam(coefficients, args.gradient + begin, end - begin, args.first + begin, args.second + begin,
+                           args.parameter + begin);
+    });
     return absl::OkStatus();
   }
   absl::Status ConvWinners(const ConvWinnersArgs& args) override {
-    ReferenceConvWinners(args);
-    return absl::OkStatus();
+    return OnednnConvWinners(context_, convolution_rows_, args);
   }
   absl::Status WinnerDecode(const WinnerDecodeArgs& args) override {
-    ReferenceWinnerDecode(args);
-    return absl::OkStatus();
+    return OnednnWinnerDecode(context_, winner_kernels_, args);
   }
   absl::Status WinnerGradient(const WinnerGradientArgs& args) override {
-    ReferenceWinnerGradient(args);
-    return absl::OkStatus();
+    return OnednnWinnerGradient(context_, winner_kernels_, args);
   }
-  absl::Status ConvPool(const ConvPoolArgs& args) override {
-    ReferenceConvPool(args);
-    return absl::OkStatus();
-  }
+  absl::Status ConvPool(const ConvPoolArgs& args) override { return OnednnConvPool(context_, convolution_rows_, args); }
   absl::StatusOr<std::unique_ptr<TiedDictionary>> PrepareTiedDictionary(const TiedParameters& parameters) override {
     return std::make_unique<OnednnTiedDictionary>(parameters);
   }
@@ -146,6 +157,8 @@ class OnednnBackend final : public HostBackend {
   }
 
   OnednnContext context_;
+  const WinnerKernels& winner_kernels_ = WinnerKernelsFor(AvailableInstructionSets().front());
+  const ConvolutionRowKernels& convolution_rows_ = ConvolutionRowKernelsFor(AvailableInstructionSets().front());
 };
 
 }  // namespace
