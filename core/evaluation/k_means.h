@@ -1,0 +1,32 @@
+// k-means clustering by Lloyd's iterations.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/backends/backend.h"
+
+namespace kwta {
+
+struct KMeansOptions {
+  int64_t centroids = 1600;
+  int iterations = 20;  // at most; fewer if no row changes its cluster
+  uint64_t seed = 1;
+};
+
+struct KMeansResult {
+  std::vector<float> centroids;     // [centroids, width]
+  std::vector<int32_t> assignment;  // [rows]: the nearest centroid, of those before the last update
+  double squared_distance = 0;      // mean over the rows of the squared distance to it
+  int iterations = 0;
+};
+
+// Starts from rows drawn without replacement; each iteration assigns every row to its nearest centroid, the lowest of
+// several, and moves each centroid to the mean of its rows. A centroid without rows moves to a row drawn at random.
+// x is [rows, width]. The result is a function of the arguments and the backend. Errors: INVALID_ARGUMENT (centroids
+// outside 1 .. rows, iterations below 1), and what the backend gives. REQUIRES: backend.host_accessible().
+absl::StatusOr<KMeansResult> KMeans(const float* x, int64_t rows, int64_t width, const KMeansOptions& options,
+                                    Backend& backend);
+
+}  // namespace kwta
