@@ -15,7 +15,8 @@ constexpr char kFooter[] = R"(Examples:
 'kwta COMMAND --help' explains a command. Global options may stand before or after it.
 
 Exit codes: 0 success; 1 a call or a file failed; 2 wrong usage; 3 the job that was watched failed or was
-cancelled; 4 the server cannot be reached; 130 interrupted (a job that was being watched goes on).)";
+cancelled; 4 the server cannot be reached; 5 a reproduction did not come out as the papers claim; 130 interrupted (a
+job that was being watched goes on).)";
 
 }  // namespace
 
@@ -77,6 +78,7 @@ std::unique_ptr<CLI::App> BuildCommandLine(GlobalOptions* global, Action* action
   AddDelete(*app, action);
   AddUpload(*app, action);
   AddLoad(*app, action);
+  AddReproduce(*app, action);
   return app;
 }
 

@@ -18,6 +18,7 @@ enum ExitCode {
   kUsage = 2,         // The command line makes no sense.
   kJobFailed = 3,     // The job that was watched failed or was cancelled.
   kUnreachable = 4,   // No server answers at the address.
+  kClaimBroken = 5,   // A reproduction is written, but an order that a paper claims did not come out.
   kInterrupted = 130  // Ctrl-C.
 };
 
@@ -53,5 +54,6 @@ void AddModels(CLI::App& app, Action* action);
 void AddDelete(CLI::App& app, Action* action);
 void AddUpload(CLI::App& app, Action* action);
 void AddLoad(CLI::App& app, Action* action);
+void AddReproduce(CLI::App& app, Action* action);
 
 }  // namespace kwta::client::cli

@@ -90,18 +90,26 @@ struct ProbeGrid {
   uint64_t split_seed = 1;
 };
 
+struct ChosenProbe {
+  LinearProbeOptions options;  // What was chosen: l2, dropout and epochs.
+  double validation_error;     // The error rate it had on the validation rows.
+};
+
+// Chooses l2, dropout and the number of epochs by the error on validation rows, which a seeded permutation takes from
+// the end of `training`. The candidates are spread over the pool's threads; the result does not depend on their number.
+// `progress`, if not empty, is called with the fraction of the work done, by one thread at a time.
+// Errors: INVALID_ARGUMENT as Fit, and if the validation rows leave no row to train on.
+absl::StatusOr<ChosenProbe> ChooseProbe(const LabelledFeatures& training, const LinearProbeOptions& base,
+                                        const ProbeGrid& grid, ThreadPool& pool,
+                                        const std::function<void(double)>& progress = {});
+
 struct SelectedProbe {
   LinearProbe probe;
-  // What was chosen, l2, dropout and epochs included, and the error rate it had on the validation rows.
   LinearProbeOptions options;
   double validation_error;
 };
 
-// Chooses l2, dropout and the number of epochs by the error on validation rows, which a seeded permutation takes from
-// the end of `training`, then fits on all of `training` with what was chosen. The candidates are spread over the pool's
-// threads; the result does not depend on their number. `progress`, if not empty, is called with the fraction of the
-// work done, by one thread at a time. Errors: INVALID_ARGUMENT as Fit, and if the validation rows leave no row to train
-// on.
+// ChooseProbe, then a fit on all of `training` with what was chosen.
 absl::StatusOr<SelectedProbe> SelectProbe(const LabelledFeatures& training, const LinearProbeOptions& base,
                                           const ProbeGrid& grid, ThreadPool& pool,
                                           const std::function<void(double)>& progress = {});

@@ -1,5 +1,6 @@
 // Choosing the probe's hyperparameters without looking at test data.
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -32,9 +33,9 @@ class Progress {
 
 }  // namespace
 
-absl::StatusOr<SelectedProbe> SelectProbe(const LabelledFeatures& training, const LinearProbeOptions& base,
-                                          const ProbeGrid& grid, ThreadPool& pool,
-                                          const std::function<void(double)>& progress) {
+absl::StatusOr<ChosenProbe> ChooseProbe(const LabelledFeatures& training, const LinearProbeOptions& base,
+                                        const ProbeGrid& grid, ThreadPool& pool,
+                                        const std::function<void(double)>& progress) {
   const int64_t rows = training.features->rows();
   if (grid.l2.empty() || grid.validation_rows < 1 || grid.validation_rows >= rows) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -55,7 +56,7 @@ absl::StatusOr<SelectedProbe> SelectProbe(const LabelledFeatures& training, cons
     }
   }
   const auto candidates = static_cast<int64_t>(choices.size());
-  Progress counter(base.epochs * static_cast<double>(candidates + 1), progress);
+  Progress counter(base.epochs * static_cast<double>(candidates), progress);
   // Errors by candidate and epoch: each has a place of its own, so that the choice does not depend on who is first.
   std::vector<std::vector<double>> errors(candidates, std::vector<double>(base.epochs));
   std::vector<absl::Status> statuses(candidates);
@@ -69,20 +70,33 @@ absl::StatusOr<SelectedProbe> SelectProbe(const LabelledFeatures& training, cons
   });
   for (const absl::Status& status : statuses) KWTA_RETURN_IF_ERROR(status);
 
-  LinearProbeOptions chosen = base;
-  double best_error = 2;
+  ChosenProbe chosen{base, 2};
   for (int64_t c = 0; c < candidates; ++c) {
     for (int epoch = 0; epoch < base.epochs; ++epoch) {
-      if (errors[c][epoch] >= best_error) continue;
-      best_error = errors[c][epoch];
-      chosen = choices[c];
-      chosen.epochs = epoch + 1;
+      if (errors[c][epoch] >= chosen.validation_error) continue;
+      chosen = {choices[c], errors[c][epoch]};
+      chosen.options.epochs = epoch + 1;
     }
   }
-  const double share = static_cast<double>(base.epochs) / chosen.epochs;
-  KWTA_ASSIGN_OR_RETURN(LinearProbe probe, LinearProbe::Fit(training, order, chosen,
-                                                            [&](int, const LinearProbe&) { counter.Add(share); }));
-  return SelectedProbe{std::move(probe), chosen, best_error};
+  return chosen;
+}
+
+absl::StatusOr<SelectedProbe> SelectProbe(const LabelledFeatures& training, const LinearProbeOptions& base,
+                                          const ProbeGrid& grid, ThreadPool& pool,
+                                          const std::function<void(double)>& progress) {
+  const size_t candidates = grid.l2.size() * std::max<size_t>(1, grid.dropout.size());
+  const double choice_share = static_cast<double>(candidates) / static_cast<double>(candidates + 1);
+  KWTA_ASSIGN_OR_RETURN(const ChosenProbe chosen, ChooseProbe(training, base, grid, pool, [&](double fraction) {
+                          if (progress) progress(choice_share * fraction);
+                        }));
+  std::vector<uint32_t> all(training.features->rows());
+  std::iota(all.begin(), all.end(), 0u);
+  KWTA_ASSIGN_OR_RETURN(LinearProbe probe,
+                        LinearProbe::Fit(training, all, chosen.options, [&](int epochs_done, const LinearProbe&) {
+                          const double share = static_cast<double>(epochs_done) / chosen.options.epochs;
+                          if (progress) progress(choice_share + (1 - choice_share) * share);
+                        }));
+  return SelectedProbe{std::move(probe), chosen.options, chosen.validation_error};
 }
 
 }  // namespace kwta

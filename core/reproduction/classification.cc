@@ -1,0 +1,139 @@
+#include "core/reproduction/classification.h"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+
+namespace kwta {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+const char* Name(ProbeLoss loss) { return loss == ProbeLoss::kSoftmax ? "softmax" : "squared hinge"; }
+
+const char* Name(FeatureScaling scaling) {
+  switch (scaling) {
+    case FeatureScaling::kAsTheyAre:
+      return "as they are";
+    case FeatureScaling::kCentred:
+      return "centred";
+    default:
+      return "standardised";
+  }
+}
+
+nlohmann::json ProbeJson(const LinearProbeOptions& probe) {
+  return {{"loss", Name(probe.loss)},
+          {"scaling", Name(probe.scaling)},
+          {"l2", probe.l2},
+          {"dropout", probe.dropout},
+          {"epochs", probe.epochs},
+          {"schedule_epochs", probe.schedule_epochs},
+          {"batch_size", probe.batch_size},
+          {"learning_rate", probe.learning_rate},
+          {"seed", probe.seed}};
+}
+
+LinearProbeOptions WithChoice(LinearProbeOptions probe, const nlohmann::json& chosen) {
+  probe.l2 = chosen["l2"];
+  probe.dropout = chosen["dropout"];
+  probe.epochs = chosen["epochs"];
+  return probe;
+}
+
+int Classes(const std::vector<int32_t>& labels) { return 1 + *std::max_element(labels.begin(), labels.end()); }
+
+// One choice of features and probe, on validation rows.
+absl::StatusOr<nlohmann::json> Validate(Workbench& bench, const ClassificationPlan& plan,
+                                        const std::vector<int32_t>& labels, const LinearProbeOptions& probe,
+                                        const Tensor& features) {
+  const Clock::time_point start = Clock::now();
+  const DenseFeatures rows(features.rows());
+  KWTA_ASSIGN_OR_RETURN(const ChosenProbe chosen,
+                        ChooseProbe({&rows, labels, Classes(labels)}, probe, plan.grid, bench.pool(),
+                                    [&](double fraction) { bench.Update(fraction); }));
+  nlohmann::json result = ProbeJson(chosen.options);
+  result["validation_error"] = 100 * chosen.validation_error;
+  result["seconds"] = SecondsSince(start);
+  return result;
+}
+
+absl::StatusOr<nlohmann::json> Test(Workbench& bench, const ClassificationPlan& plan,
+                                    const std::vector<int32_t>& labels, const LinearProbeOptions& probe,
+                                    const FeatureChoice& choice) {
+  const Clock::time_point start = Clock::now();
+  KWTA_ASSIGN_OR_RETURN(const Tensor training, choice.features(*plan.training));
+  const DenseFeatures rows(training.rows());
+  std::vector<uint32_t> all(training.rows().rows);
+  std::iota(all.begin(), all.end(), 0u);
+  KWTA_ASSIGN_OR_RETURN(
+      const LinearProbe fitted,
+      LinearProbe::Fit({&rows, labels, Classes(labels)}, all, probe, [&](int epochs_done, const LinearProbe&) {
+        bench.Update(static_cast<double>(epochs_done) / probe.epochs);
+      }));
+  KWTA_ASSIGN_OR_RETURN(const Tensor test, choice.features(*plan.test));
+  const DenseFeatures test_rows(test.rows());
+  const std::vector<int32_t> test_labels = Labels(*plan.test);
+  return nlohmann::json{{"test_error", 100 * fitted.ErrorRate({&test_rows, test_labels, Classes(labels)})},
+                        {"seconds", SecondsSince(start)}};
+}
+
+}  // namespace
+
+absl::StatusOr<nlohmann::json> Classify(Workbench& bench, const ClassificationPlan& plan) {
+  const std::vector<int32_t> labels = Labels(*plan.training);
+  const nlohmann::json data = {{"training_rows", plan.training->rows()},
+                               {"test_rows", plan.test->rows()},
+                               {"validation_rows", plan.grid.validation_rows},
+                               {"split_seed", plan.grid.split_seed},
+                               {"l2", plan.grid.l2},
+                               {"dropout", plan.grid.dropout}};
+  nlohmann::json candidates = nlohmann::json::array();
+  nlohmann::json best;
+  size_t best_choice = 0, best_probe = 0;
+  double seconds = 0;
+  for (size_t c = 0; c < plan.choices.size(); ++c) {
+    const FeatureChoice& choice = plan.choices[c];
+    const std::string label = absl::StrCat("classifying ", plan.label, ", ", choice.name);
+    // Computed for the first of the probes that needs them.
+    std::optional<Tensor> features;
+    for (size_t p = 0; p < plan.probes.size(); ++p) {
+      const LinearProbeOptions& probe = plan.probes[p];
+      const nlohmann::json key = {
+          {"validate", plan.key}, {"features", choice.name}, {"data", data}, {"probe", ProbeJson(probe)}};
+      KWTA_ASSIGN_OR_RETURN(nlohmann::json result, bench.Once(label, key, [&]() -> absl::StatusOr<nlohmann::json> {
+        if (!features.has_value()) {
+          KWTA_ASSIGN_OR_RETURN(features, choice.features(*plan.training));
+        }
+        return Validate(bench, plan, labels, probe, *features);
+      }));
+      seconds += result["seconds"].get<double>();
+      result["features"] = choice.name;
+      candidates.push_back(result);
+      if (!best.is_null() && best["validation_error"] <= result["validation_error"]) continue;
+      best = result;
+      best_choice = c;
+      best_probe = p;
+    }
+  }
+  const LinearProbeOptions chosen = WithChoice(plan.probes[best_probe], best);
+  const FeatureChoice& choice = plan.choices[best_choice];
+  const nlohmann::json key = {
+      {"test", plan.key}, {"features", choice.name}, {"data", data}, {"probe", ProbeJson(chosen)}};
+  KWTA_ASSIGN_OR_RETURN(const nlohmann::json tested,
+                        bench.Once(absl::StrCat("testing ", plan.label, ", ", choice.name), key,
+                                   [&] { return Test(bench, plan, labels, chosen, choice); }));
+  nlohmann::json result = best;
+  result["test_error"] = tested["test_error"];
+  result["seconds"] = seconds + tested["seconds"].get<double>();
+  result["candidates"] = std::move(candidates);
+  return result;
+}
+
+}  // namespace kwta

@@ -1,0 +1,36 @@
+// How well a linear classifier does on features, the choices made on validation rows.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/evaluation/linear_probe.h"
+#include "core/reproduction/workbench.h"
+
+namespace kwta {
+
+// Features that compete, such as codes with one alpha.
+struct FeatureChoice {
+  std::string name;
+  std::function<absl::StatusOr<Tensor>(const Dataset&)> features;  // [rows, width]
+};
+
+struct ClassificationPlan {
+  std::string label;                  // for progress
+  nlohmann::json key;                 // what the features depend on
+  const Dataset* training = nullptr;  // the validation rows are a part of these
+  const Dataset* test = nullptr;
+  std::vector<FeatureChoice> choices;
+  std::vector<LinearProbeOptions> probes;  // that compete, each with the grid
+  ProbeGrid grid;
+};
+
+// Chooses features, probe and grid value by the error on the grid's validation rows, fits on all training rows with
+// what was chosen and counts the errors on the test rows. Gives {"test_error", "validation_error" (both percentages),
+// "features", "loss", "scaling", "l2", "dropout", "epochs", "candidates" (every choice of features and probe with its
+// validation error), "seconds"}.
+absl::StatusOr<nlohmann::json> Classify(Workbench& bench, const ClassificationPlan& plan);
+
+}  // namespace kwta

@@ -1,0 +1,68 @@
+#include "core/reproduction/k_sparse_jobs.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace kwta {
+
+KSparseScale FullKSparseScale() { return {1000, 100, 1000, 0.01f, 0, 0, 0, 10'000, {1, 2, 3, 4}}; }
+KSparseScale QuickKSparseScale() { return {300, 60, 12, 0.01f, 0, 6000, 2000, 1500, {1, 3}}; }
+
+v1::DatasetRef Part(const std::string& dataset, v1::DatasetSplit split, uint64_t max_rows) {
+  v1::DatasetRef reference;
+  reference.set_name(dataset);
+  reference.set_split(split);
+  reference.set_max_rows(max_rows);
+  return reference;
+}
+
+v1::JobSpec KSparseJob(const KSparseScale& scale, const std::string& dataset, uint32_t k, uint64_t seed) {
+  v1::JobSpec job;
+  v1::KSparseSpec& encoder = *job.mutable_encoder()->mutable_k_sparse();
+  encoder.set_units(scale.units);
+  encoder.set_k(k);
+  encoder.set_k_start(std::max(k, scale.k_start));
+  job.mutable_preprocessing()->set_subtract_mean(true);
+  v1::TrainingSpec& training = *job.mutable_training();
+  training.set_epochs(scale.epochs);
+  training.set_learning_rate(scale.rate);
+  training.set_final_learning_rate(scale.final_rate);
+  training.set_seed(seed);
+  *job.mutable_dataset() = Part(dataset, v1::DATASET_SPLIT_TRAIN, scale.training_rows);
+  return job;
+}
+
+ClassificationPlan SoftmaxPlan(const Workbench& bench, int64_t validation_rows) {
+  ClassificationPlan plan;
+  plan.grid.validation_rows = validation_rows;
+  LinearProbeOptions probe;
+  if (!bench.quick()) {
+    probe.epochs = probe.schedule_epochs = 40;
+    plan.grid.dropout = {0, 0.25, 0.5};
+    plan.grid.l2 = {1e-7, 1e-6, 1e-5, 3e-5, 1e-4, 3e-4};
+  }
+  for (const auto scaling : {FeatureScaling::kAsTheyAre, FeatureScaling::kCentred}) {
+    probe.scaling = scaling;
+    plan.probes.push_back(probe);
+  }
+  return plan;
+}
+
+std::vector<FeatureChoice> AlphaChoices(Workbench& bench, const ModelBundle& model, const std::vector<double>& alphas) {
+  std::vector<FeatureChoice> choices;
+  for (const double alpha : alphas) {
+    choices.push_back({absl::StrCat("alpha ", alpha), [&bench, &model, alpha](const Dataset& data) {
+                         EncodeOptions options;
+                         options.alpha = alpha;
+                         return bench.Codes(model, data, options);
+                       }});
+  }
+  return choices;
+}
+
+std::vector<FeatureChoice> PixelChoice() {
+  return {{"pixels", [](const Dataset& data) -> absl::StatusOr<Tensor> { return StoredRows(data); }}};
+}
+
+}  // namespace kwta

@@ -1,0 +1,13 @@
+// The recipes: each computes one table or set of figures. Every recipe is a file of its own.
+#pragma once
+
+#include "absl/status/status.h"
+#include "core/reproduction/report.h"
+#include "core/reproduction/workbench.h"
+
+namespace kwta {
+
+absl::Status KSparseTable1(Workbench& bench, Report* report);
+absl::Status WinnerTakeAllTable1(Workbench& bench, Report* report);
+
+}  // namespace kwta

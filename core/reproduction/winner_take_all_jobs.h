@@ -1,0 +1,32 @@
+// Training jobs of winner-take-all convolutional encoders as section 3 of the paper has them.
+#pragma once
+
+#include <string>
+
+#include "core/reproduction/classification.h"
+#include "core/reproduction/workbench.h"
+#include "kwta/v1/job.pb.h"
+
+namespace kwta {
+
+// Extents of one layer.
+struct WinnerLayer {
+  uint32_t maps;
+  uint32_t filter_size;
+  uint32_t pool_width, pool_stride, pool_padding;
+};
+
+// Adam on batches of 100, the rate falling linearly to zero over the second half. Rows 0: all.
+v1::JobSpec WinnerJob(const WinnerLayer& layer, const std::string& dataset, uint64_t training_rows, uint32_t epochs,
+                      uint64_t seed);
+
+// Global contrast normalisation and whitening (section 3.2).
+void AddWhitening(v1::JobSpec* job);
+
+// Softmax regression on centred pooled maps, with dropout of features.
+ClassificationPlan PooledMapsPlan(const Workbench& bench, int64_t validation_rows);
+
+// The pooled maps of `model`.
+FeatureChoice PooledMaps(Workbench& bench, const std::string& name, const ModelBundle& model);
+
+}  // namespace kwta
