@@ -38,7 +38,7 @@ absl::StatusOr<std::shared_ptr<Backend>> CreateBackend(absl::string_view name, c
   for (const Row& row : kBackends) {
     if (!name.empty() && name != row.name) continue;
     absl::StatusOr<std::shared_ptr<Backend>> backend = row.create(options);
-    if (backend.ok() || !name.empty()) return backend;
+    if (backend.ok() || !name.empty() || absl::IsInvalidArgument(backend.status())) return backend;
     last_failure = backend.status();
   }
   if (!last_failure.ok()) return last_failure;

@@ -105,24 +105,32 @@ absl::Status KSparseEncoder::Encode(const RowsView& x, int64_t k, SparseCodes* c
 
   const int64_t block_rows = BlockRows(width_ * sizeof(float));
   std::unique_ptr<float[]> converted;
-  if (x.dtype != DType::kF32 || preprocessor_.has_steps()) {
+  // Backends convert bytes themselves, and only where they must.
+  const bool bytes = x.dtype == DType::kU8 && !preprocessor_.has_steps();
+  if (!bytes && (x.dtype != DType::kF32 || preprocessor_.has_steps())) {
     converted.reset(new float[std::min(block_rows, x.rows) * width_]);
   }
   for (int64_t begin = 0; begin < x.rows; begin += block_rows) {
     const int64_t rows = std::min(block_rows, x.rows - begin);
-    const float* floats = static_cast<const float*>(x.row(begin));
+    const void* taken = x.row(begin);
     if (converted != nullptr) {
       KWTA_RETURN_IF_ERROR(preprocessor_.ApplySteps(x.Slice(begin, rows), converted.get()));
-      floats = converted.get();
+      taken = converted.get();
     }
-    KWTA_ASSIGN_OR_RETURN(StagedInput input, StagedInput::Create(*backend_, floats, rows * width_ * sizeof(float)));
+    KWTA_ASSIGN_OR_RETURN(StagedInput input,
+                          StagedInput::Create(*backend_, taken, rows * width_ * (bytes ? 1 : sizeof(float))));
     KWTA_ASSIGN_OR_RETURN(StagedOutput indices, StagedOutput::Create(*backend_, codes->indices.data() + begin * k,
                                                                      rows * k * sizeof(int32_t)));
     KWTA_ASSIGN_OR_RETURN(StagedOutput values,
                           StagedOutput::Create(*backend_, codes->values.data() + begin * k, rows * k * sizeof(float)));
     AffineTopKArgs args;
     args.dictionary = dictionary_.get();
-    args.x = input.as<float>();
+    if (bytes) {
+      args.bytes = input.as<uint8_t>();
+      args.divisor = preprocessor_.u8_divisor();
+    } else {
+      args.x = input.as<float>();
+    }
     args.rows = rows;
     args.k = k;
     args.indices = indices.as<int32_t>();

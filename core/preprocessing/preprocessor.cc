@@ -26,7 +26,7 @@ std::string TensorPrefix(int step) { return absl::StrCat("preprocessing.", step,
 }  // namespace
 
 Preprocessor::Preprocessor(const v1::PreprocessingSpec& spec, std::vector<float> mean)
-    : byte_values_(256), mean_(std::move(mean)) {
+    : u8_divisor_(spec.u8_divisor()), byte_values_(256), mean_(std::move(mean)) {
   // One binary32 division is correctly rounded, which a multiplication by the reciprocal would not be.
   for (int byte = 0; byte < 256; ++byte) byte_values_[byte] = static_cast<float>(byte) / spec.u8_divisor();
 }

@@ -31,6 +31,8 @@ class Preprocessor {
 
   // True if there is more to do than to convert and to subtract a mean.
   bool has_steps() const { return !steps_.empty(); }
+  // What bytes are divided by.
+  float u8_divisor() const { return u8_divisor_; }
   // Shapes [channels, height, width] of a row before and after; of a patch or a view if the spec has those steps.
   // Known of preprocessors that Load or TrainingRows made.
   const Shape& input_shape() const { return input_shape_; }
@@ -61,6 +63,7 @@ class Preprocessor {
   void SubtractMean(int64_t rows, float* x) const;
   void AddStep(int index, std::shared_ptr<const Step> step, const Shape& output);
 
+  float u8_divisor_;
   std::vector<float> byte_values_;  // [256]
   std::vector<float> mean_;
   Shape input_shape_, output_shape_;

@@ -14,19 +14,20 @@ namespace kwta {
 enum class Filter { kBytes, kFloats };
 
 struct OnednnContext {
-  explicit OnednnContext(int threads)
+  OnednnContext(int threads, InstructionSet instruction_set, ByteProduct byte_product, Filter filter)
       : pool(threads),
-        instruction_set(AvailableInstructionSets().front()),
-        byte_product(AvailableByteProducts().front()),
+        instruction_set(instruction_set),
+        byte_product(byte_product),
+        filter(filter),
         kernels(KernelsFor(instruction_set)),
         tied_kernels(TiedKernelsFor(instruction_set)),
         select_top_k(SelectTopKFor(instruction_set)) {}
 
   ThreadPool pool;
   ScratchPool scratch;
-  InstructionSet instruction_set;
-  ByteProduct byte_product;
-  Filter filter = Filter::kBytes;
+  const InstructionSet instruction_set;
+  const ByteProduct byte_product;
+  const Filter filter;
   const Kernels& kernels;
   const TiedKernels& tied_kernels;
   const TopKFunction select_top_k;

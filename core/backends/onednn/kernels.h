@@ -12,8 +12,6 @@ namespace kwta {
 struct Kernels {
   // Sum of squares in binary64; the squares are exact.
   double (*squared_norm)(const float* x, int64_t n);
-  // Indices of the scores >= threshold, ascending, to indices (room for n); returns how many.
-  int64_t (*collect_at_least)(const float* scores, int64_t n, float threshold, int32_t* indices);
   // out[n] = initial + sum over q < count of scales[q] * rows[q], in the order of q; initial null means zero.
   void (*weighted_sum)(const float* initial, const float* const* rows, const float* scales, int64_t count, int64_t n,
                        float* out);

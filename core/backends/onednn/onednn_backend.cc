@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "core/backends/host_backend.h"
 #include "core/backends/onednn/affine_top_k.h"
 #include "core/backends/onednn/context.h"
@@ -34,7 +37,8 @@ constexpr int64_t kGrainElements = 16384;
 
 class OnednnBackend final : public HostBackend {
  public:
-  explicit OnednnBackend(int threads) : context_(threads) {}
+  OnednnBackend(int threads, InstructionSet set, ByteProduct product, Filter filter)
+      : context_(threads, set, product, filter) {}
 
   const char* name() const override { return "onednn"; }
   int threads() const override { return context_.pool.threads(); }
@@ -161,10 +165,55 @@ class OnednnBackend final : public HostBackend {
   const ConvolutionRowKernels& convolution_rows_ = ConvolutionRowKernelsFor(AvailableInstructionSets().front());
 };
 
+// An option, or the environment's if it is empty.
+std::string Chosen(const std::string& option, const char* variable) {
+  if (!option.empty()) return option;
+  const char* value = std::getenv(variable);
+  return value != nullptr ? value : "";
+}
+
+constexpr std::pair<const char*, ByteProduct> kProducts[] = {{"vnni", ByteProduct::kVnni},
+                                                             {"avx512", ByteProduct::kAvx512},
+                                                             {"avx2", ByteProduct::kAvx2},
+                                                             {"portable", ByteProduct::kPortable}};
+
+absl::StatusOr<ByteProduct> ChooseProduct(const std::string& name) {
+  const std::vector<ByteProduct> available = AvailableByteProducts();
+  if (name.empty()) return available.front();
+  std::string names;
+  for (const auto& [product_name, product] : kProducts) {
+    if (std::find(available.begin(), available.end(), product) == available.end()) continue;
+    if (name == product_name) return product;
+    absl::StrAppend(&names, names.empty() ? "" : ", ", product_name);
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("there is no instruction set \"", name, "\" here; this processor has ", names));
+}
+
+absl::StatusOr<Filter> ChooseFilter(const std::string& name) {
+  if (name.empty() || name == "int8") return Filter::kBytes;
+  if (name == "fp32") return Filter::kFloats;
+  return absl::InvalidArgumentError(absl::StrCat("there is no filter \"", name, "\"; expected int8 or fp32"));
+}
+
+InstructionSet SetOf(ByteProduct product) {
+  switch (product) {
+    case ByteProduct::kVnni:
+    case ByteProduct::kAvx512:
+      return InstructionSet::kAvx512;
+    case ByteProduct::kAvx2:
+      return InstructionSet::kAvx2;
+    default:
+      return InstructionSet::kPortable;
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Backend>> CreateOnednnBackend(const BackendOptions& options) {
-  return std::make_shared<OnednnBackend>(ResolveThreads(options.threads));
+  KWTA_ASSIGN_OR_RETURN(const ByteProduct product, ChooseProduct(Chosen(options.instruction_set, "KWTA_FORCE_ISA")));
+  KWTA_ASSIGN_OR_RETURN(const Filter filter, ChooseFilter(Chosen(options.filter, "KWTA_FORCE_FILTER")));
+  return std::make_shared<OnednnBackend>(ResolveThreads(options.threads), SetOf(product), product, filter);
 }
 
 }  // namespace kwta

@@ -19,7 +19,7 @@ float RoundedDown(double value) {
 
 void RowSelector::ScoreExactly(const ScoreList& list, int64_t first, int64_t count) {
   for (int64_t i = first; i < count; ++i) units_[i] = list.unit(positions_[i]);
-  row_.Score(dictionary_.atoms, dictionary_.bias, units_.data() + first, count - first, exact_.data() + first);
+  row_.Score(dictionary_.atoms, dictionary_.bias, units_.get() + first, count - first, exact_.get() + first);
   exact_scores_ += count - first;
 }
 
@@ -27,28 +27,28 @@ bool RowSelector::Select(const float* x, const ScoreList& list, const RowBound& 
                          int64_t max_candidates, int32_t* indices, float* values) {
   const int64_t padded = PaddedScores(list.size);
   // Room for what Collect writes too much, and for padding.
-  const size_t room = static_cast<size_t>(padded + kSelectionStep);
-  if (positions_.size() < room) {
-    positions_.resize(room);
-    units_.resize(room);
-    exact_.resize(room);
+  if (room_ < padded + kSelectionStep) {
+    room_ = padded + kSelectionStep;
+    positions_.reset(new int32_t[room_]);
+    units_.reset(new int32_t[room_]);
+    exact_.reset(new float[room_]);
   }
   row_.Prepare(x, dictionary_.width);
 
   // The best by approximation: k of them, or a few more where finding exactly k would take longer.
   const float best = kernels_.threshold(list.scores, padded, k, k + k / 8 + 1);
-  int64_t count = kernels_.collect(list.scores, padded, best, positions_.data());
+  int64_t count = kernels_.collect(list.scores, padded, best, positions_.get());
   if (count > max_candidates) return false;
   ScoreExactly(list, 0, count);
   for (int64_t i = 0; i < count; ++i) list.scores[positions_[i]] = -kInfinity;
 
   // The k-th largest exact score of these, or a little below.
-  std::fill(exact_.begin() + count, exact_.begin() + PaddedScores(count), -kInfinity);
-  const float floor = kernels_.threshold(exact_.data(), PaddedScores(count), k, k + k / 16 + 1);
+  std::fill(exact_.get() + count, exact_.get() + PaddedScores(count), -kInfinity);
+  const float floor = kernels_.threshold(exact_.get(), PaddedScores(count), k, k + k / 16 + 1);
   const double needed = static_cast<double>(floor) - bound.offset;
   const int64_t first = count;
   const float least = RoundedDown(needed - bound.LargestError());
-  const int64_t near = first + kernels_.collect(list.scores, padded, least, positions_.data() + first);
+  const int64_t near = first + kernels_.collect(list.scores, padded, least, positions_.get() + first);
   for (int64_t i = first; i < near; ++i) {
     const int32_t position = positions_[i];
     positions_[count] = position;
@@ -58,16 +58,16 @@ bool RowSelector::Select(const float* x, const ScoreList& list, const RowBound& 
   ScoreExactly(list, first, count);
 
   if (count == k) {
-    std::copy_n(units_.begin(), k, indices);
-    std::copy_n(exact_.begin(), k, values);
+    std::copy_n(units_.get(), k, indices);
+    std::copy_n(exact_.get(), k, values);
     return true;
   }
   // Exact scores at their places in the list, so that they come out in order.
-  std::fill(exact_.begin() + count, exact_.begin() + PaddedScores(count), -kInfinity);
-  const float last = kernels_.threshold(exact_.data(), PaddedScores(count), k, k);
+  std::fill(exact_.get() + count, exact_.get() + PaddedScores(count), -kInfinity);
+  const float last = kernels_.threshold(exact_.get(), PaddedScores(count), k, k);
   std::fill_n(list.scores, padded, -kInfinity);
   for (int64_t i = 0; i < count; ++i) list.scores[positions_[i]] = exact_[i];
-  const int64_t chosen = kernels_.collect(list.scores, padded, last, positions_.data());
+  const int64_t chosen = kernels_.collect(list.scores, padded, last, positions_.get());
   // Of units tied at the threshold the lowest win.
   int64_t too_many = chosen - k;
   for (int64_t i = chosen - 1, place = k - 1; i >= 0; --i) {

@@ -6,7 +6,7 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 #include "core/backends/backend.h"
 #include "core/backends/fixed_order_row.h"
@@ -45,8 +45,9 @@ class RowSelector {
   const SelectionKernels& kernels_;
   const Dictionary& dictionary_;
   FixedOrderRow row_;
-  std::vector<int32_t> positions_, units_;
-  std::vector<float> exact_;
+  int64_t room_ = 0;  // of the arrays, which are not worth clearing for a row
+  std::unique_ptr<int32_t[]> positions_, units_;
+  std::unique_ptr<float[]> exact_;
   int64_t exact_scores_ = 0;
 };
 

@@ -1,5 +1,6 @@
 // AffineTopK of every backend: the same units and the same bits as the reference, on ordinary and hostile inputs.
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "core/backends/fixed_order_dot.h"
@@ -226,7 +227,89 @@ TEST_P(AffineTopKConformance, TheReferenceIsTheDefinition) {
   EXPECT_THAT(codes.values, ElementsAre(5, 5, 5, 5));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, AffineTopKConformance, testing::ValuesIn(AllBackendCases()), CaseName);
+TEST_P(AffineTopKConformance, MoreUnitsThanAreScoredAtOnce) {
+  ExpectSameBits(RandomProblem(40, 32, 5000, 20));
+  ExpectSameBits(RandomProblem(19, 16, 4100, 700));
+}
+
+TEST_P(AffineTopKConformance, FewRowsShareTheUnitsAmongThreads) {
+  ExpectSameBits(RandomProblem(7, 128, 20000, 9));
+  ExpectSameBits(RandomProblem(1, 1024, 9000, 33));
+}
+
+TEST_P(AffineTopKConformance, TiesGoToTheLowestUnitOfManyToo) {
+  // Whole numbers, so that most scores are shared by many of the units.
+  Problem problem = RandomProblem(11, 6, 4500, 60);
+  for (std::vector<float>* values : {&problem.x, &problem.atoms, &problem.bias}) {
+    for (float& value : *values) value = std::round(value * 2);
+  }
+  ExpectSameBits(problem);
+}
+
+TEST_P(AffineTopKConformance, ImagesOfBytesAreTheFloatsThatTheyStandFor) {
+  for (float divisor : {255.0f, 1.0f, 3e-30f, 1e30f}) {
+    for (int64_t rows : {1, 2, 70}) {
+      Problem problem = RandomProblem(rows, 203, 150, 12);
+      std::vector<uint8_t> bytes(rows * problem.width);
+      for (size_t i = 0; i < bytes.size(); ++i) {
+        // Mostly zero, in stretches.
+        bytes[i] = i / 20 % 3 == 0 ? static_cast<uint8_t>(i * 7919 % 256) : 0;
+        problem.x[i] = static_cast<float>(bytes[i]) / divisor;
+      }
+      // Bytes in the backend's memory, in elements of four.
+      std::vector<int32_t> words((bytes.size() + 3) / 4);
+      std::memcpy(words.data(), bytes.data(), bytes.size());
+      Ints stored(*backend_, words.size());
+      stored.Write(words);
+      Floats atoms(*backend_, problem.atoms), bias(*backend_, problem.bias), values(*backend_, rows * problem.k);
+      Ints indices(*backend_, rows * problem.k);
+      auto dictionary = backend_->PrepareDictionary(atoms.data(), bias.data(), problem.units, problem.width);
+      ASSERT_TRUE(dictionary.ok());
+      AffineTopKArgs args;
+      args.dictionary = dictionary->get();
+      args.bytes = reinterpret_cast<const uint8_t*>(stored.data());
+      args.divisor = divisor;
+      args.rows = rows;
+      args.k = problem.k;
+      args.indices = indices.data();
+      args.values = values.data();
+      ASSERT_EQ(backend_->AffineTopK(args), absl::OkStatus());
+      const Codes expected = Encode(*reference_, problem);
+      EXPECT_EQ(indices.Read(), expected.indices) << "divisor " << divisor;
+      EXPECT_EQ(Bits(values.Read()), Bits(expected.values)) << "divisor " << divisor;
+    }
+  }
+}
+
+TEST_P(AffineTopKConformance, ManyUnitsWithinTheBoundAreStillToldApart) {
+  // One long atom makes every atom's rounding coarse against the differences of the others' scores.
+  Problem problem = RandomProblem(12, 40, 400, 15);
+  for (int64_t unit = 0; unit < problem.units; ++unit) {
+    for (int64_t d = 0; d < problem.width; ++d) {
+      float& weight = problem.atoms[unit * problem.width + d];
+      weight = d == 0 ? 50.0f * (unit % 2 ? 1 : -1) : weight * 0.01f;
+    }
+    problem.bias[unit] = 0;
+  }
+  for (int64_t i = 0; i < problem.rows; ++i) problem.x[i * problem.width] = 0;
+  ExpectSameBits(problem);
+}
+
+// Every way of the onednn backend to find candidates that this processor has, beside the cases of all suites.
+std::vector<BackendCase> AllFilterCases() {
+  std::vector<BackendCase> cases = AllBackendCases();
+  for (const char* set : {"vnni", "avx512", "avx2", "portable"}) {
+    for (const char* filter : {"int8", "fp32"}) {
+      const BackendCase forced{"onednn", 2, set, filter};
+      BackendOptions options;
+      options.instruction_set = set;
+      if (CreateBackend(forced.name, options).ok()) cases.push_back(forced);
+    }
+  }
+  return cases;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, AffineTopKConformance, testing::ValuesIn(AllFilterCases()), CaseName);
 
 }  // namespace
 }  // namespace kwta

@@ -38,5 +38,23 @@ TEST(BackendRegistry, AnUnknownNameIsAnsweredWithTheKnownOnes) {
   }
 }
 
+TEST(BackendRegistry, OptionsThatNameNothingHereAreRefused) {
+  if (BackendNames().front() != "onednn") GTEST_SKIP() << "the options are the onednn backend's";
+  BackendOptions options;
+  options.instruction_set = "abacus";
+  for (const char* name : {"onednn", ""}) {
+    const auto backend = CreateBackend(name, options);
+    ASSERT_EQ(backend.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(backend.status().message()), HasSubstr("no instruction set \"abacus\""));
+    EXPECT_THAT(std::string(backend.status().message()), HasSubstr("portable"));
+  }
+  options.instruction_set = "portable";
+  EXPECT_TRUE(CreateBackend("onednn", options).ok());
+  options.filter = "sieve";
+  const auto backend = CreateBackend("onednn", options);
+  ASSERT_EQ(backend.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(backend.status().message()), HasSubstr("\"sieve\"; expected int8 or fp32"));
+}
+
 }  // namespace
 }  // namespace kwta

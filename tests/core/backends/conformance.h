@@ -21,6 +21,7 @@ namespace kwta {
 struct BackendCase {
   std::string name;
   int threads;
+  std::string instruction_set = "", filter = "";  // as in BackendOptions
 };
 
 inline void PrintTo(const BackendCase& value, std::ostream* out) {
@@ -36,7 +37,11 @@ inline std::vector<BackendCase> AllBackendCases() {
 }
 
 inline std::string CaseName(const testing::TestParamInfo<BackendCase>& info) {
-  return info.param.name + "_" + std::to_string(info.param.threads) + "_threads";
+  std::string name = info.param.name + "_" + std::to_string(info.param.threads) + "_threads";
+  for (const std::string& part : {info.param.instruction_set, info.param.filter}) {
+    if (!part.empty()) name += "_" + part;
+  }
+  return name;
 }
 
 // An array in a backend's memory. T is a 4-byte type.
@@ -69,18 +74,23 @@ class DeviceArray {
 using Floats = DeviceArray<float>;
 using Ints = DeviceArray<int32_t>;
 
-inline std::shared_ptr<Backend> MakeBackend(const std::string& name, int threads) {
+inline std::shared_ptr<Backend> MakeBackend(const BackendCase& backend_case) {
   BackendOptions options;
-  options.threads = threads;
-  absl::StatusOr<std::shared_ptr<Backend>> backend = CreateBackend(name, options);
+  options.threads = backend_case.threads;
+  options.instruction_set = backend_case.instruction_set;
+  options.filter = backend_case.filter;
+  absl::StatusOr<std::shared_ptr<Backend>> backend = CreateBackend(backend_case.name, options);
   EXPECT_TRUE(backend.ok()) << backend.status();
   return backend.ok() ? *backend : nullptr;
+}
+inline std::shared_ptr<Backend> MakeBackend(const std::string& name, int threads) {
+  return MakeBackend(BackendCase{name, threads});
 }
 
 // Every test of the suite runs on each backend and number of threads.
 class Conformance : public testing::TestWithParam<BackendCase> {
  protected:
-  std::shared_ptr<Backend> backend_ = MakeBackend(GetParam().name, GetParam().threads);
+  std::shared_ptr<Backend> backend_ = MakeBackend(GetParam());
   std::shared_ptr<Backend> reference_ = MakeBackend("reference", 1);
 };
 

@@ -51,7 +51,11 @@ class DistantBackend : public Backend {
 
   absl::Status Gemm(const GemmArgs& args) override { return reference_->Gemm(args); }
   absl::Status AffineTopK(const AffineTopKArgs& args) override {
-    Check(args.x, args.rows * args.dictionary->width * sizeof(float));
+    if (args.x != nullptr) {
+      Check(args.x, args.rows * args.dictionary->width * sizeof(float));
+    } else {
+      Check(args.bytes, args.rows * args.dictionary->width);
+    }
     Check(args.indices, args.rows * args.k * sizeof(int32_t));
     Check(args.values, args.rows * args.k * sizeof(float));
     return reference_->AffineTopK(args);

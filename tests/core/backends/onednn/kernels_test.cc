@@ -22,22 +22,6 @@ class KernelsTest : public testing::TestWithParam<InstructionSet> {
   }
 };
 
-TEST_P(KernelsTest, ScoresAreCollected) {
-  for (int64_t n = 1; n <= 200; ++n) {
-    std::vector<float> scores = Random(n, n);
-    for (float& score : scores) score = std::round(score * 4);  // many equal
-    for (float threshold : {-100.0f, -1.0f, 0.0f, 3.0f, 100.0f}) {
-      std::vector<int32_t> expected;
-      for (int64_t i = 0; i < n; ++i) {
-        if (scores[i] >= threshold) expected.push_back(static_cast<int32_t>(i));
-      }
-      std::vector<int32_t> collected(n);
-      collected.resize(kernels_.collect_at_least(scores.data(), n, threshold, collected.data()));
-      EXPECT_EQ(collected, expected);
-    }
-  }
-}
-
 TEST_P(KernelsTest, SquaredNormHasTheRangeAndPrecisionOfBinary64) {
   for (int64_t n = 1; n <= 70; ++n) {
     for (float scale : {1.0f, 1e-40f, 1e30f}) {
