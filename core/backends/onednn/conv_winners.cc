@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/backends/onednn/convolution_blocks.h"
+#include "core/backends/onednn/winner_filter.h"
 #include "core/backends/reference/exact_top_k.h"
 #include "core/backends/reference/winner_operations.h"
 #include "core/base/status_macros.h"
@@ -74,6 +75,19 @@ void LargestAboveZero(const float* activities, int64_t first, int64_t count, int
 
 absl::Status OnednnConvWinners(OnednnContext& context, const ConvolutionRowKernels& kernels,
                                const ConvWinnersArgs& args) {
+  const Convolution convolution{args.filters, args.bias, args.maps, args.size, args.images, args.x};
+  const bool filtered = args.scope == WinnerScope::kEachMap && args.winners == 1 && VnniFilterScores(1) != nullptr &&
+                        FiltersAreFinite(convolution) && WinnerFilter::Suits(convolution);
+  if (!filtered) return ExactConvWinners(context, kernels, args);
+  const FilterImageKernels& image_kernels = FilterImageKernelsFor(AvailableInstructionSets().front());
+  KWTA_ASSIGN_OR_RETURN(WinnerFilter filter,
+                        WinnerFilter::Create(context, image_kernels, VnniFilterScores, convolution));
+  filter.FindWinners(args.units, args.values);
+  return absl::OkStatus();
+}
+
+absl::Status ExactConvWinners(OnednnContext& context, const ConvolutionRowKernels& kernels,
+                              const ConvWinnersArgs& args) {
   const Convolution convolution{args.filters, args.bias, args.maps, args.size, args.images, args.x};
   if (!FiltersAreFinite(convolution)) {
     ReferenceConvWinners(args);

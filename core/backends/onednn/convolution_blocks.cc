@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/backends/onednn/memory_parts.h"
 #include "core/base/status_macros.h"
 
 namespace kwta {
@@ -12,24 +13,6 @@ namespace {
 constexpr int64_t kTasksPerThread = 4;
 
 int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-// Hands out parts of one stretch of memory, each aligned to 64 bytes; at first with no memory, to learn the size.
-class Parts {
- public:
-  explicit Parts(char* memory) : memory_(memory) {}
-
-  template <typename T>
-  T* Take(int64_t elements) {
-    T* part = memory_ == nullptr ? nullptr : reinterpret_cast<T*>(memory_ + used_);
-    used_ += DivideUp(elements * static_cast<int64_t>(sizeof(T)), 64) * 64;
-    return part;
-  }
-  int64_t used() const { return used_; }
-
- private:
-  char* const memory_;
-  int64_t used_ = 0;
-};
 
 }  // namespace
 
@@ -53,7 +36,7 @@ absl::StatusOr<ConvolutionBlocks> ConvolutionBlocks::Create(OnednnContext& conte
   float* filters = nullptr;
   float* bias = nullptr;
   const float* zeros = nullptr;
-  const auto arrange = [&](Parts parts) {
+  const auto arrange = [&](MemoryParts parts) {
     filters = parts.Take<float>(blocks * filter_floats);
     bias = parts.Take<float>(blocks * lanes);
     float* const zero = parts.Take<float>(size * lanes);
@@ -80,8 +63,9 @@ absl::StatusOr<ConvolutionBlocks> ConvolutionBlocks::Create(OnednnContext& conte
     }
     return parts.used();
   };
-  KWTA_ASSIGN_OR_RETURN(ScratchPool::Lease lease, context.scratch.Take(static_cast<size_t>(arrange(Parts(nullptr)))));
-  arrange(Parts(lease.as<char>()));
+  KWTA_ASSIGN_OR_RETURN(ScratchPool::Lease lease,
+                        context.scratch.Take(static_cast<size_t>(arrange(MemoryParts(nullptr)))));
+  arrange(MemoryParts(lease.as<char>()));
   ConvolutionBlocks result(context, kernels, convolution, std::move(lease));
   result.blocks_ = blocks;
   result.filter_floats_ = filter_floats;

@@ -1,5 +1,5 @@
-// ConvWinners and ConvPool of the oneDNN backend against the reference's loops, on every instruction set. The
-// conformance suite has the cases that do not depend on the width of vectors.
+// ConvWinners (without its filter) and ConvPool of the oneDNN backend against the reference's loops, on every
+// instruction set. The conformance suite has the cases that do not depend on the width of vectors.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -77,7 +77,7 @@ class OnednnConvolutionTest : public testing::TestWithParam<InstructionSet> {
     ReferenceConvWinners(args);
     args.units = actual.indices.data();
     args.values = actual.values.data();
-    ASSERT_EQ(OnednnConvWinners(context_, kernels_, args), absl::OkStatus());
+    ASSERT_EQ(ExactConvWinners(context_, kernels_, args), absl::OkStatus());
     EXPECT_EQ(actual.indices, expected.indices);
     EXPECT_EQ(Bits(actual.values), Bits(expected.values));
   }

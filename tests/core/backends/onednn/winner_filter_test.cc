@@ -1,0 +1,165 @@
+// The filter of ConvWinners against the reference's loops: every instruction set for what is done with images, byte
+// products of the processor and emulated ones.
+#include "core/backends/onednn/winner_filter.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <tuple>
+#include <vector>
+
+#include "core/backends/reference/winner_operations.h"
+#include "tests/core/backends/conformance.h"
+
+namespace kwta {
+namespace {
+
+struct Problem {
+  Problem(const ImageBatch& images, int64_t maps, int64_t size, uint64_t seed = 1)
+      : images(images),
+        maps(maps),
+        size(size),
+        filters(Gaussians(maps * images.channels * size * size, seed, 0.3)),
+        bias(Gaussians(maps, seed + 1, 0.3)),
+        x(Gaussians(images.rows * images.elements(), seed + 2)) {}
+
+  // Pixels k / 255, `zeros` of four of them zero.
+  void MakeBytes(int zeros) {
+    for (size_t i = 0; i < x.size(); ++i) {
+      x[i] = static_cast<int>(i * i % 7 % 4) < zeros ? 0 : std::round(std::min(1.0f, std::abs(x[i])) * 255) / 255;
+    }
+  }
+  Convolution convolution() const { return {filters.data(), bias.data(), maps, size, images, x.data()}; }
+
+  ImageBatch images;
+  int64_t maps, size;
+  std::vector<float> filters, bias, x;
+};
+
+class WinnerFilterTest : public testing::TestWithParam<std::tuple<InstructionSet, bool>> {
+ protected:
+  void SetUp() override {
+    if (!emulated() && VnniFilterScores(1) == nullptr) GTEST_SKIP() << "this processor has no byte products";
+  }
+  static bool emulated() { return std::get<1>(GetParam()); }
+
+  void ExpectExact(const Problem& p) {
+    SCOPED_TRACE(testing::Message() << p.images.rows << " x " << p.images.channels << " x " << p.images.height << " x "
+                                    << p.images.width << ", " << p.maps << " maps, size " << p.size);
+    const int64_t entries = p.images.rows * p.maps;
+    Codes expected{std::vector<int32_t>(entries), std::vector<float>(entries)};
+    Codes actual{std::vector<int32_t>(entries, -7), std::vector<float>(entries, -7.0f)};
+    ConvWinnersArgs args;
+    args.filters = p.filters.data();
+    args.bias = p.bias.data();
+    args.maps = p.maps;
+    args.size = p.size;
+    args.images = p.images;
+    args.x = p.x.data();
+    args.units = expected.indices.data();
+    args.values = expected.values.data();
+    ReferenceConvWinners(args);
+    ASSERT_TRUE(WinnerFilter::Suits(p.convolution()));
+    absl::StatusOr<WinnerFilter> filter =
+        WinnerFilter::Create(context_, FilterImageKernelsFor(std::get<0>(GetParam())),
+                             emulated() ? EmulatedFilterScores : VnniFilterScores, p.convolution());
+    ASSERT_TRUE(filter.ok()) << filter.status();
+    filter->FindWinners(actual.indices.data(), actual.values.data());
+    EXPECT_EQ(actual.indices, expected.indices);
+    EXPECT_EQ(Bits(actual.values), Bits(expected.values));
+  }
+
+  OnednnContext context_{2};
+};
+
+TEST_P(WinnerFilterTest, MapsAroundTheWidthOfBlocks) {
+  for (int64_t maps : {64, 65, 79, 80, 81, 97, 113, 128, 129, 300}) ExpectExact(Problem({2, 1, 7, 6}, maps, 3));
+}
+
+TEST_P(WinnerFilterTest, EverySizeOfFilterWithSignedPixels) {
+  for (int64_t size = 1; size <= 8; ++size) {
+    ExpectExact(Problem({2, 1, 9, 10}, 64, size));
+    ExpectExact(Problem({1, size < 6 ? 3 : 1, 5, 4}, 70, size));
+  }
+}
+
+TEST_P(WinnerFilterTest, BytesWithFewAndManyZeros) {
+  for (int zeros : {0, 1, 3, 4}) {
+    for (int64_t size : {1, 3, 4, 5, 7, 8}) {
+      Problem p({3, size < 6 ? 2 : 1, 10, 11}, 66, size);
+      p.MakeBytes(zeros);
+      std::fill_n(p.x.begin(), p.images.elements(), 0.0f);
+      ExpectExact(p);
+    }
+  }
+}
+
+TEST_P(WinnerFilterTest, TiesGoToTheLowestPosition) {
+  for (bool constant : {false, true}) {
+    Problem p({3, 1, 9, 10}, 65, 3);
+    for (float& value : p.x) value = constant ? 1 : std::abs(std::round(value));
+    for (float& value : p.filters) value = std::round(value * 3);
+    ExpectExact(p);
+  }
+}
+
+TEST_P(WinnerFilterTest, NearTiesAreDecidedExactly) {
+  // All positions see almost the same pixels: the bytes cannot tell them apart.
+  Problem p({2, 1, 12, 12}, 64, 5);
+  for (size_t i = 0; i < p.x.size(); ++i) p.x[i] = 1 + static_cast<float>(i * 37 % 11) * 0x1p-23f;
+  ExpectExact(p);
+  // A few large weights hide the others below their step.
+  Problem q({2, 1, 12, 12}, 64, 5);
+  for (size_t i = 0; i < q.filters.size(); ++i) q.filters[i] *= i % 25 == 0 ? 1000.0f : 1.0f;
+  ExpectExact(q);
+}
+
+TEST_P(WinnerFilterTest, MapsWithoutPositiveActivity) {
+  Problem p({2, 1, 8, 8}, 64, 3);
+  p.MakeBytes(1);
+  for (float& value : p.filters) value = -std::abs(value);
+  for (int64_t m = 0; m < p.maps; ++m) p.bias[m] = m % 3 == 0 ? 0.0f : m % 3 == 1 ? -0.01f : 0.01f;
+  ExpectExact(p);
+}
+
+TEST_P(WinnerFilterTest, NumbersOfAnyMagnitude) {
+  for (float scale : {1e-42f, 1e-38f, 1e-15f, 1e14f}) {
+    Problem p({2, 1, 8, 8}, 64, 5);
+    for (float& value : p.x) value *= scale;
+    ExpectExact(p);
+    Problem q({2, 1, 8, 8}, 64, 5);
+    q.MakeBytes(2);
+    for (float& value : q.filters) value *= scale;
+    ExpectExact(q);
+  }
+}
+
+TEST_P(WinnerFilterTest, RefusesWhatItCannotBound) {
+  const Problem good({1, 1, 8, 8}, 64, 5);
+  EXPECT_TRUE(WinnerFilter::Suits(good.convolution()));
+  Problem p = good;
+  p.filters[3] = 1e30f;
+  EXPECT_FALSE(WinnerFilter::Suits(p.convolution()));
+  p = good;
+  p.x[3] = -1e30f;
+  EXPECT_FALSE(WinnerFilter::Suits(p.convolution()));
+  p = good;
+  p.bias[3] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_FALSE(WinnerFilter::Suits(p.convolution()));
+  EXPECT_FALSE(WinnerFilter::Suits(Problem({1, 1, 12, 12}, 64, 9).convolution()));
+  EXPECT_FALSE(WinnerFilter::Suits(Problem({1, 64, 8, 8}, 64, 5).convolution()));
+  EXPECT_FALSE(WinnerFilter::Suits(Problem({0, 1, 8, 8}, 64, 5).convolution()));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, WinnerFilterTest,
+                         testing::Combine(testing::ValuesIn(AvailableInstructionSets()), testing::Bool()),
+                         [](const auto& info) {
+                           const InstructionSet set = std::get<0>(info.param);
+                           return std::string(set == InstructionSet::kAvx512 ? "avx512"
+                                              : set == InstructionSet::kAvx2 ? "avx2"
+                                                                             : "portable") +
+                                  (std::get<1>(info.param) ? "_emulated_products" : "_byte_products");
+                         });
+
+}  // namespace
+}  // namespace kwta
