@@ -193,7 +193,7 @@ absl::Status Server::Parts::StartJobs() {
 
 absl::Status Server::Parts::StartGrpc() {
   encode_handler = std::make_unique<EncodeHandler>(models.get(), batcher.get(), options.max_message_bytes);
-  job_handler = std::make_unique<JobHandler>(journal.get(), runner.get(), DataDirectories());
+  job_handler = std::make_unique<JobHandler>(journal.get(), runner.get(), models.get(), DataDirectories());
   model_handler = std::make_unique<ModelHandler>(models.get());
   EncoderServiceParts parts;
   parts.encode = encode_handler.get();

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/spec_options.h"
 #include "core/encoders/encoder_registry.h"
@@ -139,6 +140,17 @@ void AddTrainingOptions(CLI::App& app, const v1::JobSpec& defaults, v1::JobSpec*
                   defaults.preprocessing(), spec->mutable_preprocessing());
 }
 
+// "MODEL" or "MODEL:VERSION"; false if it is neither.
+bool ParseBase(const std::string& text, v1::BaseModelRef* base) {
+  const size_t colon = text.find(':');
+  base->set_model(text.substr(0, colon));
+  if (colon == std::string::npos) return !base->model().empty();
+  uint64_t version = 0;
+  const bool valid = absl::SimpleAtoi(text.substr(colon + 1), &version) && version > 0;
+  base->set_version(version);
+  return valid && !base->model().empty();
+}
+
 }  // namespace
 
 void AddTrainOptions(CLI::App& app, TrainOptions* options) {
@@ -154,6 +166,14 @@ void AddTrainOptions(CLI::App& app, TrainOptions* options) {
   app.add_flag("--watch", options->watch, "Follow the job until it ends");
   AddDatasetOptions(app, spec->mutable_dataset());
   app.get_option("--data")->required();
+  app.add_option_function<std::string>(
+         "--base", [spec](const std::string& text) { ParseBase(text, spec->mutable_base()); },
+         "Train the encoder as a new layer on the codes of this model; the model published is the stack of both")
+      ->type_name("MODEL[:VERSION]")
+      ->check([](const std::string& text) {
+        v1::BaseModelRef base;
+        return ParseBase(text, &base) ? "" : "expected MODEL or MODEL:VERSION, such as digits:3, not '" + text + "'";
+      });
   AddEncoderOptions(app, defaults, options);
   AddTrainingOptions(app, defaults, spec);
   app.parse_complete_callback([&app, options] { ChooseEncoder(app, options); });

@@ -7,6 +7,7 @@
 #include "core/base/invalid_field.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/k_sparse.h"
+#include "core/encoders/stack.h"
 #include "core/encoders/views_encoder.h"
 #include "core/encoders/winner_take_all.h"
 
@@ -45,6 +46,11 @@ constexpr EncoderKind kKinds[] = {
                                          std::move(backend));
      },
      CreateWinnerTakeAllEncoder},
+    {"stack", v1::EncoderSpec::kStack, v1::OPTIMISER_UNSPECIFIED, true, [](v1::EncoderSpec*) { return RefuseStack(); },
+     [](v1::EncoderSpec*, const Shape&) { return RefuseStack(); },
+     [](const v1::EncoderSpec&, const Shape&, const v1::TrainingSpec&,
+        std::shared_ptr<Backend>) -> absl::StatusOr<std::unique_ptr<Learner>> { return RefuseStack(); },
+     CreateStackEncoder},
 };
 
 const EncoderKind* FindKind(const v1::EncoderSpec& spec) {
@@ -68,8 +74,35 @@ std::string EncoderKindName(const v1::EncoderSpec& spec) {
 
 std::vector<std::string> EncoderKindNames() {
   std::vector<std::string> names;
-  for (const EncoderKind& kind : kKinds) names.push_back(kind.name);
+  for (const EncoderKind& kind : kKinds) {
+    if (kind.kind != v1::EncoderSpec::kStack) names.push_back(kind.name);
+  }
   return names;
+}
+
+Shape CodeShape(const v1::ModelDescription& model) {
+  const v1::EncoderSpec& spec = model.encoder();
+  const bool separates_views = SeparatesViews(model.preprocessing());
+  const int64_t views = separates_views ? model.preprocessing().input().channels() : 1;
+  switch (spec.kind_case()) {
+    case v1::EncoderSpec::kKSparse:
+      return {views * spec.k_sparse().units()};
+    case v1::EncoderSpec::kWinnerTakeAll: {
+      v1::WinnerTakeAllSpec maps = spec.winner_take_all();
+      if (!maps.has_input() || !ResolveWinnerTakeAll(&maps).ok()) return {0};
+      Shape pooled = PooledShape(maps);
+      pooled.front() *= views;
+      return pooled;
+    }
+    case v1::EncoderSpec::kStack: {
+      v1::ModelDescription top;  // the preprocessing is that of the lowest layer
+      if (spec.stack().layers_size() > 0) *top.mutable_encoder() = *spec.stack().layers().rbegin();
+      return CodeShape(top);
+    }
+    case v1::EncoderSpec::KIND_NOT_SET:
+      break;
+  }
+  return {0};
 }
 
 absl::Status ResolveEncoder(v1::EncoderSpec* spec) {
@@ -105,7 +138,10 @@ absl::StatusOr<std::shared_ptr<const Encoder>> CreateEncoder(const ModelBundle& 
                                                              std::shared_ptr<Backend> backend) {
   const EncoderKind* kind = FindKind(bundle.description.encoder());
   if (kind == nullptr) return absl::DataLossError(absl::StrCat("the model's description: ", NoKindMessage()));
-  if (!SeparatesViews(bundle.description.preprocessing())) return kind->create_encoder(bundle, std::move(backend));
+  // Of a stack, the lowest layer separates views.
+  const bool separates_views = SeparatesViews(bundle.description.preprocessing());
+  if (!separates_views || kind->kind == v1::EncoderSpec::kStack)
+    return kind->create_encoder(bundle, std::move(backend));
   KWTA_ASSIGN_OR_RETURN(const ModelBundle of_a_view, ModelOfAView(bundle));
   KWTA_ASSIGN_OR_RETURN(std::shared_ptr<const Encoder> encoder, kind->create_encoder(of_a_view, std::move(backend)));
   return CreateViewsEncoder(std::move(encoder), bundle.description.preprocessing().input().channels());

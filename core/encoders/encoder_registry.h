@@ -13,8 +13,12 @@ namespace kwta {
 
 // Name of the kind that is set, as the command line spells it ("k-sparse"); empty if none is.
 std::string EncoderKindName(const v1::EncoderSpec& spec);
-// Names of all kinds.
+// Names of the kinds that a job may train: all but stacks.
 std::vector<std::string> EncoderKindNames();
+
+// The shape of a row of dense codes, as a layer on top sees it: [units], or [maps, height, width] of pooled maps, those
+// of several views one after another. [0] if the description does not say.
+Shape CodeShape(const v1::ModelDescription& model);
 
 // Fills in defaults and checks ranges. Errors: INVALID_ARGUMENT naming the field, its value and its range.
 absl::Status ResolveEncoder(v1::EncoderSpec* spec);

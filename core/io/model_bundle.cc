@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/io/files.h"
+#include "core/io/sha256.h"
 
 namespace kwta {
 namespace {
@@ -97,6 +98,10 @@ absl::StatusOr<ModelBundle> ReadModelBundle(const std::string& directory) {
   if (!file.ok()) return AsPartOfBundle(file.status());
   bundle.tensors = std::move(file->tensors);
   return bundle;
+}
+
+absl::StatusOr<std::string> HashOfModelBundle(const std::string& directory) {
+  return Sha256OfFile(absl::StrCat(directory, "/", kTensorFile));
 }
 
 absl::Status ValidateName(absl::string_view what, absl::string_view name) {

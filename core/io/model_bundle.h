@@ -32,6 +32,9 @@ absl::Status WriteModelBundle(const std::string& directory, const ModelBundle& b
 // PERMISSION_DENIED, UNAVAILABLE.
 absl::StatusOr<ModelBundle> ReadModelBundle(const std::string& directory);
 
+// SHA-256 of the numbers of the bundle at `directory`, 32 bytes. Errors: NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE.
+absl::StatusOr<std::string> HashOfModelBundle(const std::string& directory);
+
 // Form of a model's name and of a job's id: 1 to 128 letters, digits, '-', '_' and '.', starting with a letter or
 // digit. Errors: INVALID_ARGUMENT naming `what`.
 absl::Status ValidateName(absl::string_view what, absl::string_view name);

@@ -7,12 +7,15 @@
 #include "core/base/status_macros.h"
 #include "core/encoders/encoder_registry.h"
 #include "core/io/dataset.h"
+#include "core/io/model_bundle.h"
 #include "core/io/named_datasets.h"
 #include "core/preprocessing/preprocessing_spec.h"
 #include "core/training/trainer.h"
 
 namespace kwta {
 namespace {
+
+constexpr size_t kSha256Bytes = 32;
 
 absl::Status ResolveTraining(const v1::EncoderSpec& encoder, v1::TrainingSpec* spec) {
   KWTA_RETURN_IF_ERROR(ResolveOptimiser(encoder, spec));
@@ -54,8 +57,23 @@ absl::Status FitShapes(v1::JobSpec* spec) {
   const Shape row_shape(dataset.row_shape.begin(), dataset.row_shape.end());
   KWTA_ASSIGN_OR_RETURN(const Shape image, InputImage(spec->preprocessing(), row_shape));
   KWTA_ASSIGN_OR_RETURN(const std::vector<Shape> shapes, PreprocessedShapes(spec->preprocessing(), image));
-  if (spec->has_base()) return absl::OkStatus();  // the rows will be codes
   return FitEncoder(spec->mutable_encoder(), shapes.back());
+}
+
+absl::Status ResolveBase(v1::JobSpec* spec) {
+  KWTA_RETURN_IF_ERROR(ValidateName("base.model", spec->base().model()));
+  if (spec->preprocessing().ByteSizeLong() > 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("preprocessing is set together with base: the rows pass through the base model '",
+                     spec->base().model(), "', whose own preprocessing applies; leave preprocessing out"));
+  }
+  spec->clear_preprocessing();
+  const size_t hash_bytes = spec->base().sha256().size();
+  if (hash_bytes != 0 && hash_bytes != kSha256Bytes) {
+    return absl::InvalidArgumentError(absl::StrCat("base.sha256 has ", hash_bytes, " bytes; expected ", kSha256Bytes,
+                                                   ", or none for the server to fill in"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -63,10 +81,14 @@ absl::Status FitShapes(v1::JobSpec* spec) {
 absl::Status ResolveJobSpec(v1::JobSpec* spec) {
   KWTA_RETURN_IF_ERROR(ValidateName("model", spec->model()));
   KWTA_RETURN_IF_ERROR(ResolveEncoder(spec->mutable_encoder()));
-  KWTA_RETURN_IF_ERROR(ResolvePreprocessing(spec->mutable_preprocessing()));
+  if (spec->has_base()) {
+    KWTA_RETURN_IF_ERROR(ResolveBase(spec));
+  } else {
+    KWTA_RETURN_IF_ERROR(ResolvePreprocessing(spec->mutable_preprocessing()));
+  }
   KWTA_RETURN_IF_ERROR(ResolveTraining(spec->encoder(), spec->mutable_training()));
   KWTA_RETURN_IF_ERROR(ValidateDatasetRef(spec->dataset()));
-  KWTA_RETURN_IF_ERROR(FitShapes(spec));
+  if (!spec->has_base()) KWTA_RETURN_IF_ERROR(FitShapes(spec));  // with one, the rows will be codes
   if (spec->dataset().split() == v1::DATASET_SPLIT_UNSPECIFIED) {
     spec->mutable_dataset()->set_split(v1::DATASET_SPLIT_TRAIN);
   }

@@ -12,8 +12,9 @@
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/encoder_registry.h"
-#include "core/preprocessing/training_rows.h"
+#include "core/encoders/stack.h"
 #include "core/training/checkpoint.h"
+#include "core/training/learner_rows.h"
 #include "core/training/schedules.h"
 
 namespace kwta {
@@ -24,7 +25,7 @@ using Clock = std::chrono::steady_clock;
 double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // What is trained on what: everything that the result depends on, and nothing else.
-std::string Fingerprint(v1::JobSpec spec, const TrainingRows& rows) {
+std::string Fingerprint(v1::JobSpec spec, const LearnerRows& rows) {
   spec.clear_model();
   spec.mutable_training()->clear_threads();
   spec.mutable_training()->clear_checkpoint_epochs();
@@ -35,14 +36,14 @@ std::string Fingerprint(v1::JobSpec spec, const TrainingRows& rows) {
 // One call of Train.
 class Run {
  public:
-  Run(const v1::JobSpec& spec, TrainingRows rows, std::shared_ptr<Backend> backend, const TrainerOptions& options)
+  Run(const v1::JobSpec& spec, LearnerRows& rows, std::shared_ptr<Backend> backend, const TrainerOptions& options)
       : spec_(spec),
         training_(spec.training()),
         encoder_(spec.encoder()),
-        data_(std::move(rows)),
+        rows_(rows),
         backend_(std::move(backend)),
         options_(options),
-        batches_((data_.rows() + training_.batch_size() - 1) / training_.batch_size()),
+        batches_((rows.rows() + training_.batch_size() - 1) / training_.batch_size()),
         learning_rate_(training_.learning_rate(), training_.final_learning_rate(), batches_ * training_.epochs()) {}
 
   absl::Status Prepare();
@@ -59,8 +60,8 @@ class Run {
 
   bool StopRequested() const { return options_.stop != nullptr && options_.stop->load(); }
   bool Checkpoints() const { return !options_.checkpoint_directory.empty() && training_.checkpoint_epochs() > 0; }
-  int64_t EpochImagesDone() const { return std::min(state_.batches_done * training_.batch_size(), data_.rows()); }
-  int64_t ImagesDone() const { return state_.epochs_done * data_.rows() + EpochImagesDone(); }
+  int64_t EpochImagesDone() const { return std::min(state_.batches_done * training_.batch_size(), rows_.rows()); }
+  int64_t ImagesDone() const { return state_.epochs_done * rows_.rows() + EpochImagesDone(); }
   double TrainSeconds() const { return state_.train_seconds + SecondsSince(started_); }
   int64_t ScheduledK() const {
     return learner_->ScheduledK(static_cast<double>(state_.epochs_done) / training_.epochs());
@@ -69,8 +70,8 @@ class Run {
 
   const v1::JobSpec& spec_;
   const v1::TrainingSpec& training_;
-  v1::EncoderSpec encoder_;  // fitted to the data
-  TrainingRows data_;
+  v1::EncoderSpec encoder_;  // fitted to the rows
+  LearnerRows& rows_;
   const std::shared_ptr<Backend> backend_;
   const TrainerOptions& options_;
   const int64_t batches_;  // of an epoch
@@ -88,17 +89,17 @@ class Run {
 };
 
 absl::Status Run::Prepare() {
-  if (data_.rows() < training_.batch_size()) {
+  if (rows_.rows() < training_.batch_size()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("the data have ", data_.rows(), " rows but training.batch_size is ", training_.batch_size(),
-                     "; give more rows or take a batch_size of 1 .. ", std::max<int64_t>(data_.rows(), 1)));
+        absl::StrCat("the data have ", rows_.rows(), " rows but training.batch_size is ", training_.batch_size(),
+                     "; give more rows or take a batch_size of 1 .. ", std::max<int64_t>(rows_.rows(), 1)));
   }
-  KWTA_RETURN_IF_ERROR(FitEncoder(&encoder_, data_.preprocessor().output_shape()));
-  if (data_.squared_deviation() == 0) {
+  KWTA_RETURN_IF_ERROR(FitEncoder(&encoder_, rows_.shape()));
+  if (rows_.squared_deviation() == 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("all ", data_.rows(), " rows of the data are the same; there is nothing to learn from them"));
+        absl::StrCat("all ", rows_.rows(), " rows of the data are the same; there is nothing to learn from them"));
   }
-  batch_.resize(training_.batch_size() * data_.width());
+  batch_.resize(training_.batch_size() * rows_.width());
   KWTA_RETURN_IF_ERROR(Start());
   if (Checkpoints()) KWTA_RETURN_IF_ERROR(Resume());
   images_at_start_ = images_at_report_ = ImagesDone();
@@ -106,7 +107,7 @@ absl::Status Run::Prepare() {
 }
 
 absl::Status Run::Start() {
-  KWTA_ASSIGN_OR_RETURN(learner_, CreateLearner(encoder_, data_.preprocessor().output_shape(), training_, backend_));
+  KWTA_ASSIGN_OR_RETURN(learner_, CreateLearner(encoder_, rows_.shape(), training_, backend_));
   state_ = TrainingState();
   state_.epoch = NoTotals();
   state_.last_epoch = NoTotals();
@@ -114,7 +115,7 @@ absl::Status Run::Start() {
 }
 
 absl::Status Run::Resume() {
-  fingerprint_ = Fingerprint(spec_, data_);
+  fingerprint_ = Fingerprint(spec_, rows_);
   KWTA_ASSIGN_OR_RETURN(std::optional<TrainingCheckpoint> saved,
                         LoadCheckpoint(options_.checkpoint_directory, fingerprint_));
   if (!saved.has_value()) return absl::OkStatus();
@@ -143,14 +144,14 @@ absl::Status Run::TrainEpochs() {
     if (Checkpoints() && (last || state_.epochs_done % training_.checkpoint_epochs() == 0)) {
       KWTA_RETURN_IF_ERROR(WriteCheckpoint());
     }
-    Report(k, state_.last_epoch.squared_error, data_.rows());
+    Report(k, state_.last_epoch.squared_error, rows_.rows());
   }
   return absl::OkStatus();
 }
 
 absl::Status Run::TrainEpoch() {
   Rng rng(training_.seed(), state_.epochs_done);
-  const std::vector<uint32_t> order = RandomPermutation(data_.rows(), rng);
+  const std::vector<uint32_t> order = RandomPermutation(rows_.rows(), rng);
   const int64_t k = ScheduledK();
   while (state_.batches_done < batches_) {
     if (StopRequested()) {
@@ -160,7 +161,7 @@ absl::Status Run::TrainEpoch() {
     }
     const int64_t begin = EpochImagesDone();
     KWTA_RETURN_IF_ERROR(
-        TrainBatch(order.data() + begin, std::min<int64_t>(training_.batch_size(), data_.rows() - begin), k));
+        TrainBatch(order.data() + begin, std::min<int64_t>(training_.batch_size(), rows_.rows() - begin), k));
     ++state_.batches_done;
     if (state_.batches_done < batches_ && SecondsSince(reported_) >= options_.report_seconds) {
       Report(k, state_.epoch.squared_error, EpochImagesDone());
@@ -170,7 +171,7 @@ absl::Status Run::TrainEpoch() {
 }
 
 absl::Status Run::TrainBatch(const uint32_t* which, int64_t rows, int64_t k) {
-  KWTA_RETURN_IF_ERROR(data_.Gather(which, rows, batch_.data()));
+  KWTA_RETURN_IF_ERROR(rows_.Gather(which, rows, batch_.data()));
   StepOptions step;
   step.k = k;
   step.learning_rate = static_cast<float>(learning_rate_.At(state_.epochs_done * batches_ + state_.batches_done));
@@ -192,7 +193,7 @@ absl::Status Run::WriteCheckpoint() {
 void Run::Report(int64_t k, double squared_error, int64_t rows) {
   if (!options_.report) return;
   const int64_t images = ImagesDone();
-  const int64_t all_images = data_.rows() * training_.epochs();
+  const int64_t all_images = rows_.rows() * training_.epochs();
   const double seconds = SecondsSince(reported_);
   const bool has_epoch = state_.epochs_done > 0;
   v1::TrainingProgress progress;
@@ -201,18 +202,18 @@ void Run::Report(int64_t k, double squared_error, int64_t rows) {
   progress.set_fraction(static_cast<double>(images) / static_cast<double>(all_images));
   progress.set_loss(squared_error / static_cast<double>(rows));
   progress.set_fraction_variance_unexplained(progress.loss() /
-                                             (data_.squared_deviation() / static_cast<double>(data_.rows())));
+                                             (rows_.squared_deviation() / static_cast<double>(rows_.rows())));
   progress.set_images_per_second(seconds > 0 ? static_cast<double>(images - images_at_report_) / seconds : 0);
   progress.set_k(static_cast<uint32_t>(k));
   progress.set_dead_units(has_epoch ? state_.last_epoch.DeadUnits() : 0);
   progress.set_units(learner_->units());
-  progress.set_dead_window_rows(has_epoch ? data_.rows() : 0);
+  progress.set_dead_window_rows(has_epoch ? rows_.rows() : 0);
   const int64_t update = state_.epochs_done * batches_ + state_.batches_done;
   progress.set_learning_rate(learning_rate_.At(std::max<int64_t>(update - 1, 0)));
   progress.set_eta_seconds(SecondsSince(started_) * static_cast<double>(all_images - images) /
                            static_cast<double>(images - images_at_start_));
   progress.set_images_done(images);
-  *progress.mutable_warnings() = {data_.warnings().begin(), data_.warnings().end()};
+  for (const std::string& warning : rows_.warnings()) progress.add_warnings(warning);
   reported_ = Clock::now();
   images_at_report_ = images;
   options_.report(progress);
@@ -221,40 +222,54 @@ void Run::Report(int64_t k, double squared_error, int64_t rows) {
 absl::StatusOr<ModelBundle> Run::Finish() const {
   ModelBundle bundle;
   KWTA_ASSIGN_OR_RETURN(bundle.tensors, learner_->Parameters());
-  data_.preprocessor().Export(&bundle.tensors);
+  rows_.Describe(&bundle);
   v1::ModelDescription& description = bundle.description;
   description.set_format(1);
   description.set_name(spec_.model());
-  description.set_input_width(static_cast<uint32_t>(data_.model_input_width()));
-  description.set_code_width(static_cast<uint32_t>(data_.views() * learner_->code_width()));
+  description.set_code_width(static_cast<uint32_t>(rows_.views() * learner_->code_width()));
   *description.mutable_encoder() = encoder_;
-  *description.mutable_preprocessing() = data_.spec();
   *description.mutable_training() = training_;
   *description.mutable_dataset() = spec_.dataset();
   description.set_backend(backend_->name());
 
   v1::TrainingStatistics& statistics = *description.mutable_statistics();
   const double seconds = TrainSeconds();
-  statistics.set_loss(state_.last_epoch.squared_error / static_cast<double>(data_.rows()));
-  statistics.set_fraction_variance_unexplained(state_.last_epoch.squared_error / data_.squared_deviation());
+  statistics.set_loss(state_.last_epoch.squared_error / static_cast<double>(rows_.rows()));
+  statistics.set_fraction_variance_unexplained(state_.last_epoch.squared_error / rows_.squared_deviation());
   statistics.set_dead_units(state_.last_epoch.DeadUnits());
-  statistics.set_dead_window_rows(data_.rows());
+  statistics.set_dead_window_rows(rows_.rows());
   statistics.set_images_per_second(static_cast<double>(ImagesDone()) / seconds);
   statistics.set_train_seconds(seconds);
-  statistics.set_training_rows(data_.rows());
+  statistics.set_training_rows(rows_.rows());
   return bundle;
+}
+
+absl::StatusOr<ModelBundle> TrainOnRows(const v1::JobSpec& spec, LearnerRows& rows, std::shared_ptr<Backend> backend,
+                                        const TrainerOptions& options) {
+  Run run(spec, rows, std::move(backend), options);
+  KWTA_RETURN_IF_ERROR(run.Prepare());
+  KWTA_RETURN_IF_ERROR(run.TrainEpochs());
+  return run.Finish();
 }
 
 }  // namespace
 
 absl::StatusOr<ModelBundle> Train(const v1::JobSpec& spec, const Dataset& data, std::shared_ptr<Backend> backend,
                                   const TrainerOptions& options) {
-  KWTA_ASSIGN_OR_RETURN(TrainingRows rows,
-                        TrainingRows::Create(spec.preprocessing(), data, *backend, options.checkpoint_directory));
-  Run run(spec, std::move(rows), std::move(backend), options);
-  KWTA_RETURN_IF_ERROR(run.Prepare());
-  KWTA_RETURN_IF_ERROR(run.TrainEpochs());
-  return run.Finish();
+  KWTA_ASSIGN_OR_RETURN(const std::unique_ptr<LearnerRows> rows,
+                        PreprocessedRows(spec.preprocessing(), data, *backend, options.checkpoint_directory));
+  return TrainOnRows(spec, *rows, std::move(backend), options);
+}
+
+absl::StatusOr<ModelBundle> TrainOnBase(const v1::JobSpec& spec, ModelBundle base, const Dataset& data,
+                                        std::shared_ptr<Backend> backend, const TrainerOptions& options) {
+  KWTA_ASSIGN_OR_RETURN(std::shared_ptr<const Encoder> encoder, CreateEncoder(base, backend));
+  CodeRowsOptions code_options;
+  code_options.directory = options.checkpoint_directory;
+  KWTA_ASSIGN_OR_RETURN(const std::unique_ptr<LearnerRows> rows,
+                        CodeRows(data, std::move(encoder), CodeShape(base.description), code_options));
+  KWTA_ASSIGN_OR_RETURN(ModelBundle layer, TrainOnRows(spec, *rows, std::move(backend), options));
+  return PutOnBase(std::move(base), std::move(layer));
 }
 
 }  // namespace kwta

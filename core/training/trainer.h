@@ -20,8 +20,8 @@ namespace kwta {
 absl::Status ResolveJobSpec(v1::JobSpec* spec);
 
 struct TrainerOptions {
-  // Checkpoints and scratch files are kept here; empty: no checkpoints are written or read, and scratch files are in the
-  // system's directory for temporary files.
+  // Checkpoints and scratch files are kept here; empty: no checkpoints are written or read, and scratch files are in
+  // the system's directory for temporary files.
   std::string checkpoint_directory;
   // Called from Train, after each epoch and about every report_seconds within one.
   std::function<void(const v1::TrainingProgress&)> report;
@@ -34,8 +34,14 @@ struct TrainerOptions {
 // and the time). Goes on from the checkpoint if there is one of the same spec. The result is a function of the spec and
 // the data, whatever the number of threads and however often it was interrupted: a checkpoint may stand between any two
 // updates. Errors: CANCELLED (stopped), INVALID_ARGUMENT (data that do not fit the spec), FAILED_PRECONDITION
-// (diverged), and what the file system gives for checkpoints. REQUIRES: spec is resolved.
+// (diverged), and what the file system gives for checkpoints. REQUIRES: spec is resolved and has no base.
 absl::StatusOr<ModelBundle> Train(const v1::JobSpec& spec, const Dataset& data, std::shared_ptr<Backend> backend,
                                   const TrainerOptions& options);
+
+// The same for a spec with a base: trains its encoder on the codes of `base`, which stays as it is, and gives the stack
+// of both (core/encoders/stack.h). k-Sparse Autoencoders, section 4.6: greedy layer-wise training. Errors: also
+// DATA_LOSS (a base that does not load).
+absl::StatusOr<ModelBundle> TrainOnBase(const v1::JobSpec& spec, ModelBundle base, const Dataset& data,
+                                        std::shared_ptr<Backend> backend, const TrainerOptions& options);
 
 }  // namespace kwta

@@ -200,6 +200,15 @@ JobRunner::Ending JobRunner::Train(const v1::Job& job) {
   for (const std::string& each : options_.data_directories) task.add_data_directories(each);
   task.set_work_directory(directory);
   task.set_backend(options_.backend);
+  if (job.spec().has_base()) {
+    const v1::BaseModelRef& base = job.spec().base();
+    const absl::StatusOr<ServedModelPtr> model = models_->Get(base.model(), base.version());
+    if (!model.ok()) {
+      return {{},
+              absl::Status(model.status().code(), absl::StrCat("the base model is gone: ", model.status().message()))};
+    }
+    task.set_base_directory((*model)->directory);
+  }
   absl::StatusOr<std::unique_ptr<TrainerProcess>> process = TrainerProcess::Start(
       {options_.trainer_program, options_.trainer_niceness, absl::StrCat(directory, "/", kLogName)}, task);
   if (!process.ok()) return {{}, process.status()};

@@ -54,6 +54,7 @@ absl::StatusOr<ServedModelPtr> ModelManager::Load(const std::string& name, uint6
   auto model = std::make_shared<ServedModel>();
   model->name = name;
   model->version = version;
+  model->directory = directory_.BundlePath(name, version);
   model->description = std::move(bundle.description);
   model->encoder = std::move(encoder);
   return model;

@@ -22,6 +22,7 @@ namespace kwta::server {
 struct ServedModel {
   std::string name;
   uint64_t version = 0;
+  std::string directory;  // its bundle; gone once it is deleted
   v1::ModelDescription description;
   std::shared_ptr<const Encoder> encoder;
 };
@@ -61,7 +62,8 @@ class ModelManager {
 
  private:
   ModelManager(const std::string& directory, Loader loader, Events events);
-  absl::StatusOr<ServedModelPtr> Load(const std::string& name, uint64_t version, const std::string& path) const;
+  absl::StatusOr<ServedModelPtr> Load(const std::string& name, uint64_t version, const std::string& path) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(changing_);
   absl::Status UnknownModel(absl::string_view name) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   const Loader loader_;

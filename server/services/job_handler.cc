@@ -24,6 +24,7 @@ absl::StatusOr<v1::TrainResponse> JobHandler::Train(const v1::TrainRequest& requ
   v1::JobSpec spec = request.spec();
   KWTA_RETURN_IF_ERROR(ResolveJobSpec(&spec));
   KWTA_RETURN_IF_ERROR(CheckDatasetExists(spec.dataset()));
+  if (spec.has_base()) KWTA_RETURN_IF_ERROR(ResolveBase(request.job_id(), spec.mutable_base()));
   v1::TrainResponse response;
   KWTA_ASSIGN_OR_RETURN(*response.mutable_job(), runner_->Submit(request.job_id(), spec));
   return response;
@@ -41,6 +42,28 @@ absl::Status JobHandler::CheckDatasetExists(const v1::DatasetRef& dataset) const
   return absl::NotFoundError(absl::StrCat("data set '", dataset.path(), "' was not found in ",
                                           absl::StrJoin(data_directories_, ", "),
                                           "; upload it with UploadDataset, or name its directory with --data-dir"));
+}
+
+absl::Status JobHandler::ResolveBase(const std::string& job_id, v1::BaseModelRef* base) const {
+  if (!job_id.empty()) {
+    // A request that is repeated means the version it meant at first, whatever has happened to the base since.
+    const absl::StatusOr<v1::Job> job = journal_->store().Get(job_id);
+    if (job.ok() && job->spec().base().model() == base->model() &&
+        (base->version() == 0 || base->version() == job->spec().base().version())) {
+      *base = job->spec().base();
+      return absl::OkStatus();
+    }
+  }
+  KWTA_ASSIGN_OR_RETURN(const ServedModelPtr model, models_->Get(base->model(), base->version()));
+  KWTA_ASSIGN_OR_RETURN(const std::string hash, HashOfModelBundle(model->directory));
+  if (!base->sha256().empty() && base->sha256() != hash) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("base.sha256 is not that of model '", base->model(), "' version ", model->version,
+                     ", which has changed; name another version, or leave sha256 out to take it as it is"));
+  }
+  base->set_version(model->version);
+  base->set_sha256(hash);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::ListJobsResponse> JobHandler::ListJobs(const v1::ListJobsRequest& request) {

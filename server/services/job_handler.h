@@ -10,15 +10,17 @@
 #include "kwta/v1/service.pb.h"
 #include "server/jobs/job_journal.h"
 #include "server/jobs/job_runner.h"
+#include "server/models/model_manager.h"
 
 namespace kwta::server {
 
 // Thread-safe. Each method is the call of that name; service.proto says what it does.
 class JobHandler {
  public:
-  // REQUIRES: journal and runner outlive it. data_directories are searched for data sets given by path.
-  JobHandler(JobJournal* journal, JobRunner* runner, std::vector<std::string> data_directories)
-      : journal_(journal), runner_(runner), data_directories_(std::move(data_directories)) {}
+  // REQUIRES: the others outlive it. data_directories are searched for data sets given by path.
+  JobHandler(JobJournal* journal, JobRunner* runner, const ModelManager* models,
+             std::vector<std::string> data_directories)
+      : journal_(journal), runner_(runner), models_(models), data_directories_(std::move(data_directories)) {}
 
   absl::StatusOr<v1::TrainResponse> Train(const v1::TrainRequest& request);
   absl::StatusOr<v1::ListJobsResponse> ListJobs(const v1::ListJobsRequest& request);
@@ -29,9 +31,12 @@ class JobHandler {
 
  private:
   absl::Status CheckDatasetExists(const v1::DatasetRef& dataset) const;
+  // Writes down which version of the base model is meant, and its hash.
+  absl::Status ResolveBase(const std::string& job_id, v1::BaseModelRef* base) const;
 
   JobJournal* const journal_;
   JobRunner* const runner_;
+  const ModelManager* const models_;
   const std::vector<std::string> data_directories_;
 };
 

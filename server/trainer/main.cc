@@ -13,8 +13,10 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "core/backends/backend_registry.h"
 #include "core/base/status_macros.h"
@@ -57,6 +59,22 @@ void InstallSignalHandlers() {
   sigaction(SIGINT, &action, nullptr);
 }
 
+// The base model, if it is still the one that was there when the job was submitted.
+absl::StatusOr<ModelBundle> ReadBase(const v1::TrainerTask& task) {
+  const v1::BaseModelRef& base = task.spec().base();
+  const std::string name = absl::StrCat("base model '", base.model(), "' version ", base.version());
+  const absl::StatusOr<std::string> hash = HashOfModelBundle(task.base_directory());
+  if (!hash.ok()) {
+    return absl::Status(hash.status().code(), absl::StrCat(name, " cannot be read: ", hash.status().message()));
+  }
+  if (*hash != base.sha256()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(name, " has changed since the job was submitted (its SHA-256 is ", absl::BytesToHexString(*hash),
+                     ", not ", absl::BytesToHexString(base.sha256()), "); submit a new job to train on it as it is"));
+  }
+  return ReadModelBundle(task.base_directory());
+}
+
 absl::StatusOr<v1::TrainingStatistics> RunTask(const v1::TrainerTask& task, ReportPipe& pipe) {
   DatasetOptions dataset_options;
   dataset_options.directories = {task.data_directories().begin(), task.data_directories().end()};
@@ -74,7 +92,13 @@ absl::StatusOr<v1::TrainingStatistics> RunTask(const v1::TrainerTask& task, Repo
     // A server that is gone picks the job up again when it is back: leave it a checkpoint.
     if (!pipe.Send(report)) stop_requested = true;
   };
-  KWTA_ASSIGN_OR_RETURN(ModelBundle bundle, Train(task.spec(), data, backend, options));
+  ModelBundle bundle;
+  if (task.spec().has_base()) {
+    KWTA_ASSIGN_OR_RETURN(ModelBundle base, ReadBase(task));
+    KWTA_ASSIGN_OR_RETURN(bundle, TrainOnBase(task.spec(), std::move(base), data, backend, options));
+  } else {
+    KWTA_ASSIGN_OR_RETURN(bundle, Train(task.spec(), data, backend, options));
+  }
   bundle.description.set_job_id(task.job_id());
   bundle.description.set_kwta_version(kVersion);
   *bundle.description.mutable_created() = google::protobuf::util::TimeUtil::GetCurrentTime();

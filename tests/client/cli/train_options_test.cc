@@ -86,6 +86,16 @@ TEST(TrainOptions, TellsPathsFromNames) {
   EXPECT_EQ(Parse("--model m --data npy").request.spec().dataset().name(), "npy");
 }
 
+TEST(TrainOptions, TakesABaseWithOrWithoutItsVersion) {
+  ExpectRequest(Parse("--model m --data d --base digits:3"),
+                R"(spec { model: "m" encoder { k_sparse {} } preprocessing {} training {} dataset { name: "d" }
+                          base { model: "digits" version: 3 } })");
+  EXPECT_EQ(Parse("--model m --data d --base digits").request.spec().base().version(), 0u);
+  for (const char* text : {":3", "digits:", "digits:0", "digits:x", "digits:3:4"}) {
+    EXPECT_THROW(Parse(std::string("--model m --data d --base ") + text), CLI::ValidationError) << text;
+  }
+}
+
 TEST(TrainOptions, RefusesWhatIsNoNumber) {
   EXPECT_THROW(Parse("--model m --data d --k many"), CLI::ConversionError);
   EXPECT_THROW(Parse("--model m --data d --k -3"), CLI::ConversionError);

@@ -33,7 +33,8 @@ class HandlersTest : public ::testing::Test {
                   IgnoreEvents())
                   .value();
     runner_ = std::make_unique<JobRunner>(JobRunnerOptions{}, &journal_, models_.get(), &metrics_);
-    job_handler_ = std::make_unique<JobHandler>(&journal_, runner_.get(), std::vector<std::string>{directory_.path()});
+    job_handler_ = std::make_unique<JobHandler>(&journal_, runner_.get(), models_.get(),
+                                                std::vector<std::string>{directory_.path()});
   }
 
   static v1::TrainRequest Request(const std::string& job_id, const std::string& path) {

@@ -1,0 +1,134 @@
+// Codes of a frozen base model as rows to learn from.
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/io/scratch_file.h"
+#include "core/preprocessing/moments.h"
+#include "core/training/learner_rows.h"
+
+namespace kwta {
+namespace {
+
+constexpr int64_t kBlockRows = 512;  // encoded at a time in a pass over all rows
+
+class RowsOfCodes : public LearnerRows {
+ public:
+  RowsOfCodes(const Dataset& data, std::shared_ptr<const Encoder> encoder, Shape code_shape, int64_t k)
+      : data_(data), encoder_(std::move(encoder)), code_shape_(std::move(code_shape)), k_(k) {}
+
+  int64_t rows() const override { return data_.rows(); }
+  const Shape& shape() const override { return code_shape_; }
+  double squared_deviation() const override { return squared_deviation_; }
+  void Describe(ModelBundle* bundle) const override {
+    bundle->description.set_input_width(static_cast<uint32_t>(width()));
+  }
+  absl::Status Gather(const uint32_t* which, int64_t count, float* out) override {
+    if (file_.has_value()) {
+      for (int64_t i = 0; i < count; ++i) Unpack(file_->data() + which[i] * PackedBytes(), out + i * width());
+      return absl::OkStatus();
+    }
+    return encoder_->EncodeDense(StoredRows(which, count), k_, out);
+  }
+
+  // Bytes that all rows take when they are kept.
+  int64_t KeptBytes() const { return rows() * PackedBytes(); }
+  absl::Status Keep(const std::string& directory) {
+    KWTA_ASSIGN_OR_RETURN(ScratchFile file, ScratchFile::Create(directory, KeptBytes()));
+    KWTA_RETURN_IF_ERROR(ForEachBlock([&](const uint32_t* which, int64_t count) {
+      return Pack(StoredRows(which, count), file.data() + which[0] * PackedBytes());
+    }));
+    file_ = std::move(file);
+    return absl::OkStatus();
+  }
+
+  absl::Status MeasureDeviation() {
+    Moments moments(width());
+    std::vector<float> block(kBlockRows * width());
+    KWTA_RETURN_IF_ERROR(ForEachBlock([&](const uint32_t* which, int64_t count) {
+      KWTA_RETURN_IF_ERROR(Gather(which, count, block.data()));
+      moments.Add(block.data(), count);
+      return absl::OkStatus();
+    }));
+    squared_deviation_ = moments.SquaredDeviation();
+    return absl::OkStatus();
+  }
+
+ private:
+  // Rows of k indices and k values take less room than dense ones where fewer than half of the units are active.
+  bool Sparse() const { return !encoder_->dense_codes() && 2 * k_ < width(); }
+  int64_t PackedBytes() const { return static_cast<int64_t>(sizeof(float)) * (Sparse() ? 2 * k_ : width()); }
+
+  // Calls visit(which, count) with consecutive blocks of all rows.
+  template <typename Visit>
+  absl::Status ForEachBlock(Visit visit) {
+    std::vector<uint32_t> which(kBlockRows);
+    for (int64_t begin = 0; begin < rows(); begin += kBlockRows) {
+      std::iota(which.begin(), which.end(), static_cast<uint32_t>(begin));
+      KWTA_RETURN_IF_ERROR(visit(which.data(), std::min(kBlockRows, rows() - begin)));
+    }
+    return absl::OkStatus();
+  }
+
+  // Rows `which` of the data set, valid until the next call.
+  RowsView StoredRows(const uint32_t* which, int64_t count) {
+    stored_.resize(count * data_.width() * DTypeSize(data_.dtype()));
+    data_.Gather(which, count, stored_.data());
+    return {data_.dtype(), stored_.data(), count, data_.width()};
+  }
+
+  absl::Status Pack(const RowsView& x, char* out) {
+    if (!Sparse()) return encoder_->EncodeDense(x, k_, reinterpret_cast<float*>(out));
+    KWTA_RETURN_IF_ERROR(encoder_->Encode(x, k_, &codes_));
+    for (int64_t i = 0; i < x.rows; ++i) {
+      int32_t* indices = reinterpret_cast<int32_t*>(out + i * PackedBytes());
+      std::copy_n(codes_.indices.begin() + i * k_, k_, indices);
+      std::copy_n(codes_.values.begin() + i * k_, k_, reinterpret_cast<float*>(indices + k_));
+    }
+    return absl::OkStatus();
+  }
+  void Unpack(const char* packed, float* out) const {
+    if (!Sparse()) {
+      std::memcpy(out, packed, PackedBytes());
+      return;
+    }
+    const int32_t* indices = reinterpret_cast<const int32_t*>(packed);
+    const float* values = reinterpret_cast<const float*>(indices + k_);
+    std::fill_n(out, width(), 0.0f);
+    for (int64_t e = 0; e < k_; ++e) out[indices[e]] = values[e];
+  }
+
+  const Dataset& data_;
+  const std::shared_ptr<const Encoder> encoder_;
+  const Shape code_shape_;
+  const int64_t k_;
+  double squared_deviation_ = 0;
+  std::optional<ScratchFile> file_;  // [rows, PackedBytes()]
+  std::vector<char> stored_;         // scratch: rows as stored
+  SparseCodes codes_;                // scratch: their codes
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<LearnerRows>> CodeRows(const Dataset& data, std::shared_ptr<const Encoder> encoder,
+                                                      Shape code_shape, const CodeRowsOptions& options) {
+  if (data.width() != encoder->input_width()) {
+    return absl::InvalidArgumentError(absl::StrCat("rows of the data have width ", data.width(),
+                                                   ", but the base model reads rows of width ", encoder->input_width(),
+                                                   "; name data of the kind that the base was trained on"));
+  }
+  KWTA_ASSIGN_OR_RETURN(const int64_t k, encoder->ResolveK({}));
+  auto rows = std::make_unique<RowsOfCodes>(data, std::move(encoder), std::move(code_shape), k);
+  if (rows->KeptBytes() <= options.max_kept_bytes) {
+    const absl::Status kept = rows->Keep(options.directory);
+    if (!kept.ok() && !absl::IsResourceExhausted(kept)) return kept;
+  }
+  KWTA_RETURN_IF_ERROR(rows->MeasureDeviation());
+  return rows;
+}
+
+}  // namespace kwta
