@@ -18,6 +18,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/backends/active_gradient.h"
 #include "core/backends/tied_training.h"
 #include "core/backends/winner_args.h"
 
@@ -188,6 +189,7 @@ class Backend {
   virtual absl::Status SparseDecode(const SparseDecodeArgs& args) = 0;
   virtual absl::Status SparseGradient(const SparseGradientArgs& args) = 0;
   virtual absl::Status MomentumUpdate(const MomentumUpdateArgs& args) = 0;
+  virtual absl::Status ActiveGradient(const ActiveGradientArgs& args) = 0;
   virtual absl::Status AdamUpdate(const AdamUpdateArgs& args) = 0;
 
   virtual absl::Status ConvWinners(const ConvWinnersArgs& args) = 0;

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/backends/host_backend.h"
+#include "core/backends/onednn/active_gradient.h"
 #include "core/backends/onednn/affine_top_k.h"
 #include "core/backends/onednn/context.h"
 #include "core/backends/onednn/conv_pool.h"
@@ -100,6 +101,8 @@ class OnednnBackend final : public HostBackend {
   }
 
   absl::Status SparseGradient(const SparseGradientArgs& args) override { return OnednnSparseGradient(context_, args); }
+
+  absl::Status ActiveGradient(const ActiveGradientArgs& args) override { return OnednnActiveGradient(context_, args); }
 
   absl::Status MomentumUpdate(const MomentumUpdateArgs& args) override {
     context_.pool.ParallelFor(args.rows, RowGrain(args.width), [&](int64_t begin, int64_t end, int) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/backends/host_backend.h"
+#include "core/backends/reference/active_gradient.h"
 #include "core/backends/reference/exact_top_k.h"
 #include "core/backends/reference/tied_training.h"
 #include "core/backends/reference/winner_operations.h"
@@ -106,6 +107,11 @@ class ReferenceBackend final : public HostBackend {
       }
     }
     for (int64_t d = 0; d < width; ++d) args.gradient_decoder_bias[d] = static_cast<float>(gradient_decoder_bias[d]);
+    return absl::OkStatus();
+  }
+
+  absl::Status ActiveGradient(const ActiveGradientArgs& args) override {
+    ReferenceActiveGradient(args);
     return absl::OkStatus();
   }
 

@@ -62,7 +62,7 @@ class DistantBackend : public Backend {
   }
   absl::Status SparseDecode(const SparseDecodeArgs& args) override {
     Check(args.atoms, sizeof(float));
-    Check(args.bias, args.width * sizeof(float));
+    if (args.bias != nullptr) Check(args.bias, args.width * sizeof(float));
     Check(args.indices, args.rows * args.k * sizeof(int32_t));
     Check(args.values, args.rows * args.k * sizeof(float));
     if (args.target != nullptr) Check(args.target, args.rows * args.width * sizeof(float));
@@ -77,6 +77,18 @@ class DistantBackend : public Backend {
     Check(args.gradient_decoder_bias, args.width * sizeof(float));
     Check(args.active_rows, args.units * sizeof(int32_t));
     return reference_->SparseGradient(args);
+  }
+  absl::Status ActiveGradient(const ActiveGradientArgs& args) override {
+    if (args.x != nullptr) Check(args.x, args.rows * args.width * sizeof(float));
+    if (args.x == nullptr) Check(args.x_indices, args.rows * args.x_k * sizeof(int32_t));
+    if (args.x == nullptr) Check(args.x_values, args.rows * args.x_k * sizeof(float));
+    Check(args.indices, args.rows * args.k * sizeof(int32_t));
+    Check(args.dz, args.rows * args.k * sizeof(float));
+    if (args.decay != 0) Check(args.atoms, args.units * args.width * sizeof(float));
+    Check(args.gradient_atoms, args.units * args.width * sizeof(float));
+    Check(args.gradient_bias, args.units * sizeof(float));
+    Check(args.active_rows, args.units * sizeof(int32_t));
+    return reference_->ActiveGradient(args);
   }
   absl::Status MomentumUpdate(const MomentumUpdateArgs& args) override {
     Check(args.parameter, args.rows * args.width * sizeof(float));
