@@ -1,0 +1,59 @@
+// A softmax classifier of sparse codes that is trained together with the encoder below it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/evaluation/linear_probe.h"
+#include "core/tensors/sparse_codes.h"
+#include "core/tensors/tensor.h"
+
+namespace kwta {
+
+// Logits are weights' (scale z) + bias for a code z; scale makes codes about 1 long, so that rates mean the same
+// whatever the codes' size. Not thread-safe.
+class Classifier {
+ public:
+  // Of weights zero.
+  Classifier(int64_t units, int classes, float scale);
+  // As `probe` has learnt to classify.
+  Classifier(const LinearProbe& probe, float scale);
+
+  struct Rates {
+    float rate = 0, momentum = 0, l2 = 0;
+  };
+  struct Outcome {
+    double loss = 0;    // sum of the cross-entropies of the rows
+    int64_t wrong = 0;  // rows whose most probable class is not their label
+  };
+
+  // The gradient of the mean cross-entropy with respect to the activities values[rows, k] of the units indices[rows, k]
+  // goes to dz[rows, k]; then the weights take a step of momentum.
+  Outcome Step(const int32_t* indices, const float* values, const int32_t* labels, int64_t rows, int64_t k,
+               const Rates& rates, float* dz);
+
+  // The most probable class of a code; the lowest if several are. `weights` is [units, classes], `bias` [classes].
+  static int Predict(const float* weights, const float* bias, int64_t classes, const FeatureRow& code);
+
+  // weights [units, classes] with the scale in them, and bias [classes].
+  Tensor Weights() const;
+  Tensor Bias() const;
+
+  float scale() const { return scale_; }
+  // Weights and velocities, for a checkpoint: [2, units + 1, lanes].
+  Tensor State() const;
+  // False, and nothing changes, if `state` has another shape.
+  bool Restore(const Tensor& state, float scale);
+
+ private:
+  void Logits(const int32_t* indices, const float* values, int64_t k, float* logits) const;
+
+  int64_t units_;
+  int classes_;
+  int lanes_;  // classes rounded up to whole vectors
+  float scale_;
+  std::vector<float> weights_, velocity_, gradient_;  // [units + 1, lanes]; the last row is the bias
+  std::vector<float> logits_;                         // [lanes]
+};
+
+}  // namespace kwta

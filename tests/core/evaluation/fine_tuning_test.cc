@@ -1,0 +1,248 @@
+#include "core/evaluation/fine_tuning.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "core/backends/backend_registry.h"
+#include "core/encoders/encoder_registry.h"
+#include "core/training/trainer.h"
+
+namespace kwta {
+namespace {
+
+using testing::HasSubstr;
+
+// Small models of 600 real images, shared by the tests.
+class FineTuningTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    v1::DatasetRef reference;
+    reference.set_name("fashion-mnist");
+    reference.set_max_rows(600);
+    data_ = new Dataset(LoadDataset(reference, {{KWTA_TEST_DATA "/datasets"}}).value());
+    v1::JobSpec spec;
+    spec.set_model("small");
+    spec.mutable_encoder()->mutable_k_sparse()->set_units(50);
+    spec.mutable_encoder()->mutable_k_sparse()->set_k(5);
+    spec.mutable_encoder()->mutable_k_sparse()->set_encode_alpha(2);
+    spec.mutable_training()->set_epochs(3);
+    spec.mutable_training()->set_learning_rate(0.003f);
+    spec.mutable_preprocessing()->set_subtract_mean(true);
+    *spec.mutable_dataset() = reference;
+    ASSERT_TRUE(ResolveJobSpec(&spec).ok());
+    const auto backend = CreateBackend("", {1}).value();
+    shallow_ = new ModelBundle(Train(spec, *data_, backend, {}).value());
+    spec.mutable_base()->set_model("small");
+    spec.clear_preprocessing();
+    ASSERT_TRUE(ResolveJobSpec(&spec).ok());
+    deep_ = new ModelBundle(
+        TrainOnBase(spec, Train(Shallow(spec), *data_, backend, {}).value(), *data_, backend, {}).value());
+  }
+  static void TearDownTestSuite() {
+    delete deep_;
+    delete shallow_;
+    delete data_;
+  }
+  static v1::JobSpec Shallow(v1::JobSpec spec) {
+    spec.clear_base();
+    spec.mutable_preprocessing()->set_subtract_mean(true);
+    EXPECT_TRUE(ResolveJobSpec(&spec).ok());
+    return spec;
+  }
+
+  void SetUp() override {
+    directory_ = testing::TempDir() + "/" + testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::filesystem::remove_all(directory_);
+    std::filesystem::create_directories(directory_);
+    options_.epochs = 3;
+    options_.batch_size = 50;
+    options_.probe.epochs = options_.probe.schedule_epochs = 3;
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  absl::StatusOr<ModelBundle> Run(const ModelBundle& model, const FineTuningControl& control = {}, int threads = 1) {
+    return FineTune(model, *data_, options_, CreateBackend("", {threads}).value(), control);
+  }
+  static double Error(const ModelBundle& model) {
+    return ClassificationError(model, *data_, CreateBackend("", {1}).value()).value();
+  }
+  static std::map<std::string, std::vector<float>> Numbers(const ModelBundle& bundle) {
+    std::map<std::string, std::vector<float>> numbers;
+    for (const auto& [name, tensor] : bundle.tensors) {
+      numbers[name].assign(tensor.as<float>(), tensor.as<float>() + tensor.elements());
+    }
+    return numbers;
+  }
+  void ExpectRefused(const std::string& text) {
+    const absl::Status status = Run(*shallow_).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(text));
+  }
+
+  static Dataset* data_;
+  static ModelBundle* shallow_;
+  static ModelBundle* deep_;
+  FineTuningOptions options_;
+  std::string directory_;
+};
+
+Dataset* FineTuningTest::data_ = nullptr;
+ModelBundle* FineTuningTest::shallow_ = nullptr;
+ModelBundle* FineTuningTest::deep_ = nullptr;
+
+TEST_F(FineTuningTest, LearnsWhatAClassifierOnFixedCodesCannot) {
+  options_.epochs = 1;
+  options_.learning_rate = 1e-9;
+  options_.classifier_rate = 1e-9;
+  const double fixed = Error(Run(*shallow_).value());
+  const double fixed_deep = Error(Run(*deep_).value());
+  options_ = FineTuningOptions();
+  options_.epochs = 20;
+  options_.learning_rate = 0.05;
+  options_.batch_size = 50;
+  options_.probe.epochs = options_.probe.schedule_epochs = 3;
+  EXPECT_LT(Error(Run(*shallow_).value()), 0.6 * fixed);
+  EXPECT_LT(Error(Run(*deep_).value()), 0.6 * fixed_deep);
+}
+
+TEST_F(FineTuningTest, TrainsTheTopFirstThenAllAndKeepsTheRest) {
+  std::vector<FineTuningProgress> reports;
+  FineTuningControl control;
+  control.watched = data_;
+  control.watch_epochs = 2;
+  control.report = [&](const FineTuningProgress& progress) { reports.push_back(progress); };
+  const ModelBundle tuned = Run(*deep_, control).value();
+  ASSERT_EQ(reports.size(), 6u);
+  for (int e = 0; e < 6; ++e) {
+    EXPECT_EQ(reports[e].step, 1 + e / 3);
+    EXPECT_EQ(reports[e].steps, 2);
+    EXPECT_EQ(reports[e].epochs_done, 1 + e % 3);
+    EXPECT_EQ(reports[e].watched_error >= 0, e % 3 > 0) << "every second epoch and the last";
+  }
+  EXPECT_LT(reports[5].loss, reports[0].loss);
+  EXPECT_EQ(reports[5].watched_error, Error(tuned));
+  const auto before = Numbers(*deep_), after = Numbers(tuned);
+  EXPECT_EQ(after.size(), before.size() + 2);
+  for (const auto& [name, values] : before) {
+    const bool moves = name.find("atoms") != std::string::npos || name.find(".bias") != std::string::npos;
+    EXPECT_EQ(after.at(name) != values, moves) << name;
+  }
+  EXPECT_EQ(tuned.tensors.at("classifier.weights").shape(), (Shape{50, 10}));
+  EXPECT_EQ(tuned.tensors.at("classifier.bias").shape(), (Shape{10}));
+  EXPECT_EQ(tuned.description.encoder().SerializeAsString(), deep_->description.encoder().SerializeAsString());
+}
+
+TEST_F(FineTuningTest, DependsOnTheSeedAndNotOnTheThreads) {
+  options_.input_dropout = 0.2;
+  options_.code_dropout = 0.3;
+  options_.max_shift = 2;
+  const auto one = Numbers(Run(*deep_).value());
+  EXPECT_EQ(Numbers(Run(*deep_, {}, 3).value()), one);
+  options_.seed = 2;
+  EXPECT_NE(Numbers(Run(*deep_).value()), one);
+}
+
+TEST_F(FineTuningTest, GoesOnAfterAnInterruptionAsIfThereHadBeenNone) {
+  options_.code_dropout = 0.3;
+  const auto whole = Numbers(Run(*deep_).value());
+  for (const int stop_after : {1, 3, 4}) {
+    std::atomic<bool> stop{false};
+    FineTuningControl control;
+    control.checkpoint_directory = directory_;
+    control.checkpoint_epochs = 100;
+    control.stop = &stop;
+    int left = stop_after;
+    control.report = [&](const FineTuningProgress&) { stop = --left <= 1; };
+    if (stop_after == 1) stop = true;
+    const absl::Status status = Run(*deep_, control).status();
+    ASSERT_EQ(status.code(), absl::StatusCode::kCancelled) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("fine-tuning was stopped after epoch"));
+    int epochs = 0;
+    control.stop = nullptr;
+    control.report = [&](const FineTuningProgress&) { ++epochs; };
+    EXPECT_EQ(Numbers(Run(*deep_, control).value()), whole) << stop_after;
+    EXPECT_EQ(epochs, 6 - stop_after);
+    std::filesystem::remove_all(directory_);
+    std::filesystem::create_directories(directory_);
+  }
+}
+
+TEST_F(FineTuningTest, ACheckpointOfOtherOptionsOrADamagedOneIsNotUsed) {
+  const auto whole = Numbers(Run(*shallow_).value());
+  FineTuningControl control;
+  control.checkpoint_directory = directory_;
+  options_.seed = 5;
+  ASSERT_TRUE(Run(*shallow_, control).ok());
+  options_.seed = 1;
+  int epochs = 0;
+  control.report = [&](const FineTuningProgress&) { ++epochs; };
+  EXPECT_EQ(Numbers(Run(*shallow_, control).value()), whole);
+  EXPECT_EQ(epochs, 3);
+  const std::string path = directory_ + "/fine_tuning.safetensors";
+  SafetensorsFile file = ReadSafetensors(path).value();
+  file.tensors.erase("classifier");
+  ASSERT_TRUE(WriteSafetensors(path, file.tensors, file.metadata).ok());
+  EXPECT_EQ(Numbers(Run(*shallow_, control).value()), whole);
+  EXPECT_EQ(epochs, 6);
+  std::filesystem::resize_file(path, 20);
+  EXPECT_EQ(Numbers(Run(*shallow_, control).value()), whole);
+}
+
+TEST_F(FineTuningTest, TheBundleClassifiesTheSameWhenItWasSavedAndLoaded) {
+  const ModelBundle tuned = Run(*shallow_).value();
+  ASSERT_TRUE(WriteModelBundle(directory_ + "/bundle", tuned).ok());
+  const ModelBundle loaded = ReadModelBundle(directory_ + "/bundle").value();
+  EXPECT_EQ(Numbers(loaded), Numbers(tuned));
+  // By hand, from the file's own numbers.
+  const auto encoder = CreateEncoder(loaded, CreateBackend("", {1}).value()).value();
+  const float* weights = loaded.tensors.at("classifier.weights").as<float>();
+  const float* bias = loaded.tensors.at("classifier.bias").as<float>();
+  int wrong = 0;
+  for (int64_t i = 0; i < data_->rows(); ++i) {
+    SparseCodes codes;
+    ASSERT_TRUE(encoder->Encode(data_->row(i), 10, &codes).ok());
+    std::vector<double> logits(bias, bias + 10);
+    for (int64_t e = 0; e < 10; ++e) {
+      for (int c = 0; c < 10; ++c) logits[c] += codes.values[e] * weights[codes.indices[e] * 10 + c];
+    }
+    wrong += std::max_element(logits.begin(), logits.end()) - logits.begin() != data_->label(i);
+  }
+  EXPECT_NEAR(Error(loaded), wrong / 600.0, 0.002);
+}
+
+TEST_F(FineTuningTest, SaysWhatIsWrong) {
+  options_.epochs = 0;
+  ExpectRefused("epochs 0");
+  options_.epochs = 1;
+  options_.code_dropout = 1;
+  ExpectRefused("code_dropout 1");
+  options_.code_dropout = 0;
+  options_.momentum = -0.5;
+  ExpectRefused("momentum -0.5");
+  options_.momentum = 0.9;
+  const auto backend = CreateBackend("", {1}).value();
+  auto rows = std::make_shared<Tensor>(DType::kU8, Shape{20, 784});
+  const Dataset unlabelled(rows, rows->rows(), {784}, {0, 1}, {});
+  absl::Status status = FineTune(*shallow_, unlabelled, options_, backend).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no labels"));
+  const Dataset flat(rows, rows->rows(), {784}, {0, 1}, std::vector<int32_t>(20, 1));
+  options_.max_shift = 1;
+  status = FineTune(*shallow_, flat, options_, backend).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("rows of shape [784] are no images"));
+  const Dataset narrow(rows, {DType::kU8, rows->data(), 20, 28}, {28}, {0}, std::vector<int32_t>(20, 1));
+  status = FineTune(*shallow_, narrow, options_, backend).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("width 28; the model reads rows of width 784"));
+  status = ClassificationError(*shallow_, *data_, backend).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("\"classifier.weights\""));
+}
+
+}  // namespace
+}  // namespace kwta
