@@ -8,6 +8,7 @@ examples:
   scripts/bench growth --plot growth.svg         rates against units, k, batch and threads
   scripts/bench instructions                     instruction counts of hot loops against bench/instructions.json
   scripts/bench instructions --update            and write them anew
+  scripts/bench --realtime --only select         on a machine that is busy otherwise (needs the privilege)
   scripts/bench micro --benchmark_filter=Step    the Google Benchmark programs; arguments go to them
 
 docs/performance.md says what each line means.
@@ -46,6 +47,9 @@ def parse(words):
         help="folder with mnist/ and cifar10/ (default: $KWTA_DATA; else Fashion-MNIST)",
     )
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: every processor")
+    parser.add_argument(
+        "--realtime", action="store_true", help="measure before every other program, which come to a halt meanwhile"
+    )
     parser.add_argument("--programs", metavar="DIR", help="use the programs in DIR instead of building build/bench")
     parser.add_argument("--no-peers", action="store_true", help="measure kwta and the machine only")
     parser.add_argument("--plot", metavar="FILE", help="growth: draw the rates, an SVG file")
@@ -76,7 +80,8 @@ def run_bars(arguments, programs):
     python, no_peers = peer_interpreter(arguments)
     inputs, facts["datasets"] = preparation.write_inputs(ROOT, programs, arguments.data, python)
     print(f"machine {facts['processor']}, {facts['family']}, {arguments.threads} threads")
-    warn_if_busy(facts["load_before"], arguments.threads)
+    if not arguments.realtime:
+        warn_if_busy(facts["load_before"], arguments.threads)
     print(f"data {', '.join(facts['datasets'])}")
     peers = Peers(ROOT, python, inputs, arguments.threads) if python else None
     try:
@@ -115,6 +120,9 @@ def main():
         for program in sorted(set(glob.glob(os.path.join(programs, "*_bench"))) - {os.path.join(programs, "work_bench")}):
             subprocess.run([program, *rest], check=True)
         return 0
+    if arguments.realtime:
+        # Inherited by every program that is measured.
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     if arguments.what == "instructions":
         return instructions.check(ROOT, programs, arguments.update)
     figures = run_growth(arguments, programs) if arguments.what == "growth" else run_bars(arguments, programs)
@@ -126,4 +134,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except (preparation.Skipped, OSError, subprocess.CalledProcessError) as failure:
+        sys.exit(f"bench: {failure}")
