@@ -49,11 +49,12 @@ void Print(const EvaluationOptions& options, const EvaluationReport& report) {
   table.AddRow({part + " error", Percent(report.codes.error), pixels(&ProbeResult::error)});
   table.AddRow({"error where the probe was chosen", Percent(report.codes.validation_error),
                 pixels(&ProbeResult::validation_error)});
-  const auto add_unexplained = [&](const std::string& at, double fraction) {
-    table.AddRow({"fraction of variance unexplained, " + at, absl::StrFormat("%.4f", fraction), ""});
+  const auto add_unexplained = [&](const std::string& at, std::optional<double> fraction) {
+    if (!fraction) return;
+    table.AddRow({"fraction of variance unexplained, " + at, absl::StrFormat("%.4f", *fraction), ""});
   };
   add_unexplained(report.dense_codes ? "the winners of training" : sparsity, report.fraction_variance_unexplained);
-  if (alpha_1_apart) add_unexplained("alpha 1", *report.fraction_variance_unexplained_alpha_1);
+  if (alpha_1_apart) add_unexplained("alpha 1", report.fraction_variance_unexplained_alpha_1);
   table.AddRow({"L0, " + sparsity, absl::StrFormat("%.1f", report.l0), ""});
   const auto add_dead = [&](const std::string& at, int64_t count) {
     const std::string share = Percent(static_cast<double>(count) / description.code_width());
@@ -81,7 +82,6 @@ nlohmann::json ToJson(const EvaluationOptions& options, const EvaluationReport& 
                          {"training_rows", report.training_rows},
                          {"evaluation_rows", report.evaluation_rows},
                          {"codes", ProbeJson(report.codes)},
-                         {"fraction_variance_unexplained", report.fraction_variance_unexplained},
                          {"l0", report.l0},
                          {"units", description.code_width()},
                          {"dead_units", report.dead_units},
@@ -89,8 +89,12 @@ nlohmann::json ToJson(const EvaluationOptions& options, const EvaluationReport& 
                          {"training_images_per_second", description.statistics().images_per_second()},
                          {"encode_rows_per_second", report.encode_rows_per_second},
                          {"http_address", report.http_address}};
+  const auto add_if_known = [&json](const char* name, std::optional<double> value) {
+    if (value) json[name] = *value;
+  };
+  add_if_known("fraction_variance_unexplained", report.fraction_variance_unexplained);
+  add_if_known("fraction_variance_unexplained_alpha_1", report.fraction_variance_unexplained_alpha_1);
   if (!report.dense_codes) {
-    json["fraction_variance_unexplained_alpha_1"] = *report.fraction_variance_unexplained_alpha_1;
     json["dead_units_alpha_1"] = *report.dead_units_alpha_1;
   }
   if (report.pixels) json["raw_pixels"] = ProbeJson(*report.pixels);

@@ -123,8 +123,10 @@ class Evaluator {
     return statistics;
   }
 
-  absl::StatusOr<double> Unexplained(const std::string& stage, const v1::EncodeOptions& options,
-                                     const Preprocessor& preprocessor) {
+  // nullopt if the model has preprocessing steps: what it reconstructs is a row after them, which only it knows.
+  absl::StatusOr<std::optional<double>> Unexplained(const std::string& stage, const v1::EncodeOptions& options,
+                                                    const Preprocessor& preprocessor) {
+    if (report_.model.description().preprocessing().steps_size() > 0) return std::nullopt;
     progress_.Start(stage);
     const RowsView rows = evaluation_.rows.rows();
     UnexplainedVariance unexplained(rows.width);

@@ -36,7 +36,8 @@ struct EvaluationReport {
   std::optional<ProbeResult> pixels;
   // Over the evaluation rows, encoded as asked for and with alpha = 1. The decoder was trained for the latter. Models
   // with dense codes take no alpha: they reconstruct as they were trained to.
-  double fraction_variance_unexplained = 0;
+  // Not set for models with preprocessing steps, whose own rows do not travel.
+  std::optional<double> fraction_variance_unexplained;
   std::optional<double> fraction_variance_unexplained_alpha_1;
   double l0 = 0;  // Over the evaluation rows, encoded as asked for.
   // In no code of the training rows.

@@ -26,6 +26,7 @@ class EventPrinter {
   explicit EventPrinter(bool json) : json_(json), columns_(json ? 0 : TerminalColumns()) {}
 
   void Print(const v1::JobEvent& event) {
+    if (!json_) PrintWarnings(event.progress());
     if (json_) {
       std::cout << "{\"event\": " << ToJson(event) << "}" << std::endl;
     } else if (columns_ > 0) {
@@ -42,6 +43,14 @@ class EventPrinter {
   }
 
  private:
+  // Each once, on lines that stay.
+  void PrintWarnings(const v1::TrainingProgress& progress) {
+    for (; warnings_shown_ < progress.warnings_size(); ++warnings_shown_) {
+      Finish();
+      std::cerr << "kwta: warning: " << progress.warnings(warnings_shown_) << std::endl;
+    }
+  }
+
   void PrintOnTerminal(const v1::JobEvent& event) {
     std::string line = event.has_progress() ? ProgressLine(event.progress(), columns_ - 1) : StateName(event.state());
     if (!event.has_progress() && line_open_) return;  // The bar says more.
@@ -63,6 +72,7 @@ class EventPrinter {
   const bool json_;
   const int columns_;
   bool line_open_ = false;
+  int warnings_shown_ = 0;
   v1::JobState state_ = v1::JOB_STATE_UNSPECIFIED;
   uint32_t epochs_done_ = 0;
 };

@@ -64,7 +64,8 @@ void AddFieldOptions(CLI::App& app, const char* group, const std::vector<FieldOp
 void AddDatasetOptions(CLI::App& app, v1::DatasetRef* dataset) {
   app.add_option_function<std::string>(
          "--data", [dataset](const std::string& text) { SetDatasetSource(text, dataset); },
-         "A named data set such as fashion-mnist, or a file (.npy, .idx, .idx.gz)")
+         "A named data set such as fashion-mnist, a file (.npy, .idx, .idx.gz, .bin, ...), or a folder, with a slash "
+         "in it")
       ->type_name("NAME|PATH")
       ->group(kDataGroup);
   const v1::DatasetRef zeros;

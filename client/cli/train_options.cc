@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/spec_options.h"
+#include "client/cli/step_options.h"
 #include "core/encoders/encoder_registry.h"
 #include "core/io/dataset.h"
 #include "core/training/trainer.h"
@@ -119,6 +120,15 @@ void ChooseEncoder(const CLI::App& app, TrainOptions* options) {
   }
 }
 
+void AddPreprocessingOptions(CLI::App& app, const v1::PreprocessingSpec& defaults, v1::PreprocessingSpec* spec) {
+  constexpr char kGroup[] = "Preprocessing";
+  AddStepOptions(app, kGroup, spec);
+  AddFieldOptions(app, kGroup,
+                  {{"--u8-divisor", "u8_divisor", "Bytes are divided by it, above 0"},
+                   {"--subtract-mean", "subtract_mean", "Subtract the mean of the training rows, after the steps"}},
+                  defaults, spec);
+}
+
 void AddTrainingOptions(CLI::App& app, const v1::JobSpec& defaults, v1::JobSpec* spec) {
   constexpr char kGroup[] = "Training";
   AddFieldOptions(app, kGroup,
@@ -136,8 +146,6 @@ void AddTrainingOptions(CLI::App& app, const v1::JobSpec& defaults, v1::JobSpec*
                  "other, adam for winner-take-all",
                  kGroup,
                  [spec](int value) { spec->mutable_training()->set_optimiser(static_cast<v1::Optimiser>(value)); });
-  AddFieldOptions(app, kGroup, {{"--subtract-mean", "subtract_mean", "Subtract the mean of the training rows"}},
-                  defaults.preprocessing(), spec->mutable_preprocessing());
 }
 
 // "MODEL" or "MODEL:VERSION"; false if it is neither.
@@ -175,6 +183,7 @@ void AddTrainOptions(CLI::App& app, TrainOptions* options) {
         return ParseBase(text, &base) ? "" : "expected MODEL or MODEL:VERSION, such as digits:3, not '" + text + "'";
       });
   AddEncoderOptions(app, defaults, options);
+  AddPreprocessingOptions(app, defaults.preprocessing(), spec->mutable_preprocessing());
   AddTrainingOptions(app, defaults, spec);
   app.parse_complete_callback([&app, options] { ChooseEncoder(app, options); });
 }

@@ -52,6 +52,36 @@ TEST(TrainOptions, SetsEveryField) {
   EXPECT_TRUE(options.watch);
 }
 
+TEST(TrainOptions, AddsStepsInOrder) {
+  ExpectRequest(
+      Parse("--model m --data d --step random-patches:size=8,patches=100000 --row-shape 3,32,30 --u8-divisor 1 "
+            "--step global_contrast:unit_length=true --step grey --step whiten:epsilon=0.25"),
+      R"(spec { model: "m" encoder { k_sparse {} } training {} dataset { name: "d" }
+                          preprocessing {
+                            u8_divisor: 1
+                            input { channels: 3 height: 32 width: 30 }
+                            steps { random_patches { size: 8 patches: 100000 } }
+                            steps { global_contrast { unit_length: true } }
+                            steps { grey {} }
+                            steps { whiten { epsilon: 0.25 } } } })");
+}
+
+TEST(TrainOptions, RefusesStepsThatAreNone) {
+  const auto message = [](const std::string& step) -> std::string {
+    try {
+      Parse("--model m --data d --step " + step);
+    } catch (const CLI::ValidationError& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  EXPECT_THAT(message("sharpen"),
+              HasSubstr("'sharpen': there is no such step; expected NAME[:FIELD=VALUE,...] with NAME "
+                        "one of separate-views, random-patches, grey"));
+  EXPECT_THAT(message("whiten:eps=1"), HasSubstr("has no field named \"eps\""));
+  EXPECT_THAT(message("crop:height=tall"), HasSubstr("'crop:height=tall': Expected integer"));
+}
+
 TEST(TrainOptions, SetsEveryFieldOfAWinnerTakeAllEncoder) {
   ExpectRequest(Parse("--model m --encoder winner-take-all --maps 16 --filter-size 7 --decoder-filter-size 5 "
                       "--sparsity across-maps --winners 32 --no-tied-weights --pool-width 5 --pool-stride 3 "

@@ -1,0 +1,84 @@
+#include "client/cli/step_options.h"
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "google/protobuf/io/tokenizer.h"
+#include "google/protobuf/text_format.h"
+
+namespace kwta::client::cli {
+namespace {
+
+std::string StepNames() {
+  const auto* kinds = v1::PreprocessingStep::descriptor()->oneof_decl(0);
+  std::vector<std::string> names;
+  for (int i = 0; i < kinds->field_count(); ++i) {
+    names.push_back(absl::StrReplaceAll(kinds->field(i)->name(), {{"_", "-"}}));
+  }
+  return absl::StrJoin(names, ", ");
+}
+
+// Keeps the last thing that was wrong.
+class LastError : public google::protobuf::io::ErrorCollector {
+ public:
+  void AddError(int, int, const std::string& message) override { message_ = message; }
+  const std::string& message() const { return message_; }
+
+ private:
+  std::string message_;
+};
+
+}  // namespace
+
+v1::PreprocessingStep ParseStep(const std::string& text) {
+  const auto refuse = [&text](const std::string& why) {
+    return CLI::ValidationError(
+        "--step",
+        absl::StrCat("'", text, "': ", why, "; expected NAME[:FIELD=VALUE,...] with NAME one of ", StepNames()));
+  };
+  const size_t colon = text.find(':');
+  const std::string name = absl::StrReplaceAll(text.substr(0, colon), {{"-", "_"}});
+  const google::protobuf::FieldDescriptor* kind = v1::PreprocessingStep::descriptor()->FindFieldByName(name);
+  if (kind == nullptr) throw refuse("there is no such step");
+  v1::PreprocessingStep step;
+  google::protobuf::Message* fields = step.GetReflection()->MutableMessage(&step, kind);
+  if (colon == std::string::npos) return step;
+  // What is left differs from protobuf's text form by a character.
+  LastError error;
+  google::protobuf::TextFormat::Parser parser;
+  parser.RecordErrorsTo(&error);
+  const std::string rest = absl::StrReplaceAll(text.substr(colon + 1), {{"=", ": "}, {",", " "}});
+  if (!parser.ParseFromString(rest, fields)) throw refuse(error.message());
+  return step;
+}
+
+void AddStepOptions(CLI::App& app, const char* group, v1::PreprocessingSpec* spec) {
+  app.add_option_function<std::vector<std::string>>(
+         "--step",
+         [spec](const std::vector<std::string>& steps) {
+           for (const std::string& step : steps) *spec->add_steps() = ParseStep(step);
+         },
+         absl::StrCat(
+             "A step of preprocessing, such as crop:height=64,width=64; repeat for more, in order. NAME is one of ",
+             StepNames()))
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->type_name("NAME[:FIELD=VALUE,...]")
+      ->group(group);
+  app.add_option_function<std::vector<uint32_t>>(
+         "--row-shape",
+         [spec](const std::vector<uint32_t>& extents) {
+           spec->mutable_input()->set_channels(extents[0]);
+           spec->mutable_input()->set_height(extents[1]);
+           spec->mutable_input()->set_width(extents[2]);
+         },
+         "What image a row of the data is before the steps, if the data do not say")
+      ->delimiter(',')
+      ->expected(3)
+      ->type_name("CHANNELS,HEIGHT,WIDTH")
+      ->group(group);
+}
+
+}  // namespace kwta::client::cli

@@ -1,0 +1,18 @@
+// The options of `kwta train` that say what is done to rows before the encoder sees them.
+#pragma once
+
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "kwta/v1/encoder.pb.h"
+
+namespace kwta::client::cli {
+
+// --step and --row-shape. `spec` must outlive the parsing.
+void AddStepOptions(CLI::App& app, const char* group, v1::PreprocessingSpec* spec);
+
+// The step that NAME[:FIELD=VALUE,...] means, with the names of encoder.proto, in which '-' may stand for '_': "grey",
+// "crop:height=64,width=64". Throws CLI::ValidationError.
+v1::PreprocessingStep ParseStep(const std::string& text);
+
+}  // namespace kwta::client::cli
