@@ -80,10 +80,10 @@ TEST_F(Stacks, ASecondLayerIsTrainedPublishedAndServed) {
   std::vector<float> dense(20 * 64);
   hidden.ToDense(dense.data());
   ASSERT_TRUE(upper->Encode({DType::kF32, dense.data(), 20, 64}, 5, &codes).ok());
-  ASSERT_EQ(response.sparse().values().size(), codes.entries());
-  for (int64_t e = 0; e < codes.entries(); ++e) {
-    ASSERT_EQ(response.sparse().indices()[e], static_cast<uint32_t>(codes.indices[e]));
-    ASSERT_EQ(response.sparse().values()[e], codes.values[e]);
+  ASSERT_EQ(response.top_k().values_size(), codes.entries());
+  for (int e = 0; e < codes.entries(); ++e) {
+    ASSERT_EQ(response.top_k().indices(e), static_cast<uint32_t>(codes.indices[e]));
+    ASSERT_EQ(response.top_k().values(e), codes.values[e]);
   }
 
   // The same request again means the same base, although the model has a newer version now.
