@@ -9,20 +9,11 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/rng.h"
 #include "core/encoders/k_sparse.h"
+#include "core/encoders/learner_state.h"
 #include "core/encoders/staging.h"
 
 namespace kwta {
 namespace {
-
-// Stream of the seed that draws the weights; the trainer's epochs count theirs from 0.
-constexpr uint64_t kWeightStream = ~uint64_t{0};
-
-// Makes `buffer` at least `bytes` long; what was in it is lost if it grows.
-absl::Status Reserve(Backend& backend, size_t bytes, Buffer* buffer) {
-  if (buffer->bytes() >= bytes) return absl::OkStatus();
-  KWTA_ASSIGN_OR_RETURN(*buffer, backend.Allocate(bytes));
-  return absl::OkStatus();
-}
 
 // Scales a vector to length 1; zeros stay.
 void Normalise(std::vector<float>& row) {
@@ -106,9 +97,6 @@ class KSparseLearner : public Learner {
   PutOff& shift() { return put_off_[0]; }
   PutOff& decay() { return put_off_[1]; }
 
-  absl::StatusOr<Tensor> Download(const Shape& shape, const Buffer& buffer) const;
-  absl::Status Upload(const TensorMap& state, const std::string& name, const Shape& shape, Buffer* buffer);
-
   const v1::KSparseSpec spec_;
   const int64_t units_;
   const int64_t width_;
@@ -148,32 +136,10 @@ absl::StatusOr<StepStatistics> KSparseLearner::Step(const float* x, int64_t rows
   step.active_rows = active_rows_.as<int32_t>();
   step.squared_error = &statistics.squared_error;
   KWTA_RETURN_IF_ERROR(backend_->TiedStep(step));
-  if (!std::isfinite(statistics.squared_error)) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "training has diverged: the squared error of a batch is not finite at learning rate ", options.learning_rate,
-        " and momentum ", options.momentum, "; lower training.learning_rate (a tenth is a good next try)"));
-  }
+  if (!std::isfinite(statistics.squared_error)) return DivergedError(options);
   KWTA_RETURN_IF_ERROR(
       backend_->CopyToHost(active_rows_.as<void>(), host_active_rows_.data(), units_ * sizeof(int32_t)));
   return statistics;
-}
-
-absl::StatusOr<Tensor> KSparseLearner::Download(const Shape& shape, const Buffer& buffer) const {
-  Tensor tensor(DType::kF32, shape);
-  KWTA_RETURN_IF_ERROR(backend_->CopyToHost(buffer.as<void>(), tensor.data(), tensor.bytes()));
-  return tensor;
-}
-
-absl::Status KSparseLearner::Upload(const TensorMap& state, const std::string& name, const Shape& shape,
-                                    Buffer* buffer) {
-  const auto found = state.find(name);
-  if (found == state.end()) return absl::DataLossError(absl::StrCat("the state has no tensor \"", name, "\""));
-  const Tensor& tensor = found->second;
-  if (tensor.dtype() != DType::kF32 || tensor.shape() != shape) {
-    return absl::DataLossError(absl::StrCat("tensor \"", name, "\" of the state is ", DTypeName(tensor.dtype()),
-                                            ShapeString(tensor.shape()), "; expected f32", ShapeString(shape)));
-  }
-  return backend_->CopyFromHost(tensor.data(), buffer->as<void>(), tensor.bytes());
 }
 
 absl::StatusOr<TensorMap> KSparseLearner::Parameters() const {
@@ -183,7 +149,7 @@ absl::StatusOr<TensorMap> KSparseLearner::Parameters() const {
   TensorMap tensors;
   for (const Parameter& parameter : parameters_) {
     KWTA_ASSIGN_OR_RETURN(tensors[parameter.name],
-                          Download(parameter.shape, &parameter == &atoms ? up_to_date : parameter.value));
+                          Download(*backend_, parameter.shape, &parameter == &atoms ? up_to_date : parameter.value));
   }
   return tensors;
 }
@@ -193,21 +159,22 @@ absl::StatusOr<TensorMap> KSparseLearner::Parameters() const {
 absl::StatusOr<TensorMap> KSparseLearner::Checkpoint() const {
   TensorMap tensors;
   for (const Parameter& parameter : parameters_) {
-    KWTA_ASSIGN_OR_RETURN(tensors[parameter.name], Download(parameter.shape, parameter.value));
-    KWTA_ASSIGN_OR_RETURN(tensors[parameter.velocity_name()], Download(parameter.shape, parameter.velocity));
+    KWTA_ASSIGN_OR_RETURN(tensors[parameter.name], Download(*backend_, parameter.shape, parameter.value));
+    KWTA_ASSIGN_OR_RETURN(tensors[parameter.velocity_name()], Download(*backend_, parameter.shape, parameter.velocity));
   }
   for (const PutOff& put_off : put_off_) {
-    KWTA_ASSIGN_OR_RETURN(tensors[put_off.name], Download({units_}, put_off.value));
+    KWTA_ASSIGN_OR_RETURN(tensors[put_off.name], Download(*backend_, {units_}, put_off.value));
   }
   return tensors;
 }
 
 absl::Status KSparseLearner::Restore(const TensorMap& state) {
   for (Parameter& parameter : parameters_) {
-    KWTA_RETURN_IF_ERROR(Upload(state, parameter.name, parameter.shape, &parameter.value));
-    KWTA_RETURN_IF_ERROR(Upload(state, parameter.velocity_name(), parameter.shape, &parameter.velocity));
+    KWTA_RETURN_IF_ERROR(Upload(*backend_, state, parameter.name, parameter.shape, &parameter.value));
+    KWTA_RETURN_IF_ERROR(Upload(*backend_, state, parameter.velocity_name(), parameter.shape, &parameter.velocity));
   }
-  for (PutOff& put_off : put_off_) KWTA_RETURN_IF_ERROR(Upload(state, put_off.name, {units_}, &put_off.value));
+  for (PutOff& put_off : put_off_)
+    KWTA_RETURN_IF_ERROR(Upload(*backend_, state, put_off.name, {units_}, &put_off.value));
   return backend_->RefreshTiedDictionary(*dictionary_);
 }
 

@@ -11,32 +11,7 @@ namespace {
 
 constexpr char kAdamSteps[] = "adam.steps";
 
-absl::StatusOr<const Tensor*> FindState(const TensorMap& state, const std::string& name, DType dtype,
-                                        const Shape& shape) {
-  const auto found = state.find(name);
-  if (found == state.end()) return absl::DataLossError(absl::StrCat("the state has no tensor \"", name, "\""));
-  const Tensor& tensor = found->second;
-  if (tensor.dtype() != dtype || tensor.shape() != shape) {
-    return absl::DataLossError(absl::StrCat("tensor \"", name, "\" of the state is ", DTypeName(tensor.dtype()),
-                                            ShapeString(tensor.shape()), "; expected ", DTypeName(dtype),
-                                            ShapeString(shape)));
-  }
-  return &tensor;
-}
-
 }  // namespace
-
-absl::Status Reserve(Backend& backend, size_t bytes, Buffer* buffer) {
-  if (buffer->bytes() >= bytes) return absl::OkStatus();
-  KWTA_ASSIGN_OR_RETURN(*buffer, backend.Allocate(bytes));
-  return absl::OkStatus();
-}
-
-absl::Status DivergedError(const StepOptions& options) {
-  return absl::FailedPreconditionError(absl::StrCat(
-      "training has diverged: the squared error of a batch is not finite at learning rate ", options.learning_rate,
-      " and momentum ", options.momentum, "; lower training.learning_rate (a tenth is a good next try)"));
-}
 
 absl::StatusOr<int> ParameterSet::Add(const std::string& name, const Shape& shape, const std::vector<float>& elements) {
   Parameter parameter;
@@ -85,25 +60,10 @@ absl::Status ParameterSet::Update(const StepOptions& options) {
   return absl::OkStatus();
 }
 
-absl::Status ParameterSet::Download(const Parameter& parameter, const char* prefix, const Buffer& buffer,
-                                    TensorMap* out) const {
-  Tensor tensor(DType::kF32, parameter.shape);
-  KWTA_RETURN_IF_ERROR(backend_->CopyToHost(buffer.as<void>(), tensor.data(), tensor.bytes()));
-  (*out)[absl::StrCat(prefix, parameter.name)] = std::move(tensor);
-  return absl::OkStatus();
-}
-
-absl::Status ParameterSet::Upload(const TensorMap& state, const Parameter& parameter, const char* prefix,
-                                  Buffer* buffer) {
-  KWTA_ASSIGN_OR_RETURN(const Tensor* tensor,
-                        FindState(state, absl::StrCat(prefix, parameter.name), DType::kF32, parameter.shape));
-  return backend_->CopyFromHost(tensor->data(), buffer->as<void>(), tensor->bytes());
-}
-
 absl::StatusOr<TensorMap> ParameterSet::Values() const {
   TensorMap tensors;
   for (const Parameter& parameter : parameters_) {
-    KWTA_RETURN_IF_ERROR(Download(parameter, "", parameter.value, &tensors));
+    KWTA_ASSIGN_OR_RETURN(tensors[parameter.name], Download(*backend_, parameter.shape, parameter.value));
   }
   return tensors;
 }
@@ -112,7 +72,8 @@ absl::StatusOr<TensorMap> ParameterSet::State() const {
   KWTA_ASSIGN_OR_RETURN(TensorMap tensors, Values());
   for (const Parameter& parameter : parameters_) {
     for (const StateBuffer& state : parameter.state) {
-      KWTA_RETURN_IF_ERROR(Download(parameter, state.prefix, state.buffer, &tensors));
+      KWTA_ASSIGN_OR_RETURN(tensors[absl::StrCat(state.prefix, parameter.name)],
+                            Download(*backend_, parameter.shape, state.buffer));
     }
   }
   if (optimiser_ == v1::OPTIMISER_ADAM) {
@@ -125,9 +86,10 @@ absl::StatusOr<TensorMap> ParameterSet::State() const {
 
 absl::Status ParameterSet::Restore(const TensorMap& state) {
   for (Parameter& parameter : parameters_) {
-    KWTA_RETURN_IF_ERROR(Upload(state, parameter, "", &parameter.value));
+    KWTA_RETURN_IF_ERROR(Upload(*backend_, state, parameter.name, parameter.shape, &parameter.value));
     for (StateBuffer& each : parameter.state) {
-      KWTA_RETURN_IF_ERROR(Upload(state, parameter, each.prefix, &each.buffer));
+      KWTA_RETURN_IF_ERROR(
+          Upload(*backend_, state, absl::StrCat(each.prefix, parameter.name), parameter.shape, &each.buffer));
     }
   }
   if (optimiser_ != v1::OPTIMISER_ADAM) return absl::OkStatus();

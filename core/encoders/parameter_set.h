@@ -9,18 +9,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/backends/backend.h"
-#include "core/encoders/encoder.h"
+#include "core/encoders/learner_state.h"
 
 namespace kwta {
-
-// Stream of the seed that draws the weights; the trainer's epochs count theirs from 0.
-constexpr uint64_t kWeightStream = ~uint64_t{0};
-
-// Makes `buffer` at least `bytes` long; what was in it is lost if it grows.
-absl::Status Reserve(Backend& backend, size_t bytes, Buffer* buffer);
-
-// FAILED_PRECONDITION: training has diverged with these options, and what to do.
-absl::Status DivergedError(const StepOptions& options);
 
 // Not thread-safe. Parameters are numbered in the order in which they were added.
 class ParameterSet {
@@ -62,9 +53,6 @@ class ParameterSet {
 
     int64_t size() const { return ElementCount(shape); }
   };
-
-  absl::Status Download(const Parameter& parameter, const char* prefix, const Buffer& buffer, TensorMap* out) const;
-  absl::Status Upload(const TensorMap& state, const Parameter& parameter, const char* prefix, Buffer* buffer);
 
   const v1::Optimiser optimiser_;
   const std::shared_ptr<Backend> backend_;
