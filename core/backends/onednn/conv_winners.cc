@@ -76,10 +76,11 @@ void LargestAboveZero(const float* activities, int64_t first, int64_t count, int
 absl::Status OnednnConvWinners(OnednnContext& context, const ConvolutionRowKernels& kernels,
                                const ConvWinnersArgs& args) {
   const Convolution convolution{args.filters, args.bias, args.maps, args.size, args.images, args.x};
-  const bool filtered = args.scope == WinnerScope::kEachMap && args.winners == 1 && VnniFilterScores(1) != nullptr &&
+  const bool filtered = args.scope == WinnerScope::kEachMap && args.winners == 1 && context.filter == Filter::kBytes &&
+                        context.byte_product == ByteProduct::kVnni && VnniFilterScores(1) != nullptr &&
                         FiltersAreFinite(convolution) && WinnerFilter::Suits(convolution);
   if (!filtered) return ExactConvWinners(context, kernels, args);
-  const FilterImageKernels& image_kernels = FilterImageKernelsFor(AvailableInstructionSets().front());
+  const FilterImageKernels& image_kernels = FilterImageKernelsFor(context.instruction_set);
   KWTA_ASSIGN_OR_RETURN(WinnerFilter filter,
                         WinnerFilter::Create(context, image_kernels, VnniFilterScores, convolution));
   filter.FindWinners(args.units, args.values);

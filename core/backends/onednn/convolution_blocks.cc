@@ -97,37 +97,35 @@ void ConvolutionBlocks::Load(const float* image, Workspace& workspace) const {
   const int64_t height = convolution_.images.height, width = convolution_.images.width;
   const auto step = static_cast<int32_t>(convolution_.size * kernels_.lanes);
   for (int64_t c = 0; c < channels; ++c) {
-    ColumnPixel* const pixels = workspace.pixels + c * width * height;
-    int32_t* const starts = workspace.starts + c * width * (height + 1);
-    for (int64_t u = 0; u < width; ++u) starts[u * (height + 1)] = 0;
-    for (int64_t y = 0; y < height; ++y) {
+    int32_t* start = workspace.starts + c * (height + 1) * width;
+    for (int64_t u = 0; u < width; ++u) start[u] = static_cast<int32_t>((c * width + u) * height);
+    for (int64_t y = 0; y < height; ++y, start += width) {
       const float* const row = image + (c * height + y) * width;
-      for (int64_t u = 0; u < width; ++u) {
-        // Without a branch on the pixel, which nothing could predict.
-        int32_t* const start = starts + u * (height + 1) + y;
-        pixels[u * height + start[0]] = {row[u], static_cast<int32_t>(y) * step};
-        start[1] = start[0] + (row[u] != 0 ? 1 : 0);
-      }
+      // Without a branch on the pixel, which nothing could predict.
+      for (int64_t u = 0; u < width; ++u) workspace.pixels[start[u]] = {row[u], static_cast<int32_t>(y) * step};
+      for (int64_t u = 0; u < width; ++u) start[width + u] = start[u] + (row[u] != 0 ? 1 : 0);
     }
   }
+  const ColumnPixel* const pixels = workspace.pixels;
   for (int64_t y = 0; y < height; ++y) {
     const int64_t top = y - (convolution_.size - 1) / 2;
-    const int64_t first = std::max<int64_t>(top, 0);
-    const int64_t last = std::min(top + convolution_.size, height);
-    RowVisits& visits = workspace.rows[y];
-    visits.count = 0;
+    const int32_t* const first = workspace.starts + std::max<int64_t>(top, 0) * width;
+    const int32_t* const last = workspace.starts + std::min(top + convolution_.size, height) * width;
+    const RowVisits& visits = workspace.rows[y];
+    PixelSpan* spans = visits.spans;
+    int64_t count = 0;
     for (int64_t u = 0; u < width; ++u) {
-      PixelSpan* const spans = visits.spans + visits.count * channels;
       bool sees = false;
       for (int64_t c = 0; c < channels; ++c) {
-        const ColumnPixel* const column = workspace.pixels + (c * width + u) * height;
-        const int32_t* const starts = workspace.starts + (c * width + u) * (height + 1);
-        spans[c] = {column + starts[first], column + starts[last]};
-        sees = sees || spans[c].begin != spans[c].end;
+        const int64_t column = c * (height + 1) * width + u;
+        spans[c] = {pixels + first[column], pixels + last[column]};
+        sees |= first[column] != last[column];
       }
-      visits.columns[visits.count] = static_cast<int32_t>(u);
-      visits.count += sees ? 1 : 0;
+      visits.columns[count] = static_cast<int32_t>(u);
+      count += sees ? 1 : 0;
+      spans += sees ? channels : 0;
     }
+    workspace.rows[y].count = count;
   }
 }
 

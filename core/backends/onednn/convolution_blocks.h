@@ -33,7 +33,7 @@ class ConvolutionBlocks {
   // What one thread works with.
   struct Workspace {
     ColumnPixel* pixels = nullptr;  // [channels, width, height]; each column fills a part
-    int32_t* starts = nullptr;      // [channels, width, height + 1]: how many pixels its column has above row y
+    int32_t* starts = nullptr;      // [channels, height + 1, width]: which pixel is the first of its column from row y
     std::vector<RowVisits> rows;    // [height]
     ConvolutionRowArgs row;
     float* own = nullptr;  // [own_floats], the caller's, aligned to 64 bytes

@@ -164,8 +164,8 @@ class OnednnBackend final : public HostBackend {
   }
 
   OnednnContext context_;
-  const WinnerKernels& winner_kernels_ = WinnerKernelsFor(AvailableInstructionSets().front());
-  const ConvolutionRowKernels& convolution_rows_ = ConvolutionRowKernelsFor(AvailableInstructionSets().front());
+  const WinnerKernels& winner_kernels_ = WinnerKernelsFor(context_.instruction_set);
+  const ConvolutionRowKernels& convolution_rows_ = ConvolutionRowKernelsFor(context_.instruction_set);
 };
 
 // An option, or the environment's if it is empty.

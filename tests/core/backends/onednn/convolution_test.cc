@@ -82,7 +82,7 @@ class OnednnConvolutionTest : public testing::TestWithParam<InstructionSet> {
     EXPECT_EQ(Bits(actual.values), Bits(expected.values));
   }
 
-  OnednnContext context_{2};
+  OnednnContext context_{2, GetParam(), ByteProduct::kPortable, Filter::kFloats};
   const ConvolutionRowKernels& kernels_ = ConvolutionRowKernelsFor(GetParam());
 };
 

@@ -69,7 +69,7 @@ class WinnerFilterTest : public testing::TestWithParam<std::tuple<InstructionSet
     EXPECT_EQ(Bits(actual.values), Bits(expected.values));
   }
 
-  OnednnContext context_{2};
+  OnednnContext context_{2, std::get<0>(GetParam()), ByteProduct::kPortable, Filter::kBytes};
 };
 
 TEST_P(WinnerFilterTest, MapsAroundTheWidthOfBlocks) {
