@@ -15,12 +15,13 @@
 namespace kwta::bench {
 namespace {
 
-constexpr int64_t kTrainingRows = 20'000;
+constexpr int64_t kTrainingRows = 40'000;
 constexpr int64_t kTrainingEpochs = 2;
 constexpr int64_t kTrainingBatch = 100;
 // Convolutions cost more, and a few images tell as much about their filters.
 constexpr int64_t kConvolutionTrainingRows = 1'000;
 constexpr uint32_t kTrainedK = 32;
+constexpr float kTrainingRate = 0.01f;
 
 std::string DataName(const WorkSpec& spec) { return spec.Text("data", "images"); }
 bool IsConvolution(const WorkSpec& spec) { return !spec.Text("maps", "").empty(); }
@@ -52,6 +53,10 @@ absl::StatusOr<ModelBundle> TrainModel(const WorkSpec& spec, const WorkOptions& 
   if (job.encoder().has_k_sparse()) {
     job.mutable_encoder()->mutable_k_sparse()->set_k(kTrainedK);
     job.mutable_encoder()->mutable_k_sparse()->clear_k_start();
+    // Atoms that are never active would stay short, and so be ruled out with ease.
+    job.mutable_encoder()->mutable_k_sparse()->set_unit_norm_atoms(true);
+    job.mutable_training()->set_learning_rate(kTrainingRate);
+    job.mutable_training()->clear_final_learning_rate();
     KWTA_RETURN_IF_ERROR(ResolveJobSpec(&job));
   }
   DatasetOptions dataset_options;
