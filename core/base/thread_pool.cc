@@ -1,9 +1,37 @@
 #include "core/base/thread_pool.h"
 
 #include <algorithm>
-#include <atomic>
+#include <chrono>
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
 
 namespace kwta {
+namespace {
+
+// How long a thread looks for work, or for the end of others' work, before it sleeps: several times what waking a
+// sleeping thread takes, so that loops that follow each other closely find all threads awake; and too short to matter
+// to a machine that has other things to do.
+constexpr std::chrono::microseconds kSpin{40};
+
+// Waits until done() or until kSpin is over. Returns whether done() was seen.
+template <typename Done>
+bool SpinUntil(const Done& done) {
+  constexpr int kLooksBetweenClocks = 16;
+  const auto deadline = std::chrono::steady_clock::now() + kSpin;
+  do {
+    for (int i = 0; i < kLooksBetweenClocks; ++i) {
+      if (done()) return true;
+#if defined(__SSE2__)
+      _mm_pause();
+#endif
+    }
+  } while (std::chrono::steady_clock::now() < deadline);
+  return done();
+}
+
+}  // namespace
 
 struct ThreadPool::Loop {
   int64_t count;
@@ -42,35 +70,36 @@ void ThreadPool::ParallelFor(int64_t count, int64_t grain, const std::function<v
     return;
   }
   {
+    // The lock is for workers that sleep; those that spin see generation_, which is written last.
     absl::MutexLock lock(&mutex_);
-    loop_ = &loop;
-    ++generation_;
-    busy_workers_ = static_cast<int>(workers_.size());
+    loop_.store(&loop, std::memory_order_relaxed);
+    busy_workers_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+    generation_.fetch_add(1, std::memory_order_release);
   }
   loop.Run(0);
   // Every worker must have seen this loop before `loop` leaves scope, even one that came too late to do any of it.
+  const auto all_done = [this] { return busy_workers_.load(std::memory_order_acquire) == 0; };
+  if (SpinUntil(all_done)) return;
   absl::MutexLock lock(&mutex_);
-  mutex_.Await(absl::Condition(
-      +[](int* busy) { return *busy == 0; }, &busy_workers_));
-  loop_ = nullptr;
+  mutex_.Await(absl::Condition(&all_done));
 }
 
 void ThreadPool::Work(int thread) {
   uint64_t seen = 0;
+  const auto has_work = [this, &seen] { return generation_.load(std::memory_order_acquire) != seen; };
   while (true) {
-    Loop* loop;
-    {
+    if (!SpinUntil(has_work)) {
       absl::MutexLock lock(&mutex_);
-      const auto wake = [this, seen]()
-                            ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || generation_ != seen; };
+      const auto wake = [this, &has_work]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || has_work(); };
       mutex_.Await(absl::Condition(&wake));
       if (stopping_) return;
-      seen = generation_;
-      loop = loop_;
     }
-    loop->Run(thread);
-    absl::MutexLock lock(&mutex_);
-    --busy_workers_;
+    ++seen;
+    loop_.load(std::memory_order_relaxed)->Run(thread);
+    // The last one wakes the caller, if it sleeps: conditions are looked at when the lock is given back.
+    if (busy_workers_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      absl::MutexLock lock(&mutex_);
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 // The threads that compute.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <thread>
@@ -12,7 +13,8 @@
 namespace kwta {
 
 // Runs loops over a fixed number of threads, the caller's included. Thread-safe: loops of several callers run one after
-// another, so that kernels never compete for the processors they were sized for.
+// another, so that kernels never compete for the processors they were sized for. A thread without work stays awake for
+// a few dozen microseconds, in case another loop follows at once, and then sleeps.
 class ThreadPool {
  public:
   // REQUIRES: threads >= 1. A pool of one runs everything in the caller.
@@ -34,10 +36,12 @@ class ThreadPool {
 
   absl::Mutex callers_;  // Held by the caller whose loop is running.
   absl::Mutex mutex_;
-  Loop* loop_ ABSL_GUARDED_BY(mutex_) = nullptr;
-  uint64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;
-  int busy_workers_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  // Of the loop that runs; changed by its caller under mutex_, but for busy_workers_, and seen by threads that are
+  // awake without it.
+  std::atomic<Loop*> loop_{nullptr};
+  std::atomic<uint64_t> generation_{0};
+  std::atomic<int> busy_workers_{0};
   std::vector<std::thread> workers_;
 };
 

@@ -4,6 +4,8 @@
 #include "core/backends/onednn/byte_product.h"
 #include "core/backends/onednn/kernels.h"
 #include "core/backends/onednn/scratch.h"
+#include "core/backends/onednn/sparse_dots.h"
+#include "core/backends/onednn/sparse_filter.h"
 #include "core/backends/onednn/tied_kernels.h"
 #include "core/backends/onednn/top_k_select.h"
 #include "core/base/thread_pool.h"
@@ -21,7 +23,9 @@ struct OnednnContext {
         filter(filter),
         kernels(KernelsFor(instruction_set)),
         tied_kernels(TiedKernelsFor(instruction_set)),
-        select_top_k(SelectTopKFor(instruction_set)) {}
+        select_top_k(SelectTopKFor(instruction_set)),
+        sparse_filter(SparseFilterKernelsFor(byte_product)),
+        sparse_dots(SparseDotsFor(instruction_set)) {}
 
   ThreadPool pool;
   ScratchPool scratch;
@@ -31,6 +35,8 @@ struct OnednnContext {
   const Kernels& kernels;
   const TiedKernels& tied_kernels;
   const TopKFunction select_top_k;
+  const SparseFilterKernels& sparse_filter;
+  const SparseDotsFunction sparse_dots;
 };
 
 }  // namespace kwta

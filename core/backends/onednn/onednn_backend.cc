@@ -151,9 +151,12 @@ class OnednnBackend final : public HostBackend {
   }
   absl::Status ConvPool(const ConvPoolArgs& args) override { return OnednnConvPool(context_, convolution_rows_, args); }
   absl::StatusOr<std::unique_ptr<TiedDictionary>> PrepareTiedDictionary(const TiedParameters& parameters) override {
-    return std::make_unique<OnednnTiedDictionary>(parameters);
+    return std::make_unique<OnednnTiedDictionary>(context_, parameters);
   }
-  absl::Status RefreshTiedDictionary(TiedDictionary&) override { return absl::OkStatus(); }
+  absl::Status RefreshTiedDictionary(TiedDictionary& dictionary) override {
+    RefreshOnednnTiedDictionary(static_cast<OnednnTiedDictionary&>(dictionary));
+    return absl::OkStatus();
+  }
   absl::Status TiedStep(const TiedStepArgs& args) override { return OnednnTiedStep(context_, args); }
   absl::Status TiedAtoms(const TiedAtomsArgs& args) override { return OnednnTiedAtoms(context_, args); }
 

@@ -15,10 +15,10 @@ constexpr int64_t kGrainUnits = 16;
 // Columns of the decoder bias that a range updates.
 constexpr int64_t kGrainColumns = 256;
 
-// Below this a put off velocity is gone: it is far below any atom's rounding, and products with it may be subnormal.
-constexpr float kSmallestDecay = 1e-30f;
-
-bool IsUpToDate(const TiedParameters& p, int64_t unit) { return p.shift[unit] == 0 && p.decay[unit] == 1; }
+// An atom is put off until its velocity has fallen to this: the rest of its drift, of which the bound of its scores
+// knows only the length, is then short. It must not depend on anything but stored numbers, or a run that goes on from a
+// checkpoint would round differently.
+constexpr float kSpentDecay = 0.1f;
 
 // One call of TiedStep.
 class StepCall {
@@ -35,13 +35,18 @@ class StepCall {
     state_.products.resize(static_cast<size_t>(args_.rows * args_.k));
     state_.row_errors.resize(static_cast<size_t>(args_.rows));
     state_.scratch.resize(static_cast<size_t>(context_.pool.threads()));
-    BringAtomsUpToDate();
-    KWTA_RETURN_IF_ERROR(state_.dictionary.Refresh(context_));
-    KWTA_RETURN_IF_ERROR(
-        OnednnAffineTopK(context_, {&state_.dictionary, args_.x, args_.rows, args_.k, args_.indices, args_.values}));
+    sparse_ = context_.filter == Filter::kBytes && !p_.unit_norm &&
+              state_.sparse.Prepare(context_, args_.x, args_.rows, args_.k);
+    if (!sparse_) {
+      BringAtomsUpToDate();
+      KWTA_RETURN_IF_ERROR(state_.dictionary.Refresh(context_));
+      KWTA_RETURN_IF_ERROR(
+          OnednnAffineTopK(context_, {&state_.dictionary, args_.x, args_.rows, args_.k, args_.indices, args_.values}));
+    }
     Decode();
     if (!std::isfinite(*args_.squared_error)) return absl::OkStatus();
     state_.codes.Sort(args_.indices, args_.rows, args_.k, p_.units);
+    if (!sparse_) state_.sparse.Invalidate();
     Update();
     return absl::OkStatus();
   }
@@ -66,15 +71,21 @@ class StepCall {
 
   // Residuals and their products with the active atoms, row by row while the row is in the innermost cache.
   void Decode() {
-    context_.pool.ParallelFor(args_.rows, kGrainRows, [&](int64_t begin, int64_t end, int) {
+    context_.pool.ParallelFor(args_.rows, kGrainRows, [&](int64_t begin, int64_t end, int thread) {
+      std::vector<const float*>& atoms = state_.scratch[thread].rows;
+      atoms.resize(static_cast<size_t>(args_.k));
       for (int64_t i = begin; i < end; ++i) {
-        const int32_t* indices = args_.indices + i * args_.k;
+        int32_t* indices = args_.indices + i * args_.k;
+        float* values = args_.values + i * args_.k;
+        if (sparse_) state_.sparse.Encode(i, thread, indices, values);
+        for (int64_t j = 0; j < args_.k; ++j) {
+          atoms[j] = sparse_ ? state_.sparse.atom(indices[j]) : p_.atoms + indices[j] * p_.width;
+        }
         float* residual = state_.residual.data() + i * p_.width;
-        context_.tied_kernels.decode(p_.atoms, indices, args_.values + i * args_.k, args_.k, p_.decoder_bias,
-                                     args_.x + i * p_.width, p_.width, residual);
+        context_.tied_kernels.decode(atoms.data(), values, args_.k, p_.decoder_bias, args_.x + i * p_.width, p_.width,
+                                     residual);
         state_.row_errors[i] = context_.kernels.squared_norm(residual, p_.width);
-        context_.tied_kernels.products(p_.atoms, indices, args_.k, residual, p_.width,
-                                       state_.products.data() + i * args_.k);
+        context_.tied_kernels.products(atoms.data(), args_.k, residual, p_.width, state_.products.data() + i * args_.k);
       }
     });
     *args_.squared_error = 0;
@@ -113,20 +124,29 @@ class StepCall {
       }
       context_.tied_kernels.update_atom(
           {state_.residual.data(), args_.x, state_.codes.rows(unit), residual_scales, x_scales, count}, args_.rate,
-          args_.momentum, p_.width, p_.atoms + unit * p_.width, p_.atom_velocity + unit * p_.width);
+          args_.momentum, p_.shift[unit], p_.decay[unit], p_.width, p_.atoms + unit * p_.width,
+          p_.atom_velocity + unit * p_.width);
+      p_.shift[unit] = 0;
+      p_.decay[unit] = 1;
     } else {
       PutOff(unit);
     }
     if (p_.unit_norm) Normalise(unit);
     p_.bias_velocity[unit] = args_.momentum * p_.bias_velocity[unit] - args_.rate * static_cast<float>(bias_gradient);
     p_.bias[unit] += p_.bias_velocity[unit];
+    if (!sparse_) return;
+    if (IsUpToDate(p_, unit)) {
+      state_.sparse.UpdateAtom(unit);
+    } else {
+      state_.sparse.UpdateBias(unit);
+    }
   }
 
   // A step of an atom without a gradient.
   void PutOff(int64_t unit) {
     p_.decay[unit] *= args_.momentum;
-    if (p_.decay[unit] < kSmallestDecay) p_.decay[unit] = 0;
     p_.shift[unit] += p_.decay[unit];
+    if (p_.decay[unit] < kSpentDecay) Advance(unit);
   }
 
   void Normalise(int64_t unit) {
@@ -152,9 +172,12 @@ class StepCall {
   OnednnTiedDictionary& state_;
   const TiedParameters& p_;
   const float twice_scale_;
+  bool sparse_ = false;  // the batch is encoded by state_.sparse
 };
 
 }  // namespace
+
+void RefreshOnednnTiedDictionary(OnednnTiedDictionary& dictionary) { dictionary.sparse.Invalidate(); }
 
 absl::Status OnednnTiedStep(OnednnContext& context, const TiedStepArgs& args) { return StepCall(context, args).Run(); }
 

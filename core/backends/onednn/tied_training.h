@@ -1,35 +1,44 @@
 // Training of a tied dictionary on the oneDNN backend; docs/kernels.md, "A training step".
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "core/backends/backend.h"
 #include "core/backends/onednn/affine_top_k.h"
+#include "core/backends/onednn/byte_atoms.h"
 #include "core/backends/onednn/codes_by_unit.h"
 #include "core/backends/onednn/context.h"
 #include "core/backends/onednn/dictionary.h"
+#include "core/backends/onednn/sparse_encoder.h"
 
 namespace kwta {
 
 // A tied dictionary with what a step works on, kept for the next one.
 class OnednnTiedDictionary final : public TiedDictionary {
  public:
-  explicit OnednnTiedDictionary(const TiedParameters& parameters)
-      : TiedDictionary(parameters), dictionary(parameters.atoms, parameters.bias, parameters.units, parameters.width) {}
+  OnednnTiedDictionary(const OnednnContext& context, const TiedParameters& parameters)
+      : TiedDictionary(parameters),
+        dictionary(parameters.atoms, parameters.bias, parameters.units, parameters.width),
+        sparse(context, parameters) {}
 
   OnednnDictionary dictionary;
+  SparseEncoder sparse;
   CodesByUnit codes;
   std::vector<float> residual;     // [rows, width]: xhat - x
   std::vector<float> products;     // [rows, k]: <residual, active atom>
   std::vector<double> row_errors;  // [rows]: |residual|^2
-  // Of each thread: operands of a gradient.
+  // Of each thread: operands of a gradient or of a decoded row.
   struct Scratch {
     std::vector<const float*> rows;
     std::vector<float> scales;
   };
   std::vector<Scratch> scratch;
 };
+
+// As Backend::RefreshTiedDictionary.
+void RefreshOnednnTiedDictionary(OnednnTiedDictionary& dictionary);
 
 // As Backend::TiedStep. REQUIRES: args.dictionary is an OnednnTiedDictionary.
 absl::Status OnednnTiedStep(OnednnContext& context, const TiedStepArgs& args);

@@ -108,14 +108,17 @@ Codes ExpectedCodes(Backend& reference, State& state, const std::vector<float>& 
   return {indices.Read(), values.Read()};
 }
 
-// Rows like small images: bytes / 255, most of them zero, and alike.
-std::vector<float> SparseRows(int64_t rows, int64_t width, uint64_t seed, double active = 0.25) {
+// Rows like small images: bytes / 255, most of them zero in runs of eight, and alike.
+std::vector<float> SparseRows(int64_t rows, int64_t width, uint64_t seed) {
   Rng rng(seed), pattern_rng(99);
-  std::vector<float> pattern(static_cast<size_t>(width)), x(static_cast<size_t>(rows * width));
-  for (float& value : pattern) value = static_cast<float>(2 * active * pattern_rng.Uniform());
+  std::vector<double> pattern(static_cast<size_t>((width + 7) / 8));
+  for (double& value : pattern) value = 0.7 * pattern_rng.Uniform();
+  std::vector<float> x(static_cast<size_t>(rows * width));
+  bool active = false;
   for (int64_t i = 0; i < rows * width; ++i) {
-    const bool is_zero = rng.Uniform() >= pattern[i % width];
-    x[i] = is_zero ? 0.0f : static_cast<float>(1 + rng.UniformBelow(255)) / 255.0f;
+    const int64_t d = i % width;
+    if (d % 8 == 0) active = rng.Uniform() < pattern[d / 8];
+    if (active) x[i] = static_cast<float>(rng.UniformBelow(256)) / 255.0f;
   }
   return x;
 }
@@ -194,16 +197,33 @@ TEST_P(TiedStepConformance, CodesOfEveryStepAreExactWhenKindsOfBatchesAndTheirSi
 }
 
 TEST_P(TiedStepConformance, CodesOfEveryStepAreExactForAtomsThatAreAlike) {
-  // Atoms that differ by a little, in pairs not at all, so that scores are near ties and ties.
-  State state(*backend_, 128, 80);
-  const std::vector<float> common = Gaussians(80, 1, 0.2), own = Gaussians(64 * 80, 2, 1e-6);
-  std::vector<float> atoms(128 * 80);
-  for (int64_t unit = 0; unit < 128; ++unit) {
-    for (int64_t d = 0; d < 80; ++d) atoms[unit * 80 + d] = common[d] + own[unit / 2 * 80 + d];
+  // Atoms that differ by about the error of an 8-bit copy, so that its order is not theirs; by a few units of the last
+  // place; and, in pairs, not at all.
+  for (const double difference : {1e-3, 1e-7}) {
+    State state(*backend_, 320, 80);
+    const std::vector<float> common = Gaussians(80, 1, 0.2), own = Gaussians(160 * 80, 2, difference);
+    std::vector<float> atoms(320 * 80);
+    for (int64_t unit = 0; unit < 320; ++unit) {
+      for (int64_t d = 0; d < 80; ++d) atoms[unit * 80 + d] = common[d] + own[unit / 2 * 80 + d];
+    }
+    state.atoms.Write(atoms);
+    state.Refresh();
+    ExpectExactCodes(state, 9, 15, 1e-6f, 0.5f, [](int64_t step) { return SparseRows(10, 80, 100 + step); });
   }
-  state.atoms.Write(atoms);
+}
+
+TEST_P(TiedStepConformance, CodesAreExactForAtomsThatWerePutOff) {
+  State state(*backend_, 320, 80, false, 0.2);
+  state.atom_velocity.Write(Gaussians(320 * 80, 3, 0.2));
+  std::vector<float> shift(320), decay(320, 1.0f);
+  for (int64_t unit = 0; unit < 320; unit += 2) {
+    shift[unit] = 0.9f + 0.02f * static_cast<float>(unit);
+    decay[unit] = 0.3f;
+  }
+  state.shift.Write(shift);
+  state.decay.Write(decay);
   state.Refresh();
-  ExpectExactCodes(state, 9, 20, 1e-6f, 0.5f, [](int64_t step) { return SparseRows(10, 80, 100 + step); });
+  ExpectExactCodes(state, 9, 10, 1e-5f, 0.9f, [](int64_t step) { return SparseRows(10, 80, 100 + step); });
 }
 
 TEST_P(TiedStepConformance, ManyStepsFollowTheReference) {

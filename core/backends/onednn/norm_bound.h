@@ -1,0 +1,17 @@
+// Lengths of vectors that are surely not too small.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+namespace kwta {
+
+// At least the length of a vector of `n` elements, given the sum of its squares as binary32 arithmetic adds it up in
+// any order: covers the rounding of the sum and of the root, and squares that underflow.
+inline float NormBound(float squared_sum, int64_t n) {
+  const double elements = static_cast<double>(n);
+  return static_cast<float>(std::sqrt(static_cast<double>(squared_sum)) * (1 + elements * 0x1p-23) +
+                            std::sqrt(elements) * 0x1p-60);
+}
+
+}  // namespace kwta
