@@ -7,7 +7,7 @@
 namespace kwta {
 
 KSparseScale FullKSparseScale() { return {1000, 100, 1000, 0.01f, 0, 0, 0, 10'000, {1, 2, 3, 4}}; }
-KSparseScale QuickKSparseScale() { return {300, 60, 12, 0.01f, 0, 6000, 2000, 1500, {1, 3}}; }
+KSparseScale QuickKSparseScale() { return {1000, 100, 12, 0.01f, 0, 12'000, 2000, 1500, {1}}; }
 
 v1::DatasetRef Part(const std::string& dataset, v1::DatasetSplit split, uint64_t max_rows) {
   v1::DatasetRef reference;

@@ -8,6 +8,11 @@
 namespace kwta {
 
 absl::Status KSparseTable1(Workbench& bench, Report* report);
+absl::Status KSparseTable3(Workbench& bench, Report* report);
 absl::Status WinnerTakeAllTable1(Workbench& bench, Report* report);
+absl::Status WinnerTakeAllTable2(Workbench& bench, Report* report);
+absl::Status Figures(Workbench& bench, Report* report);
+// The part of Figures that is of the k-sparse paper.
+absl::Status KSparseFigures(Workbench& bench, Report* report);
 
 }  // namespace kwta

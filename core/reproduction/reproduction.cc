@@ -23,7 +23,11 @@ struct Recipe {
 
 constexpr Recipe kRecipes[] = {
     {{"k-sparse-table1", "MNIST, k-sparse features of 1000 units under softmax regression"}, KSparseTable1},
+    {{"k-sparse-table3", "MNIST, k-sparse encoders of one and two layers after fine-tuning"}, KSparseTable3},
     {{"wta-table1", "MNIST, winner-take-all convolutional features under softmax regression"}, WinnerTakeAllTable1},
+    {{"wta-table2", "CIFAR-10, the same on whitened images, with k-means and a supervised network"},
+     WinnerTakeAllTable2},
+    {{"figures", "filters, histograms, maps, and accuracy by the number of maps"}, Figures},
 };
 
 const Recipe* FindRecipe(absl::string_view name) {

