@@ -152,7 +152,11 @@ absl::Status PatchFilters(Workbench& bench, Report* report) {
 }  // namespace
 
 absl::Status KSparseFigures(Workbench& bench, Report* report) {
-  const KSparseScale scale = KSparseScaleOf(bench);
+  KSparseScale scale = KSparseScaleOf(bench);
+  if (bench.quick()) {
+    scale.training_rows = 4000;
+    scale.epochs = 5;
+  }
   KWTA_ASSIGN_OR_RETURN(const std::string digits, bench.Digits());
   KWTA_ASSIGN_OR_RETURN(const Dataset test, bench.Load(Part(digits, v1::DATASET_SPLIT_TEST, kHistogramRows)));
   for (const uint32_t k : kFilterKs) {

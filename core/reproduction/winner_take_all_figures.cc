@@ -82,19 +82,19 @@ absl::Status Maps(Workbench& bench, const ModelBundle& model, const Dataset& tes
 // Figure 1(c): accuracy on whitened CIFAR-10 by the number of maps.
 absl::Status AccuracyByMaps(Workbench& bench, Report* report) {
   const bool quick = bench.quick();
-  const uint64_t training_rows = quick ? 2000 : 0;
+  const uint64_t training_rows = quick ? 1000 : 0;
   const absl::StatusOr<Dataset> training = bench.Load(Part("cifar10", v1::DATASET_SPLIT_TRAIN, training_rows));
   if (quick && absl::IsNotFound(training.status())) {
     report->notes.push_back("CIFAR-10 was not there: no accuracy by the number of maps (figure 1(c)).");
     return absl::OkStatus();
   }
   KWTA_RETURN_IF_ERROR(training.status());
-  KWTA_ASSIGN_OR_RETURN(const Dataset test, bench.Load(Part("cifar10", v1::DATASET_SPLIT_TEST, quick ? 1000 : 0)));
-  ClassificationPlan plan = PooledMapsPlan(bench, quick ? 500 : 5000);
+  KWTA_ASSIGN_OR_RETURN(const Dataset test, bench.Load(Part("cifar10", v1::DATASET_SPLIT_TEST, quick ? 500 : 0)));
+  ClassificationPlan plan = PooledMapsPlan(bench, quick ? 250 : 5000);
   plan.training = &*training;
   plan.test = &test;
   Series winners{"winner-take-all, whitened", {}, {}}, clusters{"triangle k-means, whitened", {}, {}};
-  for (const uint32_t maps : quick ? std::vector<uint32_t>{4, 16} : std::vector<uint32_t>{8, 16, 32, 64, 128, 256}) {
+  for (const uint32_t maps : quick ? std::vector<uint32_t>{4, 8} : std::vector<uint32_t>{8, 16, 32, 64, 128, 256}) {
     WinnerLayer layer = kObjects;
     layer.maps = maps;
     v1::JobSpec job = WinnerJob(bench, layer, "cifar10", training_rows, quick ? 2 : 10, 1);

@@ -13,7 +13,7 @@ namespace {
 
 // Filters of width 9, pooling of width 5 and stride 4: 32x32 gives 8x8 (section 3.2). The paper has 512 maps.
 constexpr WinnerLayer kFullLayer = {256, 9, 5, 4, 1};
-constexpr WinnerLayer kQuickLayer = {16, 9, 5, 4, 1};
+constexpr WinnerLayer kQuickLayer = {8, 9, 5, 4, 1};
 // Pooling of width 3 and stride 2: 8x8 gives 4x4. The paper has 4096 maps and does not state the filters' width.
 constexpr WinnerLayer kSecondLayer = {1024, 5, 3, 2, 1};
 constexpr uint32_t kSecondLayerEpochs = 5;
@@ -26,7 +26,7 @@ double Accuracy(const nlohmann::json& result) { return 100 - result["test_error"
 absl::Status WinnerTakeAllTable2(Workbench& bench, Report* report) {
   const bool quick = bench.quick();
   report->title = "Winner-take-all convolutional autoencoders, table 2";
-  const uint64_t training_rows = quick ? 3000 : 0;
+  const uint64_t training_rows = quick ? 1500 : 0;
   const WinnerLayer layer = quick ? kQuickLayer : kFullLayer;
   const absl::StatusOr<Dataset> training = bench.Load(Part("cifar10", v1::DATASET_SPLIT_TRAIN, training_rows));
   if (quick && absl::IsNotFound(training.status())) {
@@ -34,8 +34,8 @@ absl::Status WinnerTakeAllTable2(Workbench& bench, Report* report) {
     return absl::OkStatus();
   }
   KWTA_RETURN_IF_ERROR(training.status());
-  KWTA_ASSIGN_OR_RETURN(const Dataset test, bench.Load(Part("cifar10", v1::DATASET_SPLIT_TEST, quick ? 1000 : 0)));
-  ClassificationPlan plan = PooledMapsPlan(bench, quick ? 750 : 5000);
+  KWTA_ASSIGN_OR_RETURN(const Dataset test, bench.Load(Part("cifar10", v1::DATASET_SPLIT_TEST, quick ? 500 : 0)));
+  ClassificationPlan plan = PooledMapsPlan(bench, quick ? 300 : 5000);
   plan.training = &*training;
   plan.test = &test;
   report->notes = {absl::StrCat("Images are contrast-normalised and whitened. ", training->rows(), " training and ",

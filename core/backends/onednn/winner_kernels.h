@@ -17,8 +17,8 @@ struct PlacedFilters {
   const float* rows = nullptr;  // [maps, channels, size, stride]
 };
 
-// An image that winners are placed in. Its rows begin behind a margin of whole vectors that takes what a filter has left
-// of the image, and have room for `span` vectors from any position.
+// An image that winners are placed in. Its rows begin behind a margin of whole vectors that takes what a filter has
+// left of the image, and have room for `span` vectors from any position.
 struct PlacedImage {
   int64_t channels = 0, height = 0, width = 0, margin = 0, stride = 0;
   float* pixels = nullptr;  // in, out [channels, height, stride], aligned to a vector

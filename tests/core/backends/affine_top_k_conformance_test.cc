@@ -233,9 +233,7 @@ TEST_P(AffineTopKConformance, MoreUnitsThanAreScoredAtOnce) {
   ExpectSameBits(RandomProblem(19, 16, 4100, 700));
 }
 
-TEST_P(AffineTopKConformance, FewRowsShareTheUnitsAmongThreads) {
-  ExpectSameBits(RandomProblem(8, 128, 11000, 9));
-}
+TEST_P(AffineTopKConformance, FewRowsShareTheUnitsAmongThreads) { ExpectSameBits(RandomProblem(8, 128, 11000, 9)); }
 
 TEST_P(AffineTopKConformance, TiesGoToTheLowestUnitOfManyToo) {
   // Whole numbers, so that most scores are shared by many of the units.
