@@ -25,6 +25,8 @@ struct Options {
   int64_t max_batch_rows = 256;
   int64_t max_queue_rows = 4096;
   int64_t max_queue_bytes = int64_t{256} << 20;
+  double max_queue_milliseconds = 50;  // 0: no limit
+  double batch_linger_milliseconds = 0;
   int64_t max_message_bytes = int64_t{64} << 20;
   int64_t max_upload_bytes = int64_t{4} << 30;
   int max_concurrent_calls = 512;
@@ -32,7 +34,7 @@ struct Options {
 
   int max_running_jobs = 1;
   // The trainer's nice level: training yields to Encode.
-  int trainer_niceness = 10;
+  int trainer_niceness = 19;
   // Program that trains; empty takes kwta-trainer beside the server's own program.
   std::string trainer_path;
   // A trainer that was told to stop is killed after this.

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include "core/base/version.h"
 #include "core/encoders/encoder_registry.h"
 #include "server/batching/batcher.h"
+#include "server/compute_priority.h"
 #include "server/jobs/job_journal.h"
 #include "server/jobs/job_runner.h"
 #include "server/jobs/sqlite_job_store.h"
@@ -119,7 +121,13 @@ absl::Status Server::Parts::StartBase() {
   KWTA_ASSIGN_OR_RETURN(state, StateDirectory::Open(options.state_directory));
   BackendOptions backend_options;
   backend_options.threads = options.threads;
-  KWTA_ASSIGN_OR_RETURN(backend, CreateBackend(options.backend, backend_options));
+  absl::StatusOr<std::shared_ptr<Backend>> created;
+  // The backend's threads inherit the priority of the thread that makes them.
+  std::thread([&] {
+    LowerPriorityOfComputing();
+    created = CreateBackend(options.backend, backend_options);
+  }).join();
+  KWTA_ASSIGN_OR_RETURN(backend, std::move(created));
   facts = {kVersion, absl::Now(), backend->name(), backend->threads(), "", options.max_message_bytes};
   metrics = std::make_unique<Metrics>(facts.version, facts.backend, facts.started);
   HttpPages pages;
@@ -160,7 +168,11 @@ absl::Status Server::Parts::StartModels() {
   batcher_events.encoded_dense = [this](const ServedModel& model, const RowsView& codes) {
     metrics->RowsEncoded(model.name, model.version, codes);
   };
-  const BatcherOptions batcher_options = {options.max_batch_rows, options.max_queue_rows, options.max_queue_bytes};
+  BatcherOptions batcher_options = {options.max_batch_rows, options.max_queue_rows, options.max_queue_bytes};
+  if (options.max_queue_milliseconds > 0) {
+    batcher_options.max_queue_time = absl::Milliseconds(options.max_queue_milliseconds);
+  }
+  batcher_options.linger = absl::Milliseconds(options.batch_linger_milliseconds);
   batcher = std::make_unique<Batcher>(batcher_options, std::move(batcher_events));
   batcher->Start();
   return absl::OkStatus();

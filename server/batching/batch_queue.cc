@@ -4,8 +4,17 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "server/retry_after.h"
 
 namespace kwta::server {
+namespace {
+
+// What a limit counts, in the words of its refusal: flag, unit.
+constexpr char kRowWords[] = "rows wait (--max-queue-rows)";
+constexpr char kByteWords[] = "bytes wait (--max-queue-bytes)";
+
+}  // namespace
 
 absl::Status QueuedRequest::Alive(absl::Time now) const {
   if (work.cancelled && work.cancelled())
@@ -18,27 +27,93 @@ absl::Status QueuedRequest::Alive(absl::Time now) const {
   return absl::OkStatus();
 }
 
-absl::Status BatchQueue::Push(QueuedRequestPtr request) {
-  const int64_t rows = request->work.rows.rows;
-  const int64_t bytes = rows * static_cast<int64_t>(request->work.rows.row_bytes());
-  const auto refuse = [](const char* flag, int64_t limit, int64_t waiting, int64_t more, const char* unit) {
-    return absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", waiting, " ", unit, " wait and ", more,
-                                                     " more would pass the limit of ", limit, " (", flag,
-                                                     "); try again later"));
-  };
-  if (rows_ > 0 && rows > options_.max_queue_rows - rows_) {
-    return refuse("--max-queue-rows", options_.max_queue_rows, rows_, rows, "rows");
-  }
-  if (rows_ > 0 && bytes > options_.max_queue_bytes - bytes_) {
-    return refuse("--max-queue-bytes", options_.max_queue_bytes, bytes_, bytes, "bytes");
-  }
-  rows_ += rows;
-  bytes_ += bytes;
+absl::Status BatchQueue::Push(QueuedRequestPtr request, absl::Time now, std::vector<DeadRequest>* displaced) {
+  const int64_t rows = request->rows_left();
+  KWTA_RETURN_IF_ERROR(CheckWait(*request, now));
+  KWTA_RETURN_IF_ERROR(MakeRoom(*request, &Usage::rows, rows, options_.max_queue_rows, kRowWords, displaced));
+  KWTA_RETURN_IF_ERROR(
+      MakeRoom(*request, &Usage::bytes, request->bytes_left(), options_.max_queue_bytes, kByteWords, displaced));
+  Count(*request, 1, rows);
   const ServedModel* model = request->work.model.get();
-  Queue& queue = queues_[model];
-  if (queue.empty()) turns_.push_back(model);
-  queue.push_back(std::move(request));
+  FairLine& line = lines_[model];
+  if (line.empty()) turns_.push_back(model);
+  request->place.second = arrivals_++;
+  line.Add(std::move(request));
   return absl::OkStatus();
+}
+
+absl::Duration BatchQueue::ExpectedWait(const QueuedRequest& request) const {
+  const auto cost = [this](const ServedModel* model, int64_t rows) {
+    const auto found = costs_.find(model->name);
+    return found == costs_.end() ? absl::ZeroDuration() : found->second.Of(rows);
+  };
+  const ServedModel* own = request.work.model.get();
+  const auto line = lines_.find(own);
+  const int64_t rows = request.rows_left();
+  const int64_t until = line == lines_.end() ? rows : line->second.RowsUntilTaken(request.work.caller, rows);
+  const int64_t turns = (until + options_.max_batch_rows - 1) / options_.max_batch_rows;
+  absl::Duration wait = cost(own, until - rows);
+  for (const auto& [model, other] : lines_) {
+    if (model != own) wait += cost(model, std::min(other.rows(), turns * options_.max_batch_rows));
+  }
+  return wait;
+}
+
+absl::Status BatchQueue::CheckWait(const QueuedRequest& request, absl::Time now) const {
+  const bool may_be_long = !request.work.patient && total_.requests >= kAlwaysQueued;
+  if (empty() || (!may_be_long && request.work.deadline == absl::InfiniteFuture())) return absl::OkStatus();
+  const absl::Duration wait = ExpectedWait(request);
+  if (may_be_long && wait > options_.max_queue_time) {
+    return WithRetryAfter(absl::ResourceExhaustedError(absl::StrCat(
+                              "the queue is full: ", absl::FormatDuration(wait),
+                              " would pass until this request is computed, more than the limit of ",
+                              absl::FormatDuration(options_.max_queue_time), " (--max-queue-ms); try again later")),
+                          wait);
+  }
+  if (now + wait >= request.work.deadline) {
+    return absl::DeadlineExceededError(absl::StrCat(
+        "the deadline cannot be met: ", absl::FormatDuration(wait), " would pass until this request is computed, and ",
+        absl::FormatDuration(request.work.deadline - now), " are left; allow more time or send less"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status BatchQueue::MakeRoom(const QueuedRequest& request, int64_t Usage::*what, int64_t more, int64_t limit,
+                                  const char* words, std::vector<DeadRequest>* displaced) {
+  const auto full = [&](int64_t waiting) {
+    return WithRetryAfter(
+        absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", waiting, " ", words, " and ", more,
+                                                  " more would pass the limit of ", limit, "; try again later")),
+        ExpectedWait(request));
+  };
+  while (total_.rows > 0 && more > limit - total_.*what) {
+    QueuedRequestPtr other = NewestOfHeaviest(request.work.caller, what, more);
+    if (other == nullptr) return full(total_.*what);
+    absl::Status status = full(total_.*what);
+    Remove(other);
+    displaced->push_back({std::move(other), std::move(status)});
+  }
+  return absl::OkStatus();
+}
+
+// Null if no other caller would still have more waiting than `caller` with `more`.
+QueuedRequestPtr BatchQueue::NewestOfHeaviest(const std::string& caller, int64_t Usage::*what, int64_t more) const {
+  const auto own = usage_.find(caller);
+  int64_t most = more + (own == usage_.end() ? 0 : own->second.*what);
+  const std::string* heaviest = nullptr;
+  for (const auto& [name, usage] : usage_) {
+    if (name == caller || usage.*what <= most) continue;
+    most = usage.*what;
+    heaviest = &name;
+  }
+  if (heaviest == nullptr) return nullptr;
+  QueuedRequestPtr newest;
+  for (const auto& [model, line] : lines_) {
+    QueuedRequestPtr candidate = line.NewestUntouched(*heaviest);
+    if (candidate == nullptr || (newest != nullptr && candidate->place.second < newest->place.second)) continue;
+    newest = std::move(candidate);
+  }
+  return newest;
 }
 
 std::vector<BatchPiece> BatchQueue::Take(absl::Time now, std::vector<DeadRequest>* dead) {
@@ -46,10 +121,10 @@ std::vector<BatchPiece> BatchQueue::Take(absl::Time now, std::vector<DeadRequest
   while (batch.empty() && !turns_.empty()) {
     const ServedModel* model = turns_.front();
     turns_.pop_front();
-    Queue& queue = queues_[model];
-    batch = TakeFrom(queue, now, dead);
-    if (queue.empty()) {
-      queues_.erase(model);
+    FairLine& line = lines_[model];
+    batch = TakeFrom(line, now, dead);
+    if (line.empty()) {
+      lines_.erase(model);
     } else {
       turns_.push_back(model);
     }
@@ -57,53 +132,69 @@ std::vector<BatchPiece> BatchQueue::Take(absl::Time now, std::vector<DeadRequest
   return batch;
 }
 
-std::vector<BatchPiece> BatchQueue::TakeFrom(Queue& queue, absl::Time now, std::vector<DeadRequest>* dead) {
+std::vector<BatchPiece> BatchQueue::TakeFrom(FairLine& line, absl::Time now, std::vector<DeadRequest>* dead) {
   std::vector<BatchPiece> batch;
   int64_t room = options_.max_batch_rows;
-  for (auto it = queue.begin(); it != queue.end() && room > 0;) {
-    QueuedRequestPtr request = *it;
+  for (auto it = line.requests().begin(); it != line.requests().end() && room > 0;) {
+    QueuedRequestPtr request = it->second;
+    ++it;  // now, since the request may leave its place
     if (absl::Status alive = request->Alive(now); !alive.ok()) {
-      Release(*request, request->rows_left());
+      Count(*request, -1, -request->rows_left());
+      line.Remove(request);
       dead->push_back({std::move(request), std::move(alive)});
-      it = queue.erase(it);
       continue;
     }
     if (!batch.empty()) {
       const EncodeWork& first = batch.front().request->work;
       if (request->work.k != first.k || request->work.rows.dtype != first.rows.dtype ||
           request->work.reconstruct != first.reconstruct) {
-        ++it;
         continue;
       }
       if (request->rows_left() > room && request->rows_left() <= options_.max_batch_rows) break;
     }
     const int64_t rows = std::min(request->rows_left(), room);
     batch.push_back({request, request->next_row, rows});
-    request->next_row += rows;
     room -= rows;
-    Release(*request, rows);
-    if (request->rows_left() > 0) break;  // the rest stays first in line
-    it = queue.erase(it);
+    Count(*request, rows == request->rows_left() ? -1 : 0, -rows);
+    line.Take(request, rows);
+    if (request->rows_left() > 0) break;
   }
   return batch;
 }
 
 void BatchQueue::Remove(const QueuedRequestPtr& request) {
-  const auto found = queues_.find(request->work.model.get());
-  if (found == queues_.end()) return;
-  Queue& queue = found->second;
-  const auto position = std::find(queue.begin(), queue.end(), request);
-  if (position == queue.end()) return;
-  Release(*request, request->rows_left());
-  queue.erase(position);
-  if (!queue.empty()) return;
+  const auto found = lines_.find(request->work.model.get());
+  if (found == lines_.end()) return;
+  FairLine& line = found->second;
+  if (!line.Remove(request)) return;
+  Count(*request, -1, -request->rows_left());
+  if (!line.empty()) return;
   turns_.erase(std::find(turns_.begin(), turns_.end(), found->first));
-  queues_.erase(found);
+  lines_.erase(found);
 }
 
-void BatchQueue::Release(const QueuedRequest& request, int64_t rows) {
-  rows_ -= rows;
-  bytes_ -= rows * static_cast<int64_t>(request.work.rows.row_bytes());
+void BatchQueue::Computed(const ServedModel& model, int64_t rows, absl::Duration compute) {
+  costs_[model.name].Add(rows, compute);
+}
+
+absl::Time BatchQueue::DueAt() const {
+  absl::Time due = absl::InfiniteFuture();
+  for (const auto& [model, line] : lines_) {
+    if (line.rows() >= options_.max_batch_rows) return absl::InfinitePast();
+    due = std::min(due, line.requests().begin()->second->arrived + options_.linger);
+  }
+  return due;
+}
+
+void BatchQueue::Count(const QueuedRequest& request, int64_t requests, int64_t rows) {
+  const int64_t bytes = rows * static_cast<int64_t>(request.work.rows.row_bytes());
+  const auto caller = usage_.try_emplace(request.work.caller).first;
+  for (Usage* usage : {&total_, &caller->second}) {
+    usage->requests += requests;
+    usage->rows += rows;
+    usage->bytes += bytes;
+  }
+  if (caller->second.requests == 0) usage_.erase(caller);
 }
 
 }  // namespace kwta::server

@@ -1,20 +1,17 @@
-// Rows that wait to be encoded, and the rule by which they ride together.
+// Rows that wait to be encoded, and the rules by which they are let in and ride together.
 #pragma once
 
 #include <cstdint>
 #include <deque>
-#include <functional>
-#include <list>
 #include <map>
-#include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "core/tensors/sparse_codes.h"
-#include "core/tensors/tensor.h"
-#include "server/models/model_manager.h"
+#include "server/batching/compute_cost.h"
+#include "server/batching/encode_work.h"
+#include "server/batching/fair_line.h"
 
 namespace kwta::server {
 
@@ -22,86 +19,64 @@ struct BatcherOptions {
   int64_t max_batch_rows = 256;
   int64_t max_queue_rows = 4096;
   int64_t max_queue_bytes = int64_t{256} << 20;
+  // Requests that would wait longer are refused while more than kAlwaysQueued wait.
+  absl::Duration max_queue_time = absl::InfiniteDuration();
+  // How long a batch that is not full waits for more.
+  absl::Duration linger = absl::ZeroDuration();
 };
 
-// One request: encode `rows` with `model`.
-struct EncodeWork {
-  ServedModelPtr model;
-  RowsView rows;             // at least one, of the model's width, finite; the memory must stay until `done` was called
-  int64_t k = 0;             // from model->encoder->ResolveK
-  bool reconstruct = false;  // give reconstructions instead of codes
-  absl::Time deadline = absl::InfiniteFuture();
-  // True once nobody waits for the answer. May be empty. Must be quick and thread-safe.
-  std::function<bool()> cancelled;
-};
+// So many requests may wait however long it takes: a queue too short to keep the processors busy helps nobody.
+inline constexpr int64_t kAlwaysQueued = 16;
 
-struct EncodeResult {
-  SparseCodes codes;         // empty if the encoder's codes are dense or reconstructions were asked for
-  std::vector<float> dense;  // else [rows, width] of a dense code or of a reconstruction
-  absl::Duration queued;     // from its arrival to the start of its first batch
-  absl::Duration computed;   // of all batches it rode in
-  int64_t batch_rows = 0;    // of the largest of them
-};
-using EncodeDone = std::function<void(absl::StatusOr<EncodeResult>)>;
-
-// A request on its way through the batcher.
-struct QueuedRequest {
-  EncodeWork work;
-  EncodeDone done;
-  absl::Time arrived;
-  int64_t next_row = 0;  // rows before it left the queue
-  int64_t rows_done = 0;
-  EncodeResult result;  // what was computed so far
-
-  int64_t rows_left() const { return work.rows.rows - next_row; }
-  // CANCELLED or DEADLINE_EXCEEDED if nobody can use the answer any more.
-  absl::Status Alive(absl::Time now) const;
-};
-using QueuedRequestPtr = std::shared_ptr<QueuedRequest>;
-
-// Consecutive rows of a request that ride in one batch.
-struct BatchPiece {
-  QueuedRequestPtr request;
-  int64_t begin = 0;
-  int64_t rows = 0;
-};
-
-// A request that nobody waits for any more, and why.
-struct DeadRequest {
-  QueuedRequestPtr request;
-  absl::Status status;
-};
-
-// A queue for each served version, taking turns. Not thread-safe.
+// A line for each served version; they take turns, batch by batch. Not thread-safe.
 class BatchQueue {
  public:
   explicit BatchQueue(const BatcherOptions& options) : options_(options) {}
 
-  // Errors: RESOURCE_EXHAUSTED naming the limit. A request larger than a limit is taken when nothing else waits.
-  absl::Status Push(QueuedRequestPtr request);
+  // Lets a request in. Errors: RESOURCE_EXHAUSTED naming the limit, with a RetryAfter; DEADLINE_EXCEEDED if what was
+  // measured says that it cannot be met. A request larger than a limit is taken when nothing else waits. Where rows or
+  // bytes run out, a caller that has fewer of them waiting than another takes the room of that one's newest requests,
+  // which are put into `displaced`.
+  absl::Status Push(QueuedRequestPtr request, absl::Time now, std::vector<DeadRequest>* displaced);
 
-  // The next batch: pieces of one model, one k, one dtype and one kind of result, in order of arrival, at most
-  // max_batch_rows rows. A request is split only if it is larger than a batch. Requests that died are removed and put
-  // into `dead`. Empty if nothing is left that lives.
+  // The next batch: pieces of one model, one k, one dtype and one kind of result, at most max_batch_rows rows. A
+  // request is split only if it is larger than a batch. Requests that died are removed and put into `dead`. Empty if
+  // nothing is left that lives.
   std::vector<BatchPiece> Take(absl::Time now, std::vector<DeadRequest>* dead);
 
   // Takes out what is left of `request`, if anything is.
   void Remove(const QueuedRequestPtr& request);
 
-  bool empty() const { return queues_.empty(); }
-  int64_t rows() const { return rows_; }
-  int64_t bytes() const { return bytes_; }
+  // `rows` rows of a model took `compute`: what waiting times are estimated from.
+  void Computed(const ServedModel& model, int64_t rows, absl::Duration compute);
+
+  bool empty() const { return lines_.empty(); }
+  int64_t rows() const { return total_.rows; }
+  int64_t bytes() const { return total_.bytes; }
+  // True if a batch gains nothing by waiting: one is full, or it has waited for options.linger.
+  bool BatchIsDue(absl::Time now) const { return now >= DueAt(); }
+  // When that will be so if nothing else arrives. InfiniteFuture if nothing waits.
+  absl::Time DueAt() const;
 
  private:
-  using Queue = std::list<QueuedRequestPtr>;
-  std::vector<BatchPiece> TakeFrom(Queue& queue, absl::Time now, std::vector<DeadRequest>* dead);
-  void Release(const QueuedRequest& request, int64_t rows);
+  struct Usage {
+    int64_t requests = 0, rows = 0, bytes = 0;
+  };
+  absl::Duration ExpectedWait(const QueuedRequest& request) const;
+  absl::Status CheckWait(const QueuedRequest& request, absl::Time now) const;
+  absl::Status MakeRoom(const QueuedRequest& request, int64_t Usage::*what, int64_t more, int64_t limit,
+                        const char* words, std::vector<DeadRequest>* displaced);
+  QueuedRequestPtr NewestOfHeaviest(const std::string& caller, int64_t Usage::*what, int64_t more) const;
+  std::vector<BatchPiece> TakeFrom(FairLine& line, absl::Time now, std::vector<DeadRequest>* dead);
+  void Count(const QueuedRequest& request, int64_t requests, int64_t rows);
 
   const BatcherOptions options_;
-  std::map<const ServedModel*, Queue> queues_;  // none empty
-  std::deque<const ServedModel*> turns_;        // the keys of queues_
-  int64_t rows_ = 0;
-  int64_t bytes_ = 0;
+  std::map<const ServedModel*, FairLine> lines_;  // none empty
+  std::deque<const ServedModel*> turns_;          // the keys of lines_
+  std::map<std::string, ComputeCost> costs_;      // by model
+  std::map<std::string, Usage> usage_;            // by caller; none without requests
+  Usage total_;
+  uint64_t arrivals_ = 0;
 };
 
 }  // namespace kwta::server

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "server/compute_priority.h"
+
 namespace kwta::server {
 
 Batcher::Batcher(const BatcherOptions& options, BatcherEvents events, std::function<absl::Time()> now)
@@ -17,12 +19,14 @@ void Batcher::Submit(EncodeWork work, EncodeDone done) {
   request->done = std::move(done);
   request->arrived = now_();
   absl::Status status = request->Alive(request->arrived);
+  std::vector<DeadRequest> displaced;
   if (status.ok()) {
     absl::MutexLock lock(&mutex_);
     status = draining_ ? absl::UnavailableError("the server is stopping; send the request to another one")
-                       : queue_.Push(request);
+                       : queue_.Push(request, request->arrived, &displaced);
   }
   if (!status.ok()) request->done(std::move(status));
+  for (const DeadRequest& each : displaced) each.request->done(each.status);
 }
 
 bool Batcher::RunOneBatch() {
@@ -99,6 +103,10 @@ void Batcher::Compute(const std::vector<BatchPiece>& taken) {
   const absl::Status status = ComputeRows(first, Gather(batch, rows), &computed);
   const absl::Duration compute = now_() - start;
   if (events_.batch_done) events_.batch_done(rows, compute);
+  {
+    absl::MutexLock lock(&mutex_);
+    queue_.Computed(*first.model, rows, compute);
+  }
   if (!status.ok()) {
     for (const BatchPiece& piece : batch) Fail(piece.request, status);
     return;
@@ -149,7 +157,10 @@ void Batcher::Fail(const QueuedRequestPtr& request, const absl::Status& status) 
 }
 
 void Batcher::Start() {
-  thread_ = std::thread([this] { Loop(); });
+  thread_ = std::thread([this] {
+    LowerPriorityOfComputing();
+    Loop();
+  });
 }
 
 void Batcher::Loop() {
@@ -157,6 +168,10 @@ void Batcher::Loop() {
     {
       absl::MutexLock lock(&mutex_);
       mutex_.Await(absl::Condition(this, &Batcher::HasWorkOrDrains));
+      // More may come meanwhile, for which the batch need not wait as long.
+      while (!draining_ && !queue_.BatchIsDue(now_())) {
+        mutex_.AwaitWithDeadline(absl::Condition(this, &Batcher::BatchIsFullOrDrains), queue_.DueAt());
+      }
       if (queue_.empty()) return;
     }
     RunOneBatch();

@@ -1,6 +1,7 @@
 // Encodes, or reconstructs, the rows of many callers in batches.
 //
-// Greedy, without a timer: while one batch computes, the next gathers, and a lone request never waits for company.
+// Greedy: while one batch computes, the next gathers. Unless BatcherOptions.linger says so there is no timer, and a
+// lone request never waits for company.
 #pragma once
 
 #include <functional>
@@ -30,9 +31,10 @@ class Batcher {
   // Drains.
   ~Batcher();
 
-  // Calls `done` exactly once: at once if the request is refused, else from the computing thread; `done` must not
-  // block. Errors given to it: RESOURCE_EXHAUSTED (queue full), UNAVAILABLE (draining), DEADLINE_EXCEEDED, CANCELLED,
-  // and what the encoder gives. The deadline is checked here, when a batch forms, and before it is computed.
+  // Calls `done` exactly once: at once if the request is refused, else from the computing thread, or from that of a
+  // caller who takes its room; `done` must not block. Errors given to it: RESOURCE_EXHAUSTED (queue full), UNAVAILABLE
+  // (draining), DEADLINE_EXCEEDED, CANCELLED, and what the encoder gives. The deadline is checked here, when a batch
+  // forms, and before it is computed.
   void Submit(EncodeWork work, EncodeDone done);
 
   // Forms the next batch and computes it. False if nothing waited.
@@ -47,6 +49,9 @@ class Batcher {
  private:
   void Loop();
   bool HasWorkOrDrains() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !queue_.empty() || draining_; }
+  bool BatchIsFullOrDrains() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return draining_ || queue_.DueAt() == absl::InfinitePast();
+  }
   void Compute(const std::vector<BatchPiece>& taken);
   void TellEncoded(const EncodeWork& work, const SparseCodes& codes, const RowsView& dense) const;
   RowsView Gather(const std::vector<BatchPiece>& batch, int64_t rows);

@@ -26,7 +26,7 @@ struct JobRunnerOptions {
   std::vector<std::string> data_directories;  // told to the trainer
   std::string backend;                        // told to the trainer
   int max_running_jobs = 1;
-  int trainer_niceness = 10;
+  int trainer_niceness = 19;
   absl::Duration stop_grace = absl::Seconds(10);  // a trainer that was told to stop is killed after this
 };
 

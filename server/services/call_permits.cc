@@ -4,15 +4,33 @@
 
 namespace kwta::server {
 
-absl::StatusOr<CallPermits::Permit> CallPermits::Take() {
+namespace {
+
+// The part of all permits that is kept for callers with few of them.
+constexpr int kReservedPart = 8;
+
+}  // namespace
+
+absl::StatusOr<CallPermits::Permit> CallPermits::Take(const std::string& caller) {
   absl::MutexLock lock(&mutex_);
   if (closed_) return absl::UnavailableError("the server is draining; try again, at another server if there is one");
   if (taken_ >= limit_) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the server answers ", limit_, " calls already (--max-concurrent-calls); try again later"));
   }
+  const auto found = holders_.find(caller);
+  const int held = found == holders_.end() ? 0 : found->second;
+  const int free_to_all = limit_ - limit_ / kReservedPart;
+  const int callers = static_cast<int>(holders_.size()) + (held == 0 ? 1 : 0);
+  if (taken_ >= free_to_all && held >= free_to_all / callers) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the server answers ", held, " calls of this caller already and has ", limit_ - taken_, " of ",
+                     limit_, " left, which are for others (--max-concurrent-calls); try again later"));
+  }
   ++taken_;
-  return Permit(this);
+  const auto holder = holders_.try_emplace(caller).first;
+  ++holder->second;
+  return Permit(this, holder);
 }
 
 void CallPermits::Close() {
@@ -26,9 +44,10 @@ bool CallPermits::WaitUntilIdle(absl::Time deadline) {
   return mutex_.AwaitWithDeadline(absl::Condition(&idle), deadline);
 }
 
-void CallPermits::GiveBack() {
+void CallPermits::GiveBack(Holders::iterator holder) {
   absl::MutexLock lock(&mutex_);
   --taken_;
+  if (--holder->second == 0) holders_.erase(holder);
 }
 
 }  // namespace kwta::server

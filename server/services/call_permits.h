@@ -1,6 +1,9 @@
 // How many calls are served at once, and when the last of them is done.
 #pragma once
 
+#include <map>
+#include <string>
+
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -9,28 +12,32 @@
 
 namespace kwta::server {
 
-// Thread-safe.
+// The last eighth of all permits is not for callers that hold an even share of the others: whoever takes all it can get
+// does not shut the others out. Thread-safe.
 class CallPermits {
+  using Holders = std::map<std::string, int>;
+
  public:
   explicit CallPermits(int limit) : limit_(limit) {}
 
   // Given back when it is destroyed. Movable.
   class Permit {
    public:
-    Permit(Permit&& other) noexcept : permits_(other.permits_) { other.permits_ = nullptr; }
+    Permit(Permit&& other) noexcept : permits_(other.permits_), holder_(other.holder_) { other.permits_ = nullptr; }
     Permit& operator=(Permit&&) = delete;
     ~Permit() {
-      if (permits_ != nullptr) permits_->GiveBack();
+      if (permits_ != nullptr) permits_->GiveBack(holder_);
     }
 
    private:
     friend class CallPermits;
-    explicit Permit(CallPermits* permits) : permits_(permits) {}
+    Permit(CallPermits* permits, Holders::iterator holder) : permits_(permits), holder_(holder) {}
     CallPermits* permits_;
+    Holders::iterator holder_;
   };
 
   // Errors: RESOURCE_EXHAUSTED naming the limit, UNAVAILABLE after Close.
-  absl::StatusOr<Permit> Take();
+  absl::StatusOr<Permit> Take(const std::string& caller);
 
   // No permits from now on: the server drains.
   void Close();
@@ -38,11 +45,12 @@ class CallPermits {
   bool WaitUntilIdle(absl::Time deadline);
 
  private:
-  void GiveBack();
+  void GiveBack(Holders::iterator holder);
 
   const int limit_;
   absl::Mutex mutex_;
   int taken_ ABSL_GUARDED_BY(mutex_) = 0;
+  Holders holders_ ABSL_GUARDED_BY(mutex_);  // none with 0
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -1,11 +1,15 @@
 // One call of Encode.
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
+#include "server/retry_after.h"
+#include "server/services/caller.h"
 #include "server/services/encode_calls.h"
 #include "server/services/status_converter.h"
 
@@ -14,6 +18,11 @@ namespace {
 
 // Calls that may arrive before the loop has come to the first of them.
 constexpr int kListeners = 64;
+
+// When those who were refused may come again, where the refusal does not know.
+constexpr absl::Duration kUsualPause = absl::Milliseconds(100);
+constexpr absl::Duration kShortestPause = absl::Milliseconds(10);
+constexpr absl::Duration kLongestPause = absl::Seconds(60);
 
 // Lives from being asked for until both the answer has left and gRPC has told that the call is over.
 class EncodeCall {
@@ -32,10 +41,11 @@ class EncodeCall {
     }
     new EncodeCall(&parts_);
     start_ = absl::Now();
-    absl::StatusOr<CallPermits::Permit> permit = parts_.permits->Take();
+    CallContext context;
+    context.caller = HostOfPeer(context_.peer());
+    absl::StatusOr<CallPermits::Permit> permit = parts_.permits->Take(context.caller);
     if (!permit.ok()) return Answer(permit.status());
     permit_.emplace(*std::move(permit));
-    CallContext context;
     context.deadline = absl::FromChrono(context_.deadline());
     context.cancelled = [this] { return cancelled_.load(std::memory_order_relaxed); };
     parts_.handler->Start(request_, std::move(context), [this](absl::StatusOr<EncodedRows> rows) {
@@ -98,7 +108,9 @@ absl::StatusOr<v1::EncodeResponse> FinishEncode(const v1::EncodeRequest& request
 }
 
 void AddPushback(const absl::Status& status, grpc::ServerContext* context) {
-  if (absl::IsResourceExhausted(status)) context->AddTrailingMetadata("grpc-retry-pushback-ms", "100");
+  if (!absl::IsResourceExhausted(status)) return;
+  const absl::Duration pause = std::clamp(RetryAfter(status).value_or(kUsualPause), kShortestPause, kLongestPause);
+  context->AddTrailingMetadata("grpc-retry-pushback-ms", absl::StrCat(absl::ToInt64Milliseconds(pause)));
 }
 
 }  // namespace kwta::server

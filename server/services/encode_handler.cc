@@ -57,6 +57,8 @@ void EncodeHandler::StartRequest(const Request& request, CallContext context, En
   }
   prepared->work.deadline = context.deadline;
   prepared->work.cancelled = std::move(context.cancelled);
+  prepared->work.caller = std::move(context.caller);
+  prepared->work.patient = context.patient;
   const ServedModelPtr model = prepared->work.model;
   auto input = std::make_shared<InputRows>(std::move(prepared->input));  // the work looks at it
   batcher_->Submit(std::move(prepared->work),

@@ -16,7 +16,9 @@ namespace kwta::server {
 // The caller of a request.
 struct CallContext {
   absl::Time deadline = absl::InfiniteFuture();
-  std::function<bool()> cancelled;  // see EncodeWork
+  std::function<bool()> cancelled;  // see EncodeWork, here and below
+  std::string caller;
+  bool patient = false;
 };
 
 // What the batcher made of a request.

@@ -3,10 +3,12 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/time/clock.h"
 #include "server/jobs/job_events.h"
+#include "server/services/caller.h"
 #include "server/services/encode_calls.h"
 #include "server/services/status_converter.h"
 
@@ -40,7 +42,8 @@ class EncodeStreamCall {
     }
     new EncodeStreamCall(&parts_);
     start_ = absl::Now();
-    absl::StatusOr<CallPermits::Permit> permit = parts_.permits->Take();
+    caller_ = HostOfPeer(context_.peer());
+    absl::StatusOr<CallPermits::Permit> permit = parts_.permits->Take(caller_);
     if (!permit.ok()) return Finish(permit.status());
     permit_.emplace(*std::move(permit));
     Advance();
@@ -81,6 +84,8 @@ class EncodeStreamCall {
     message->start = absl::Now();
     CallContext context;
     context.deadline = deadline();
+    context.caller = caller_;
+    context.patient = true;  // a stream has back-pressure of its own
     context.cancelled = [this] { return cancelled_.load(std::memory_order_relaxed); };
     parts_.handler->Start(message->request.request(), std::move(context),
                           [this, message](absl::StatusOr<EncodedRows> rows) {
@@ -150,6 +155,7 @@ class EncodeStreamCall {
   grpc::ServerAsyncReaderWriter<v1::EncodeStreamResponse, v1::EncodeStreamRequest> stream_{&context_};
   std::atomic<bool> cancelled_{false};
   absl::Time start_;
+  std::string caller_;
   std::optional<CallPermits::Permit> permit_;
   std::unique_ptr<Message> next_;                  // being read
   std::deque<std::unique_ptr<Message>> messages_;  // in order of arrival

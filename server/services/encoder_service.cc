@@ -7,6 +7,7 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
+#include "server/services/caller.h"
 #include "server/services/dataset_upload.h"
 #include "server/services/encode_calls.h"
 #include "server/services/status_converter.h"
@@ -15,7 +16,8 @@ namespace kwta::server {
 namespace {
 
 CallContext ContextOf(const grpc::ServerContext* context) {
-  return {absl::FromChrono(context->deadline()), [context] { return context->IsCancelled(); }};
+  return {absl::FromChrono(context->deadline()), [context] { return context->IsCancelled(); },
+          HostOfPeer(context->peer())};
 }
 
 class EncoderServiceImpl final : public HotEncoderService, public EncoderService {
@@ -97,7 +99,7 @@ class EncoderServiceImpl final : public HotEncoderService, public EncoderService
   template <typename Body>
   grpc::Status Run(const char* method, grpc::ServerContext* context, Body body) {
     const absl::Time start = absl::Now();
-    const absl::StatusOr<CallPermits::Permit> permit = parts_.permits->Take();
+    const absl::StatusOr<CallPermits::Permit> permit = parts_.permits->Take(HostOfPeer(context->peer()));
     return Record(method, context, start, permit.ok() ? body() : permit.status());
   }
 

@@ -9,6 +9,7 @@ absl::StatusOr<int64_t> FakeEncoder::ResolveK(const EncodeOptions& options) cons
 
 absl::Status FakeEncoder::Encode(const RowsView& x, int64_t k, SparseCodes* codes) const {
   batches.push_back(x.rows);
+  if (on_batch) on_batch(x.rows);
   if (!failure.ok()) return failure;
   codes->units = units_;
   for (int64_t row = 0; row < x.rows; ++row) {

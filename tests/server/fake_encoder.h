@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,6 +33,8 @@ class FakeEncoder : public Encoder {
 
   // What Encode answers instead of codes, unless OK.
   absl::Status failure;
+  // Told the rows of each call of Encode. May be empty.
+  std::function<void(int64_t rows)> on_batch;
   // Rows of each call of Encode.
   mutable std::vector<int64_t> batches;
 

@@ -3,13 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <deque>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/synchronization/notification.h"
-#include "tests/server/fake_encoder.h"
+#include "tests/server/batching/batcher_fixture.h"
 
 namespace kwta::server {
 namespace {
@@ -17,61 +15,6 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-constexpr int64_t kWidth = 3;
-constexpr int64_t kUnits = 8;
-
-// Batches run when a test says so, and time passes when a test says so.
-class BatcherTest : public ::testing::Test {
- protected:
-  // The answer to a request, once there is one; `order` counts answers from 0.
-  struct Answer {
-    std::optional<absl::StatusOr<EncodeResult>> result;
-    int order = -1;
-  };
-
-  BatcherTest() { Make({/*max_batch_rows=*/4, /*max_queue_rows=*/10, /*max_queue_bytes=*/1000}); }
-
-  void Make(const BatcherOptions& options) {
-    batcher_ = std::make_unique<Batcher>(
-        options, BatcherEvents{[this](int64_t rows, absl::Duration) { batch_rows_.push_back(rows); }, nullptr, nullptr},
-        [this] { return now_; });
-  }
-
-  // Submits `rows` rows whose first elements are first, first + 1, ...
-  Answer& Submit(const FakeModel& model, int64_t rows, float first, EncodeWork work = {}) {
-    std::vector<float>& input = inputs_.emplace_back(rows * kWidth);
-    for (int64_t row = 0; row < rows; ++row) input[row * kWidth] = first + static_cast<float>(row);
-    work.model = model.served;
-    work.rows = {DType::kF32, input.data(), rows, kWidth};
-    if (work.k == 0) work.k = 1;
-    return SubmitWork(std::move(work));
-  }
-
-  Answer& SubmitWork(EncodeWork work) {
-    Answer& answer = answers_.emplace_back();
-    batcher_->Submit(std::move(work), [this, &answer](absl::StatusOr<EncodeResult> result) {
-      EXPECT_FALSE(answer.result.has_value()) << "answered twice";
-      answer.result = std::move(result);
-      answer.order = answered_++;
-    });
-    return answer;
-  }
-
-  static std::vector<float> Values(const Answer& answer) { return answer.result->value().codes.values; }
-  static absl::Status Error(const Answer& answer) {
-    return answer.result.has_value() ? answer.result->status() : absl::UnknownError("not answered");
-  }
-
-  absl::Time now_ = absl::FromUnixSeconds(1000);
-  std::vector<int64_t> batch_rows_;
-  std::deque<std::vector<float>> inputs_;
-  std::deque<Answer> answers_;
-  int answered_ = 0;
-  FakeModel model_ = MakeFakeModel("a", kWidth, kUnits);
-  FakeModel other_ = MakeFakeModel("b", kWidth, kUnits);
-  std::unique_ptr<Batcher> batcher_;  // last: its destructor answers
-};
 
 TEST_F(BatcherTest, CombinesWhatWaitsInOrderOfArrival) {
   Answer& first = Submit(model_, 1, 10);
@@ -316,6 +259,29 @@ TEST_F(BatcherTest, AThreadOfItsOwnAnswersAndStops) {
   answered.WaitForNotification();
   EXPECT_THAT(values, ElementsAre(5));
   batcher_->Drain();
+}
+
+TEST_F(BatcherTest, ABatchThatLingersWaitsForMoreUntilItIsFull) {
+  BatcherOptions options = {/*max_batch_rows=*/2, 10, 1000};
+  options.linger = absl::Hours(24 * 365);
+  batcher_ = std::make_unique<Batcher>(options, BatcherEvents{});
+  batcher_->Start();
+  absl::Notification first, second;
+  const float row[kWidth] = {5, 0, 0};
+  EncodeWork work;
+  work.model = model_.served;
+  work.rows = {DType::kF32, row, 1, kWidth};
+  work.k = 1;
+  batcher_->Submit(work, [&](const absl::StatusOr<EncodeResult>& result) {
+    EXPECT_EQ(result.value().batch_rows, 2);
+    first.Notify();
+  });
+  EXPECT_FALSE(first.HasBeenNotified());
+  batcher_->Submit(work, [&](const absl::StatusOr<EncodeResult>&) { second.Notify(); });
+  first.WaitForNotification();
+  second.WaitForNotification();
+  batcher_->Submit(work, [](const absl::StatusOr<EncodeResult>& result) { EXPECT_EQ(result.value().batch_rows, 1); });
+  batcher_->Drain();  // which does not linger
 }
 
 }  // namespace
