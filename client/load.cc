@@ -42,6 +42,7 @@ absl::Status CheckOptions(const LoadOptions& options, const RowsView& rows) {
   if (options.stream && options.rate > 0) {
     return absl::InvalidArgumentError("a stream has no rate: leave one of the two out");
   }
+  if (options.stream && options.empty) return absl::InvalidArgumentError("empty calls have no stream");
   if (options.duration <= absl::ZeroDuration()) return absl::InvalidArgumentError("the duration must be positive");
   return absl::OkStatus();
 }
@@ -227,8 +228,9 @@ int64_t LoadReport::ok() const {
 absl::StatusOr<LoadReport> GenerateLoad(const Options& server, const std::string& model, const RowsView& rows,
                                         const EncodeSettings& settings, const LoadOptions& options) {
   KWTA_RETURN_IF_ERROR(CheckOptions(options, rows));
-  KWTA_ASSIGN_OR_RETURN(const std::vector<v1::EncodeRequest> requests,
+  KWTA_ASSIGN_OR_RETURN(std::vector<v1::EncodeRequest> requests,
                         DifferentCalls(model, rows, settings, options.rows_per_call));
+  if (options.empty) requests.assign(1, v1::EncodeRequest());
   if (!CreateChannel(server, /*own_connection=*/false)
            ->WaitForConnected(absl::ToChronoTime(absl::Now() + options.connect_time))) {
     return absl::UnavailableError(absl::StrCat("no server answers at ", server.address));

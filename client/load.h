@@ -29,6 +29,9 @@ struct LoadOptions {
   // Send messages over one EncodeStream a connection instead of making a call for each; a closed loop only. Deadlines
   // hold for answers as a whole.
   bool stream = false;
+  // Send calls that name no model and hold no rows, which a server refuses at once: what the transport costs. Unary
+  // only.
+  bool empty = false;
   absl::Duration warm_up = absl::Seconds(1);  // calls begun in it are not counted
   absl::Duration duration = absl::Seconds(10);
   absl::Duration deadline = absl::Seconds(10);     // of a call

@@ -9,6 +9,7 @@
 #include <string>
 #include <thread>
 
+#include "absl/synchronization/mutex.h"
 #include "server/options.h"
 #include "server/server.h"
 
@@ -38,6 +39,8 @@ int main(int argc, char** argv) {
   spdlog::set_default_logger(spdlog::stderr_logger_mt("kwta-server"));
   spdlog::set_level(spdlog::level::from_str(command.options.log_level));
 
+  // Debian's library looks for deadlocks whenever a mutex is locked, under one lock for all of them.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   const sigset_t signals = BlockStopSignals();
   auto server = kwta::server::Server::Start(command.options);
   if (!server.ok()) {

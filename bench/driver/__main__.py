@@ -4,6 +4,7 @@ examples:
   scripts/bench                                  every bar, about ten minutes
   scripts/bench --quick                          every bar, under three minutes once things are built
   scripts/bench --only select,encode_b1          some bars
+  scripts/bench --only wire_unary,tail,overload  bars of a real server, with a client on the same machine
   scripts/bench --data ~/data --json result.json MNIST and CIFAR-10 from ~/data/mnist and ~/data/cifar10
   scripts/bench growth --plot growth.svg         rates against units, k, batch and threads
   scripts/bench instructions                     instruction counts of hot loops against bench/instructions.json
@@ -28,6 +29,7 @@ import machine
 import preparation
 from measure import measure, print_bars, print_machine, warn_if_busy
 from turns import Peers
+from wire import Wire
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -84,12 +86,14 @@ def run_bars(arguments, programs):
         warn_if_busy(facts["load_before"], arguments.threads)
     print(f"data {', '.join(facts['datasets'])}")
     peers = Peers(ROOT, python, inputs, arguments.threads) if python else None
+    wire = Wire(ROOT, programs, inputs, arguments, python, no_peers)
     try:
         if peers:
             facts["versions"] = peers.versions()
             print("peers " + ", ".join(f"{name} {version}" for name, version in facts["versions"].items()))
-        measurement = measure(arguments, programs, inputs, peers, no_peers)
+        measurement = measure(arguments, programs, inputs, peers, no_peers, wire)
     finally:
+        wire.close()
         if peers:
             peers.close()
     print()
@@ -115,7 +119,8 @@ def run_growth(arguments, programs):
 
 def main():
     arguments, rest = parse(sys.argv[1:])
-    programs = arguments.programs or preparation.build_programs(ROOT)
+    wire = arguments.what == "bars" and any(group.wire for group in bars.groups_of(arguments.only))
+    programs = arguments.programs or preparation.build_programs(ROOT, server=wire)
     if arguments.what == "micro":
         for program in sorted(set(glob.glob(os.path.join(programs, "*_bench"))) - {os.path.join(programs, "work_bench")}):
             subprocess.run([program, *rest], check=True)

@@ -23,17 +23,21 @@ class Group:
     # Left out of quick runs.
     slow_peers: tuple = ()
     machine: dict = dataclasses.field(default_factory=dict)
+    # Measured by the method of wire.Wire with the group's name, on a server of its own, instead of by `work`.
+    wire: bool = False
+    unit: str = "/s"
 
 
 @dataclasses.dataclass(frozen=True)
 class Bar:
     name: str
-    kind: str  # "ratio": against the best of `against`; "limit": likewise, times `scale`; "value": minutes.
+    kind: str  # "ratio": against the best of `against`; "limit": likewise, times `scale`; "value": the figure itself.
     group: str
     against: tuple = PYTORCH_FP32
     amx: tuple = (0, 0)
     vnni: tuple = (0, 0)
     scale: float = 1
+    less: bool = False  # is better
 
 
 OTHERS = ("onnxruntime", "scikit-learn")
@@ -63,6 +67,14 @@ GROUPS = (
         machine={"memory": f"read bytes={READ_BYTES}"},
     ),
     Group("train_time", "job data=images units=1000 k=25 batch=100 epochs=50 rows=50000", peers=()),
+    Group("wire_unary", "one-row calls", wire=True),
+    Group("wire_stream", "one-row messages", wire=True),
+    Group("wire_b256_u8", "encode data=images units=1000 k=75 batch=256 dtype=u8", peers=(), wire=True),
+    Group("wire_vs_torchserve_like", "one-row calls", wire=True),
+    Group("tail", "one-row calls", wire=True, unit=" ms"),
+    Group("tail_training", "one-row calls", wire=True, unit=" ms"),
+    Group("idle", "one-row calls", wire=True, unit=" ms"),
+    Group("overload", "16-row calls of a large model", wire=True, unit=" ms"),
 )
 
 BARS = (
@@ -83,7 +95,16 @@ BARS = (
     Bar("select", "ratio", "select", amx=(5, 10), vnni=(5, 10)),
     # Every score is read once: 32,768 of four bytes a row.
     Bar("limit_select", "limit", "select", against=("memory",), amx=(0.5, 0.9), vnni=(0.5, 0.9), scale=4 * 32768),
-    Bar("train_time", "value", "train_time", amx=(30, 12), vnni=(30, 12)),
+    Bar("train_time", "value", "train_time", amx=(30, 12), vnni=(30, 12), less=True),
+    Bar("wire_unary", "ratio", "wire_unary", against=("empty",), amx=(0.6, 0.8), vnni=(0.6, 0.8)),
+    Bar("wire_stream", "ratio", "wire_stream", against=("unary",), amx=(2, 3), vnni=(2, 3)),
+    Bar("wire_b256_u8", "ratio", "wire_b256_u8", against=("in_process",), amx=(0.7, 0.9), vnni=(0.7, 0.9)),
+    Bar("wire_vs_torchserve_like", "ratio", "wire_vs_torchserve_like", against=("grpc_aio",), amx=(5, 15), vnni=(5, 15)),
+    Bar("tail", "value", "tail", amx=(3, 1), vnni=(3, 1), less=True),
+    Bar("tail_training", "ratio", "tail_training", against=("without",), amx=(4, 2), vnni=(4, 2), less=True),
+    Bar("idle", "value", "idle", amx=(2, 1), vnni=(2, 1), less=True),
+    Bar("overload", "ratio", "overload", against=("at_capacity",), amx=(2, 1.2), vnni=(2, 1.2), less=True),
+    Bar("overload_refusal", "value", "overload", amx=(20, 5), vnni=(20, 5), less=True),
 )
 
 # Rows that the paper's training meets: 5,000 epochs of 50,000 images.
@@ -104,7 +125,11 @@ def bar_value(bar, medians):
     """The figure of a bar from the medians of its group, or None if something was not measured."""
     if "ours" not in medians:
         return None
-    if bar.kind == "value":
+    if bar.name == "train_time":
         return PAPER_ROWS / medians["ours"] / 60
+    if bar.name == "overload_refusal":
+        return medians.get("refusal")
+    if bar.kind == "value":
+        return medians["ours"]
     against = [medians[name] for name in bar.against if name in medians]
     return bar.scale * medians["ours"] / max(against) if against else None

@@ -8,13 +8,18 @@ from turns import OurWork, Peers, summary, take_turns
 class Measurement:
     """peers: a Peers or None, and then why there are none."""
 
-    def __init__(self, programs, inputs, threads, quick, peers, no_peers=""):
+    def __init__(self, programs, inputs, threads, quick, peers, no_peers="", wire=None):
         self.programs, self.inputs, self.threads, self.quick = programs, inputs, threads, quick
         self.peers, self.no_peers = peers, no_peers
+        self.wire = wire
         self.results = {}
 
     def group(self, group):
         """Measures one group: {contender: summary}; those that could not run are noted and left out."""
+        if group.wire:
+            figures = self.wire.measure(group)
+            self.results[group.name] = {name: summary(values) for name, values in figures.items()}
+            return self.results[group.name]
         ours = {}
         work = group.work
         seconds, rounds = (0.3, 3) if self.quick else (1.0, 5)
@@ -71,11 +76,11 @@ def rate_text(rate):
     return f"{rate:.3g}"
 
 
-def print_group(name, figures):
-    print(f"\n{name}")
+def print_group(group, figures):
+    print(f"\n{group.name}")
     for contender, figure in figures.items():
         spread = f"{rate_text(figure['low'])} .. {rate_text(figure['high'])}"
-        print(f"  {contender:14s} {rate_text(figure['median']):>8s}/s   {spread}", flush=True)
+        print(f"  {contender:14s} {rate_text(figure['median']):>8s}{group.unit}   {spread}", flush=True)
 
 
 def print_machine(results):
@@ -99,9 +104,8 @@ def print_bars(rows):
         if value is None:
             print(f"{bar.name:22s} {'-':>8s} {must:6g} {aim:6g}  not measured")
             continue
-        less = bar.kind == "value"
-        good = value <= must if less else value >= must
-        aimed = value <= aim if less else value >= aim
+        good = value <= must if bar.less else value >= must
+        aimed = value <= aim if bar.less else value >= aim
         print(f"{bar.name:22s} {value:8.3g} {must:6g} {aim:6g}  {'aim' if aimed else 'reached' if good else 'SHORT'}")
 
 
@@ -111,9 +115,12 @@ def warn_if_busy(load, threads):
         print(f"warning: load average {load:.1f} on {threads} processors; figures of a busy machine mean little")
 
 
-def measure(arguments, programs, inputs, peers, no_peers):
-    measurement = Measurement(programs, inputs, arguments.threads, arguments.quick, peers, no_peers)
+def measure(arguments, programs, inputs, peers, no_peers, wire):
+    measurement = Measurement(programs, inputs, arguments.threads, arguments.quick, peers, no_peers, wire)
     for group in bars.groups_of(arguments.only):
         note(f"measuring {group.name}")
-        print_group(group.name, measurement.group(group))
+        try:
+            print_group(group, measurement.group(group))
+        except Skipped as reason:
+            print(f"skipped {group.name}: {reason}")
     return measurement

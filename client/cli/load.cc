@@ -187,7 +187,7 @@ ExitCode Run(LoadCommand command, const GlobalOptions& global) {
     PrintReport(command, *report);
   }
   if (interrupted) return kInterrupted;
-  return report->ok() > 0 ? kSuccess : kFailed;
+  return report->ok() > 0 || command.load.empty ? kSuccess : kFailed;
 }
 
 }  // namespace
@@ -210,6 +210,8 @@ void AddLoad(CLI::App& app, Action* action) {
           ->check(CLI::PositiveNumber);
   command->add_flag("--stream", load.stream, "Send messages over one stream a connection instead of calls")
       ->excludes(rate);
+  command->add_flag("--empty", load.empty, "Send calls without rows, which the server refuses at once")
+      ->excludes(command->get_option("--stream"));
   command->add_option("--connections", load.connections, "Connections that calls are spread over")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -1,10 +1,13 @@
 // kwta: the command line.
 #include <iostream>
 
+#include "absl/synchronization/mutex.h"
 #include "client/cli/command.h"
 
 int main(int argc, char** argv) {
   using namespace kwta::client::cli;
+  // Debian's library looks for deadlocks whenever a mutex is locked, under one lock for all of them.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   GlobalOptions global;
   Action action;
   const auto app = BuildCommandLine(&global, &action);

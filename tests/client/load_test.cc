@@ -37,6 +37,18 @@ TEST(Load, AClosedLoopCountsWhatIsAnswered) {
   EXPECT_EQ(server.encode_requests().front().input().shape(0), 2);
 }
 
+TEST(Load, EmptyCallsHoldNoRows) {
+  FakeServer server;
+  LoadOptions options = Short();
+  options.empty = true;
+  const auto report = Load(server, options);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_GT(report->due, 0);
+  EXPECT_EQ(server.encode_requests().front().ByteSizeLong(), 0u);
+  options.stream = true;
+  EXPECT_EQ(Load(server, options).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST(Load, AnOpenLoopMakesTheCallsThatAreDue) {
   FakeServer server;
   LoadOptions options = Short();
