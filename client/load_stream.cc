@@ -120,6 +120,7 @@ absl::StatusOr<LoadReport> LoadStreams(const Options& server, const LoadOptions&
   const absl::Time start = absl::Now();
   const int window = std::max(1, options.outstanding / options.connections);
   std::vector<std::unique_ptr<LoadedStream>> streams;
+  streams.reserve(static_cast<size_t>(options.connections));
   for (int i = 0; i < options.connections; ++i) {
     streams.push_back(std::make_unique<LoadedStream>(server, options, requests, window, start));
   }

@@ -14,6 +14,7 @@ namespace {
 std::string StepNames() {
   const auto* kinds = v1::PreprocessingStep::descriptor()->oneof_decl(0);
   std::vector<std::string> names;
+  names.reserve(static_cast<size_t>(kinds->field_count()));
   for (int i = 0; i < kinds->field_count(); ++i) {
     names.push_back(absl::StrReplaceAll(kinds->field(i)->name(), {{"_", "-"}}));
   }
