@@ -1,6 +1,7 @@
 #include "core/backends/onednn/conv_winners.h"
 
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include "core/backends/onednn/convolution_blocks.h"
@@ -76,15 +77,27 @@ void LargestAboveZero(const float* activities, int64_t first, int64_t count, int
 absl::Status OnednnConvWinners(OnednnContext& context, const ConvolutionRowKernels& kernels,
                                const ConvWinnersArgs& args) {
   const Convolution convolution{args.filters, args.bias, args.maps, args.size, args.images, args.x};
+  const WinnerFilterKernels& filter_kernels = WinnerFilterKernelsFor(context.byte_product);
   const bool filtered = args.scope == WinnerScope::kEachMap && args.winners == 1 && context.filter == Filter::kBytes &&
-                        context.byte_product == ByteProduct::kVnni && VnniFilterScores(1) != nullptr &&
-                        FiltersAreFinite(convolution) && WinnerFilter::Suits(convolution);
+                        context.byte_product != ByteProduct::kPortable &&
+                        WinnerFilter::Suits(filter_kernels, convolution);
   if (!filtered) return ExactConvWinners(context, kernels, args);
-  const FilterImageKernels& image_kernels = FilterImageKernelsFor(context.instruction_set);
-  KWTA_ASSIGN_OR_RETURN(WinnerFilter filter,
-                        WinnerFilter::Create(context, image_kernels, VnniFilterScores, convolution));
-  filter.FindWinners(args.units, args.values);
-  return absl::OkStatus();
+  KWTA_ASSIGN_OR_RETURN(WinnerFilter filter, WinnerFilter::Create(context, filter_kernels, convolution));
+  // Whole images if they are enough for all threads.
+  const int64_t rows = args.images.rows, threads = context.pool.threads();
+  const int64_t parts =
+      std::min(filter.blocks(), threads == 1 ? 1 : (4 * threads + rows - 1) / std::max<int64_t>(rows, 1));
+  std::atomic<bool> all_loaded{true};
+  context.pool.ParallelFor(rows * parts, 1, [&](int64_t task, int64_t, int thread) {
+    const int64_t row = task / parts, part = task % parts;
+    if (!filter.Load(args.x + row * args.images.elements(), thread)) {
+      all_loaded.store(false, std::memory_order_relaxed);
+      return;
+    }
+    filter.FindWinners(part * filter.blocks() / parts, (part + 1) * filter.blocks() / parts, thread,
+                       args.units + row * args.maps, args.values + row * args.maps);
+  });
+  return all_loaded.load() ? absl::OkStatus() : ExactConvWinners(context, kernels, args);
 }
 
 absl::Status ExactConvWinners(OnednnContext& context, const ConvolutionRowKernels& kernels,

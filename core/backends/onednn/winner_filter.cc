@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -12,299 +13,268 @@
 namespace kwta {
 namespace {
 
-constexpr int64_t kBlockMaps = kFilterVectors * kFilterLanes;
-constexpr int64_t kMaxSize = 8;
-constexpr int64_t kMaskBits = 64;
-
-// With fewer maps preparing the image costs more than the filter saves.
-constexpr int64_t kMinMaps = 64;
 // A block's weights must stay in a core's first cache beside the image.
 constexpr int64_t kMaxBlockWeightBytes = 40 << 10;
 // Norms beyond it could overflow.
 constexpr float kMaxMagnitude = 1e15f;
-// Integers that thresholds and margins are kept within, so that no sum of them and a score overflows.
-constexpr double kMaxInteger = 1 << 29;
-// A threshold that no score reaches.
-constexpr int32_t kUnreachable = std::numeric_limits<int32_t>::max();
+// What a lane without a map has as its bias, so that it never wins.
+constexpr float kNeverAbove = -1e30f;
 
 // Covers the rounding of norms computed in binary32 and of the bound's own arithmetic.
-constexpr double kRoundUp = 1 + 1e-4;
-
-constexpr int64_t kTasksPerThread = 4;
+constexpr float kRoundUp = 1 + 1e-4f;
+// Residuals below this part of the norm are bounded by the largest of them.
+constexpr float kSmallResidual = 1e-5f;
 
 int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-int64_t GroupsOfRow(int64_t size) { return DivideUp(size, 4); }
-
-float LargestMagnitude(const float* values, int64_t count) {
-  float largest = 0;
-  for (int64_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(values[i]));
-  return largest;
+// False for infinities and NaN too. Bits of magnitudes are in the order of the magnitudes.
+bool AllWithin(const float* values, int64_t count, float limit) {
+  const auto bits = [](float value) {
+    int32_t result;
+    std::memcpy(&result, &value, sizeof(result));
+    return result & 0x7fffffff;
+  };
+  int32_t largest = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const int32_t magnitude = bits(values[i]);
+    largest = magnitude > largest ? magnitude : largest;
+  }
+  return largest <= bits(limit);
 }
+
+// Positions of a tile: four, but for many maps, which leave registers for two.
+int64_t TilePositions(const Convolution& convolution, int64_t lanes) {
+  const bool many = convolution.maps > kSquareTileVectors * lanes;
+  return many || convolution.images.height < 2 ? 2 : 4;
+}
+
+int64_t MaxVectors(int64_t tile_positions) { return tile_positions == 2 ? kFilterVectors : kSquareTileVectors; }
 
 }  // namespace
 
-bool WinnerFilter::Suits(const Convolution& c) {
-  if (c.size > kMaxSize || c.maps < kMinMaps || c.images.rows == 0) return false;
-  const int64_t groups = c.images.channels * c.size * GroupsOfRow(c.size);
-  if (groups * kBlockMaps * 4 > kMaxBlockWeightBytes) return false;
-  if (c.images.positions() > (int64_t{1} << 30) / kBlockMaps) return false;
-  // Filters are finite; the largest of a bias that is not a number would go unnoticed.
-  for (int64_t m = 0; m < c.maps; ++m) {
-    if (!(std::abs(c.bias[m]) <= kMaxMagnitude)) return false;
-  }
-  return LargestMagnitude(c.filters, c.maps * c.images.channels * c.size * c.size) <= kMaxMagnitude &&
-         LargestMagnitude(c.x, c.images.rows * c.images.elements()) <= kMaxMagnitude;
+bool WinnerFilter::Suits(const WinnerFilterKernels& kernels, const Convolution& c) {
+  if (c.size > kFilterSize || c.images.width < 2) return false;
+  const PaddedShape shape(c.images.channels, c.images.height, c.images.width, c.size);
+  if (shape.groups() * kFilterVectors * kernels.lanes * 4 > kMaxBlockWeightBytes) return false;
+  if (c.images.positions() > (int64_t{1} << 30) / (kFilterVectors * kernels.lanes)) return false;
+  return AllWithin(c.bias, c.maps, kMaxMagnitude) &&
+         AllWithin(c.filters, c.maps * c.images.channels * c.size * c.size, kMaxMagnitude);
 }
 
-absl::StatusOr<WinnerFilter> WinnerFilter::Create(OnednnContext& context, const FilterImageKernels& kernels,
-                                                  ScoresFor scores_for, const Convolution& convolution) {
+absl::StatusOr<WinnerFilter> WinnerFilter::Create(OnednnContext& context, const WinnerFilterKernels& kernels,
+                                                  const Convolution& convolution) {
   const ImageBatch& images = convolution.images;
-  const int64_t size = convolution.size;
-  const int64_t groups = images.channels * size * GroupsOfRow(size);
-  // Eight pixels are read from any position.
-  const int64_t stride = images.width + kMaxSize;
-  const int64_t padded_height = images.height + size - 1;
-  const int64_t padded = images.channels * padded_height * stride;
-  const int64_t vectors = DivideUp(convolution.maps, kFilterLanes);
+  const PaddedShape shape(images.channels, images.height, images.width, convolution.size);
+  const int64_t tile_positions = TilePositions(convolution, kernels.lanes);
+  const int64_t lanes = DivideUp(convolution.maps, kernels.lanes) * kernels.lanes;
+  const int64_t block_lanes = std::min(lanes, MaxVectors(tile_positions) * kernels.lanes);
+  const int64_t positions = images.positions();
   std::vector<Workspace> workspaces(static_cast<size_t>(context.pool.threads()));
-  int8_t* weights = nullptr;
-  float* exact_weights = nullptr;
+  WinnerFilter filter(kernels, convolution);
   const auto arrange = [&](MemoryParts parts) {
-    weights = parts.Take<int8_t>(groups * vectors * kFilterLanes * 4);
-    exact_weights = parts.Take<float>(convolution.maps * images.channels * size * kMaxSize);
+    filter.weights_ = parts.Take<int8_t>(shape.groups() * lanes * 4);
+    filter.exact_weights_ = parts.Take<float>(convolution.maps * shape.channels * shape.size * kFilterSize);
+    for (float** each : {&filter.bias_, &filter.of_norm_, &filter.of_signed_norm_, &filter.of_residual_,
+                         &filter.constant_, &filter.scaled_bias_}) {
+      *each = parts.Take<float>(lanes);
+    }
+    filter.zero_sum_ = parts.Take<int32_t>(lanes);
     for (Workspace& w : workspaces) {
-      w.pixels = parts.Take<float>(padded);
-      w.bytes = parts.Take<uint8_t>(padded);
-      w.squares = parts.Take<float>(padded_height * stride);
-      w.residuals = parts.Take<float>(padded_height * stride);
-      w.occupied = parts.Take<uint8_t>(images.width);
-      w.masks = parts.Take<uint64_t>(images.positions());
-      w.counts = parts.Take<uint8_t>(images.positions());
-      w.sorted_masks = parts.Take<uint64_t>(images.positions());
-      w.patches = parts.Take<int32_t>(images.positions());
-      w.margins = parts.Take<int32_t>(kBlockMaps);
-      w.thresholds = parts.Take<int32_t>(kBlockMaps);
-      w.scores = parts.Take<int32_t>(images.positions() * kBlockMaps + kFilterLanes);
-      w.places = parts.Take<int32_t>(images.positions() * kBlockMaps + kFilterLanes);
+      w.pixels = parts.Take<float>(shape.channels * shape.plane() + kImageSlack);
+      w.bytes = parts.Take<uint8_t>(shape.channels * shape.plane() + kImageSlack);
+      w.squares = parts.Take<float>(shape.plane() + kImageSlack);
+      w.rows = parts.Take<uint8_t>(shape.channels * shape.plane() + kImageSlack);
+      w.fields = parts.Take<uint16_t>(shape.channels * shape.columns());
+      w.tiles.patches = parts.Take<int32_t>(positions);
+      w.tiles.masks = parts.Take<uint64_t>(positions);
+      w.tiles.unsorted_patches = parts.Take<int32_t>(positions);
+      w.tiles.unsorted_masks = parts.Take<uint64_t>(positions);
+      w.maxima = parts.Take<int32_t>(positions * block_lanes);
+      w.stretch_maxima = parts.Take<int32_t>(DivideUp(positions, kStretchTiles) * block_lanes);
+      w.stretches = parts.Take<int32_t>(DivideUp(positions, kStretchTiles) * block_lanes + kernels.lanes);
+      w.places = parts.Take<int32_t>(positions * block_lanes + kernels.lanes);
+      w.thresholds = parts.Take<int32_t>(block_lanes);
+      w.keys = parts.Take<uint64_t>(block_lanes);
     }
     return parts.used();
   };
   KWTA_ASSIGN_OR_RETURN(ScratchPool::Lease lease,
                         context.scratch.Take(static_cast<size_t>(arrange(MemoryParts(nullptr)))));
   arrange(MemoryParts(lease.as<char>()));
-
-  WinnerFilter filter(context, kernels, convolution, std::move(lease));
-  filter.groups_of_row_ = GroupsOfRow(size);
-  filter.groups_ = groups;
-  filter.stride_ = stride;
-  filter.padded_height_ = padded_height;
-  filter.blocks_ = DivideUp(convolution.maps, kBlockMaps);
-  filter.scores_for_ = scores_for;
-  filter.weights_ = weights;
-  filter.exact_weights_ = exact_weights;
+  filter.lease_.emplace(std::move(lease));
+  filter.shape_ = shape;
+  filter.tile_positions_ = tile_positions;
+  filter.lanes_ = lanes;
+  filter.block_lanes_ = block_lanes;
+  filter.blocks_ = DivideUp(lanes, block_lanes);
+  for (Workspace& w : workspaces) {
+    std::fill_n(w.pixels, shape.channels * shape.plane() + kImageSlack, 0.0f);
+    std::fill_n(w.squares, shape.plane() + kImageSlack, 0.0f);
+  }
   filter.workspaces_ = std::move(workspaces);
-  for (int64_t c = 0; c < images.channels; ++c) {
-    for (int64_t dy = 0; dy < size; ++dy) {
-      for (int64_t h = 0; h < filter.groups_of_row_; ++h) {
-        filter.offsets_.push_back(static_cast<int32_t>((c * padded_height + dy) * stride + 4 * h));
+  for (int64_t c = 0; c < shape.channels; ++c) {
+    for (int64_t dy = 0; dy < shape.size; ++dy) {
+      for (int64_t h = 0; h < shape.groups_of_row(); ++h) {
+        filter.offsets_.push_back(static_cast<int32_t>(c * shape.plane() + dy * shape.stride() + 4 * h));
       }
     }
   }
-  std::fill_n(weights, groups * vectors * kFilterLanes * 4, int8_t{0});
-  filter.maps_.resize(static_cast<size_t>(convolution.maps));
-  for (int64_t map = 0; map < convolution.maps; ++map) filter.QuantiseMap(map);
-
-  const int64_t pixels = images.rows * images.elements();
-  float smallest = 0;
-  for (int64_t i = 0; i < pixels; ++i) smallest = std::min(smallest, convolution.x[i]);
-  filter.bytes_from_zero_ = smallest == 0;
-  filter.batch_largest_ = LargestMagnitude(convolution.x, pixels);
+  std::fill_n(filter.weights_, shape.groups() * lanes * 4, int8_t{0});
+  for (int64_t map = 0; map < lanes; ++map) filter.QuantiseMap(map);
   return filter;
 }
 
 void WinnerFilter::QuantiseMap(int64_t map) {
-  const int64_t size = convolution_.size;
-  const int64_t rows = convolution_.images.channels * size;
+  of_norm_[map] = of_signed_norm_[map] = of_residual_[map] = constant_[map] = bias_[map] = 0;
+  scaled_bias_[map] = kNeverAbove;
+  zero_sum_[map] = 0;
+  if (map >= convolution_.maps) return;
+  const int64_t size = shape_.size;
+  const int64_t rows = shape_.channels * size;
   const float* const filter = convolution_.filters + map * rows * size;
-  const int64_t block = map / kBlockMaps;
-  const int64_t vectors = DivideUp(std::min(convolution_.maps - block * kBlockMaps, kBlockMaps), kFilterLanes);
-  int8_t* const lane = weights_ + block * groups_ * kBlockMaps * 4 + map % kBlockMaps * 4;
-  float* const exact = exact_weights_ + map * rows * kMaxSize;
-  const float largest = LargestMagnitude(filter, rows * size);
+  const int64_t block = map / block_lanes_;
+  const int64_t lanes = std::min(block_lanes_, lanes_ - block * block_lanes_);
+  int8_t* const lane = weights_ + block * shape_.groups() * block_lanes_ * 4 + map % block_lanes_ * 4;
+  float* const exact = exact_weights_ + map * rows * kFilterSize;
+  float largest = 0;
+  for (int64_t i = 0; i < rows * size; ++i) largest = std::max(largest, std::abs(filter[i]));
+  const auto limit = static_cast<float>(kernels_.weight_limit);
   // A step whose inverse is finite; a filter below it is all zeros to the scores, and all in its residual.
-  const float step = std::max(largest / 127, 1e-30f);
+  const float step = std::max(largest / limit, 1e-30f);
   const float inverse = 1 / step;
-  double squares = 0, residual_squares = 0;
+  double squares = 0, above = 0, below = 0;
   int32_t sum = 0;
   for (int64_t row = 0; row < rows; ++row) {
-    for (int64_t dx = 0; dx < kMaxSize; ++dx) exact[row * kMaxSize + dx] = dx < size ? filter[row * size + dx] : 0;
+    for (int64_t dx = 0; dx < kFilterSize; ++dx)
+      exact[row * kFilterSize + dx] = dx < size ? filter[row * size + dx] : 0;
     for (int64_t dx = 0; dx < size; ++dx) {
       const float weight = filter[row * size + dx];
-      const int32_t rounded = std::clamp(static_cast<int32_t>(weight * inverse + 128.5f) - 128, -127, 127);
+      const int32_t rounded = std::clamp(static_cast<int32_t>(weight * inverse + 128.5f) - 128, -kernels_.weight_limit,
+                                         kernels_.weight_limit);
       const double residual = weight - double{step} * rounded;
       squares += double{weight} * weight;
-      residual_squares += residual * residual;
+      (residual > 0 ? above : below) += residual * residual;
       sum += rounded;
-      lane[(row * groups_of_row_ + dx / 4) * vectors * kFilterLanes * 4 + dx % 4] = static_cast<int8_t>(rounded);
+      lane[(row * shape_.groups_of_row() + dx / 4) * lanes * 4 + dx % 4] = static_cast<int8_t>(rounded);
     }
   }
-  maps_[map] = {step, std::sqrt(squares), std::sqrt(residual_squares), sum};
+  const double elements = static_cast<double>(rows * size);
+  const double norm = std::sqrt(squares), residual_norm = std::sqrt(above + below);
+  const double rounding = 2 * (DotErrorFactor(rows * size) + 0x1p-23) * norm;
+  const double bias = convolution_.bias[map];
+  const auto scaled = [&](double value) { return static_cast<float>(kRoundUp * value / step); };
+  of_norm_[map] = scaled(std::sqrt(above) + std::sqrt(below) + rounding);
+  of_signed_norm_[map] = scaled(2 * residual_norm + rounding);
+  of_residual_[map] = scaled(2 * (norm + residual_norm));
+  constant_[map] = scaled(2 * (0x1p-23 * std::abs(bias) + elements * 0x1p-149));
+  scaled_bias_[map] = static_cast<float>(std::clamp(bias / step, -1e38, 1e38));
+  bias_[map] = convolution_.bias[map];
+  zero_sum_[map] = sum;
 }
 
-void WinnerFilter::Load(const float* image, Workspace& workspace) const {
-  const ImageBatch& images = convolution_.images;
-  const int64_t before = (convolution_.size - 1) / 2;
-  const int64_t plane = padded_height_ * stride_;
-  std::fill_n(workspace.pixels, images.channels * plane, 0.0f);
-  for (int64_t c = 0; c < images.channels; ++c) {
-    for (int64_t y = 0; y < images.height; ++y) {
-      std::copy_n(image + (c * images.height + y) * images.width, images.width,
-                  workspace.pixels + c * plane + (y + before) * stride_ + before);
-    }
-  }
-  const float largest = bytes_from_zero_ ? batch_largest_ : LargestMagnitude(image, images.elements());
-  const float step = std::max(largest / (bytes_from_zero_ ? 255 : 127), 1e-30f);
-  workspace.step = step;
-  workspace.zero = bytes_from_zero_ ? 0 : 128;
-  std::fill_n(workspace.squares, plane, 0.0f);
-  std::fill_n(workspace.residuals, plane, 0.0f);
-  for (int64_t c = 0; c < images.channels; ++c) {
-    kernels_.quantise(workspace.pixels + c * plane, plane, step, 1 / step, static_cast<float>(workspace.zero),
-                      workspace.bytes + c * plane, workspace.squares, workspace.residuals);
-  }
-  const auto largest_norm = [&](float* squares) {
-    // Squares that underflow are below 2^-149 each.
-    const double elements = static_cast<double>(images.channels * convolution_.size * convolution_.size);
-    return kRoundUp *
-           std::sqrt(kernels_.largest_square(squares, images.height, images.width, stride_, convolution_.size) +
-                     elements * 0x1p-149);
+void WinnerFilter::SetZero(int32_t zero, Workspace& workspace) const {
+  if (workspace.zero == zero) return;
+  workspace.zero = zero;
+  std::fill_n(workspace.bytes, shape_.channels * shape_.plane() + kImageSlack, static_cast<uint8_t>(zero));
+}
+
+bool WinnerFilter::Load(const float* image, int thread) {
+  Workspace& w = workspaces_[thread];
+  float smallest = 0;
+  const float largest = kernels_.load(shape_, image, w.pixels, &smallest);
+  if (!(largest <= kMaxMagnitude)) return false;
+  const float elements = static_cast<float>(shape_.channels * shape_.size * shape_.size);
+  // Squares that underflow are below 2^-149 each.
+  const auto norm = [&](const uint8_t* bytes) {
+    const double square =
+        kernels_.largest_square(shape_, w.pixels, bytes, w.step, static_cast<float>(w.zero), w.squares);
+    return kRoundUp * static_cast<float>(std::sqrt(square + double{elements} * 0x1p-149));
   };
-  workspace.norm = largest_norm(workspace.squares);
+  const auto quantise = [&](float step) {
+    w.step = std::max(step, 1e-30f);
+    return kernels_.quantise(shape_, w.pixels, w.step, static_cast<float>(w.zero), w.bytes);
+  };
+  SetZero(smallest < 0 ? 128 : 0, w);
+  w.norm = norm(nullptr);
+  const float small = kSmallResidual * w.norm / std::sqrt(elements);
+  float residual = std::numeric_limits<float>::infinity();
+  // Images are often bytes over 255 whose largest is not 255.
+  if (w.zero == 0 && largest <= 1) residual = quantise(1.0f / 255);
+  if (!(residual <= small)) residual = quantise(largest / static_cast<float>(w.zero == 0 ? 255 : 127));
   // The residuals themselves were rounded, by less than 2^-22 of a pixel.
-  workspace.residual_norm = largest_norm(workspace.residuals) + 0x1p-22 * workspace.norm;
-  SortPositions(workspace);
+  w.residual_norm = (residual <= small ? kRoundUp * residual * std::sqrt(elements) : norm(w.bytes)) + 0x1p-22f * w.norm;
+  w.sparse = w.zero == 0 && shape_.groups() <= kMaskGroups;
+  if (w.sparse) {
+    kernels_.list_tiles(shape_, tile_positions_, w.bytes, w.rows, w.fields, &w.tiles);
+    return true;
+  }
+  w.tiles.count = 0;
+  const int64_t height = tile_positions_ / 2;
+  for (int64_t y = 0; y < shape_.height; y += height) {
+    for (int64_t x = 0; x < shape_.width; x += 2) {
+      w.tiles.patches[w.tiles.count++] =
+          static_cast<int32_t>(std::min(y, shape_.height - height) * shape_.stride() + std::min(x, shape_.width - 2));
+    }
+  }
+  return true;
 }
 
-void WinnerFilter::SortPositions(Workspace& workspace) const {
-  const ImageBatch& images = convolution_.images;
-  workspace.sparse = bytes_from_zero_ && groups_ <= kMaskBits;
-  if (!workspace.sparse) {
-    workspace.count = images.positions();
-    for (int64_t p = 0; p < workspace.count; ++p) {
-      workspace.patches[p] = static_cast<int32_t>(p / images.width * stride_ + p % images.width);
-    }
-    return;
-  }
-  std::fill_n(workspace.masks, images.positions(), uint64_t{0});
-  for (int64_t c = 0; c < images.channels; ++c) {
-    for (int64_t row = 0; row < padded_height_; ++row) {
-      kernels_.occupied(workspace.bytes + (c * padded_height_ + row) * stride_, images.width, groups_of_row_,
-                        workspace.occupied);
-      for (int64_t dy = std::max<int64_t>(0, row - images.height + 1); dy < std::min(convolution_.size, row + 1);
-           ++dy) {
-        kernels_.add_masks(workspace.occupied, images.width, (c * convolution_.size + dy) * groups_of_row_,
-                           workspace.masks + (row - dy) * images.width);
-      }
-    }
-  }
-  kernels_.count_groups(workspace.masks, images.positions(), workspace.counts);
-  // By falling count: loops over groups end when they did for the position before, which processors predict, and the
-  // best scores come early. Of positions without a pixel, all the same, the first is enough.
-  int32_t next[kMaskBits + 2] = {};
-  for (int64_t p = 0; p < images.positions(); ++p) ++next[kMaskBits - workspace.counts[p] + 1];
-  for (int64_t n = 0; n <= kMaskBits; ++n) next[n + 1] += next[n];
-  workspace.count = next[kMaskBits] + (next[kMaskBits] < images.positions() ? 1 : 0);
-  bool seen_empty = false;
-  int64_t p = 0;
-  for (int64_t y = 0; y < images.height; ++y) {
-    for (int64_t x = 0; x < images.width; ++x, ++p) {
-      if (workspace.counts[p] == 0 && std::exchange(seen_empty, true)) continue;
-      const int32_t place = next[kMaskBits - workspace.counts[p]]++;
-      workspace.sorted_masks[place] = workspace.masks[p];
-      workspace.patches[place] = static_cast<int32_t>(y * stride_ + x);
-    }
-  }
-}
-
-void WinnerFilter::BlockWinners(int64_t block, Workspace& workspace, int32_t* units, float* values) const {
-  const ImageBatch& images = convolution_.images;
-  const int64_t first = block * kBlockMaps;
-  const int64_t maps = std::min(convolution_.maps - first, kBlockMaps);
-  const int64_t vectors = DivideUp(maps, kFilterLanes);
-  const int64_t lanes = vectors * kFilterLanes;
-  const int64_t elements = images.channels * convolution_.size * convolution_.size;
-  const double summation = DotErrorFactor(elements) + 0x1p-23;
-  for (int64_t l = 0; l < lanes; ++l) {
-    workspace.margins[l] = 0;
-    workspace.thresholds[l] = kUnreachable;
-    if (l >= maps) continue;
-    const Map& map = maps_[first + l];
-    const double bias = convolution_.bias[first + l];
-    const double bound =
-        kRoundUp *
-        (workspace.norm * map.residual_norm + workspace.residual_norm * (map.norm + map.residual_norm) +
-         summation * workspace.norm * map.norm + 0x1p-23 * std::abs(bias) + static_cast<double>(elements) * 0x1p-149);
-    const double step = workspace.step * map.step;
-    workspace.margins[l] = static_cast<int32_t>(std::min(2 * bound / step, kMaxInteger)) + 1;
-    // Above zero is a winner's activity, so that its score times the step is above -bias - bound.
-    const double least = (-bias - bound) / step;
-    workspace.thresholds[l] =
-        static_cast<int32_t>(std::clamp(std::floor(least), -kMaxInteger, kMaxInteger)) + workspace.zero * map.sum;
-  }
+void WinnerFilter::FindWinners(int64_t first, int64_t last, int thread, int32_t* units, float* values) {
+  Workspace& w = workspaces_[thread];
+  const int64_t stride = shape_.stride(), width = shape_.width, positions = shape_.height * width;
+  const int64_t exact_floats = shape_.channels * shape_.size * kFilterSize;
   FilterScoreArgs args;
-  args.pixels = workspace.bytes;
+  args.bytes = w.bytes;
+  args.stride = stride;
+  args.tiles = w.tiles;
+  if (!w.sparse) args.tiles.masks = nullptr;
   args.offsets = offsets_.data();
-  args.groups = groups_;
-  args.weights = weights_ + block * groups_ * kBlockMaps * 4;
-  args.patches = workspace.patches;
-  args.masks = workspace.sparse ? workspace.sorted_masks : nullptr;
-  args.count = workspace.count;
-  args.margins = workspace.margins;
-  args.thresholds = workspace.thresholds;
-  args.scores = workspace.scores;
-  args.places = workspace.places;
-  const int64_t candidates = scores_for_(vectors)(args);
+  args.groups = shape_.groups();
+  args.maxima = w.maxima;
+  args.stretch_maxima = w.stretch_maxima;
+  for (int64_t block = first; block < last; ++block) {
+    const int64_t first_map = block * block_lanes_;
+    const int64_t lanes = std::min(block_lanes_, lanes_ - first_map);
+    const int64_t vectors = lanes / kernels_.lanes;
+    args.weights = weights_ + first_map * shape_.groups() * 4;
+    kernels_.score(tile_positions_, vectors, args);
+    MapBounds bounds;
+    bounds.of_norm = (w.zero == 0 ? of_norm_ : of_signed_norm_) + first_map;
+    bounds.of_residual = of_residual_ + first_map;
+    bounds.constant = constant_ + first_map;
+    bounds.bias = scaled_bias_ + first_map;
+    bounds.zero_sum = zero_sum_ + first_map;
+    kernels_.thresholds(bounds, vectors, w.stretch_maxima, DivideUp(w.tiles.count, kStretchTiles), w.norm,
+                        w.residual_norm, w.step, w.zero, w.thresholds);
+    const int64_t candidates = kernels_.candidates(args, vectors, w.thresholds, w.stretches, w.places);
 
-  std::fill_n(units + first, maps, -1);
-  std::fill_n(values + first, maps, 0.0f);
-  const int64_t plane = padded_height_ * stride_;
-  const int64_t positions = images.positions();
-  for (int64_t i = 0; i < candidates; ++i) {
-    const auto place = static_cast<uint32_t>(workspace.places[i]);
-    const int64_t lane = place % static_cast<uint32_t>(lanes);
-    if (workspace.scores[i] < workspace.thresholds[lane]) continue;
-    const int64_t map = first + lane;
-    const auto patch = static_cast<uint32_t>(workspace.patches[place / static_cast<uint32_t>(lanes)]);
-    const float z = kernels_.narrow_convolution(workspace.pixels + patch, plane, stride_,
-                                                exact_weights_ + map * images.channels * convolution_.size * kMaxSize,
-                                                images.channels, convolution_.size) +
-                    convolution_.bias[map];
-    if (!(z > 0) || z < values[map]) continue;
-    const auto stride = static_cast<uint32_t>(stride_);
-    const auto unit = static_cast<int32_t>(map * positions + patch / stride * images.width + patch % stride);
-    if (z == values[map] && unit > units[map]) continue;
-    units[map] = unit;
-    values[map] = z;
-  }
-}
-
-void WinnerFilter::FindWinners(int32_t* units, float* values) {
-  const int64_t threads = context_.pool.threads();
-  const int64_t rows = convolution_.images.rows;
-  // Whole images if they are enough for all threads.
-  const int64_t group =
-      DivideUp(blocks_, threads == 1 ? 1 : std::min(blocks_, DivideUp(kTasksPerThread * threads, rows)));
-  const int64_t groups = DivideUp(blocks_, group);
-  context_.pool.ParallelFor(rows * groups, 1, [&](int64_t task, int64_t, int thread) {
-    const int64_t row = task / groups;
-    const int64_t first = task % groups * group;
-    Workspace& workspace = workspaces_[thread];
-    Load(convolution_.x + row * convolution_.images.elements(), workspace);
-    for (int64_t block = first; block < std::min(first + group, blocks_); ++block) {
-      BlockWinners(block, workspace, units + row * convolution_.maps, values + row * convolution_.maps);
+    // The bits of activities above zero are in their order; the lowest position comes first of those that are equal.
+    std::fill_n(w.keys, lanes, uint64_t{0});
+    for (int64_t i = 0; i < candidates; ++i) {
+      const int64_t lane = w.places[i] & (kMaxBlockLanes - 1);
+      const int32_t patch = w.tiles.patches[w.places[i] >> kLaneBits];
+      float z[4];
+      kernels_.activities(shape_, tile_positions_, w.pixels + patch, exact_weights_ + (first_map + lane) * exact_floats,
+                          bias_[first_map + lane], z);
+      uint64_t best = w.keys[lane];
+      for (int64_t p = 0; p < tile_positions_; ++p) {
+        uint32_t bits;
+        std::memcpy(&bits, &z[p], sizeof(bits));
+        const auto here = static_cast<uint32_t>(patch + p / 2 * stride + p % 2);
+        best = std::max(best, z[p] > 0 ? uint64_t{bits} << 32 | ~here : 0);
+      }
+      w.keys[lane] = best;
     }
-  });
+    for (int64_t l = 0; l < std::min(lanes, convolution_.maps - first_map); ++l) {
+      const int64_t map = first_map + l;
+      const auto bits = static_cast<uint32_t>(w.keys[l] >> 32);
+      const uint32_t patch = ~static_cast<uint32_t>(w.keys[l]);
+      const auto row = patch / static_cast<uint32_t>(stride);
+      const int64_t position = row * width + (patch - row * static_cast<uint32_t>(stride));
+      std::memcpy(&values[map], &bits, sizeof(bits));
+      units[map] = bits != 0 ? static_cast<int32_t>(map * positions + position) : -1;
+    }
+  }
 }
 
 }  // namespace kwta

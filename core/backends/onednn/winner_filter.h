@@ -1,13 +1,13 @@
-// Where the winners of maps can be, by a product of bytes: the fast path of ConvWinners.
+// Where the winners of maps can be, by a product of bytes: the fast path of ConvWinners and of training.
 //
 // Images become bytes (exactly, if they were bytes) and filters 8-bit integers with a scale for each map. The integer
-// scores of a map are within a proven bound of its activities, the same for all positions of an image, so that the
-// winner is among the positions whose score is within twice the bound of the best one. Those few are computed again in
-// the fixed order of summation, and they alone decide: winners and values are exactly the reference's.
-// docs/kernels.md derives the bound.
+// scores of a map are within a proven bound of its activities, so that the winner is among the positions whose score is
+// within a margin of the best one. Those few are computed again in the fixed order of summation, and they alone decide:
+// winners and values are exactly the reference's. docs/kernels.md derives the bound.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -19,71 +19,72 @@ namespace kwta {
 
 class WinnerFilter {
  public:
-  // The function for a number of vectors: VnniFilterScores or EmulatedFilterScores.
-  using ScoresFor = FilterScoreFunction (*)(int64_t vectors);
+  // False if the shape or the numbers (infinite or overflowing filters) are not for the filter.
+  static bool Suits(const WinnerFilterKernels& kernels, const Convolution& convolution);
 
-  // False if the shape or the numbers (overflowing norms) are not for the filter.
-  static bool Suits(const Convolution& convolution);
+  // Copies the filters; images are given one by one. REQUIRES: Suits(kernels, convolution); `context` outlives it.
+  // Errors: RESOURCE_EXHAUSTED.
+  static absl::StatusOr<WinnerFilter> Create(OnednnContext& context, const WinnerFilterKernels& kernels,
+                                             const Convolution& convolution);
 
-  // REQUIRES: Suits(convolution); `context` and the arrays of `convolution` outlive it. Errors: RESOURCE_EXHAUSTED.
-  static absl::StatusOr<WinnerFilter> Create(OnednnContext& context, const FilterImageKernels& kernels,
-                                             ScoresFor scores_for, const Convolution& convolution);
+  int64_t blocks() const { return blocks_; }
 
-  // The winner of each map of every image, to units[rows, maps] and values[rows, maps]; see ConvWinnersArgs.
-  void FindWinners(int32_t* units, float* values);
+  // Takes an image [channels, height, width] into the workspace of `thread` (0 .. threads of the context's pool - 1,
+  // each of which may be used at once). False if its numbers could overflow: it is not for the filter.
+  bool Load(const float* image, int thread);
+  // The winner of each map of blocks first .. last - 1 of the loaded image, to units[maps] and values[maps]; see
+  // ConvWinnersArgs.
+  void FindWinners(int64_t first, int64_t last, int thread, int32_t* units, float* values);
+
+  // The loaded image with zeros around it.
+  const PaddedShape& shape() const { return shape_; }
+  const float* pixels(int thread) const { return workspaces_[thread].pixels; }
 
  private:
-  // Positions of an image in the order in which they are scored, and memory for one block's candidates.
   struct Workspace {
-    float* pixels = nullptr;             // [channels, padded height, stride]
-    uint8_t* bytes = nullptr;            // likewise
-    float* squares = nullptr;            // [padded height, stride]
-    float* residuals = nullptr;          // likewise
-    uint8_t* occupied = nullptr;         // [width]
-    uint64_t* masks = nullptr;           // [positions]
-    uint8_t* counts = nullptr;           // [positions]
-    uint64_t* sorted_masks = nullptr;    // [positions]
-    int32_t* patches = nullptr;          // [positions]
-    int32_t* margins = nullptr;          // [kFilterVectors, kFilterLanes]
-    int32_t* thresholds = nullptr;       // likewise
-    int32_t* scores = nullptr;           // [positions * kFilterVectors * kFilterLanes + kFilterLanes]
-    int32_t* places = nullptr;           // likewise
-    int64_t count = 0;                   // of positions in patches and sorted_masks
-    bool sparse = false;                 // sorted_masks says which groups matter
-    double step = 0;                     // of bytes
-    int32_t zero = 0;                    // the byte of a zero
-    double norm = 0, residual_norm = 0;  // bounds for every patch
-  };
-  // A map's filter in integers.
-  struct Map {
-    double step = 1;
-    double norm = 0, residual_norm = 0;
-    int32_t sum = 0;
+    float* pixels = nullptr;  // [channels, padded height, stride] and slack, as the next three
+    uint8_t* bytes = nullptr;
+    float* squares = nullptr;  // of one channel
+    uint8_t* rows = nullptr;
+    uint16_t* fields = nullptr;         // [channels, columns]
+    FilterTiles tiles;                  // [positions]
+    int32_t* maxima = nullptr;          // [tiles, lanes of a block]
+    int32_t* stretch_maxima = nullptr;  // [stretches of tiles, lanes of a block]
+    int32_t* stretches = nullptr;       // likewise and a vector
+    int32_t* places = nullptr;          // [tiles, lanes of a block] and a vector
+    int32_t* thresholds = nullptr;      // [lanes of a block]
+    uint64_t* keys = nullptr;           // [lanes of a block]
+    bool sparse = false;                // the tiles' masks say which groups matter
+    float step = 0;                     // of bytes
+    int32_t zero = -1;                  // the byte of a zero
+    float norm = 0, residual_norm = 0;  // bounds for every patch
   };
 
-  WinnerFilter(OnednnContext& context, const FilterImageKernels& kernels, const Convolution& convolution,
-               ScratchPool::Lease lease)
-      : context_(context), kernels_(kernels), convolution_(convolution), lease_(std::move(lease)) {}
+  WinnerFilter(const WinnerFilterKernels& kernels, const Convolution& convolution)
+      : kernels_(kernels), convolution_(convolution) {}
 
   void QuantiseMap(int64_t map);
-  void Load(const float* image, Workspace& workspace) const;
-  void SortPositions(Workspace& workspace) const;
-  void BlockWinners(int64_t block, Workspace& workspace, int32_t* units, float* values) const;
+  void SetZero(int32_t zero, Workspace& workspace) const;
 
-  OnednnContext& context_;
-  const FilterImageKernels& kernels_;
+  const WinnerFilterKernels& kernels_;
   const Convolution convolution_;
-  ScratchPool::Lease lease_;
-  int64_t groups_of_row_ = 0, groups_ = 0;
-  int64_t stride_ = 0, padded_height_ = 0;  // of padded images, in pixels
-  bool bytes_from_zero_ = false;  // no pixel of the batch is negative: zero is byte 0, the step is the batch's
-  float batch_largest_ = 0;
+  std::optional<ScratchPool::Lease> lease_;
+  PaddedShape shape_;
+  int64_t tile_positions_ = 0;
+  int64_t block_lanes_ = 0;  // of all blocks but the last, which may have fewer
   int64_t blocks_ = 0;
-  ScoresFor scores_for_ = nullptr;
-  std::vector<int32_t> offsets_;  // [groups]
-  std::vector<Map> maps_;
+  int64_t lanes_ = 0;               // of all blocks
+  std::vector<int32_t> offsets_;    // [groups]
   int8_t* weights_ = nullptr;       // [blocks, groups, vectors of the block, lanes, 4]
-  float* exact_weights_ = nullptr;  // [maps, channels, size, 8]
+  float* exact_weights_ = nullptr;  // [maps, channels, size, kFilterSize]
+  float* bias_ = nullptr;           // [maps]
+  // MapBounds of all lanes; of_norm for images without negative pixels and for others.
+  float* of_norm_ = nullptr;
+  float* of_signed_norm_ = nullptr;
+  float* of_residual_ = nullptr;
+  float* constant_ = nullptr;
+  float* scaled_bias_ = nullptr;
+  int32_t* zero_sum_ = nullptr;
   std::vector<Workspace> workspaces_;
 };
 

@@ -1,63 +1,115 @@
-// The inner loops of the filter that finds where a map's winner can be (winner_filter.h).
+// The inner loops of the filter that finds where a map's winner can be (winner_filter.h), one version for each
+// instruction set.
+//
+// Positions are taken in tiles of neighbours: 1 x 2 or 2 x 2 of them. A group is four neighbouring pixels of a row of a
+// filter, the same for every position of a tile but for where the pixels are.
 #pragma once
 
 #include <cstdint>
 
-#include "core/backends/instruction_sets.h"
+#include "core/backends/onednn/byte_product.h"
 
 namespace kwta {
 
-// A block of maps is up to kFilterVectors vectors of kFilterLanes maps.
-constexpr int64_t kFilterLanes = 16;
+// The widest filter; eight pixels of each row of a patch may be read.
+constexpr int64_t kFilterSize = 8;
+// Vectors of maps in a block, at most, for tiles of two and of four positions.
 constexpr int64_t kFilterVectors = 8;
+constexpr int64_t kSquareTileVectors = 4;
+// A place is a tile << kLaneBits | a lane of the block.
+constexpr int kLaneBits = 7;
+constexpr int64_t kMaxBlockLanes = 1 << kLaneBits;
+// Tiles of which one maximum is kept besides those of each.
+constexpr int64_t kStretchTiles = 4;
+// Groups that a mask can hold.
+constexpr int64_t kMaskGroups = 64;
+// Elements that kernels may read beyond the arrays of a padded image.
+constexpr int64_t kImageSlack = 128;
 
-// Scores of a block of maps at positions of one image. A group is four neighbouring pixels of a row of a patch and the
-// four weights of each map that they meet; score = sum over groups of the products of pixels and weights.
+// A padded image: arrays [channels, padded_height, stride] of pixels and of bytes, the pixel of (y, x) at row y + (size
+// - 1) / 2 and column x + (size - 1) / 2. Everything else is zero, or the byte of zero.
+struct PaddedShape {
+  PaddedShape() = default;
+  PaddedShape(int64_t channels, int64_t height, int64_t width, int64_t size)
+      : channels(channels), height(height), width(width), size(size) {}
+
+  int64_t channels = 0, height = 0, width = 0, size = 0;
+
+  int64_t before() const { return (size - 1) / 2; }
+  int64_t padded_height() const { return height + size - 1; }
+  int64_t stride() const { return (width + kFilterSize + 15) / 16 * 16; }
+  int64_t plane() const { return padded_height() * stride(); }
+  // Of an array with an element for each column of the map, in whole vectors of 16-bit numbers.
+  int64_t columns() const { return (width + 31) / 32 * 32; }
+  int64_t groups_of_row() const { return (size + 3) / 4; }
+  int64_t groups() const { return channels * size * groups_of_row(); }
+};
+
+// Tiles of an image, each inside the map; the last of a row or column overlaps its neighbour if it must.
+struct FilterTiles {
+  int32_t* patches = nullptr;  // where the patch of the tile's first position begins
+  uint64_t* masks = nullptr;   // groups (c, dy, h) that are not zero for all its positions; or null for all
+  int64_t count = 0;
+  uint64_t* unsorted_masks = nullptr;  // scratch, as the others [positions]
+  int32_t* unsorted_patches = nullptr;
+};
+
+// Scores of a block of maps at all positions; score = sum over groups of the products of pixels and weights.
 struct FilterScoreArgs {
-  const uint8_t* pixels = nullptr;   // the image, padded
+  const uint8_t* bytes = nullptr;
+  int64_t stride = 0;  // of a row of bytes
+  FilterTiles tiles;
   const int32_t* offsets = nullptr;  // [groups] from a patch's first pixel to the group's
   int64_t groups = 0;
-  const int8_t* weights = nullptr;   // [groups, vectors, lanes, 4], aligned to 64 bytes
-  const int32_t* patches = nullptr;  // [count] the first pixel of a position's patch
-  const uint64_t* masks = nullptr;   // [count] the groups that are not all zeros, or null for all groups
-  int64_t count = 0;                 // of positions
-  const int32_t* margins = nullptr;  // [vectors, lanes] how far below the best a winner's score can be, at least 0
-  int32_t* thresholds = nullptr;  // in, out [vectors, lanes] the lowest score that a winner can have, as known so far
-  // Out: scores that were not below the threshold when they were seen, with the index of the position times vectors *
-  // lanes plus the map's lane. Room for count * vectors * lanes + lanes.
-  int32_t* scores = nullptr;
-  int32_t* places = nullptr;
+  const int8_t* weights = nullptr;    // [groups, vectors, lanes, 4], aligned to 64 bytes
+  int32_t* maxima = nullptr;          // out [tiles, vectors, lanes]: of the positions of a tile
+  int32_t* stretch_maxima = nullptr;  // out [stretches, vectors, lanes]: of kStretchTiles tiles, fewer in the last
 };
 
-// Returns how many candidates there are.
-using FilterScoreFunction = int64_t (*)(const FilterScoreArgs& args);
-
-// For 1 .. kFilterVectors vectors. The processor's byte products (AVX-512 VNNI), or null where it has none.
-FilterScoreFunction VnniFilterScores(int64_t vectors);
-// The same in plain loops, for tests.
-FilterScoreFunction EmulatedFilterScores(int64_t vectors);
-
-// What is done with images, one version for each instruction set.
-struct FilterImageKernels {
-  // z of one position before its bias, in the fixed order, of a filter with up to 8 columns. Its rows are `weights`
-  // [channels, size, 8], zeros behind the columns it has; 8 pixels are read of each row of the patch.
-  float (*narrow_convolution)(const float* patch, int64_t channel_stride, int64_t row_stride, const float* weights,
-                              int64_t channels, int64_t size);
-  // bytes = x / step + zero, rounded, `inverse` being 1 / step; adds x^2 to squares and (x - step (bytes - zero))^2 to
-  // residuals.
-  void (*quantise)(const float* x, int64_t n, float step, float inverse, float zero, uint8_t* bytes, float* squares,
-                   float* residuals);
-  // The largest sum over windows of size x size in squares[rows + size - 1, stride], which is overwritten.
-  float (*largest_square)(float* squares, int64_t rows, int64_t columns, int64_t stride, int64_t size);
-  // occupied[columns]: bit h says whether one of the bytes x + 4 h .. x + 4 h + 3 is not zero, h < groups (1 or 2).
-  void (*occupied)(const uint8_t* bytes, int64_t columns, int64_t groups, uint8_t* occupied);
-  // masks[x] |= occupied[x] << shift.
-  void (*add_masks)(const uint8_t* occupied, int64_t columns, int64_t shift, uint64_t* masks);
-  // How many bits of each mask are set.
-  void (*count_groups)(const uint64_t* masks, int64_t n, uint8_t* counts);
+// What a block's maps are: one number a lane.
+struct MapBounds {
+  // A winner's score times the image's step is at most norm * of_norm + residual_norm * of_residual + constant below
+  // the best one's, where the norms are those that the image's patches and their residuals have at most.
+  const float* of_norm = nullptr;
+  const float* of_residual = nullptr;
+  const float* constant = nullptr;
+  const float* bias = nullptr;        // over the step of the map
+  const int32_t* zero_sum = nullptr;  // sum of the map's weights
 };
 
-// REQUIRES: set is in AvailableInstructionSets().
-const FilterImageKernels& FilterImageKernelsFor(InstructionSet set);
+struct WinnerFilterKernels {
+  int64_t lanes;
+  int32_t weight_limit;  // largest magnitude of a weight
+
+  // Copies an image to pixels; returns the largest magnitude, and the smallest pixel or 0.
+  float (*load)(const PaddedShape& shape, const float* image, float* pixels, float* smallest);
+  // bytes = x / step + zero, rounded; returns the largest |x - step (bytes - zero)|.
+  float (*quantise)(const PaddedShape& shape, const float* pixels, float step, float zero, uint8_t* bytes);
+  // The largest sum of squares over patches: of pixels, or if bytes is not null of pixels - step (bytes - zero).
+  // `squares` is scratch [padded_height, stride] and slack.
+  float (*largest_square)(const PaddedShape& shape, const float* pixels, const uint8_t* bytes, float step, float zero,
+                          float* squares);
+  // Fills tiles of 1 x 2 or 2 x 2 positions: those that see a pixel by falling number of groups, then the first of
+  // those that see none. `rows` and `fields` are scratch: [channels, padded_height, stride] and [channels, stride],
+  // both with slack. REQUIRES: the groups fit into a mask, and a tile into the map.
+  void (*list_tiles)(const PaddedShape& shape, int64_t positions, const uint8_t* bytes, uint8_t* rows, uint16_t* fields,
+                     FilterTiles* tiles);
+  // For tiles of 2 positions (vectors 1 .. kFilterVectors) or 4 (.. kSquareTileVectors).
+  void (*score)(int64_t positions, int64_t vectors, const FilterScoreArgs& args);
+  // thresholds[vectors, lanes] of scores that a winner can have; `step` is that of the image's bytes.
+  void (*thresholds)(const MapBounds& bounds, int64_t vectors, const int32_t* stretch_maxima, int64_t stretches,
+                     float norm, float residual_norm, float step, int32_t zero, int32_t* thresholds);
+  // The places where a tile's maximum, as `score` left it, reaches the map's threshold; returns how many. `scratch` and
+  // `places` have room for a vector more than there can be.
+  int64_t (*candidates)(const FilterScoreArgs& args, int64_t vectors, const int32_t* thresholds, int32_t* scratch,
+                        int32_t* places);
+  // Activities of one map at the positions of a tile, in the fixed order; the filter's rows are weights [channels,
+  // size, kFilterSize] with zeros behind them.
+  void (*activities)(const PaddedShape& shape, int64_t positions, const float* patch, const float* weights, float bias,
+                     float* z);
+};
+
+// REQUIRES: product is in AvailableByteProducts().
+const WinnerFilterKernels& WinnerFilterKernelsFor(ByteProduct product);
 
 }  // namespace kwta

@@ -1,11 +1,10 @@
-// The filter of ConvWinners against the reference's loops: every instruction set for what is done with images, byte
-// products of the processor and emulated ones.
+// The filter of ConvWinners against the reference's loops, with every instruction set.
 #include "core/backends/onednn/winner_filter.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <tuple>
+#include <string>
 #include <vector>
 
 #include "core/backends/reference/winner_operations.h"
@@ -36,13 +35,8 @@ struct Problem {
   std::vector<float> filters, bias, x;
 };
 
-class WinnerFilterTest : public testing::TestWithParam<std::tuple<InstructionSet, bool>> {
+class WinnerFilterTest : public testing::TestWithParam<ByteProduct> {
  protected:
-  void SetUp() override {
-    if (!emulated() && VnniFilterScores(1) == nullptr) GTEST_SKIP() << "this processor has no byte products";
-  }
-  static bool emulated() { return std::get<1>(GetParam()); }
-
   void ExpectExact(const Problem& p) {
     SCOPED_TRACE(testing::Message() << p.images.rows << " x " << p.images.channels << " x " << p.images.height << " x "
                                     << p.images.width << ", " << p.maps << " maps, size " << p.size);
@@ -59,21 +53,31 @@ class WinnerFilterTest : public testing::TestWithParam<std::tuple<InstructionSet
     args.units = expected.indices.data();
     args.values = expected.values.data();
     ReferenceConvWinners(args);
-    ASSERT_TRUE(WinnerFilter::Suits(p.convolution()));
-    absl::StatusOr<WinnerFilter> filter =
-        WinnerFilter::Create(context_, FilterImageKernelsFor(std::get<0>(GetParam())),
-                             emulated() ? EmulatedFilterScores : VnniFilterScores, p.convolution());
+    ASSERT_TRUE(WinnerFilter::Suits(kernels_, p.convolution()));
+    absl::StatusOr<WinnerFilter> filter = WinnerFilter::Create(context_, kernels_, p.convolution());
     ASSERT_TRUE(filter.ok()) << filter.status();
-    filter->FindWinners(actual.indices.data(), actual.values.data());
+    for (int64_t i = 0; i < p.images.rows; ++i) {
+      const int thread = static_cast<int>(i % 2);
+      ASSERT_TRUE(filter->Load(p.x.data() + i * p.images.elements(), thread));
+      filter->FindWinners(0, filter->blocks(), thread, actual.indices.data() + i * p.maps,
+                          actual.values.data() + i * p.maps);
+    }
     EXPECT_EQ(actual.indices, expected.indices);
     EXPECT_EQ(Bits(actual.values), Bits(expected.values));
   }
+  bool Suits(const Problem& p) const { return WinnerFilter::Suits(kernels_, p.convolution()); }
 
-  OnednnContext context_{2, std::get<0>(GetParam()), ByteProduct::kPortable, Filter::kBytes};
+  const WinnerFilterKernels& kernels_ = WinnerFilterKernelsFor(GetParam());
+  OnednnContext context_{2, InstructionSet::kPortable, ByteProduct::kPortable, Filter::kBytes};
 };
 
 TEST_P(WinnerFilterTest, MapsAroundTheWidthOfBlocks) {
-  for (int64_t maps : {64, 65, 79, 80, 81, 97, 113, 128, 129, 300}) ExpectExact(Problem({2, 1, 7, 6}, maps, 3));
+  for (int64_t maps : {1, 3, 4, 5, 15, 16, 17, 32, 33, 48, 63, 64, 65, 79, 80, 81, 97, 113, 128, 129, 300}) {
+    ExpectExact(Problem({2, 1, 7, 6}, maps, 3));
+    Problem p({2, 1, 6, 7}, maps, 3);
+    p.MakeBytes(2);
+    ExpectExact(p);
+  }
 }
 
 TEST_P(WinnerFilterTest, EverySizeOfFilterWithSignedPixels) {
@@ -92,6 +96,43 @@ TEST_P(WinnerFilterTest, BytesWithFewAndManyZeros) {
       ExpectExact(p);
     }
   }
+}
+
+TEST_P(WinnerFilterTest, ImagesAroundTheSizeOfTilesAndVectors) {
+  for (int64_t width : {2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 65}) {
+    for (int64_t height : {1, 2, 3, 5}) {
+      for (int64_t maps : {3, 130}) {
+        ExpectExact(Problem({2, 1, height, width}, maps, 5));
+        Problem p({2, 2, height, width}, maps, 4);
+        p.MakeBytes(2);
+        ExpectExact(p);
+      }
+    }
+  }
+}
+
+TEST_P(WinnerFilterTest, EachImageIsWhatItIs) {
+  // One after the other in the same memory: bytes, bytes whose largest is not 255, other numbers, signed ones, black.
+  Problem p({12, 1, 9, 10}, 20, 5);
+  p.MakeBytes(1);
+  for (int64_t i = 0; i < p.images.rows; ++i) {
+    for (int64_t e = 0; e < 90; ++e) {
+      float& pixel = p.x[i * 90 + e];
+      if (i % 6 == 1) pixel = std::min(pixel, 0.5f);
+      if (i % 6 == 2) pixel = std::abs(pixel * 3.1f);
+      if (i % 6 == 3) pixel -= 0.5f;
+      if (i % 6 == 4) pixel = 0;
+    }
+  }
+  ExpectExact(p);
+}
+
+TEST_P(WinnerFilterTest, RowsOfAFilterThatReachBeyondTheImage) {
+  // The last pixels of a row must not be taken for those of the next.
+  Problem p({1, 1, 4, 16}, 2, 7);
+  p.MakeBytes(0);
+  ExpectExact(p);
+  ExpectExact(Problem({1, 3, 4, 16}, 2, 7));
 }
 
 TEST_P(WinnerFilterTest, TiesGoToTheLowestPosition) {
@@ -136,30 +177,39 @@ TEST_P(WinnerFilterTest, NumbersOfAnyMagnitude) {
 
 TEST_P(WinnerFilterTest, RefusesWhatItCannotBound) {
   const Problem good({1, 1, 8, 8}, 64, 5);
-  EXPECT_TRUE(WinnerFilter::Suits(good.convolution()));
+  EXPECT_TRUE(Suits(good));
   Problem p = good;
   p.filters[3] = 1e30f;
-  EXPECT_FALSE(WinnerFilter::Suits(p.convolution()));
-  p = good;
-  p.x[3] = -1e30f;
-  EXPECT_FALSE(WinnerFilter::Suits(p.convolution()));
+  EXPECT_FALSE(Suits(p));
+  p.filters[3] = -std::numeric_limits<float>::infinity();
+  EXPECT_FALSE(Suits(p));
   p = good;
   p.bias[3] = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_FALSE(WinnerFilter::Suits(p.convolution()));
-  EXPECT_FALSE(WinnerFilter::Suits(Problem({1, 1, 12, 12}, 64, 9).convolution()));
-  EXPECT_FALSE(WinnerFilter::Suits(Problem({1, 64, 8, 8}, 64, 5).convolution()));
-  EXPECT_FALSE(WinnerFilter::Suits(Problem({0, 1, 8, 8}, 64, 5).convolution()));
+  EXPECT_FALSE(Suits(p));
+  EXPECT_FALSE(Suits(Problem({1, 1, 12, 12}, 64, 9)));
+  EXPECT_FALSE(Suits(Problem({1, 1, 12, 1}, 64, 3)));
+  EXPECT_FALSE(Suits(Problem({1, 256, 8, 8}, 64, 5)));
+  p = good;
+  p.x[3] = -1e30f;
+  absl::StatusOr<WinnerFilter> filter = WinnerFilter::Create(context_, kernels_, p.convolution());
+  ASSERT_TRUE(filter.ok()) << filter.status();
+  EXPECT_FALSE(filter->Load(p.x.data(), 0));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, WinnerFilterTest,
-                         testing::Combine(testing::ValuesIn(AvailableInstructionSets()), testing::Bool()),
-                         [](const auto& info) {
-                           const InstructionSet set = std::get<0>(info.param);
-                           return std::string(set == InstructionSet::kAvx512 ? "avx512"
-                                              : set == InstructionSet::kAvx2 ? "avx2"
-                                                                             : "portable") +
-                                  (std::get<1>(info.param) ? "_emulated_products" : "_byte_products");
-                         });
+std::string ProductName(const testing::TestParamInfo<ByteProduct>& info) {
+  switch (info.param) {
+    case ByteProduct::kVnni:
+      return "vnni";
+    case ByteProduct::kAvx512:
+      return "avx512";
+    case ByteProduct::kAvx2:
+      return "avx2";
+    default:
+      return "portable";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, WinnerFilterTest, testing::ValuesIn(AvailableByteProducts()), ProductName);
 
 }  // namespace
 }  // namespace kwta
