@@ -115,7 +115,7 @@ void RowTiles::Build(const ByteKernels& kernels, const uint8_t* bytes, const Qua
   for (; row + kTileRows <= rows; row += kTileRows) {
     int64_t of_two = 0;
     for (int64_t r = 0; r < kTileRows; r += 2) of_two += kCostOfTwo * UnionSize(row + r, 2);
-    if (kCostOfSix * UnionSize(row, kTileRows) < of_two) {
+    if (kCostOfSix * UnionSize(row, kTileRows) <= of_two) {
       Add(bytes, row, kTileRows);
     } else {
       for (int64_t r = 0; r < kTileRows; r += 2) Add(bytes, row + r, 2);

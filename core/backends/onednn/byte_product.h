@@ -1,4 +1,4 @@
-// Approximate scores of rows against a dictionary of bytes: the product that the exact filter (filtered_top_k.h) and
+// Approximate scores of rows against a dictionary of bytes: the product that the exact filter (byte_filter.h) and
 // the score product of training start from. docs/kernels.md has the idea and the layout.
 //
 // A row is x[d] = scale * (bytes[d] - zero_point) + r[d], an atom is w[d] = mean[d] + scale' * q[d] + e[d] (see
@@ -50,6 +50,15 @@ struct RowTile {
   const int32_t* bytes = nullptr;    // [quads][rows], four elements each
 };
 
+// Units whose scores reached a row's threshold. `scores` and `units` have room for kListMargin more than `capacity`.
+struct ScoredUnits {
+  float* scores = nullptr;
+  int32_t* units = nullptr;
+  int64_t size = 0;  // more than capacity if not all could be kept
+  int64_t capacity = 0;
+};
+constexpr int64_t kListMargin = 2 * kPanelUnits;
+
 // One version for each instruction set. Thread-safe.
 struct ByteKernels {
   // Largest magnitude of a weight.
@@ -63,10 +72,14 @@ struct ByteKernels {
   void (*bytes_to_floats)(const uint8_t* bytes, int64_t n, float divisor, float* out);
   // Sets bit p of mask for each of `quads` quads that is not zero; mask has whole words, bytes PaddedWidth.
   void (*nonzero_quads)(const uint8_t* bytes, int64_t quads, uint64_t* mask);
-  // scores[row * stride + unit] = scale (sum bytes q - zero_point sum q) scale' + bias, for the tile's rows (counted
-  // from tile.first_row in `rows` and `scores`) and the panel's units.
+  // scores[row * stride + unit] = scale (sum bytes q - zero_point sum q) scale' + bias, for the tile's rows (which
+  // begin at tile.first_row in `rows` and `scores`) and the panel's units.
   void (*score_tile)(const RowTile& tile, const QuantisedRow* rows, const AtomPanel& panel, float* scores,
                      int64_t stride);
+  // Appends the units whose score reaches least[row], with that score, to lists[row]; the panel's first unit is
+  // first_unit.
+  void (*collect_tile)(const RowTile& tile, const QuantisedRow* rows, const AtomPanel& panel, int64_t first_unit,
+                       const float* least, ScoredUnits* lists);
 };
 
 // Which ByteKernels.

@@ -81,6 +81,7 @@ QuantisedAtoms::QuantisedAtoms(ByteProduct product, int64_t units, int64_t width
   bias_.assign(padded_units, -std::numeric_limits<float>::infinity());
   sums_.assign(padded_units, 0);
   mean_.assign(static_cast<size_t>(width), 0);
+  panel_factors_.resize(static_cast<size_t>(panels()));
   for (auto* factors : {&bounds_.norm_factor, &bounds_.residual_factor, &bounds_.constant}) {
     factors->assign(static_cast<size_t>(units), 0);
   }
@@ -125,6 +126,8 @@ void QuantisedAtoms::QuantisePanel(int64_t p, const float* atoms, const float* b
   int8_t* const panel = weights_.as<int8_t>() + p * panel_bytes_;
   const double sum_error = static_cast<double>(DotErrorFactor(width_)) * kRoundUp;
   const double subnormal_error = static_cast<double>(width_) * 0x1p-147;
+  LargestFactors& largest = panel_factors_[p];
+  largest = LargestFactors();
   const int64_t end = std::min((p + 1) * kPanelUnits, units_);
   for (int64_t unit = p * kPanelUnits; unit < end; ++unit) {
     const RoundedAtom atom =
@@ -142,15 +145,21 @@ void QuantisedAtoms::QuantisePanel(int64_t p, const float* atoms, const float* b
     bounds_.norm_factor[unit] = RoundedUp(rest + sum_error * length + 0x1p-22 * (length + rounded));
     bounds_.residual_factor[unit] = RoundedUp(rounded * (1 + 0x1p-21));
     bounds_.constant[unit] = RoundedUp(std::abs(static_cast<double>(bias[unit])) * 0x1p-22 + subnormal_error);
+    largest.norm = std::max(largest.norm, bounds_.norm_factor[unit]);
+    largest.residual = std::max(largest.residual, bounds_.residual_factor[unit]);
+    largest.constant = std::max(largest.constant, bounds_.constant[unit]);
   }
 }
 
 void QuantisedAtoms::Refresh(ThreadPool& pool, const float* atoms, const float* bias) {
   ChooseMean(pool, atoms);
   pool.ParallelFor(panels(), 1, [&](int64_t p, int64_t, int) { QuantisePanel(p, atoms, bias); });
-  bounds_.largest_norm_factor = *std::max_element(bounds_.norm_factor.begin(), bounds_.norm_factor.end());
-  bounds_.largest_residual_factor = *std::max_element(bounds_.residual_factor.begin(), bounds_.residual_factor.end());
-  bounds_.largest_constant = *std::max_element(bounds_.constant.begin(), bounds_.constant.end());
+  bounds_.largest_norm_factor = bounds_.largest_residual_factor = bounds_.largest_constant = 0;
+  for (const LargestFactors& panel : panel_factors_) {
+    bounds_.largest_norm_factor = std::max(bounds_.largest_norm_factor, panel.norm);
+    bounds_.largest_residual_factor = std::max(bounds_.largest_residual_factor, panel.residual);
+    bounds_.largest_constant = std::max(bounds_.largest_constant, panel.constant);
+  }
 }
 
 }  // namespace kwta

@@ -39,6 +39,8 @@ class QuantisedAtoms {
   const float* mean() const { return has_mean_ ? mean_.data() : nullptr; }
   // Of score_tile's scores of quantised rows, with the offset <x, mean> in FixedOrderDot's order.
   const UnitBounds& bounds() const { return bounds_; }
+  // Of the units of panel p.
+  const LargestFactors& panel_factors(int64_t p) const { return panel_factors_[static_cast<size_t>(p)]; }
 
  private:
   QuantisedAtoms(ByteProduct product, int64_t units, int64_t width, Buffer weights);
@@ -57,6 +59,7 @@ class QuantisedAtoms {
   bool has_mean_ = false;
   double mean_norm_ = 0;
   UnitBounds bounds_;
+  std::vector<LargestFactors> panel_factors_;
 };
 
 }  // namespace kwta

@@ -23,8 +23,8 @@ void RowSelector::ScoreExactly(const ScoreList& list, int64_t first, int64_t cou
   exact_scores_ += count - first;
 }
 
-bool RowSelector::Select(const float* x, const ScoreList& list, const RowBound& bound, int64_t k,
-                         int64_t max_candidates, int32_t* indices, float* values) {
+Selected RowSelector::Select(const float* x, const ScoreList& list, const RowBound& bound, int64_t k,
+                             int64_t max_candidates, int32_t* indices, float* values) {
   const int64_t padded = PaddedScores(list.size);
   // Room for what Collect writes too much, and for padding.
   if (room_ < padded + kSelectionStep) {
@@ -38,7 +38,7 @@ bool RowSelector::Select(const float* x, const ScoreList& list, const RowBound& 
   // The best by approximation: k of them, or a few more where finding exactly k would take longer.
   const float best = kernels_.threshold(list.scores, padded, k, k + k / 8 + 1);
   int64_t count = kernels_.collect(list.scores, padded, best, positions_.get());
-  if (count > max_candidates) return false;
+  if (count > max_candidates) return Selected::kTooMany;
   ScoreExactly(list, 0, count);
   for (int64_t i = 0; i < count; ++i) list.scores[positions_[i]] = -kInfinity;
 
@@ -46,6 +46,7 @@ bool RowSelector::Select(const float* x, const ScoreList& list, const RowBound& 
   std::fill(exact_.get() + count, exact_.get() + PaddedScores(count), -kInfinity);
   const float floor = kernels_.threshold(exact_.get(), PaddedScores(count), k, k + k / 16 + 1);
   const double needed = static_cast<double>(floor) - bound.offset;
+  if (needed < list.limit) return Selected::kTooShort;
   const int64_t first = count;
   const float least = RoundedDown(needed - bound.LargestError());
   const int64_t near = first + kernels_.collect(list.scores, padded, least, positions_.get() + first);
@@ -54,13 +55,17 @@ bool RowSelector::Select(const float* x, const ScoreList& list, const RowBound& 
     positions_[count] = position;
     count += list.scores[position] + bound.Error(list.unit(position)) >= needed;
   }
-  if (count > max_candidates) return false;
+  if (count > max_candidates) return Selected::kTooMany;
   ScoreExactly(list, first, count);
 
+  if (list.units != nullptr) {
+    ChooseUnordered(count, k, indices, values);
+    return Selected::kCode;
+  }
   if (count == k) {
     std::copy_n(units_.get(), k, indices);
     std::copy_n(exact_.get(), k, values);
-    return true;
+    return Selected::kCode;
   }
   // Exact scores at their places in the list, so that they come out in order.
   std::fill(exact_.get() + count, exact_.get() + PaddedScores(count), -kInfinity);
@@ -80,7 +85,22 @@ bool RowSelector::Select(const float* x, const ScoreList& list, const RowBound& 
     values[place] = score;
     --place;
   }
-  return true;
+  return Selected::kCode;
+}
+
+void RowSelector::ChooseUnordered(int64_t count, int64_t k, int32_t* indices, float* values) {
+  chosen_.resize(static_cast<size_t>(count));
+  for (int64_t i = 0; i < count; ++i) chosen_[i] = {units_[i], exact_[i]};
+  // Of units tied at the k-th score the lowest win.
+  const auto before = [](const auto& a, const auto& b) {
+    return a.second > b.second || (a.second == b.second && a.first < b.first);
+  };
+  if (count > k) std::nth_element(chosen_.begin(), chosen_.begin() + k, chosen_.end(), before);
+  std::sort(chosen_.begin(), chosen_.begin() + k);
+  for (int64_t i = 0; i < k; ++i) {
+    indices[i] = chosen_[i].first;
+    values[i] = chosen_[i].second;
+  }
 }
 
 }  // namespace kwta

@@ -14,6 +14,11 @@ struct UnitBounds {
   float largest_norm_factor = 0, largest_residual_factor = 0, largest_constant = 0;
 };
 
+// The largest factors of some units.
+struct LargestFactors {
+  float norm = 0, residual = 0, constant = 0;
+};
+
 // The bounds of one row.
 struct RowBound {
   const UnitBounds* units = nullptr;
@@ -29,9 +34,10 @@ struct RowBound {
            kRoundUp;
   }
   double LargestError() const {
-    return (norm * units->largest_norm_factor + residual_norm * units->largest_residual_factor +
-            units->largest_constant) *
-           kRoundUp;
+    return LargestErrorOf({units->largest_norm_factor, units->largest_residual_factor, units->largest_constant});
+  }
+  double LargestErrorOf(const LargestFactors& factors) const {
+    return (norm * factors.norm + residual_norm * factors.residual + factors.constant) * kRoundUp;
   }
 };
 

@@ -233,6 +233,19 @@ TEST_P(AffineTopKConformance, MoreUnitsThanAreScoredAtOnce) {
   ExpectSameBits(RandomProblem(19, 16, 4100, 700));
 }
 
+TEST_P(AffineTopKConformance, TheBestOfManyUnitsLieTogether) {
+  // A sample of the units then tells nothing about the others: it holds all that are far better, or none of them.
+  for (int64_t first : {0, 64, 1000}) {
+    for (int64_t better : {9, 30, 60}) {
+      Problem problem = RandomProblem(14, 24, 5000, 40);
+      for (int64_t unit = first; unit < first + better; ++unit) problem.bias[unit] += 1;
+      ExpectSameBits(problem);
+      for (int64_t unit = first; unit < first + better; ++unit) problem.bias[unit] += 100;
+      ExpectSameBits(problem);
+    }
+  }
+}
+
 TEST_P(AffineTopKConformance, FewRowsShareTheUnitsAmongThreads) { ExpectSameBits(RandomProblem(8, 128, 11000, 9)); }
 
 TEST_P(AffineTopKConformance, TiesGoToTheLowestUnitOfManyToo) {

@@ -142,6 +142,50 @@ TEST_P(ByteProductTest, ScoresAreThoseOfTheRoundedParts) {
   }
 }
 
+TEST_P(ByteProductTest, CollectsWhatReachesTheThresholdOfEachRowAndCountsWhatItHasNoRoomFor) {
+  constexpr int64_t kWidth = 50, kRows = 9, kUnits = 150, kFirst = 1000;
+  ThreadPool pool(1);
+  const std::vector<float> x = Gaussians(kRows * kWidth, 1);
+  const std::vector<float> atoms = Gaussians(kUnits * kWidth, 2), bias = Gaussians(kUnits, 3);
+  auto quantised = *QuantisedAtoms::Create(GetParam(), kUnits, kWidth);
+  quantised->Refresh(pool, atoms.data(), bias.data());
+  const Rows block(kernels_, x, kWidth);
+  const int64_t stride = quantised->panels() * kPanelUnits;
+  for (const int64_t capacity : {stride, int64_t{70}}) {
+    std::vector<float> scores(kRows * stride), least(kRows);
+    std::vector<float> list_scores(kRows * (capacity + kListMargin));
+    std::vector<int32_t> list_units(list_scores.size());
+    std::vector<ScoredUnits> lists(kRows);
+    for (int64_t i = 0; i < kRows; ++i) {
+      least[i] = static_cast<float>(3 * i - 12);
+      const int64_t at = i * (capacity + kListMargin);
+      lists[i] = {list_scores.data() + at, list_units.data() + at, 0, capacity};
+    }
+    for (int64_t p = 0; p < quantised->panels(); ++p) {
+      for (const RowTile& tile : block.tiles) {
+        kernels_.score_tile(tile, block.quantised.data(), quantised->panel(p), scores.data() + p * kPanelUnits, stride);
+        kernels_.collect_tile(tile, block.quantised.data(), quantised->panel(p), kFirst + p * kPanelUnits, least.data(),
+                              lists.data());
+      }
+    }
+    for (int64_t i = 0; i < kRows; ++i) {
+      int64_t found = 0;
+      for (int64_t unit = 0; unit < stride; ++unit) {
+        if (!(scores[i * stride + unit] >= least[i])) continue;
+        if (found < std::min(capacity, lists[i].size) && lists[i].size <= capacity) {
+          EXPECT_EQ(lists[i].units[found], kFirst + unit);
+          EXPECT_EQ(lists[i].scores[found], scores[i * stride + unit]);
+        }
+        ++found;
+      }
+      EXPECT_EQ(lists[i].size, found);
+    }
+    // Of rows of both kinds.
+    EXPECT_GT(lists[0].size, 70);
+    EXPECT_LT(lists[kRows - 1].size, 70);
+  }
+}
+
 // How far scores are from the exact ones, against the bound: the largest share over all rows and units.
 double LargestShareOfBound(ByteProduct product, const std::vector<float>& x, const std::vector<float>& atoms,
                            const std::vector<float>& bias, int64_t width) {

@@ -52,7 +52,8 @@ Chosen Choose(const Scores& scores, int64_t k, InstructionSet set = AvailableIns
   const float x = 1;
   Chosen chosen{false, std::vector<int32_t>(k, -1), std::vector<float>(k)};
   RowSelector selector(set, dictionary);
-  chosen.selected = selector.Select(&x, list, bound, k, max_candidates, chosen.indices.data(), chosen.values.data());
+  chosen.selected = selector.Select(&x, list, bound, k, max_candidates, chosen.indices.data(), chosen.values.data()) ==
+                    Selected::kCode;
   chosen.computed = selector.exact_scores();
   return chosen;
 }
@@ -76,6 +77,35 @@ TEST(RowSelector, AUnitOutsideTheBestByApproximationIsFoundIfTheBoundReachesTheF
   EXPECT_THAT(Choose(scores, 2).indices, ElementsAre(0, 3));
   scores.error[3] = 1.25f;
   EXPECT_THAT(Choose(scores, 2).indices, ElementsAre(0, 1));
+}
+
+TEST(RowSelector, AListOfSomeUnitsInAnyOrderIsEnoughUnlessItsLimitIsAboveTheFloor) {
+  const std::vector<float> exact = {7, 1, 5, 5, 0, 5};
+  const std::vector<float> bias(exact.size());
+  const Dictionary dictionary(exact.data(), bias.data(), static_cast<int64_t>(exact.size()), 1);
+  UnitBounds bounds;
+  bounds.norm_factor = bounds.residual_factor = bounds.constant = std::vector<float>(exact.size());
+  RowBound bound;
+  bound.units = &bounds;
+  bound.norm = 1;
+  const std::vector<int32_t> units = {5, 3, 0, 2};
+  for (double limit : {5.0, 5.5}) {
+    std::vector<float> padded(PaddedScores(4), -INFINITY);
+    for (size_t i = 0; i < units.size(); ++i) padded[i] = exact[units[i]];
+    ScoreList list;
+    list.scores = padded.data();
+    list.units = units.data();
+    list.size = 4;
+    list.limit = limit;
+    const float x = 1;
+    std::vector<int32_t> indices(2, -1);
+    std::vector<float> values(2);
+    RowSelector selector(AvailableInstructionSets().front(), dictionary);
+    const Selected selected = selector.Select(&x, list, bound, 2, 10, indices.data(), values.data());
+    EXPECT_EQ(selected, limit == 5.0 ? Selected::kCode : Selected::kTooShort);
+    // Three are tied for the second place.
+    EXPECT_EQ(indices, limit == 5.0 ? std::vector<int32_t>({0, 2}) : std::vector<int32_t>({-1, -1}));
+  }
 }
 
 TEST(RowSelector, ComputesOnlyTheUnitsWhoseOwnBoundReachesTheFloor) {
