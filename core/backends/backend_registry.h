@@ -14,9 +14,10 @@ namespace kwta {
 struct BackendOptions {
   int threads = 0;  // 0: every processor this process may use
   // Of the onednn backend, for tests and measurements; all give the same results. Empty takes the environment's
-  // KWTA_FORCE_ISA or KWTA_FORCE_FILTER, and if that is not set either, the best for this machine.
+  // KWTA_FORCE_ISA or KWTA_FORCE_FILTER, and if that is not set either, the best for this machine:
+  // for a filter, what is fastest for a dictionary when it is prepared.
   std::string instruction_set;  // "portable", "avx2", "avx512" or "vnni"
-  std::string filter;           // what finds the candidates of codes: "int8" or "fp32"
+  std::string filter;           // what finds the candidates of codes: "int8", "bf16" or "fp32"
 };
 
 // Names of the backends built in, best first; "reference" is always there, and last.

@@ -9,10 +9,17 @@
 #include "core/base/status_macros.h"
 
 namespace kwta {
+namespace {
+
+constexpr int64_t kFewRows = 8;
+
+}  // namespace
 
 absl::Status OnednnAffineTopK(OnednnContext& context, const AffineTopKArgs& args) {
   if (args.rows == 0) return absl::OkStatus();
-  const bool filters = static_cast<const OnednnDictionary&>(*args.dictionary).quantised() != nullptr;
+  const auto& dictionary = static_cast<const OnednnDictionary&>(*args.dictionary);
+  // Few rows are bound by reading the atoms, and bytes are the fewest.
+  const bool filters = dictionary.quantised() != nullptr && (dictionary.bf16() == nullptr || args.rows <= kFewRows);
   // Bounds are proven for scales that are far from the ends of binary32's range.
   const bool takes = args.x != nullptr || (args.divisor > 0x1p-60f && args.divisor < 0x1p60f);
   std::vector<int64_t> rows;

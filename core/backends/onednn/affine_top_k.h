@@ -7,8 +7,9 @@
 
 namespace kwta {
 
-// As Backend::AffineTopK: by a product of bytes (byte_filter.h) where the dictionary allows it, and by products of
-// binary32 (float_filter.h) for the rows that this leaves out. REQUIRES: args.dictionary is an OnednnDictionary.
+// As Backend::AffineTopK: by a product of bytes (byte_filter.h) where the dictionary has them, and by products of bf16
+// or binary32 (float_filter.h) otherwise and for the rows that this leaves out. REQUIRES: args.dictionary is an
+// OnednnDictionary.
 absl::Status OnednnAffineTopK(OnednnContext& context, const AffineTopKArgs& args);
 
 }  // namespace kwta

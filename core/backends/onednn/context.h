@@ -12,8 +12,9 @@
 
 namespace kwta {
 
-// What finds the candidates of a code.
-enum class Filter { kBytes, kFloats };
+// What finds the candidates of a code. Each dictionary has its own if it is kMeasured (see filter_choice.h); operations
+// for which there is no bf16 take bytes then, and with kBf16.
+enum class Filter { kMeasured, kBytes, kBf16, kFloats };
 
 struct OnednnContext {
   OnednnContext(int threads, InstructionSet instruction_set, ByteProduct byte_product, Filter filter)

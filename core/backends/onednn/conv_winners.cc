@@ -78,7 +78,7 @@ absl::Status OnednnConvWinners(OnednnContext& context, const ConvolutionRowKerne
                                const ConvWinnersArgs& args) {
   const Convolution convolution{args.filters, args.bias, args.maps, args.size, args.images, args.x};
   const WinnerFilterKernels& filter_kernels = WinnerFilterKernelsFor(context.byte_product);
-  const bool filtered = args.scope == WinnerScope::kEachMap && args.winners == 1 && context.filter == Filter::kBytes &&
+  const bool filtered = args.scope == WinnerScope::kEachMap && args.winners == 1 && context.filter != Filter::kFloats &&
                         context.byte_product != ByteProduct::kPortable &&
                         WinnerFilter::Suits(filter_kernels, convolution);
   if (!filtered) return ExactConvWinners(context, kernels, args);

@@ -52,13 +52,21 @@ absl::Status OnednnDictionary::Refresh(OnednnContext& context) {
   }
   float_bounds_.largest_norm_factor = RoundedUp(error_factor * largest_norm_);
   float_bounds_.largest_constant = RoundedUp(largest_bias_ * 0x1p-22 + subnormal_error);
-  has_quantised_ = context.filter == Filter::kBytes && width <= kMaxQuantisedWidth && largest_norm_ < 0x1p100 &&
-                   largest_bias_ < 0x1p100;
-  if (!has_quantised_) return absl::OkStatus();
-  if (quantised_ == nullptr) {
-    KWTA_ASSIGN_OR_RETURN(quantised_, QuantisedAtoms::Create(context.byte_product, units, width));
+  const bool sound = largest_norm_ < 0x1p100 && largest_bias_ < 0x1p100;
+  has_quantised_ = sound && filter_ != Filter::kFloats && width <= kMaxQuantisedWidth;
+  if (has_quantised_) {
+    if (quantised_ == nullptr) {
+      KWTA_ASSIGN_OR_RETURN(quantised_, QuantisedAtoms::Create(context.byte_product, units, width));
+    }
+    quantised_->Refresh(context.pool, atoms, bias);
   }
-  quantised_->Refresh(context.pool, atoms, bias);
+  has_bf16_ = sound && filter_ == Filter::kBf16;
+  if (has_bf16_) {
+    if (bf16_ == nullptr) {
+      KWTA_ASSIGN_OR_RETURN(bf16_, Bf16Atoms::Create(units, width));
+    }
+    KWTA_RETURN_IF_ERROR(bf16_->Refresh(context.pool, context.kernels, atoms, bias));
+  }
   return absl::OkStatus();
 }
 

@@ -6,18 +6,22 @@
 
 #include "absl/status/status.h"
 #include "core/backends/backend.h"
+#include "core/backends/onednn/bf16_atoms.h"
 #include "core/backends/onednn/context.h"
 #include "core/backends/onednn/quantised_atoms.h"
 #include "core/backends/onednn/score_bounds.h"
 
 namespace kwta {
 
-// A dictionary with what filters of its scores need: a copy rounded to bytes, and how far approximate scores can be
-// from exact ones.
+// A dictionary with what filters of its scores need: copies rounded to bytes or bf16, and how far approximate scores
+// can be from exact ones.
 class OnednnDictionary final : public Dictionary {
  public:
   // REQUIRES: Refresh before first use.
   using Dictionary::Dictionary;
+
+  // Which copies Refresh makes; kBytes if it is never called. REQUIRES: not kMeasured.
+  void set_filter(Filter filter) { filter_ = filter; }
 
   // Takes up the atoms and biases as they are now. Errors: RESOURCE_EXHAUSTED.
   absl::Status Refresh(OnednnContext& context);
@@ -30,6 +34,8 @@ class OnednnDictionary final : public Dictionary {
   const UnitBounds& float_bounds() const { return float_bounds_; }
   // Null if the atoms cannot be rounded to bytes, or are not to be.
   const QuantisedAtoms* quantised() const { return has_quantised_ ? quantised_.get() : nullptr; }
+  // Likewise to bf16.
+  const Bf16Atoms* bf16() const { return has_bf16_ ? bf16_.get() : nullptr; }
 
  private:
   UnitBounds float_bounds_;
@@ -37,6 +43,9 @@ class OnednnDictionary final : public Dictionary {
   double largest_bias_ = 0;
   std::unique_ptr<QuantisedAtoms> quantised_;
   bool has_quantised_ = false;
+  std::unique_ptr<Bf16Atoms> bf16_;
+  bool has_bf16_ = false;
+  Filter filter_ = Filter::kBytes;
 };
 
 }  // namespace kwta

@@ -1,26 +1,11 @@
 #include "core/backends/onednn/dnnl_gemm.h"
 
 #include <dnnl.h>
-#include <omp.h>
 
 #include "absl/strings/str_cat.h"
+#include "core/backends/onednn/one_openmp_thread.h"
 
 namespace kwta {
-namespace {
-
-// Keeps the library's OpenMP regions to the calling thread, and leaves the caller's own setting as it was.
-class OneOpenMpThread {
- public:
-  OneOpenMpThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
-  ~OneOpenMpThread() { omp_set_num_threads(before_); }
-  OneOpenMpThread(const OneOpenMpThread&) = delete;
-  OneOpenMpThread& operator=(const OneOpenMpThread&) = delete;
-
- private:
-  const int before_;
-};
-
-}  // namespace
 
 absl::Status DnnlGemm(const DnnlGemmArgs& args) {
   const OneOpenMpThread one_thread;

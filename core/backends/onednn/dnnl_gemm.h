@@ -1,4 +1,4 @@
-// Matrix products by oneDNN. The only file that knows the library, its versions and its threads.
+// Matrix products by oneDNN, in binary32.
 #pragma once
 
 #include <cstdint>

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/backends/onednn/arena.h"
 #include "core/backends/onednn/dictionary.h"
 #include "core/backends/onednn/dnnl_gemm.h"
 #include "core/backends/onednn/first_error.h"
@@ -19,7 +20,7 @@ constexpr double kRoundUp = 1 + 0x1p-20;
 
 // A product of one row with all atoms is bound by reading the atoms, so that exact scores cost no more than approximate
 // ones; with more rows the matrix product reads each atom once for all of them.
-constexpr int64_t kRowsComputedExactly = 1;
+constexpr size_t kRowsComputedExactly = 1;
 
 // Rows whose scores are held at once, and the tiles of the product that computes them: a tile's scores and its share of
 // the atoms fit into a core's own cache together.
@@ -42,24 +43,26 @@ class Call {
         rows_(rows),
         units_(dictionary_.units),
         width_(dictionary_.width),
-        stride_(PaddedScores(units_)),
+        bf16_(rows.size() > kRowsComputedExactly ? dictionary_.bf16() : nullptr),
+        stride_(bf16_ != nullptr ? bf16_->stride() : PaddedScores(units_)),
         block_rows_(std::clamp<int64_t>(kMaxScoreBytes / (stride_ * static_cast<int64_t>(sizeof(float))), 1,
                                         std::min(kMaxBlockRows, static_cast<int64_t>(rows.size())))) {}
 
   absl::Status Run() {
-    const int64_t gathered_size = DivideUp(block_rows_ * width_, 16) * 16;
-    KWTA_ASSIGN_OR_RETURN(
-        ScratchPool::Lease lease,
-        context_.scratch.Take(static_cast<size_t>(block_rows_ * stride_ + gathered_size) * sizeof(float)));
-    float* scores = lease.as<float>();
-    float* gathered = scores + block_rows_ * stride_;
+    const size_t bytes = TakeMemory(nullptr);
+    KWTA_ASSIGN_OR_RETURN(ScratchPool::Lease lease, context_.scratch.Take(bytes));
+    TakeMemory(lease.as<char>());
+    float* const scores = scores_;
     const int64_t count = static_cast<int64_t>(rows_.size());
-    const bool exact = count <= kRowsComputedExactly;
+    const bool exact = rows_.size() <= kRowsComputedExactly;
     for (int64_t begin = 0; begin < count; begin += block_rows_) {
       const int64_t rows = std::min(block_rows_, count - begin);
-      const float* x = Gather(begin, rows, gathered);
+      const float* x = Gather(begin, rows, gathered_);
       if (exact) {
         ComputeExactScores(x, rows, scores);
+      } else if (bf16_ != nullptr) {
+        RoundRows(x, rows);
+        KWTA_RETURN_IF_ERROR(ComputeBf16Scores(rows, scores));
       } else {
         KWTA_RETURN_IF_ERROR(ComputeApproximateScores(x, rows, scores));
       }
@@ -67,7 +70,7 @@ class Call {
         RowSelector selector(context_.instruction_set, dictionary_);
         std::vector<float> scratch(static_cast<size_t>(TopKScratchElements(units_)));
         for (int64_t i = first; i < last; ++i) {
-          SelectRow(rows_[begin + i], x + i * width_, exact, scores + i * stride_, &selector, scratch.data());
+          SelectRow(rows_[begin + i], x + i * width_, exact, i, scores + i * stride_, &selector, scratch.data());
         }
       });
     }
@@ -75,6 +78,20 @@ class Call {
   }
 
  private:
+  // Shares out memory, or tells how many bytes of it are needed.
+  size_t TakeMemory(char* memory) {
+    Arena arena(memory);
+    // Products of bf16 are made of whole tiles of rows.
+    const int64_t rows =
+        bf16_ != nullptr ? DivideUp(block_rows_, Bf16Atoms::kTileRows) * Bf16Atoms::kTileRows : block_rows_;
+    scores_ = arena.Take<float>(rows * stride_);
+    gathered_ = arena.Take<float>(block_rows_ * width_);
+    rounded_ = arena.Take<uint16_t>(bf16_ != nullptr ? rows * width_ : 0);
+    rest_norms_ = arena.Take<double>(block_rows_);
+    rests_ = arena.Take<float>(bf16_ != nullptr ? context_.pool.threads() * width_ : 0);
+    return arena.bytes();
+  }
+
   // The rows of a block next to each other.
   const float* Gather(int64_t begin, int64_t rows, float* gathered) const {
     if (args_.x != nullptr && rows_[begin + rows - 1] - rows_[begin] == rows - 1) {
@@ -128,11 +145,38 @@ class Call {
     return error.status();
   }
 
-  void SelectRow(int64_t row, const float* x, bool exact, float* scores, RowSelector* selector, float* scratch) const {
+  // rounded_ and rest_norms_ of a block of rows; what is left of the last tile is zero.
+  void RoundRows(const float* x, int64_t rows) {
+    context_.pool.ParallelFor(rows, kGrainRows, [&](int64_t first, int64_t last, int thread) {
+      float* const rest = rests_ + thread * width_;
+      for (int64_t i = first; i < last; ++i) {
+        Bf16Atoms::Round(x + i * width_, width_, rounded_ + i * width_, rest);
+        rest_norms_[i] = std::sqrt(context_.kernels.squared_norm(rest, width_)) * kRoundUp;
+      }
+    });
+    const int64_t padded = DivideUp(rows, Bf16Atoms::kTileRows) * Bf16Atoms::kTileRows;
+    std::fill(rounded_ + rows * width_, rounded_ + padded * width_, uint16_t{0});
+  }
+
+  absl::Status ComputeBf16Scores(int64_t rows, float* scores) {
+    // Consecutive products share a tile of atoms.
+    const int64_t row_tiles = DivideUp(rows, Bf16Atoms::kTileRows);
+    FirstError error;
+    context_.pool.ParallelFor(row_tiles * bf16_->tiles(), 1, [&](int64_t at, int64_t, int) {
+      const int64_t row = at % row_tiles * Bf16Atoms::kTileRows, tile = at / row_tiles;
+      error.Update(
+          bf16_->Multiply(rounded_ + row * width_, tile, scores + row * stride_ + tile * Bf16Atoms::kTileUnits));
+    });
+    return error.status();
+  }
+
+  void SelectRow(int64_t row, const float* x, bool exact, int64_t i, float* scores, RowSelector* selector,
+                 float* scratch) const {
     int32_t* indices = args_.indices + row * args_.k;
     float* values = args_.values + row * args_.k;
     RowBound bound;
-    bound.units = &dictionary_.float_bounds();
+    bound.units = bf16_ != nullptr ? &bf16_->bounds() : &dictionary_.float_bounds();
+    bound.residual_norm = bf16_ != nullptr ? rest_norms_[i] : 0;
     bound.norm = std::sqrt(context_.kernels.squared_norm(x, width_)) * kRoundUp;
     if (!exact && !CannotOverflow(bound.norm, dictionary_.largest_norm(), dictionary_.largest_bias())) {
       // Nothing is known about approximate scores here; rare, so it may be slow.
@@ -157,8 +201,14 @@ class Call {
   const std::vector<int64_t>& rows_;
   const int64_t units_;
   const int64_t width_;
+  const Bf16Atoms* const bf16_;  // null: binary32
   const int64_t stride_;
   const int64_t block_rows_;
+  float* scores_ = nullptr;       // [rows of a block, stride_]
+  float* gathered_ = nullptr;     // [rows of a block, width_]
+  uint16_t* rounded_ = nullptr;   // likewise
+  double* rest_norms_ = nullptr;  // [rows of a block]: of what rounding took
+  float* rests_ = nullptr;        // [threads, width_]
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// AffineTopK by binary32 products.
+// AffineTopK by products of floating-point numbers: bf16 where the dictionary has them, else binary32.
 #pragma once
 
 #include <cstdint>

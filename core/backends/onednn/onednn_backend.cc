@@ -11,11 +11,13 @@
 #include "core/backends/host_backend.h"
 #include "core/backends/onednn/active_gradient.h"
 #include "core/backends/onednn/affine_top_k.h"
+#include "core/backends/onednn/bf16_atoms.h"
 #include "core/backends/onednn/context.h"
 #include "core/backends/onednn/conv_pool.h"
 #include "core/backends/onednn/conv_winners.h"
 #include "core/backends/onednn/dictionary.h"
 #include "core/backends/onednn/dnnl_gemm.h"
+#include "core/backends/onednn/filter_choice.h"
 #include "core/backends/onednn/first_error.h"
 #include "core/backends/onednn/flush_subnormals.h"
 #include "core/backends/onednn/sparse_gradient.h"
@@ -47,6 +49,12 @@ class OnednnBackend final : public HostBackend {
   absl::StatusOr<std::unique_ptr<Dictionary>> PrepareDictionary(const float* atoms, const float* bias, int64_t units,
                                                                 int64_t width) override {
     auto dictionary = std::make_unique<OnednnDictionary>(atoms, bias, units, width);
+    if (context_.filter == Filter::kMeasured) {
+      KWTA_ASSIGN_OR_RETURN(const Filter fastest, FastestFilter(context_, atoms, bias, units, width));
+      dictionary->set_filter(fastest);
+    } else {
+      dictionary->set_filter(context_.filter);
+    }
     KWTA_RETURN_IF_ERROR(dictionary->Refresh(context_));
     return dictionary;
   }
@@ -197,9 +205,12 @@ absl::StatusOr<ByteProduct> ChooseProduct(const std::string& name) {
 }
 
 absl::StatusOr<Filter> ChooseFilter(const std::string& name) {
-  if (name.empty() || name == "int8") return Filter::kBytes;
+  if (name.empty()) return Filter::kMeasured;
+  if (name == "int8") return Filter::kBytes;
   if (name == "fp32") return Filter::kFloats;
-  return absl::InvalidArgumentError(absl::StrCat("there is no filter \"", name, "\"; expected int8 or fp32"));
+  if (name == "bf16" && Bf16Atoms::Available()) return Filter::kBf16;
+  return absl::InvalidArgumentError(
+      absl::StrCat("there is no filter \"", name, "\" here; expected int8, fp32 or, from AVX-512 on, bf16"));
 }
 
 InstructionSet SetOf(ByteProduct product) {

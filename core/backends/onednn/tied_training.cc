@@ -35,7 +35,7 @@ class StepCall {
     state_.products.resize(static_cast<size_t>(args_.rows * args_.k));
     state_.row_errors.resize(static_cast<size_t>(args_.rows));
     state_.scratch.resize(static_cast<size_t>(context_.pool.threads()));
-    sparse_ = context_.filter == Filter::kBytes && !p_.unit_norm &&
+    sparse_ = context_.filter != Filter::kFloats && !p_.unit_norm &&
               state_.sparse.Prepare(context_, args_.x, args_.rows, args_.k);
     if (!sparse_) {
       BringAtomsUpToDate();

@@ -21,7 +21,9 @@ class OnednnTiedDictionary final : public TiedDictionary {
   OnednnTiedDictionary(const OnednnContext& context, const TiedParameters& parameters)
       : TiedDictionary(parameters),
         dictionary(parameters.atoms, parameters.bias, parameters.units, parameters.width),
-        sparse(context, parameters) {}
+        sparse(context, parameters) {
+    dictionary.set_filter(context.filter == Filter::kFloats ? Filter::kFloats : Filter::kBytes);
+  }
 
   OnednnDictionary dictionary;
   SparseEncoder sparse;

@@ -321,6 +321,10 @@ std::vector<BackendCase> AllFilterCases() {
       if (CreateBackend(forced.name, options).ok()) cases.push_back(forced);
     }
   }
+  const BackendCase rounded{"onednn", 2, "", "bf16"};
+  BackendOptions options;
+  options.filter = rounded.filter;
+  if (CreateBackend(rounded.name, options).ok()) cases.push_back(rounded);
   return cases;
 }
 

@@ -53,7 +53,7 @@ TEST(BackendRegistry, OptionsThatNameNothingHereAreRefused) {
   options.filter = "sieve";
   const auto backend = CreateBackend("onednn", options);
   ASSERT_EQ(backend.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(backend.status().message()), HasSubstr("\"sieve\"; expected int8 or fp32"));
+  EXPECT_THAT(std::string(backend.status().message()), HasSubstr("\"sieve\" here; expected int8, fp32 or"));
 }
 
 }  // namespace
