@@ -196,6 +196,8 @@ class Backend {
   virtual absl::Status WinnerDecode(const WinnerDecodeArgs& args) = 0;
   virtual absl::Status WinnerGradient(const WinnerGradientArgs& args) = 0;
   virtual absl::Status ConvPool(const ConvPoolArgs& args) = 0;
+  // The operations that it is made of, one after another, if a backend has nothing better.
+  virtual absl::Status WinnerPass(const WinnerPassArgs& args);
 
   // Training of a tied dictionary: core/backends/tied_training.h.
   virtual absl::StatusOr<std::unique_ptr<TiedDictionary>> PrepareTiedDictionary(const TiedParameters& parameters) = 0;

@@ -84,6 +84,25 @@ struct WinnerGradientArgs {
   int32_t* active_rows = nullptr;          // out [maps]: in how many rows the map has a winner
 };
 
+// A batch's pass through training, all of the above at once: the winners of x, what is decoded from them, its residual
+// r and the gradient of E = squared_error / rows. The same as ConvWinners, WinnerDecode and WinnerGradient give, but
+// that gradients may be summed over the rows in another order, which does not depend on the number of threads.
+struct WinnerPassArgs {
+  ConvWinnersArgs encode;               // units and values are memory to work with: [rows, entries]
+  int64_t entries = 0;                  // of a row, as encode says
+  const float* decoder = nullptr;       // [maps, channels, decoder_size, decoder_size]
+  const float* decoder_bias = nullptr;  // [channels]
+  int64_t decoder_size = 0;
+  float* residual = nullptr;  // to work with: [rows, channels, height, width]
+  // Out, as in WinnerGradientArgs. They mean nothing if squared_error is not finite: training has diverged.
+  float* gradient_encoder = nullptr;
+  float* gradient_decoder = nullptr;
+  float* gradient_bias = nullptr;
+  float* gradient_decoder_bias = nullptr;
+  int32_t* active_rows = nullptr;
+  double* squared_error = nullptr;  // host, out: sum of r^2
+};
+
 // Overlapping max-pooling. Windows start at -padding, -padding + stride, ...; positions outside the map are no
 // candidates. The pooled extent is (extent + 2 padding - width) / stride + 1, rounded down: 28 with width 5, stride 3
 // and padding 2 gives 10.

@@ -24,6 +24,7 @@
 #include "core/backends/onednn/tied_training.h"
 #include "core/backends/onednn/winner_decode.h"
 #include "core/backends/onednn/winner_gradient.h"
+#include "core/backends/onednn/winner_pass.h"
 #include "core/base/cpu.h"
 #include "core/base/status_macros.h"
 
@@ -156,6 +157,13 @@ class OnednnBackend final : public HostBackend {
   }
   absl::Status WinnerGradient(const WinnerGradientArgs& args) override {
     return OnednnWinnerGradient(context_, winner_kernels_, args);
+  }
+  absl::Status WinnerPass(const WinnerPassArgs& args) override {
+    if (OnednnWinnerPass::Suits(context_, args)) {
+      KWTA_ASSIGN_OR_RETURN(const bool done, OnednnWinnerPass(context_, winner_kernels_, args).Run());
+      if (done) return absl::OkStatus();
+    }
+    return Backend::WinnerPass(args);
   }
   absl::Status ConvPool(const ConvPoolArgs& args) override { return OnednnConvPool(context_, convolution_rows_, args); }
   absl::StatusOr<std::unique_ptr<TiedDictionary>> PrepareTiedDictionary(const TiedParameters& parameters) override {

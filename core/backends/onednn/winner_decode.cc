@@ -53,6 +53,7 @@ absl::Status OnednnWinnerDecode(OnednnContext& context, const WinnerKernels& ker
     image.width = images.width;
     image.margin = margin;
     image.stride = image_stride;
+    image.channel_stride = images.height * image_stride;
     image.pixels = spread + filter_floats + thread * image_floats;
     for (int64_t i = begin; i < end; ++i) {
       for (int64_t c = 0; c < images.channels; ++c) {

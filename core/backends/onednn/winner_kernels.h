@@ -21,7 +21,8 @@ struct PlacedFilters {
 // left of the image, and have room for `span` vectors from any position.
 struct PlacedImage {
   int64_t channels = 0, height = 0, width = 0, margin = 0, stride = 0;
-  float* pixels = nullptr;  // in, out [channels, height, stride], aligned to a vector
+  int64_t channel_stride = 0;  // at least height * stride
+  float* pixels = nullptr;     // in, out [channels, channel_stride], aligned to a vector
 };
 
 // A winner of a map: where its patches begin in the padded images, and its value.
