@@ -49,7 +49,8 @@ constexpr EncoderKind kKinds[] = {
     {"stack", v1::EncoderSpec::kStack, v1::OPTIMISER_UNSPECIFIED, true, [](v1::EncoderSpec*) { return RefuseStack(); },
      [](v1::EncoderSpec*, const Shape&) { return RefuseStack(); },
      [](const v1::EncoderSpec&, const Shape&, const v1::TrainingSpec&,
-        std::shared_ptr<Backend>) -> absl::StatusOr<std::unique_ptr<Learner>> { return RefuseStack(); },
+        std::shared_ptr<Backend>)  // NOLINT(performance-unnecessary-value-param): as the other kinds take it
+     -> absl::StatusOr<std::unique_ptr<Learner>> { return RefuseStack(); },
      CreateStackEncoder},
 };
 

@@ -196,8 +196,9 @@ absl::StatusOr<ModelBundle> LayerOfStack(const ModelBundle& bundle, int i) {
   return layer;
 }
 
-absl::StatusOr<std::shared_ptr<const Encoder>> CreateStackEncoder(const ModelBundle& bundle,
-                                                                  std::shared_ptr<Backend> backend) {
+// Each layer shares the backend: there is nothing to move it into.
+absl::StatusOr<std::shared_ptr<const Encoder>> CreateStackEncoder(
+    const ModelBundle& bundle, std::shared_ptr<Backend> backend) {  // NOLINT(performance-unnecessary-value-param)
   const v1::ModelDescription& description = bundle.description;
   const int count = LayerCount(description.encoder());
   if (count < 2) {
@@ -238,11 +239,12 @@ ModelBundle PutOnBase(ModelBundle base, ModelBundle layer) {
     *stack.mutable_layers() = base.description.encoder().stack().layers();
   }
   *stack.add_layers() = layer.description.encoder();
-  for (auto& [name, tensor] : base.tensors) {
+  TensorMap base_tensors = std::move(base.tensors), layer_tensors = std::move(layer.tensors);
+  for (auto& [name, tensor] : base_tensors) {
     if (BelongsToClassifier(name)) continue;
     whole.tensors[flat && !BelongsToPreprocessing(name) ? LayerPrefix(0) + name : name] = std::move(tensor);
   }
-  for (auto& [name, tensor] : layer.tensors) whole.tensors[LayerPrefix(below) + name] = std::move(tensor);
+  for (auto& [name, tensor] : layer_tensors) whole.tensors[LayerPrefix(below) + name] = std::move(tensor);
   return whole;
 }
 

@@ -127,7 +127,7 @@ absl::Status Run::Prepare() {
                           LoadFineTuningCheckpoint(control_.checkpoint_directory, fingerprint_));
     if (saved.has_value()) {
       network_->SetClassifier(Classifier(model_.description.code_width(), classes, 1));
-      const absl::Status restored = network_->Restore(saved->network);
+      absl::Status restored = network_->Restore(saved->network);
       if (restored.ok()) {
         place_ = saved->place;
         return absl::OkStatus();

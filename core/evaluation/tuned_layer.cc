@@ -137,7 +137,7 @@ absl::StatusOr<TensorMap> TunedLayer::Parameters(bool velocities) const {
   TensorMap tensors;
   const auto add = [&](const std::string& name, Shape shape, const Buffer& buffer) {
     Tensor tensor(DType::kF32, std::move(shape));
-    const absl::Status status = backend_->CopyToHost(buffer.as<void>(), tensor.data(), tensor.bytes());
+    absl::Status status = backend_->CopyToHost(buffer.as<void>(), tensor.data(), tensor.bytes());
     tensors[name] = std::move(tensor);
     return status;
   };

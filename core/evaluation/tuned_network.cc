@@ -29,7 +29,7 @@ absl::Status Diverged(double rate) {
 
 }  // namespace
 
-absl::StatusOr<TunedNetwork> TunedNetwork::Create(const ModelBundle& model, std::shared_ptr<Backend> backend) {
+absl::StatusOr<TunedNetwork> TunedNetwork::Create(const ModelBundle& model, const std::shared_ptr<Backend>& backend) {
   if (SeparatesViews(model.description.preprocessing())) {
     return absl::InvalidArgumentError(
         "the model encodes views by themselves (preprocessing step separate_views); it cannot be fine-tuned");

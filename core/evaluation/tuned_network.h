@@ -19,7 +19,7 @@ namespace kwta {
 class TunedNetwork {
  public:
   // Errors: INVALID_ARGUMENT if a layer is not k-sparse. REQUIRES: an encoder was made of the model.
-  static absl::StatusOr<TunedNetwork> Create(const ModelBundle& model, std::shared_ptr<Backend> backend);
+  static absl::StatusOr<TunedNetwork> Create(const ModelBundle& model, const std::shared_ptr<Backend>& backend);
 
   int layers() const { return static_cast<int>(layers_.size()); }
   void SetClassifier(Classifier classifier) { classifier_ = std::move(classifier); }

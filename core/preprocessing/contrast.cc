@@ -39,9 +39,10 @@ class LocalContrastStep : public Step {
         images_(input[0] / planes_),
         constant_(spec.constant()),
         weights_(spec.window()) {
-    const double middle = static_cast<double>(spec.window() / 2), sigma = spec.window() / 6.0;
+    const uint32_t middle = spec.window() / 2;
+    const double sigma = spec.window() / 6.0;
     for (size_t t = 0; t < weights_.size(); ++t) {
-      const double distance = (static_cast<double>(t) - middle) / sigma;
+      const double distance = (static_cast<double>(t) - static_cast<double>(middle)) / sigma;
       weights_[t] = std::exp(-0.5 * distance * distance);
     }
   }
