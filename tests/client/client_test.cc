@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/made_up_rows.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta::client {
 namespace {
@@ -181,8 +182,8 @@ TEST(UploadDataset, SendsTheFileWithItsLengthAndChecksum) {
   FakeServer server;
   server.FailNext({absl::UnavailableError("again")});
   Client client(QuickOptions(server.address()));
-  const std::string file = testing::TempDir() + "/abc.npy";
-  std::ofstream(file) << "abc";
+  const TemporaryDirectory directory;
+  const std::string file = directory.Write("abc.npy", "abc");
   const auto uploaded = client.UploadDataset(file);
   ASSERT_TRUE(uploaded.ok()) << uploaded.status();
   EXPECT_EQ(uploaded->path(), "abc.npy");

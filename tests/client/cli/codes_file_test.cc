@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "core/io/safetensors.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta::client::cli {
 namespace {
@@ -32,7 +33,8 @@ std::vector<T> Elements(const Tensor& tensor) {
 }
 
 TEST(WriteCodes, TopKAsSafetensors) {
-  const std::string path = testing::TempDir() + "/topk.safetensors";
+  const TemporaryDirectory directory;
+  const std::string path = directory.File("topk.safetensors");
   ASSERT_EQ(WriteCodes(path, "digits", v1::OUTPUT_MODE_SPARSE_TOPK, Sparse()), absl::OkStatus());
   const auto file = ReadSafetensors(path);
   ASSERT_TRUE(file.ok()) << file.status();
@@ -44,7 +46,8 @@ TEST(WriteCodes, TopKAsSafetensors) {
 }
 
 TEST(WriteCodes, CsrAsSafetensors) {
-  const std::string path = testing::TempDir() + "/csr.safetensors";
+  const TemporaryDirectory directory;
+  const std::string path = directory.File("csr.safetensors");
   ASSERT_EQ(WriteCodes(path, "digits", v1::OUTPUT_MODE_SPARSE_CSR, Sparse()), absl::OkStatus());
   const auto file = ReadSafetensors(path);
   ASSERT_TRUE(file.ok()) << file.status();
@@ -55,7 +58,8 @@ TEST(WriteCodes, CsrAsSafetensors) {
 }
 
 TEST(WriteCodes, NpzHoldsTheArraysOfItsMode) {
-  const std::string path = testing::TempDir() + "/codes.npz";
+  const TemporaryDirectory directory;
+  const std::string path = directory.File("codes.npz");
   ASSERT_EQ(WriteCodes(path, "digits", v1::OUTPUT_MODE_SPARSE_TOPK, Sparse()), absl::OkStatus());
   EXPECT_THAT(ReadFile(path), AllOf(StartsWith("PK"), HasSubstr("indices.npy"), HasSubstr("values.npy")));
   ASSERT_EQ(WriteCodes(path, "digits", v1::OUTPUT_MODE_SPARSE_CSR, Sparse()), absl::OkStatus());
@@ -69,8 +73,8 @@ TEST(WriteCodes, NpzHoldsTheArraysOfItsMode) {
 TEST(WriteCodes, RefusesRowsOfDifferentLengthsAsTopK) {
   EncodeResult ragged;
   ragged.codes = SparseCodes{9, {0, 1, 3}, {1, 2, 3}, {1, 1, 1}};
-  const absl::Status status =
-      WriteCodes(testing::TempDir() + "/ragged.npz", "digits", v1::OUTPUT_MODE_SPARSE_TOPK, ragged);
+  const TemporaryDirectory directory;
+  const absl::Status status = WriteCodes(directory.File("ragged.npz"), "digits", v1::OUTPUT_MODE_SPARSE_TOPK, ragged);
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
   EXPECT_THAT(std::string(status.message()), HasSubstr("--mode csr"));
 }

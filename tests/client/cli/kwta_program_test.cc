@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/client/fake_server.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta::client {
 namespace {
@@ -51,10 +52,6 @@ class Program {
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
-    const std::string prefix =
-        absl::StrCat(testing::TempDir(), "/", testing::UnitTest::GetInstance()->current_test_info()->name());
-    out_file_ = prefix + ".out";
-    error_file_ = prefix + ".err";
     pid_ = fork();
     if (pid_ == 0) {
       if (freopen(out_file_.c_str(), "w", stdout) == nullptr) _exit(99);
@@ -80,7 +77,8 @@ class Program {
     return {std::istreambuf_iterator<char>(file), {}};
   }
 
-  std::string out_file_, error_file_;
+  const TemporaryDirectory directory_;
+  const std::string out_file_ = directory_.File("out"), error_file_ = directory_.File("err");
   pid_t pid_;
 };
 

@@ -2,8 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
 #include "core/backends/backend_registry.h"
 #include "core/encoders/encoder_registry.h"
 #include "core/encoders/k_sparse.h"
@@ -11,6 +9,7 @@
 #include "core/io/model_bundle.h"
 #include "core/training/trainer.h"
 #include "tests/core/preprocessing/made_up_images.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta {
 namespace {
@@ -44,16 +43,12 @@ SparseCodes EncodeRows(const Encoder& encoder, const RowsView& x) {
 
 class PreprocessedModel : public testing::Test {
  protected:
-  PreprocessedModel() : directory_(testing::TempDir() + "/kwta-preprocessed-model") { Remove(); }
-  ~PreprocessedModel() override { Remove(); }
-  void Remove() { std::filesystem::remove_all(directory_); }
-
   ModelBundle SavedAndLoaded(const ModelBundle& bundle) {
-    EXPECT_TRUE(WriteModelBundle(directory_, bundle).ok());
-    return ReadModelBundle(directory_).value();
+    EXPECT_TRUE(WriteModelBundle(directory_.File("bundle"), bundle).ok());
+    return ReadModelBundle(directory_.File("bundle")).value();
   }
 
-  const std::string directory_;
+  const TemporaryDirectory directory_;
 };
 
 constexpr char kSteps[] =

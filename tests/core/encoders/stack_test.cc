@@ -3,12 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
 #include "core/backends/backend_registry.h"
 #include "core/encoders/encoder_registry.h"
 #include "core/encoders/winner_take_all.h"
 #include "tests/core/encoders/k_sparse_fixture.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta {
 namespace {
@@ -123,14 +122,12 @@ TEST_F(StackTest, LayersComeApartAgain) {
 }
 
 TEST_F(StackTest, SavedAndLoadedEncodesIdentically) {
-  const std::string directory = testing::TempDir() + "/stack_bundle";
-  std::filesystem::remove_all(directory);
-  ASSERT_TRUE(WriteModelBundle(directory, stack_).ok());
-  const auto loaded = Make(ReadModelBundle(directory).value());
+  const TemporaryDirectory directory;
+  ASSERT_TRUE(WriteModelBundle(directory.File("bundle"), stack_).ok());
+  const auto loaded = Make(ReadModelBundle(directory.File("bundle")).value());
   const SparseCodes before = Encode(*Make(stack_), x_.rows()), after = Encode(*loaded, x_.rows());
   EXPECT_EQ(before.indices, after.indices);
   EXPECT_EQ(before.values, after.values);
-  std::filesystem::remove_all(directory);
 }
 
 TEST_F(StackTest, ABaseKeepsNothingOfItsClassifier) {

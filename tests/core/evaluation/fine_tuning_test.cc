@@ -10,6 +10,7 @@
 #include "core/backends/backend_registry.h"
 #include "core/encoders/encoder_registry.h"
 #include "core/training/trainer.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta {
 namespace {
@@ -55,14 +56,10 @@ class FineTuningTest : public testing::Test {
   }
 
   void SetUp() override {
-    directory_ = testing::TempDir() + "/" + testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::remove_all(directory_);
-    std::filesystem::create_directories(directory_);
     options_.epochs = 3;
     options_.batch_size = 50;
     options_.probe.epochs = options_.probe.schedule_epochs = 3;
   }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
 
   absl::StatusOr<ModelBundle> Run(const ModelBundle& model, const FineTuningControl& control = {}, int threads = 1) {
     return FineTune(model, *data_, options_, CreateBackend("", {threads}).value(), control);
@@ -87,7 +84,7 @@ class FineTuningTest : public testing::Test {
   static ModelBundle* shallow_;
   static ModelBundle* deep_;
   FineTuningOptions options_;
-  std::string directory_;
+  const TemporaryDirectory directory_;
 };
 
 Dataset* FineTuningTest::data_ = nullptr;
@@ -152,7 +149,7 @@ TEST_F(FineTuningTest, GoesOnAfterAnInterruptionAsIfThereHadBeenNone) {
   for (const int stop_after : {1, 3, 4}) {
     std::atomic<bool> stop{false};
     FineTuningControl control;
-    control.checkpoint_directory = directory_;
+    control.checkpoint_directory = directory_.path();
     control.checkpoint_epochs = 100;
     control.stop = &stop;
     int left = stop_after;
@@ -166,15 +163,14 @@ TEST_F(FineTuningTest, GoesOnAfterAnInterruptionAsIfThereHadBeenNone) {
     control.report = [&](const FineTuningProgress&) { ++epochs; };
     EXPECT_EQ(Numbers(Run(*deep_, control).value()), whole) << stop_after;
     EXPECT_EQ(epochs, 6 - stop_after);
-    std::filesystem::remove_all(directory_);
-    std::filesystem::create_directories(directory_);
+    directory_.Clear();
   }
 }
 
 TEST_F(FineTuningTest, ACheckpointOfOtherOptionsOrADamagedOneIsNotUsed) {
   const auto whole = Numbers(Run(*shallow_).value());
   FineTuningControl control;
-  control.checkpoint_directory = directory_;
+  control.checkpoint_directory = directory_.path();
   options_.seed = 5;
   ASSERT_TRUE(Run(*shallow_, control).ok());
   options_.seed = 1;
@@ -182,7 +178,7 @@ TEST_F(FineTuningTest, ACheckpointOfOtherOptionsOrADamagedOneIsNotUsed) {
   control.report = [&](const FineTuningProgress&) { ++epochs; };
   EXPECT_EQ(Numbers(Run(*shallow_, control).value()), whole);
   EXPECT_EQ(epochs, 3);
-  const std::string path = directory_ + "/fine_tuning.safetensors";
+  const std::string path = directory_.File("fine_tuning.safetensors");
   SafetensorsFile file = ReadSafetensors(path).value();
   file.tensors.erase("classifier");
   ASSERT_TRUE(WriteSafetensors(path, file.tensors, file.metadata).ok());
@@ -194,8 +190,8 @@ TEST_F(FineTuningTest, ACheckpointOfOtherOptionsOrADamagedOneIsNotUsed) {
 
 TEST_F(FineTuningTest, TheBundleClassifiesTheSameWhenItWasSavedAndLoaded) {
   const ModelBundle tuned = Run(*shallow_).value();
-  ASSERT_TRUE(WriteModelBundle(directory_ + "/bundle", tuned).ok());
-  const ModelBundle loaded = ReadModelBundle(directory_ + "/bundle").value();
+  ASSERT_TRUE(WriteModelBundle(directory_.File("bundle"), tuned).ok());
+  const ModelBundle loaded = ReadModelBundle(directory_.File("bundle")).value();
   EXPECT_EQ(Numbers(loaded), Numbers(tuned));
   // By hand, from the file's own numbers.
   const auto encoder = CreateEncoder(loaded, CreateBackend("", {1}).value()).value();

@@ -15,31 +15,6 @@
 
 namespace kwta {
 
-TemporaryDirectory::TemporaryDirectory() : path_(absl::StrCat(testing::TempDir(), "/kwta-io-XXXXXX")) {
-  EXPECT_NE(mkdtemp(path_.data()), nullptr);
-}
-
-TemporaryDirectory::~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-
-std::string TemporaryDirectory::File(absl::string_view name) const { return absl::StrCat(path_, "/", name); }
-
-std::string TemporaryDirectory::Write(absl::string_view name, absl::string_view contents) const {
-  const std::string path = File(name);
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-  std::ofstream out(path, std::ios::binary);
-  out.write(contents.data(), static_cast<std::streamsize>(contents.size()));
-  EXPECT_TRUE(out.good());
-  return path;
-}
-
-std::vector<std::string> TemporaryDirectory::List() const {
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(path_))
-    names.push_back(entry.path().filename().string());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 FileSizeLimit::FileSizeLimit(uint64_t bytes) {
   std::signal(SIGXFSZ, SIG_IGN);
   rlimit limit;

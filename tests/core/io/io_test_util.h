@@ -1,4 +1,4 @@
-// What the tests of core/io share: a directory that goes away, whole files, and checks of statuses.
+// What the tests of core/io share: limits of the system, whole files, and checks of statuses.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -13,27 +13,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "core/tensors/tensor.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta {
-
-// A new directory, removed with its contents on destruction.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory();
-  ~TemporaryDirectory();
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-
-  const std::string& path() const { return path_; }
-  std::string File(absl::string_view name) const;
-  // Writes a file (making the folders it is in) and gives its path.
-  std::string Write(absl::string_view name, absl::string_view contents) const;
-  // Names of what it holds, sorted.
-  std::vector<std::string> List() const;
-
- private:
-  std::string path_;
-};
 
 // While it lives, writing a file beyond `bytes` bytes fails, as on a full disk.
 class FileSizeLimit {

@@ -3,10 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
 
 #include "nlohmann/json.hpp"
+#include "tests/temporary_directory.h"
 
 namespace kwta {
 namespace {
@@ -17,13 +17,10 @@ using testing::HasSubstr;
 class ReproductionTest : public testing::Test {
  protected:
   ReproductionTest() {
-    const testing::TestInfo* test = testing::UnitTest::GetInstance()->current_test_info();
-    options_.output_directory = testing::TempDir() + "/reproduction-" + test->name();
-    std::filesystem::remove_all(options_.output_directory);
+    options_.output_directory = directory_.path();
     options_.data_directories = {KWTA_TEST_DATA "/datasets"};
     options_.quick = true;
   }
-  ~ReproductionTest() override { std::filesystem::remove_all(options_.output_directory); }
 
   // The time of the run is all that may differ between two runs.
   static nlohmann::json Numbers(const std::string& path) {
@@ -33,6 +30,7 @@ class ReproductionTest : public testing::Test {
     return json;
   }
 
+  const TemporaryDirectory directory_;
   ReproductionOptions options_;
 };
 

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/temporary_directory.h"
+
 namespace kwta {
 namespace {
 
@@ -13,12 +15,7 @@ using testing::ElementsAre;
 
 class CheckpointTest : public testing::Test {
  protected:
-  CheckpointTest() {
-    directory_ = testing::TempDir() + "/" + testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::remove_all(directory_);
-    std::filesystem::create_directories(directory_);
-  }
-  ~CheckpointTest() override { std::filesystem::remove_all(directory_); }
+  CheckpointTest() {}
 
   static TrainingCheckpoint Example() {
     TrainingCheckpoint checkpoint;
@@ -27,14 +24,14 @@ class CheckpointTest : public testing::Test {
     checkpoint.learner["atoms"].as<float>()[5] = 0.1f;
     return checkpoint;
   }
-  std::filesystem::path File() const { return directory_ + "/checkpoint.safetensors"; }
+  std::filesystem::path File() const { return directory_.File("checkpoint.safetensors"); }
 
-  std::string directory_;
+  const TemporaryDirectory directory_;
 };
 
 TEST_F(CheckpointTest, ComesBackExactly) {
-  ASSERT_TRUE(SaveCheckpoint(directory_, "this", Example()).ok());
-  const auto loaded = LoadCheckpoint(directory_, "this");
+  ASSERT_TRUE(SaveCheckpoint(directory_.path(), "this", Example()).ok());
+  const auto loaded = LoadCheckpoint(directory_.path(), "this");
   ASSERT_TRUE(loaded.ok());
   ASSERT_TRUE(loaded->has_value());
   const TrainingState& state = (*loaded)->state;
@@ -52,51 +49,51 @@ TEST_F(CheckpointTest, ComesBackExactly) {
 }
 
 TEST_F(CheckpointTest, IsReplacedByTheNext) {
-  ASSERT_TRUE(SaveCheckpoint(directory_, "this", Example()).ok());
+  ASSERT_TRUE(SaveCheckpoint(directory_.path(), "this", Example()).ok());
   TrainingCheckpoint next = Example();
   next.state.epochs_done = 8;
-  ASSERT_TRUE(SaveCheckpoint(directory_, "this", std::move(next)).ok());
-  EXPECT_EQ(LoadCheckpoint(directory_, "this")->value().state.epochs_done, 8u);
+  ASSERT_TRUE(SaveCheckpoint(directory_.path(), "this", std::move(next)).ok());
+  EXPECT_EQ(LoadCheckpoint(directory_.path(), "this")->value().state.epochs_done, 8u);
 }
 
 TEST_F(CheckpointTest, ThatIsMissingOrOfAnotherRunIsNone) {
-  EXPECT_EQ(LoadCheckpoint(directory_, "this")->has_value(), false);
-  ASSERT_TRUE(SaveCheckpoint(directory_, "that", Example()).ok());
-  EXPECT_EQ(LoadCheckpoint(directory_, "this")->has_value(), false);
+  EXPECT_EQ(LoadCheckpoint(directory_.path(), "this")->has_value(), false);
+  ASSERT_TRUE(SaveCheckpoint(directory_.path(), "that", Example()).ok());
+  EXPECT_EQ(LoadCheckpoint(directory_.path(), "this")->has_value(), false);
 }
 
 TEST_F(CheckpointTest, ThatIsCutShortOrGarbledIsNone) {
-  ASSERT_TRUE(SaveCheckpoint(directory_, "this", Example()).ok());
+  ASSERT_TRUE(SaveCheckpoint(directory_.path(), "this", Example()).ok());
   const auto size = std::filesystem::file_size(File());
   for (const uintmax_t kept : {size - 1, size / 2, uintmax_t{7}, uintmax_t{0}}) {
     std::filesystem::resize_file(File(), kept);
-    const auto loaded = LoadCheckpoint(directory_, "this");
+    const auto loaded = LoadCheckpoint(directory_.path(), "this");
     ASSERT_TRUE(loaded.ok()) << loaded.status();
     EXPECT_FALSE(loaded->has_value()) << kept << " bytes of " << size;
   }
   std::ofstream(File()) << std::string(size, '\xFF');
-  ASSERT_TRUE(LoadCheckpoint(directory_, "this").ok());
-  EXPECT_FALSE(LoadCheckpoint(directory_, "this")->has_value());
+  ASSERT_TRUE(LoadCheckpoint(directory_.path(), "this").ok());
+  EXPECT_FALSE(LoadCheckpoint(directory_.path(), "this")->has_value());
 }
 
 TEST_F(CheckpointTest, ThatLacksAFieldIsNone) {
-  ASSERT_TRUE(SaveCheckpoint(directory_, "this", Example()).ok());
+  ASSERT_TRUE(SaveCheckpoint(directory_.path(), "this", Example()).ok());
   const SafetensorsFile complete = ReadSafetensors(File()).value();
   for (const char* field : {"epochs_done", "batches_done", "epoch.squared_error", "train_seconds", "format"}) {
     auto metadata = complete.metadata;
     metadata.erase(field);
     ASSERT_TRUE(WriteSafetensors(File(), complete.tensors, metadata).ok());
-    ASSERT_TRUE(LoadCheckpoint(directory_, "this").ok());
-    EXPECT_FALSE(LoadCheckpoint(directory_, "this")->has_value()) << field;
+    ASSERT_TRUE(LoadCheckpoint(directory_.path(), "this").ok());
+    EXPECT_FALSE(LoadCheckpoint(directory_.path(), "this")->has_value()) << field;
   }
   TensorMap tensors;
   tensors["learner.atoms"] = Tensor(DType::kF32, {3, 2});
   ASSERT_TRUE(WriteSafetensors(File(), tensors, complete.metadata).ok());
-  EXPECT_FALSE(LoadCheckpoint(directory_, "this")->has_value());
+  EXPECT_FALSE(LoadCheckpoint(directory_.path(), "this")->has_value());
 }
 
 TEST_F(CheckpointTest, NeedsItsDirectory) {
-  EXPECT_EQ(SaveCheckpoint(directory_ + "/missing", "this", Example()).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(SaveCheckpoint(directory_.File("missing"), "this", Example()).code(), absl::StatusCode::kNotFound);
 }
 
 }  // namespace

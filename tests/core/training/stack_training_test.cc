@@ -11,6 +11,7 @@
 #include "core/encoders/stack.h"
 #include "core/training/learner_rows.h"
 #include "core/training/trainer.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta {
 namespace {
@@ -19,12 +20,7 @@ using testing::HasSubstr;
 
 class StackTrainingTest : public testing::Test {
  protected:
-  StackTrainingTest() : data_(LoadDataset(Reference(), {{KWTA_TEST_DATA "/datasets"}}).value()) {
-    directory_ = testing::TempDir() + "/" + testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::remove_all(directory_);
-    std::filesystem::create_directories(directory_);
-  }
-  ~StackTrainingTest() override { std::filesystem::remove_all(directory_); }
+  StackTrainingTest() : data_(LoadDataset(Reference(), {{KWTA_TEST_DATA "/datasets"}}).value()) {}
 
   static v1::DatasetRef Reference() {
     v1::DatasetRef reference;
@@ -54,7 +50,7 @@ class StackTrainingTest : public testing::Test {
   }
   TrainerOptions WithFiles() const {
     TrainerOptions options;
-    options.checkpoint_directory = directory_;
+    options.checkpoint_directory = directory_.path();
     return options;
   }
   static std::map<std::string, std::vector<float>> Numbers(const ModelBundle& bundle) {
@@ -74,12 +70,12 @@ class StackTrainingTest : public testing::Test {
 
   const Dataset data_;
   std::shared_ptr<Backend> backend_ = CreateBackend("", {1}).value();
-  std::string directory_;
+  const TemporaryDirectory directory_;
 };
 
 TEST_F(StackTrainingTest, CodesAreTheSameKeptAsSparseRowsOrDenseOnesOrComputedEachTime) {
   const std::shared_ptr<const Encoder> encoder = CreateEncoder(Base(), backend_).value();
-  const auto computed = CodeRows(data_, encoder, {40}, {directory_, 600 * 80 - 1}).value();
+  const auto computed = CodeRows(data_, encoder, {40}, {directory_.path(), 600 * 80 - 1}).value();
   EXPECT_EQ(computed->rows(), 600);
   EXPECT_EQ(computed->shape(), Shape{40});
   const std::vector<float> expected = ReadAll(*computed);
@@ -88,16 +84,16 @@ TEST_F(StackTrainingTest, CodesAreTheSameKeptAsSparseRowsOrDenseOnesOrComputedEa
   ASSERT_TRUE(encoder->Encode(data_.row(599), 10, &codes).ok());
   codes.ToDense(code.data());
   EXPECT_EQ(std::vector<float>(expected.begin(), expected.begin() + 40), code);
-  EXPECT_EQ(ReadAll(*CodeRows(data_, encoder, {40}, {directory_}).value()), expected);
-  EXPECT_EQ(ReadAll(*CodeRows(data_, encoder, {40}, {directory_, 600 * 80}).value()), expected);
-  EXPECT_TRUE(std::filesystem::is_empty(directory_)) << "the file has no name";
+  EXPECT_EQ(ReadAll(*CodeRows(data_, encoder, {40}, {directory_.path()}).value()), expected);
+  EXPECT_EQ(ReadAll(*CodeRows(data_, encoder, {40}, {directory_.path(), 600 * 80}).value()), expected);
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path())) << "the file has no name";
 
   // More than half of the units active: dense rows.
   ModelBundle busy = Base();
   busy.description.mutable_encoder()->mutable_k_sparse()->set_encode_alpha(6);
   const std::shared_ptr<const Encoder> wide = CreateEncoder(busy, backend_).value();
-  EXPECT_EQ(ReadAll(*CodeRows(data_, wide, {40}, {directory_}).value()),
-            ReadAll(*CodeRows(data_, wide, {40}, {directory_, 1}).value()));
+  EXPECT_EQ(ReadAll(*CodeRows(data_, wide, {40}, {directory_.path()}).value()),
+            ReadAll(*CodeRows(data_, wide, {40}, {directory_.path(), 1}).value()));
 }
 
 TEST_F(StackTrainingTest, CodeRowsSayWhatIsWrong) {
@@ -105,7 +101,7 @@ TEST_F(StackTrainingTest, CodeRowsSayWhatIsWrong) {
   absl::Status status = CodeRows(data_, encoder, {30}, {}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("width 784, but the base model reads rows of width 40"));
-  status = CodeRows(data_, CreateEncoder(Base(), backend_).value(), {40}, {directory_ + "/missing"}).status();
+  status = CodeRows(data_, CreateEncoder(Base(), backend_).value(), {40}, {directory_.File("missing")}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
 }
 

@@ -11,6 +11,7 @@
 #include "core/encoders/encoder_registry.h"
 #include "core/evaluation/activation_statistics.h"
 #include "core/io/safetensors.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta {
 namespace {
@@ -20,12 +21,7 @@ using testing::HasSubstr;
 // 2,000 real images, and a job that learns from them in well under a second.
 class TrainerTest : public testing::Test {
  protected:
-  TrainerTest() : data_(LoadDataset(Reference(), {{KWTA_TEST_DATA "/datasets"}}).value()) {
-    directory_ = testing::TempDir() + "/" + testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::remove_all(directory_);
-    std::filesystem::create_directories(directory_);
-  }
-  ~TrainerTest() override { std::filesystem::remove_all(directory_); }
+  TrainerTest() : data_(LoadDataset(Reference(), {{KWTA_TEST_DATA "/datasets"}}).value()) {}
 
   static v1::DatasetRef Reference() {
     v1::DatasetRef reference;
@@ -65,7 +61,7 @@ class TrainerTest : public testing::Test {
   }
   TrainerOptions WithCheckpoints() const {
     TrainerOptions options;
-    options.checkpoint_directory = directory_;
+    options.checkpoint_directory = directory_.path();
     return options;
   }
 
@@ -78,7 +74,7 @@ class TrainerTest : public testing::Test {
   }
 
   const Dataset data_;
-  std::string directory_;
+  const TemporaryDirectory directory_;
 };
 
 TEST_F(TrainerTest, LearnsFromRealImages) {
@@ -165,8 +161,7 @@ TEST_F(TrainerTest, GoesOnAfterAnInterruptionAsIfThereHadBeenNone) {
   // An epoch has 32 updates: stops in the middle, and right before and after the end of an epoch.
   const ModelBundle whole = Run(Spec()).value();
   for (const int reports : {5, 31, 32, 40, 127}) {
-    std::filesystem::remove_all(directory_);
-    std::filesystem::create_directories(directory_);
+    directory_.Clear();
     const absl::Status stopped = RunInterrupted(Spec(), reports);
     ASSERT_EQ(stopped.code(), absl::StatusCode::kCancelled) << reports;
     EXPECT_THAT(std::string(stopped.message()), HasSubstr("training was stopped in epoch "));
@@ -204,7 +199,7 @@ TEST_F(TrainerTest, IgnoresCheckpointsOfOtherJobsAndDamagedOnes) {
 
   // Tensors that are missing inside a checkpoint whose header is sound.
   ASSERT_EQ(RunInterrupted(other, 40).code(), absl::StatusCode::kCancelled);
-  const std::string path = directory_ + "/checkpoint.safetensors";
+  const std::string path = directory_.File("checkpoint.safetensors");
   SafetensorsFile file = ReadSafetensors(path).value();
   file.tensors.erase("learner.velocity.decoder_bias");
   ASSERT_TRUE(WriteSafetensors(path, file.tensors, file.metadata).ok());
@@ -230,12 +225,12 @@ TEST_F(TrainerTest, WritesNoCheckpointsWhenTheyAreOff) {
   v1::JobSpec spec = Spec();
   spec.mutable_training()->set_checkpoint_epochs(0);
   ASSERT_EQ(RunInterrupted(spec, 40).code(), absl::StatusCode::kCancelled);
-  EXPECT_TRUE(std::filesystem::is_empty(directory_));
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
 }
 
 TEST_F(TrainerTest, FailsIfItCannotWriteItsCheckpoint) {
   TrainerOptions options;
-  options.checkpoint_directory = directory_ + "/missing";
+  options.checkpoint_directory = directory_.File("missing");
   EXPECT_EQ(Run(Spec(), options).status().code(), absl::StatusCode::kNotFound);
 }
 

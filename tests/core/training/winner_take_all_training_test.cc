@@ -3,13 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <filesystem>
 #include <map>
 
 #include "core/backends/backend_registry.h"
 #include "core/encoders/encoder_registry.h"
 #include "core/evaluation/activation_statistics.h"
 #include "core/training/trainer.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta {
 namespace {
@@ -106,13 +106,11 @@ TEST_F(WinnerTakeAllTraining, GoesOnAfterAnInterruptionAsIfThereHadBeenNone) {
     spec.mutable_training()->set_optimiser(optimiser);
     spec.mutable_training()->set_learning_rate(0.001f);
     const ModelBundle whole = Run(spec).value();
-    const std::string directory = testing::TempDir() + "/winner_take_all_checkpoints";
-    std::filesystem::remove_all(directory);
-    std::filesystem::create_directories(directory);
+    const TemporaryDirectory directory;
     std::atomic<bool> stop{false};
     int reports = 15;  // an epoch has 6 updates
     TrainerOptions options;
-    options.checkpoint_directory = directory;
+    options.checkpoint_directory = directory.path();
     options.report_seconds = 0;
     options.stop = &stop;
     options.report = [&](const v1::TrainingProgress&) { stop = --reports <= 0; };
@@ -126,7 +124,6 @@ TEST_F(WinnerTakeAllTraining, GoesOnAfterAnInterruptionAsIfThereHadBeenNone) {
     EXPECT_EQ(first_images, 2u * 110 + 4 * 20);
     EXPECT_EQ(Numbers(resumed), Numbers(whole));
     EXPECT_EQ(resumed.description.statistics().loss(), whole.description.statistics().loss());
-    std::filesystem::remove_all(directory);
   }
 }
 
