@@ -51,6 +51,7 @@ ClassificationPlan SoftmaxPlan(const Workbench& bench, int64_t validation_rows) 
 
 std::vector<FeatureChoice> AlphaChoices(Workbench& bench, const ModelBundle& model, const std::vector<double>& alphas) {
   std::vector<FeatureChoice> choices;
+  choices.reserve(alphas.size());
   for (const double alpha : alphas) {
     choices.push_back({absl::StrCat("alpha ", alpha), [&bench, &model, alpha](const Dataset& data) {
                          EncodeOptions options;
