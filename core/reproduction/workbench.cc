@@ -93,7 +93,7 @@ absl::StatusOr<Dataset> Workbench::Load(const v1::DatasetRef& reference) const {
 
 // A path for what `key` names, or the state directory itself without a kind.
 std::string Workbench::StatePath(absl::string_view kind, const std::string& label, absl::string_view key) const {
-  const std::string root = absl::StrCat(options_.output_directory, "/", options_.table, ".state");
+  std::string root = absl::StrCat(options_.output_directory, "/", options_.table, ".state");
   if (kind.empty()) return root;
   Sha256 hash;
   hash.Add(key);
