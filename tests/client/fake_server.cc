@@ -226,15 +226,16 @@ v1::EncodeResponse FakeServer::Encode(const v1::EncodeRequest& request) {
   response.set_code_width(kUnits);
   response.mutable_stats()->set_queue_ns(10);
   response.mutable_stats()->set_compute_ns(100);
-  response.mutable_stats()->set_batch_rows(request.input().shape(0));
   {
     const absl::MutexLock lock(&mutex_);
     encode_requests_.push_back(request);
     response.set_model_version(request.version() == 0 ? ++version_ : request.version());
   }
+  if (request.input().shape().empty()) return response;
   const int k = request.options().has_k() ? static_cast<int>(request.options().k()) : kDefaultK;
   const v1::OutputMode mode = request.options().output();
   const int64_t rows = request.input().shape(0), width = request.input().shape(1);
+  response.mutable_stats()->set_batch_rows(rows);
   if (mode == v1::OUTPUT_MODE_DENSE) {
     response.mutable_dense()->add_shape(rows);
     response.mutable_dense()->add_shape(kUnits);
