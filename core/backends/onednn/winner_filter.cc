@@ -25,22 +25,31 @@ constexpr float kRoundUp = 1 + 1e-4f;
 // Residuals below this part of the norm are bounded by the largest of them.
 constexpr float kSmallResidual = 1e-5f;
 
+// Maps that are worth waking a thread for.
+constexpr int64_t kGrainMaps = 256;
+
 int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// False for infinities and NaN too. Bits of magnitudes are in the order of the magnitudes.
-bool AllWithin(const float* values, int64_t count, float limit) {
-  const auto bits = [](float value) {
-    int32_t result;
-    std::memcpy(&result, &value, sizeof(result));
-    return result & 0x7fffffff;
-  };
+// As bits, which are in the order of the magnitudes; those of infinities and NaN are the largest.
+int32_t LargestBits(const float* values, int64_t count) {
   int32_t largest = 0;
   for (int64_t i = 0; i < count; ++i) {
-    const int32_t magnitude = bits(values[i]);
-    largest = magnitude > largest ? magnitude : largest;
+    int32_t bits;
+    std::memcpy(&bits, &values[i], sizeof(bits));
+    largest = std::max(largest, bits & 0x7fffffff);
   }
-  return largest <= bits(limit);
+  return largest;
 }
+
+float LargestMagnitude(const float* values, int64_t count) {
+  const int32_t bits = LargestBits(values, count);
+  float largest;
+  std::memcpy(&largest, &bits, sizeof(largest));
+  return largest;
+}
+
+// False for infinities and NaN too.
+bool AllWithin(const float* values, int64_t count, float limit) { return LargestMagnitude(values, count) <= limit; }
 
 // Positions of a tile: four, but for many maps, which leave registers for two.
 int64_t TilePositions(const Convolution& convolution, int64_t lanes) {
@@ -120,7 +129,9 @@ absl::StatusOr<WinnerFilter> WinnerFilter::Create(OnednnContext& context, const 
     }
   }
   std::fill_n(filter.weights_, shape.groups() * lanes * 4, int8_t{0});
-  for (int64_t map = 0; map < lanes; ++map) filter.QuantiseMap(map);
+  context.pool.ParallelFor(lanes, kGrainMaps, [&](int64_t begin, int64_t end, int) {
+    for (int64_t map = begin; map < end; ++map) filter.QuantiseMap(map);
+  });
   return filter;
 }
 
@@ -136,40 +147,28 @@ void WinnerFilter::QuantiseMap(int64_t map) {
   const int64_t lanes = std::min(block_lanes_, lanes_ - block * block_lanes_);
   int8_t* const lane = weights_ + block * shape_.groups() * block_lanes_ * 4 + map % block_lanes_ * 4;
   float* const exact = exact_weights_ + map * rows * kFilterSize;
-  float largest = 0;
-  for (int64_t i = 0; i < rows * size; ++i) largest = std::max(largest, std::abs(filter[i]));
+  const float largest = LargestMagnitude(filter, rows * size);
   const auto limit = static_cast<float>(kernels_.weight_limit);
   // A step whose inverse is finite; a filter below it is all zeros to the scores, and all in its residual.
   const float step = std::max(largest / limit, 1e-30f);
-  const float inverse = 1 / step;
-  double squares = 0, above = 0, below = 0;
-  int32_t sum = 0;
-  for (int64_t row = 0; row < rows; ++row) {
-    for (int64_t dx = 0; dx < kFilterSize; ++dx)
-      exact[row * kFilterSize + dx] = dx < size ? filter[row * size + dx] : 0;
-    for (int64_t dx = 0; dx < size; ++dx) {
-      const float weight = filter[row * size + dx];
-      const int32_t rounded = std::clamp(static_cast<int32_t>(weight * inverse + 128.5f) - 128, -kernels_.weight_limit,
-                                         kernels_.weight_limit);
-      const double residual = weight - double{step} * rounded;
-      squares += double{weight} * weight;
-      (residual > 0 ? above : below) += residual * residual;
-      sum += rounded;
-      lane[(row * shape_.groups_of_row() + dx / 4) * lanes * 4 + dx % 4] = static_cast<int8_t>(rounded);
-    }
-  }
-  const double elements = static_cast<double>(rows * size);
-  const double norm = std::sqrt(squares), residual_norm = std::sqrt(above + below);
+  FilterNorms norms;
+  kernels_.quantise_filter(filter, rows, size, step, lanes * 4, lane, exact, &norms);
+  // Squares that underflow are below 2^-149 each; a residual is rounded by less than 2^-22 of its weight.
+  const double elements = static_cast<double>(rows * size), underflow = elements * 0x1p-149;
+  const double norm = std::sqrt(norms.squares + underflow);
+  const double above = std::sqrt(norms.above + underflow) + 0x1p-22 * norm;
+  const double below = std::sqrt(norms.below + underflow) + 0x1p-22 * norm;
+  const double residual_norm = std::sqrt(norms.above + norms.below + underflow) + 0x1p-22 * norm;
   const double rounding = 2 * (DotErrorFactor(rows * size) + 0x1p-23) * norm;
   const double bias = convolution_.bias[map];
   const auto scaled = [&](double value) { return static_cast<float>(kRoundUp * value / step); };
-  of_norm_[map] = scaled(std::sqrt(above) + std::sqrt(below) + rounding);
+  of_norm_[map] = scaled(above + below + rounding);
   of_signed_norm_[map] = scaled(2 * residual_norm + rounding);
   of_residual_[map] = scaled(2 * (norm + residual_norm));
   constant_[map] = scaled(2 * (0x1p-23 * std::abs(bias) + elements * 0x1p-149));
   scaled_bias_[map] = static_cast<float>(std::clamp(bias / step, -1e38, 1e38));
   bias_[map] = convolution_.bias[map];
-  zero_sum_[map] = sum;
+  zero_sum_[map] = norms.sum;
 }
 
 void WinnerFilter::SetZero(int32_t zero, Workspace& workspace) const {

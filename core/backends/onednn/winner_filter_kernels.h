@@ -77,10 +77,21 @@ struct MapBounds {
   const int32_t* zero_sum = nullptr;  // sum of the map's weights
 };
 
+// Squared lengths of a filter and of what rounding took of it, and the sum of the whole numbers.
+struct FilterNorms {
+  float squares = 0;
+  float above = 0, below = 0;  // of residuals above and below zero
+  int32_t sum = 0;
+};
+
 struct WinnerFilterKernels {
   int64_t lanes;
   int32_t weight_limit;  // largest magnitude of a weight
 
+  // One map's filter [rows, size] in whole numbers of `step`, to weights: rows of groups of four, group_stride bytes
+  // apart; and as it is, to exact [rows, kFilterSize] with zeros behind each row.
+  void (*quantise_filter)(const float* filter, int64_t rows, int64_t size, float step, int64_t group_stride,
+                          int8_t* weights, float* exact, FilterNorms* norms);
   // Copies an image to pixels; returns the largest magnitude, and the smallest pixel or 0.
   float (*load)(const PaddedShape& shape, const float* image, float* pixels, float* smallest);
   // bytes = x / step + zero, rounded; returns the largest |x - step (bytes - zero)|.

@@ -12,16 +12,24 @@ namespace {
 // Ranges that each thread should find, so that threads end at about the same time.
 constexpr int64_t kRangesPerThread = 4;
 
+// Channels from which on they lie side by side: with fewer, a row of a filter is about as long as its vectors.
+constexpr int64_t kInterleavedChannels = 16;
+
 int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// Images with zeros around them, so that no patch needs clipping and whole vectors of its rows may be read.
+// Images with zeros around them, so that no patch needs clipping and whole vectors of its rows may be read. Few
+// channels are planes. Many lie side by side at each pixel, so that a row of a patch is one stretch of memory: what
+// kernels see is an image of one channel, with rows of size * channels elements, the channels rounded up to whole
+// vectors.
 struct PaddedImages {
-  PaddedImages(const ImageBatch& images, int64_t size, int64_t lanes) {
+  PaddedImages(const ImageBatch& images, int64_t size, int64_t lanes)
+      : interleaved(images.channels >= kInterleavedChannels), pixel(1) {
+    if (interleaved) pixel = DivideUp(images.channels, lanes) * lanes;
     shape.size = size;
-    shape.row_vectors = DivideUp(size, lanes);
-    shape.row_stride = images.width + shape.row_vectors * lanes;
+    shape.row_vectors = DivideUp(size * pixel, lanes);
+    shape.row_stride = interleaved ? (images.width + size - 1) * pixel : images.width + shape.row_vectors * lanes;
     shape.channel_stride = (images.height + size - 1) * shape.row_stride;
-    image_floats = DivideUp(images.channels * shape.channel_stride, 16) * 16;
+    image_floats = DivideUp((interleaved ? 1 : images.channels) * shape.channel_stride, 16) * 16;
   }
 
   void Pad(const ImageBatch& images, const float* all, int64_t i) {
@@ -30,16 +38,23 @@ struct PaddedImages {
     std::memset(padded, 0, static_cast<size_t>(image_floats) * sizeof(float));
     const float* from = all + i * images.elements();
     for (int64_t c = 0; c < images.channels; ++c) {
-      float* to = padded + c * shape.channel_stride + before * shape.row_stride + before;
+      float* to = padded + (interleaved ? c : c * shape.channel_stride) + before * shape.row_stride + before * pixel;
       for (int64_t y = 0; y < images.height; ++y) {
-        std::copy_n(from, images.width, to);
+        for (int64_t x = 0; x < images.width; ++x) to[x * pixel] = from[x];
         from += images.width;
         to += shape.row_stride;
       }
     }
   }
 
+  // Where the patch of a position begins.
+  const float* Patch(int64_t i, int64_t y, int64_t x) const {
+    return pixels + i * image_floats + y * shape.row_stride + x * pixel;
+  }
+
   PatchShape shape;
+  const bool interleaved;
+  int64_t pixel;  // elements from one pixel to the next
   int64_t image_floats = 0;
   float* pixels = nullptr;
 };
@@ -103,7 +118,7 @@ class GradientCall {
 
  private:
   int64_t FilterFloats(const PatchShape& shape) const {
-    return DivideUp(args_.images.channels * shape.size * shape.row_vectors * kernels_.lanes, 16) * 16;
+    return DivideUp(kernel_channels() * shape.size * shape.row_vectors * kernels_.lanes, 16) * 16;
   }
 
   void PadAndSumResiduals() {
@@ -142,8 +157,7 @@ class GradientCall {
       const uint32_t x = position % static_cast<uint32_t>(images.width);
       active_rows += i != last_row ? 1 : 0;
       last_row = i;
-      patches->push_back({residual_.pixels + i * residual_.image_floats + y * residual_.shape.row_stride + x,
-                          x_.pixels + i * x_.image_floats + y * x_.shape.row_stride + x, args_.values[entry]});
+      patches->push_back({residual_.Patch(i, y, x), x_.Patch(i, y, x), args_.values[entry]});
     }
     args_.active_rows[map] = active_rows;
 
@@ -151,7 +165,7 @@ class GradientCall {
     MapGradientArgs gradient;
     gradient.winners = patches->data();
     gradient.count = static_cast<int64_t>(patches->size());
-    gradient.channels = images.channels;
+    gradient.channels = kernel_channels();
     gradient.residual = residual_.shape;
     gradient.x = x_.shape;
     gradient.twice_scale = 2 * args_.scale;
@@ -168,18 +182,30 @@ class GradientCall {
 
   int64_t FilterWeights(const PatchShape& shape) const { return args_.images.channels * shape.size * shape.size; }
 
-  // Between filters without gaps and rows of whole vectors.
-  void Spread(const float* filter, const PatchShape& shape, float* rows) const {
+  // As kernels see the images.
+  int64_t kernel_channels() const { return x_.interleaved ? 1 : args_.images.channels; }
+
+  // Between filters without gaps and rows of whole vectors: element (c, dy, dx) is at
+  //   Row(c, dy) + dx * pixel.
+  int64_t Row(const PatchShape& shape, int64_t c, int64_t dy) const {
     const int64_t stride = shape.row_vectors * kernels_.lanes;
-    for (int64_t row = 0; row < args_.images.channels * shape.size; ++row) {
-      std::copy_n(filter + row * shape.size, shape.size, rows + row * stride);
-      std::fill(rows + row * stride + shape.size, rows + (row + 1) * stride, 0.0f);
+    return x_.interleaved ? dy * stride + c : (c * shape.size + dy) * stride;
+  }
+  void Spread(const float* filter, const PatchShape& shape, float* rows) const {
+    std::fill_n(rows, FilterFloats(shape), 0.0f);
+    for (int64_t c = 0; c < args_.images.channels; ++c) {
+      for (int64_t dy = 0; dy < shape.size; ++dy, filter += shape.size) {
+        float* const row = rows + Row(shape, c, dy);
+        for (int64_t dx = 0; dx < shape.size; ++dx) row[dx * x_.pixel] = filter[dx];
+      }
     }
   }
   void Gather(const float* rows, const PatchShape& shape, float* filter) const {
-    const int64_t stride = shape.row_vectors * kernels_.lanes;
-    for (int64_t row = 0; row < args_.images.channels * shape.size; ++row) {
-      std::copy_n(rows + row * stride, shape.size, filter + row * shape.size);
+    for (int64_t c = 0; c < args_.images.channels; ++c) {
+      for (int64_t dy = 0; dy < shape.size; ++dy, filter += shape.size) {
+        const float* const row = rows + Row(shape, c, dy);
+        for (int64_t dx = 0; dx < shape.size; ++dx) filter[dx] = row[dx * x_.pixel];
+      }
     }
   }
 

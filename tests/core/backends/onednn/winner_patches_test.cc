@@ -92,6 +92,14 @@ TEST_P(OnednnWinnerPatchesTest, EveryWidthOfImage) {
   for (int64_t width = 1; width <= 34; ++width) ExpectReference({2, 1, 4, width}, 5, 7, 7, 5);
 }
 
+TEST_P(OnednnWinnerPatchesTest, ManyChannels) {
+  for (int64_t channels : {15, 16, 17, 24, 29}) {
+    ExpectReference({3, channels, 5, 6}, 3, 4, 5, 5);
+    ExpectReference({2, channels, 4, 3}, 2, 3, 1, 4);
+    ExpectReference({2, channels, 3, 4}, 2, 3, 3, 1);
+  }
+}
+
 TEST_P(OnednnWinnerPatchesTest, NoImages) { ExpectReference({0, 1, 4, 4}, 3, 3, 3, 3); }
 
 INSTANTIATE_TEST_SUITE_P(All, OnednnWinnerPatchesTest, testing::ValuesIn(AvailableInstructionSets()),
