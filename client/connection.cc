@@ -1,17 +1,28 @@
 #include "client/connection.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
 #include <algorithm>
 #include <limits>
+#include <string>
 #include <utility>
+
+#include "client/transport.h"
 
 namespace kwta::client {
 namespace {
 
 int Clamp(int64_t value) { return static_cast<int>(std::clamp<int64_t>(value, 1, std::numeric_limits<int>::max())); }
+
+// Every call over it ends with `status`.
+std::shared_ptr<grpc::Channel> FailingChannel(const absl::Status& status) {
+  const auto code = static_cast<grpc_status_code>(status.raw_code());
+  return grpc::CreateChannelInternal(
+      "", grpc_lame_client_channel_create("", code, std::string(status.message()).c_str()), {});
+}
 
 }  // namespace
 
@@ -26,7 +37,17 @@ std::shared_ptr<grpc::Channel> CreateChannel(const Options& options, bool own_co
                    Clamp(absl::ToInt64Milliseconds(options.retry.initial_backoff) / 2));
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Clamp(absl::ToInt64Milliseconds(options.retry.max_backoff)));
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, own_connection ? 1 : 0);
-  return grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), arguments);
+  arguments.SetLoadBalancingPolicyName("round_robin");
+  const absl::StatusOr<std::string> target = TargetOf(options.address);
+  if (target.ok() && *target != options.address) {
+    // Servers that drain say so a while before they refuse calls: others are called then.
+    arguments.SetServiceConfigJSON(R"({"healthCheckConfig": {"serviceName": "kwta.v1.EncoderService"}})");
+  }
+  const auto credentials = CredentialsOf(options.tls);
+  const absl::Status wrong = target.ok() ? credentials.status() : target.status();
+  if (!wrong.ok()) return FailingChannel(wrong);
+  return grpc::experimental::CreateCustomChannelWithInterceptors(*target, *credentials, arguments,
+                                                                 InterceptorsFor(options.token));
 }
 
 Connection::Connection(Options options)

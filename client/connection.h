@@ -15,6 +15,7 @@
 namespace kwta::client {
 
 // A channel as `options` say. It shares a connection with others to the same address unless own_connection is set.
+// Calls over a channel whose files cannot be read fail with that error.
 std::shared_ptr<grpc::Channel> CreateChannel(const Options& options, bool own_connection);
 
 // Thread-safe. The channel connects when it is first used and again whenever the connection was lost.
@@ -39,7 +40,7 @@ class Connection {
     absl::Status status = RetryUnavailable(options_.retry, deadline, Clock(), [&] {
       grpc::ClientContext context;
       SetDeadline(deadline, &context);
-      return FromGrpc((*stub_.*method)(&context, request, &response));
+      return FromGrpcUncancelled((*stub_.*method)(&context, request, &response));
     });
     if (!status.ok()) return status;
     return response;

@@ -63,7 +63,7 @@ class Stream {
     if (!error_.ok()) return error_;
     if (position_->answered == source_.rows) return absl::OkStatus();
     if (status_.ok()) return absl::UnavailableError("the server ended the stream before it had answered every request");
-    return FromGrpcStream(status_);
+    return FromGrpcUncancelled(status_);
   }
 
  private:

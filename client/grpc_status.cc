@@ -9,7 +9,7 @@ absl::Status FromGrpc(const grpc::Status& status) {
   return absl::Status(known ? static_cast<absl::StatusCode>(code) : absl::StatusCode::kUnknown, status.error_message());
 }
 
-absl::Status FromGrpcStream(const grpc::Status& status) {
+absl::Status FromGrpcUncancelled(const grpc::Status& status) {
   if (status.error_code() == grpc::StatusCode::CANCELLED) {
     return absl::UnavailableError("the server closed the stream; is it shutting down?");
   }

@@ -10,8 +10,8 @@ namespace kwta::client {
 // The codes are numerically equal; a code that absl does not know becomes UNKNOWN. The message is kept.
 absl::Status FromGrpc(const grpc::Status& status);
 
-// The same for a stream that the client did not cancel. A server that shuts down cancels the streams it has open, so
-// CANCELLED becomes UNAVAILABLE here.
-absl::Status FromGrpcStream(const grpc::Status& status);
+// The same for a call that the client did not cancel. A server that shuts down cancels the streams it has open and the
+// calls that it has not come to, so CANCELLED becomes UNAVAILABLE here.
+absl::Status FromGrpcUncancelled(const grpc::Status& status);
 
 }  // namespace kwta::client

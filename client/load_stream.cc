@@ -43,7 +43,7 @@ class LoadedStream {
   absl::StatusOr<LoadReport> Finish() {
     writer_.join();
     reader_.join();
-    KWTA_RETURN_IF_ERROR(FromGrpcStream(stream_->Finish()));
+    KWTA_RETURN_IF_ERROR(FromGrpcUncancelled(stream_->Finish()));
     return std::move(report_);
   }
 

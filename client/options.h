@@ -17,9 +17,21 @@ struct RetryOptions {
   absl::Duration max_backoff = absl::Seconds(2);
 };
 
+// Files in PEM form, read when the client is made.
+struct TlsOptions {
+  bool on = false;
+  std::string ca;                // who must have signed the server's certificate; empty: the system's
+  std::string certificate, key;  // of the client, if the server wants one
+};
+
 struct Options {
-  // HOST:PORT of a server, or any other name that gRPC resolves.
+  // HOST:PORT of a server, or any other name that gRPC resolves; several addresses, IP:PORT,IP:PORT, are of servers
+  // that serve the same. Calls go to all servers that the address leads to in turn, and to those left when some are
+  // away.
   std::string address = "127.0.0.1:8500";
+  TlsOptions tls;
+  // Sent with every call. Without TLS whoever is on the way can read it.
+  std::string token;
   // Time that a call may take, retries included, unless it says otherwise.
   absl::Duration default_deadline = absl::Seconds(60);
   // Largest message sent or received. The server has a limit of its own, by default the same.

@@ -46,7 +46,7 @@ absl::StatusOr<v1::JobEvent> Client::WatchJob(const std::string& job_id, const W
         return last;
       }
     }
-    absl::Status status = FromGrpcStream(stream->Finish());
+    absl::Status status = FromGrpcUncancelled(stream->Finish());
     if (IsFinal(last.state())) return last;
     if (status.ok()) {
       // Every event of a job that has ended may have been seen before, or the server is about to stop.

@@ -58,6 +58,20 @@ void AddOptions(CLI::App& app, Options& options) {
   add("--http", options.http_address, "HTTP address of /metrics, /healthz and /readyz")
       ->check(CheckAddress)
       ->group("Where");
+  add("--tls-cert", options.tls_certificate, "Certificate chain of the server, PEM; the gRPC port then speaks TLS only")
+      ->group("Security");
+  add("--tls-key", options.tls_key, "Its private key, PEM")->group("Security");
+  add("--tls-client-ca", options.tls_client_ca, "Certificates that must have signed those of clients, PEM")
+      ->group("Security");
+  add("--tls-reload-seconds", options.tls_reload_seconds, "Time until files that changed are read again")
+      ->check(CLI::Range(1, 86'400))
+      ->group("Security");
+  add("--tokens", options.token_file, "File of bearer tokens, made by 'kwta token'; calls then need one")
+      ->group("Security");
+  app.add_flag("--insecure", options.insecure, "Listen beyond this machine without TLS, or for everybody")
+      ->group("Security");
+  app.add_flag("--insecure-http", options.insecure_http, "The same for the HTTP port only, which has no TLS")
+      ->group("Security");
   app.add_option("--ready-fd", options.ready_descriptor,
                  "Descriptor that gets the ports as a line of JSON, and is closed, once the server is ready")
       ->check(CLI::Range(0, 1 << 20))
@@ -110,13 +124,36 @@ void AddOptions(CLI::App& app, Options& options) {
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
 }
 
+bool IsLoopback(const std::string& address) {
+  const std::string host = address.substr(0, address.rfind(':'));
+  return host == "localhost" || host == "[::1]" || absl::StartsWith(host, "127.") || absl::StartsWith(host, "unix");
+}
+
+// Empty if the options fit together, else what is wrong.
+std::string CheckSecurity(const Options& options) {
+  if (options.tls_certificate.empty() != options.tls_key.empty()) return "--tls-cert and --tls-key go together";
+  if (!options.tls_client_ca.empty() && options.tls_certificate.empty()) return "--tls-client-ca needs --tls-cert";
+  if (options.insecure) return "";
+  const bool known_callers = !options.token_file.empty() || !options.tls_client_ca.empty();
+  const bool secure = known_callers && !options.tls_certificate.empty();
+  if (!secure && !IsLoopback(options.listen_address)) {
+    return absl::StrCat("'", options.listen_address, "' can be reached from other machines: give --tls-cert and ",
+                        "--tls-key, and --tokens or --tls-client-ca, or say --insecure");
+  }
+  if (!options.insecure_http && !IsLoopback(options.http_address)) {
+    return absl::StrCat("'", options.http_address, "' can be reached from other machines, and the HTTP port has no ",
+                        "TLS: listen on 127.0.0.1 behind a proxy, or say --insecure-http");
+  }
+  return "";
+}
+
 // Flags that the environment gives, to be put before the command line's own: the last one given counts. (The library
 // reads the environment too, but lets its configuration file win over it.)
 std::vector<std::string> EnvironmentFlags(const CLI::App& app, const std::set<std::string>& given) {
   std::vector<std::string> flags;
   for (const CLI::Option* option : app.get_options()) {
-    if (option->get_items_expected_max() == 0) continue;  // --help, --version
     const std::string name = option->get_lnames().at(0);
+    if (name == "help" || name == "version") continue;
     if (given.count(name) != 0) continue;
     const std::string variable = absl::StrCat("KWTA_", absl::AsciiStrToUpper(absl::StrReplaceAll(name, {{"-", "_"}})));
     const char* value = std::getenv(variable.c_str());
@@ -146,6 +183,8 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // what the library takes
     app.parse(std::move(reversed));
+    const std::string wrong = CheckSecurity(result.options);
+    if (!wrong.empty()) throw CLI::ValidationError(wrong);
   } catch (const CLI::ParseError& error) {
     std::ostringstream out, err;
     result.done = true;

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -28,13 +29,14 @@
 #include "server/jobs/sqlite_job_store.h"
 #include "server/metrics/metrics.h"
 #include "server/models/model_manager.h"
-#include "server/services/call_permits.h"
+#include "server/services/call_gate.h"
 #include "server/services/dataset_upload.h"
 #include "server/services/encode_handler.h"
 #include "server/services/encoder_service.h"
 #include "server/services/job_handler.h"
 #include "server/services/model_handler.h"
 #include "server/services/status_report.h"
+#include "server/services/transport.h"
 #include "server/state_directory.h"
 #include "server/web/http_server.h"
 
@@ -84,6 +86,8 @@ struct Server::Parts {
   bool drained = false;
   int grpc_port = 0;
   CallPermits permits;
+  std::unique_ptr<Authenticator> authenticator;
+  std::unique_ptr<CallGate> gate;
 
   std::unique_ptr<StateDirectory> state;
   std::shared_ptr<Backend> backend;
@@ -100,6 +104,7 @@ struct Server::Parts {
   std::unique_ptr<EncoderService> service;
   std::unique_ptr<grpc::Server> grpc;
 
+  absl::Status StartSecurity();
   absl::Status StartBase();
   absl::Status StartModels();
   absl::Status StartJobs();
@@ -117,6 +122,19 @@ std::vector<std::string> Server::Parts::DataDirectories() const {
   return directories;
 }
 
+absl::Status Server::Parts::StartSecurity() {
+  if (!options.token_file.empty()) {
+    Authenticator::Events events;
+    events.read = [this](size_t tokens) { spdlog::info("{}: {} tokens are known", options.token_file, tokens); };
+    events.failed = [](const absl::Status& status) {
+      spdlog::error("the tokens known before stay: {}", std::string(status.message()));
+    };
+    KWTA_ASSIGN_OR_RETURN(authenticator, Authenticator::Open(options.token_file, std::move(events)));
+  }
+  gate = std::make_unique<CallGate>(&permits, authenticator.get());
+  return absl::OkStatus();
+}
+
 absl::Status Server::Parts::StartBase() {
   KWTA_ASSIGN_OR_RETURN(state, StateDirectory::Open(options.state_directory));
   BackendOptions backend_options;
@@ -132,6 +150,11 @@ absl::Status Server::Parts::StartBase() {
   metrics = std::make_unique<Metrics>(facts.version, facts.backend, facts.started);
   HttpPages pages;
   pages.metrics = [this] { return metrics->Render(); };
+  if (authenticator != nullptr) {
+    pages.may_see = [this](const std::string& header) {
+      return authenticator->Authenticate(header, std::nullopt).status();
+    };
+  }
   pages.not_ready = [this] { return draining ? "draining" : ready ? "" : "starting"; };
   KWTA_ASSIGN_OR_RETURN(http, HttpServer::Start(options.http_address, std::move(pages)));
   facts.http_address = WithPort(options.http_address, http->port());
@@ -212,7 +235,7 @@ absl::Status Server::Parts::StartGrpc() {
   parts.jobs = job_handler.get();
   parts.models = model_handler.get();
   parts.status = [this] { return ReportStatus(facts, draining, *models, *store, *metrics); };
-  parts.permits = &permits;
+  parts.gate = gate.get();
   parts.metrics = metrics.get();
   parts.upload_directory = state->datasets();
   parts.max_upload_bytes = options.max_upload_bytes;
@@ -230,7 +253,10 @@ absl::Status Server::Parts::StartGrpc() {
   builder.SetResourceQuota(quota);
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
   builder.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
-  builder.AddListeningPort(options.listen_address, grpc::InsecureServerCredentials(), &grpc_port);
+  KWTA_ASSIGN_OR_RETURN(
+      const std::shared_ptr<grpc::ServerCredentials> credentials,
+      CredentialsOf({options.tls_certificate, options.tls_key, options.tls_client_ca, options.tls_reload_seconds}));
+  builder.AddListeningPort(options.listen_address, credentials, &grpc_port);
   service->Register(&builder);
   grpc = builder.BuildAndStart();
   if (grpc == nullptr || grpc_port == 0) {
@@ -250,6 +276,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options) {
   auto owned = std::make_unique<Parts>(options);
   Parts& parts = *owned;
   std::unique_ptr<Server> server(new Server(std::move(owned)));
+  KWTA_RETURN_IF_ERROR(parts.StartSecurity());
   KWTA_RETURN_IF_ERROR(parts.StartBase());
   KWTA_RETURN_IF_ERROR(parts.StartModels());
   KWTA_RETURN_IF_ERROR(parts.StartJobs());

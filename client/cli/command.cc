@@ -1,12 +1,17 @@
 #include "client/cli/command.h"
 
+#include <cstdlib>
 #include <iostream>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/version.h"
+#include "core/io/files.h"
 
 namespace kwta::client::cli {
 namespace {
+
+constexpr uint64_t kMaxTokenBytes = 4096;
 
 constexpr char kFooter[] = R"(Examples:
   kwta train --model fashion --units 1000 --k 25 --data fashion-mnist --watch
@@ -20,12 +25,23 @@ job that was being watched goes on).)";
 
 }  // namespace
 
-std::unique_ptr<Client> Connect(const GlobalOptions& global) {
+Options ServerOf(const GlobalOptions& global) {
   Options options;
   options.address = global.server;
   options.default_deadline = absl::Seconds(global.timeout_seconds);
-  return std::make_unique<Client>(std::move(options));
+  options.tls = global.tls;
+  options.tls.on = global.tls.on || !global.tls.ca.empty() || !global.tls.certificate.empty();
+  if (!global.token_file.empty()) {
+    const absl::StatusOr<std::string> text = ReadFile(global.token_file, kMaxTokenBytes);
+    if (!text.ok()) ReportFailure(text.status(), global);
+    if (text.ok()) options.token = std::string(absl::StripAsciiWhitespace(*text));
+  } else if (const char* token = std::getenv("KWTA_TOKEN")) {
+    options.token = token;
+  }
+  return options;
 }
+
+std::unique_ptr<Client> Connect(const GlobalOptions& global) { return std::make_unique<Client>(ServerOf(global)); }
 
 ExitCode ReportFailure(const absl::Status& status, const GlobalOptions& global) {
   switch (status.code()) {
@@ -62,6 +78,17 @@ std::unique_ptr<CLI::App> BuildCommandLine(GlobalOptions* global, Action* action
       ->envname("KWTA_SERVER")
       ->type_name("HOST:PORT")
       ->capture_default_str();
+  app->add_flag("--tls", global->tls.on, "Speak TLS, trusting the certificates that the system trusts");
+  app->add_option("--tls-ca", global->tls.ca, "Speak TLS, trusting these certificates, PEM")
+      ->envname("KWTA_TLS_CA")
+      ->type_name("FILE");
+  app->add_option("--tls-cert", global->tls.certificate, "Certificate to show to the server, PEM")
+      ->envname("KWTA_TLS_CERT")
+      ->type_name("FILE");
+  app->add_option("--tls-key", global->tls.key, "Its private key, PEM")->envname("KWTA_TLS_KEY")->type_name("FILE");
+  app->add_option("--token-file", global->token_file, "File with the token to send; KWTA_TOKEN holds one itself")
+      ->envname("KWTA_TOKEN_FILE")
+      ->type_name("FILE");
   app->add_flag("--json", global->json, "Print JSON for programs instead of text");
   app->add_option("--timeout", global->timeout_seconds, "Seconds that a call may take")
       ->check(CLI::PositiveNumber)
@@ -79,6 +106,7 @@ std::unique_ptr<CLI::App> BuildCommandLine(GlobalOptions* global, Action* action
   AddUpload(*app, action);
   AddLoad(*app, action);
   AddReproduce(*app, action);
+  AddToken(*app, action);
   return app;
 }
 

@@ -25,6 +25,8 @@ enum ExitCode {
 // Options before or after any subcommand.
 struct GlobalOptions {
   std::string server = Options().address;
+  TlsOptions tls;
+  std::string token_file;
   bool json = false;
   double timeout_seconds = absl::ToDoubleSeconds(Options().default_deadline);
 };
@@ -32,7 +34,9 @@ struct GlobalOptions {
 // What the command line asks for; set by the subcommand that was named, run by main.
 using Action = std::function<ExitCode(const GlobalOptions&)>;
 
-// The client that the global options ask for.
+// The server that the global options name, and how to reach it. A token that cannot be read is reported, and left out.
+Options ServerOf(const GlobalOptions& global);
+// The client that they ask for.
 std::unique_ptr<Client> Connect(const GlobalOptions& global);
 
 // Prints "kwta: <message>" and what can be done about it to standard error, and gives the exit code that goes with it.
@@ -55,5 +59,6 @@ void AddDelete(CLI::App& app, Action* action);
 void AddUpload(CLI::App& app, Action* action);
 void AddLoad(CLI::App& app, Action* action);
 void AddReproduce(CLI::App& app, Action* action);
+void AddToken(CLI::App& app, Action* action);
 
 }  // namespace kwta::client::cli

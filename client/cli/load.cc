@@ -171,10 +171,8 @@ ExitCode Run(LoadCommand command, const GlobalOptions& global) {
   action.sa_handler = &Interrupt;
   action.sa_flags = SA_RESETHAND;  // a second Ctrl-C ends the program
   sigaction(SIGINT, &action, nullptr);
-  Options server;
-  server.address = global.server;
   const absl::StatusOr<LoadReport> report =
-      GenerateLoad(server, command.model, rows->rows(), command.settings, command.load);
+      GenerateLoad(ServerOf(global), command.model, rows->rows(), command.settings, command.load);
   if (!report.ok()) return ReportFailure(report.status(), global);
   const std::string json = ReportJson(command, *report).dump(2) + "\n";
   if (!command.json_file.empty()) {

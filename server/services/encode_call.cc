@@ -9,7 +9,6 @@
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
 #include "server/retry_after.h"
-#include "server/services/caller.h"
 #include "server/services/encode_calls.h"
 #include "server/services/status_converter.h"
 
@@ -41,11 +40,12 @@ class EncodeCall {
     }
     new EncodeCall(&parts_);
     start_ = absl::Now();
+    absl::StatusOr<Admission> admission = parts_.gate->Admit(context_, "Encode");
+    if (!admission.ok()) return Answer(admission.status());
+    admission_.emplace(*std::move(admission));
     CallContext context;
-    context.caller = HostOfPeer(context_.peer());
-    absl::StatusOr<CallPermits::Permit> permit = parts_.permits->Take(context.caller);
-    if (!permit.ok()) return Answer(permit.status());
-    permit_.emplace(*std::move(permit));
+    context.caller = admission_->caller;
+    context.row_quota = admission_->rows;
     context.deadline = absl::FromChrono(context_.deadline());
     context.cancelled = [this] { return cancelled_.load(std::memory_order_relaxed); };
     parts_.handler->Start(request_, std::move(context), [this](absl::StatusOr<EncodedRows> rows) {
@@ -91,7 +91,7 @@ class EncodeCall {
   grpc::ServerAsyncResponseWriter<v1::EncodeResponse> responder_{&context_};
   std::atomic<bool> cancelled_{false};
   absl::Time start_;
-  std::optional<CallPermits::Permit> permit_;
+  std::optional<Admission> admission_;
   absl::StatusOr<EncodedRows> rows_;
 };
 

@@ -8,7 +8,7 @@
 #include "absl/time/time.h"
 #include "kwta/v1/service.grpc.pb.h"
 #include "server/metrics/metrics.h"
-#include "server/services/call_permits.h"
+#include "server/services/call_gate.h"
 #include "server/services/completion_loop.h"
 #include "server/services/encode_handler.h"
 
@@ -23,7 +23,7 @@ struct EncodeCallParts {
   HotEncoderService* service = nullptr;
   CompletionLoop* loop = nullptr;
   EncodeHandler* handler = nullptr;
-  CallPermits* permits = nullptr;
+  CallGate* gate = nullptr;
   Metrics* metrics = nullptr;
   int max_stream_messages = 64;
 

@@ -51,8 +51,12 @@ absl::StatusOr<Prepared> Prepare(const ModelManager& models, const Request& requ
 template <typename Request>
 void EncodeHandler::StartRequest(const Request& request, CallContext context, EncodedRowsDone done) {
   absl::StatusOr<Prepared> prepared = Prepare(*models_, request, max_message_bytes_);
-  if (!prepared.ok()) {
-    done(prepared.status());
+  absl::Status status = prepared.status();
+  if (status.ok() && context.row_quota != nullptr) {
+    status = context.row_quota->Take(static_cast<double>(prepared->work.rows.rows), absl::Now());
+  }
+  if (!status.ok()) {
+    done(std::move(status));
     return;
   }
   prepared->work.deadline = context.deadline;

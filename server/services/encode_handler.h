@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -10,6 +11,7 @@
 #include "kwta/v1/service.pb.h"
 #include "server/batching/batcher.h"
 #include "server/models/model_manager.h"
+#include "server/security/quota.h"
 
 namespace kwta::server {
 
@@ -19,6 +21,7 @@ struct CallContext {
   std::function<bool()> cancelled;  // see EncodeWork, here and below
   std::string caller;
   bool patient = false;
+  std::shared_ptr<Quota> row_quota;  // null: any number of rows
 };
 
 // What the batcher made of a request.

@@ -3,12 +3,10 @@
 #include <deque>
 #include <memory>
 #include <optional>
-#include <string>
 #include <utility>
 
 #include "absl/time/clock.h"
 #include "server/jobs/job_events.h"
-#include "server/services/caller.h"
 #include "server/services/encode_calls.h"
 #include "server/services/status_converter.h"
 
@@ -42,10 +40,9 @@ class EncodeStreamCall {
     }
     new EncodeStreamCall(&parts_);
     start_ = absl::Now();
-    caller_ = HostOfPeer(context_.peer());
-    absl::StatusOr<CallPermits::Permit> permit = parts_.permits->Take(caller_);
-    if (!permit.ok()) return Finish(permit.status());
-    permit_.emplace(*std::move(permit));
+    absl::StatusOr<Admission> admission = parts_.gate->Admit(context_, "EncodeStream");
+    if (!admission.ok()) return Finish(admission.status());
+    admission_.emplace(*std::move(admission));
     Advance();
   }
 
@@ -84,17 +81,21 @@ class EncodeStreamCall {
     message->start = absl::Now();
     CallContext context;
     context.deadline = deadline();
-    context.caller = caller_;
+    context.caller = admission_->caller;
+    context.row_quota = admission_->rows;
     context.patient = true;  // a stream has back-pressure of its own
     context.cancelled = [this] { return cancelled_.load(std::memory_order_relaxed); };
-    parts_.handler->Start(message->request.request(), std::move(context),
-                          [this, message](absl::StatusOr<EncodedRows> rows) {
-                            message->rows = std::move(rows);
-                            parts_.loop->Post([this, message] {
-                              message->encoded = true;
-                              Advance();
-                            });
-                          });
+    const auto done = [this, message](absl::StatusOr<EncodedRows> rows) {
+      message->rows = std::move(rows);
+      parts_.loop->Post([this, message] {
+        message->encoded = true;
+        Advance();
+      });
+    };
+    const absl::Status quota =
+        admission_->calls != nullptr ? admission_->calls->Take(1, message->start) : absl::OkStatus();
+    if (!quota.ok()) return done(quota);
+    parts_.handler->Start(message->request.request(), std::move(context), done);
   }
 
   void WriteFirst() {
@@ -155,8 +156,7 @@ class EncodeStreamCall {
   grpc::ServerAsyncReaderWriter<v1::EncodeStreamResponse, v1::EncodeStreamRequest> stream_{&context_};
   std::atomic<bool> cancelled_{false};
   absl::Time start_;
-  std::string caller_;
-  std::optional<CallPermits::Permit> permit_;
+  std::optional<Admission> admission_;
   std::unique_ptr<Message> next_;                  // being read
   std::deque<std::unique_ptr<Message>> messages_;  // in order of arrival
   v1::EncodeStreamResponse answer_;

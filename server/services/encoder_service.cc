@@ -7,7 +7,6 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
-#include "server/services/caller.h"
 #include "server/services/dataset_upload.h"
 #include "server/services/encode_calls.h"
 #include "server/services/status_converter.h"
@@ -15,9 +14,9 @@
 namespace kwta::server {
 namespace {
 
-CallContext ContextOf(const grpc::ServerContext* context) {
-  return {absl::FromChrono(context->deadline()), [context] { return context->IsCancelled(); },
-          HostOfPeer(context->peer())};
+CallContext ContextOf(const grpc::ServerContext* context, const Admission& admission) {
+  return {absl::FromChrono(context->deadline()), [context] { return context->IsCancelled(); }, admission.caller,
+          /*patient=*/false, admission.rows};
 }
 
 class EncoderServiceImpl final : public HotEncoderService, public EncoderService {
@@ -27,7 +26,7 @@ class EncoderServiceImpl final : public HotEncoderService, public EncoderService
   void Register(grpc::ServerBuilder* builder) override {
     builder->RegisterService(this);
     loop_.emplace(builder->AddCompletionQueue());
-    hot_ = {this, &*loop_, parts_.encode, parts_.permits, parts_.metrics, parts_.max_stream_messages};
+    hot_ = {this, &*loop_, parts_.encode, parts_.gate, parts_.metrics, parts_.max_stream_messages};
   }
 
   void Start() override {
@@ -48,7 +47,10 @@ class EncoderServiceImpl final : public HotEncoderService, public EncoderService
 
   grpc::Status Reconstruct(grpc::ServerContext* context, const v1::ReconstructRequest* request,
                            v1::ReconstructResponse* response) override {
-    return Answer("Reconstruct", context, response, [&] { return WaitForRows(context, *request); });
+    return Run("Reconstruct", context, [&](const Admission& admission) -> absl::Status {
+      KWTA_ASSIGN_OR_RETURN(*response, WaitForRows(ContextOf(context, admission), *request));
+      return absl::OkStatus();
+    });
   }
 
   grpc::Status Status(grpc::ServerContext* context, const v1::StatusRequest*, v1::StatusResponse* response) override {
@@ -57,7 +59,7 @@ class EncoderServiceImpl final : public HotEncoderService, public EncoderService
 
   grpc::Status WatchJob(grpc::ServerContext* context, const v1::WatchJobRequest* request,
                         grpc::ServerWriter<v1::JobEvent>* writer) override {
-    return Run("WatchJob", context, [&] {
+    return Run("WatchJob", context, [&](const Admission&) {
       return parts_.jobs->WatchJob(
           *request, [writer](const v1::JobEvent& event) { return writer->Write(event); },
           [context] { return !context->IsCancelled(); });
@@ -95,18 +97,18 @@ class EncoderServiceImpl final : public HotEncoderService, public EncoderService
   }
 
  private:
-  // Runs `body` under a permit and records how it went.
+  // Runs `body` if the call is let in, and records how it went.
   template <typename Body>
   grpc::Status Run(const char* method, grpc::ServerContext* context, Body body) {
     const absl::Time start = absl::Now();
-    const absl::StatusOr<CallPermits::Permit> permit = parts_.permits->Take(HostOfPeer(context->peer()));
-    return Record(method, context, start, permit.ok() ? body() : permit.status());
+    const absl::StatusOr<Admission> admission = parts_.gate->Admit(*context, method);
+    return Record(method, context, start, admission.ok() ? body(*admission) : admission.status());
   }
 
   // The same for a body that gives the response.
   template <typename Response, typename Body>
   grpc::Status Answer(const char* method, grpc::ServerContext* context, Response* response, Body body) {
-    return Run(method, context, [&]() -> absl::Status {
+    return Run(method, context, [&](const Admission&) -> absl::Status {
       KWTA_ASSIGN_OR_RETURN(*response, body());
       return absl::OkStatus();
     });
@@ -118,11 +120,10 @@ class EncoderServiceImpl final : public HotEncoderService, public EncoderService
     return ToGrpcStatus(status);
   }
 
-  absl::StatusOr<v1::ReconstructResponse> WaitForRows(grpc::ServerContext* context,
-                                                      const v1::ReconstructRequest& request) {
+  absl::StatusOr<v1::ReconstructResponse> WaitForRows(CallContext context, const v1::ReconstructRequest& request) {
     absl::Notification finished;
     absl::StatusOr<EncodedRows> rows;
-    parts_.encode->Start(request, ContextOf(context), [&rows, &finished](absl::StatusOr<EncodedRows> result) {
+    parts_.encode->Start(request, std::move(context), [&rows, &finished](absl::StatusOr<EncodedRows> result) {
       rows = std::move(result);
       finished.Notify();
     });

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "kwta/v1/service.pb.h"
 #include "server/metrics/metrics.h"
-#include "server/services/call_permits.h"
+#include "server/services/call_gate.h"
 #include "server/services/encode_handler.h"
 #include "server/services/job_handler.h"
 #include "server/services/model_handler.h"
@@ -24,7 +24,7 @@ struct EncoderServiceParts {
   JobHandler* jobs = nullptr;
   ModelHandler* models = nullptr;
   std::function<absl::StatusOr<v1::StatusResponse>()> status;
-  CallPermits* permits = nullptr;
+  CallGate* gate = nullptr;
   Metrics* metrics = nullptr;
   std::string upload_directory;
   int64_t max_upload_bytes = 0;

@@ -35,9 +35,14 @@ struct Reply {
   std::string body;
 };
 
-Reply Answer(const HttpPages& pages, const std::string& method, const std::string& path) {
+Reply Answer(const HttpPages& pages, const std::string& method, const std::string& path,
+             const std::string& authorization) {
   if (method != "GET" && method != "HEAD") return {405, "Method Not Allowed", kPlainText, "only GET and HEAD\n"};
-  if (path == "/metrics") return {200, "OK", kMetricsText, pages.metrics()};
+  if (path == "/metrics") {
+    const absl::Status status = pages.may_see ? pages.may_see(authorization) : absl::OkStatus();
+    if (status.ok()) return {200, "OK", kMetricsText, pages.metrics()};
+    return {401, "Unauthorized\r\nWWW-Authenticate: Bearer", kPlainText, absl::StrCat(status.message(), "\n")};
+  }
   if (path == "/healthz") return {200, "OK", kPlainText, "ok\n"};
   if (path == "/readyz") {
     const std::string reason = pages.not_ready();
@@ -60,7 +65,9 @@ struct HttpServer::Context {
   static int HandleRequest(mg_connection* connection) {
     const mg_request_info* request = mg_get_request_info(connection);
     const auto* context = static_cast<const Context*>(request->user_data);
-    const Reply reply = Answer(context->pages, request->request_method, request->local_uri);
+    const char* authorization = mg_get_header(connection, "Authorization");
+    const Reply reply = Answer(context->pages, request->request_method, request->local_uri,
+                               authorization == nullptr ? "" : authorization);
     const std::string header = absl::StrCat("HTTP/1.1 ", reply.code, " ", reply.reason,
                                             "\r\nContent-Type: ", reply.type, "\r\nContent-Length: ", reply.body.size(),
                                             "\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n");

@@ -28,10 +28,10 @@ TEST(FromGrpc, CodesOfOtherProtocolsAreUnknown) {
   }
 }
 
-TEST(FromGrpcStream, TakesAStreamThatTheServerCancelledForALostServer) {
-  EXPECT_EQ(FromGrpcStream({grpc::StatusCode::CANCELLED, "CANCELLED"}).code(), absl::StatusCode::kUnavailable);
-  EXPECT_EQ(FromGrpcStream({grpc::StatusCode::NOT_FOUND, "no job"}), absl::NotFoundError("no job"));
-  EXPECT_EQ(FromGrpcStream(grpc::Status::OK), absl::OkStatus());
+TEST(FromGrpcUncancelled, TakesAStreamThatTheServerCancelledForALostServer) {
+  EXPECT_EQ(FromGrpcUncancelled({grpc::StatusCode::CANCELLED, "CANCELLED"}).code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(FromGrpcUncancelled({grpc::StatusCode::NOT_FOUND, "no job"}), absl::NotFoundError("no job"));
+  EXPECT_EQ(FromGrpcUncancelled(grpc::Status::OK), absl::OkStatus());
 }
 
 }  // namespace

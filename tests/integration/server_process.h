@@ -41,7 +41,7 @@ struct HttpReply {
   std::string body;
 };
 
-// GET from 127.0.0.1. status is 0 if there was no answer.
-HttpReply HttpGet(int port, const std::string& path);
+// GET from 127.0.0.1, with further header lines. status is 0 if there was no answer.
+HttpReply HttpGet(int port, const std::string& path, const std::string& headers = "");
 
 }  // namespace kwta::testing

@@ -109,5 +109,26 @@ TEST_F(OptionsTest, HelpAndVersion) {
   EXPECT_THAT(version.text, HasSubstr("kwta-server 0."));
 }
 
+TEST_F(OptionsTest, OtherMachinesAreLetInKnowingly) {
+  const std::string why = "can be reached from other machines";
+  ExpectUsageError({"--listen", "0.0.0.0:8500"}, why);
+  ExpectUsageError({"--http", "[::]:8501"}, "the HTTP port has no TLS");
+  EXPECT_FALSE(Parse({"--http", "[::]:8501", "--insecure-http"}).done);
+  ExpectUsageError({"--listen", "0.0.0.0:8500", "--tokens", "t"}, why);
+  ExpectUsageError({"--listen", "0.0.0.0:8500", "--tls-cert", "c", "--tls-key", "k"}, why);
+  EXPECT_FALSE(Parse({"--listen", "[::1]:8500", "--http", "localhost:0"}).done);
+  EXPECT_FALSE(Parse({"--listen", "0.0.0.0:8500", "--insecure"}).done);
+  EXPECT_FALSE(Parse({"--listen", "0.0.0.0:8500", "--tls-cert", "c", "--tls-key", "k", "--tokens", "t"}).done);
+  EXPECT_FALSE(Parse({"--listen", "0.0.0.0:8500", "--tls-cert", "c", "--tls-key", "k", "--tls-client-ca", "a"}).done);
+  SetEnvironment("KWTA_INSECURE", "true");
+  EXPECT_TRUE(Parse({"--listen", "0.0.0.0:8500"}).options.insecure);
+}
+
+TEST_F(OptionsTest, CertificatesAndKeysGoTogether) {
+  ExpectUsageError({"--tls-cert", "c"}, "--tls-cert and --tls-key go together");
+  ExpectUsageError({"--tls-key", "k"}, "--tls-cert and --tls-key go together");
+  ExpectUsageError({"--tls-client-ca", "a"}, "--tls-client-ca needs --tls-cert");
+}
+
 }  // namespace
 }  // namespace kwta::server

@@ -1,0 +1,83 @@
+#include "client/transport.h"
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "core/base/status_macros.h"
+#include "core/io/files.h"
+
+namespace kwta::client {
+namespace {
+
+constexpr uint64_t kMaxPemBytes = 1 << 20;
+
+// gRPC's own way to send a token works over TLS only; servers on the same machine take one without.
+class TokenInterceptor final : public grpc::experimental::Interceptor {
+ public:
+  explicit TokenInterceptor(const std::string& authorization) : authorization_(authorization) {}
+  void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
+    if (methods->QueryInterceptionHookPoint(grpc::experimental::InterceptionHookPoints::PRE_SEND_INITIAL_METADATA)) {
+      methods->GetSendInitialMetadata()->emplace("authorization", authorization_);
+    }
+    methods->Proceed();
+  }
+
+ private:
+  const std::string& authorization_;
+};
+
+class TokenInterceptorFactory final : public grpc::experimental::ClientInterceptorFactoryInterface {
+ public:
+  explicit TokenInterceptorFactory(const std::string& token) : authorization_(absl::StrCat("Bearer ", token)) {}
+  grpc::experimental::Interceptor* CreateClientInterceptor(grpc::experimental::ClientRpcInfo*) override {
+    return new TokenInterceptor(authorization_);
+  }
+
+ private:
+  const std::string authorization_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::string> TargetOf(const std::string& address) {
+  const std::vector<std::string> all = absl::StrSplit(address, ',', absl::SkipWhitespace());
+  if (all.size() < 2 || absl::StrContains(address, "://")) return address;
+  const bool v6 = absl::StartsWith(all.front(), "[");
+  for (const std::string& each : all) {
+    const std::string host = each.substr(0, each.rfind(':'));
+    const bool literal = v6 ? absl::StartsWith(host, "[") : host.find_first_not_of("0123456789.") == std::string::npos;
+    if (literal && host.size() < each.size()) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "'", each,
+        "' is not IP:PORT of one family, as each of several addresses must be; a name that leads to several "
+        "servers is given alone"));
+  }
+  return absl::StrCat(v6 ? "ipv6:" : "ipv4:", absl::StrJoin(all, ","));
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(const TlsOptions& tls) {
+  if (!tls.on) return grpc::InsecureChannelCredentials();
+  if (tls.certificate.empty() != tls.key.empty()) {
+    return absl::InvalidArgumentError("a client's certificate and its key go together; give both");
+  }
+  grpc::SslCredentialsOptions options;
+  if (!tls.ca.empty()) {
+    KWTA_ASSIGN_OR_RETURN(options.pem_root_certs, ReadFile(tls.ca, kMaxPemBytes));
+  }
+  if (!tls.certificate.empty()) {
+    KWTA_ASSIGN_OR_RETURN(options.pem_cert_chain, ReadFile(tls.certificate, kMaxPemBytes));
+    KWTA_ASSIGN_OR_RETURN(options.pem_private_key, ReadFile(tls.key, kMaxPemBytes));
+  }
+  return grpc::SslCredentials(options);
+}
+
+Interceptors InterceptorsFor(const std::string& token) {
+  Interceptors interceptors;
+  if (!token.empty()) interceptors.push_back(std::make_unique<TokenInterceptorFactory>(token));
+  return interceptors;
+}
+
+}  // namespace kwta::client

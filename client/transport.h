@@ -1,0 +1,26 @@
+// Where calls go and what protects them. Private to the library.
+#pragma once
+
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/client_interceptor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "client/options.h"
+
+namespace kwta::client {
+
+// What gRPC resolves Options.address from. Errors: INVALID_ARGUMENT (several addresses that are not IP:PORT).
+absl::StatusOr<std::string> TargetOf(const std::string& address);
+
+// Errors: those of reading the files, INVALID_ARGUMENT (a certificate without its key).
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(const TlsOptions& tls);
+
+using Interceptors = std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>;
+// They send `token` with every call; none if it is empty.
+Interceptors InterceptorsFor(const std::string& token);
+
+}  // namespace kwta::client

@@ -1,0 +1,109 @@
+#include "server/security/authenticator.h"
+
+#include <openssl/crypto.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+
+namespace kwta::server {
+namespace {
+
+constexpr absl::Duration kLookInterval = absl::Seconds(1);
+constexpr char kScheme[] = "Bearer ";
+
+std::shared_ptr<Quota> QuotaOf(const char* what, double rate, const std::shared_ptr<Quota>& before) {
+  if (rate <= 0) return nullptr;
+  if (before != nullptr && before->rate() == rate) return before;  // a file read again fills no bucket
+  return std::make_shared<Quota>(what, rate);
+}
+
+}  // namespace
+
+Authenticator::Authenticator(std::string path, Events events, std::function<absl::Time()> now)
+    : path_(std::move(path)), events_(std::move(events)), now_(std::move(now)), next_look_(now_() + kLookInterval) {}
+
+absl::StatusOr<std::unique_ptr<Authenticator>> Authenticator::Open(const std::string& path, Events events,
+                                                                   std::function<absl::Time()> now) {
+  std::unique_ptr<Authenticator> authenticator(new Authenticator(path, std::move(events), std::move(now)));
+  absl::MutexLock lock(&authenticator->mutex_);
+  KWTA_RETURN_IF_ERROR(authenticator->Read());
+  return authenticator;
+}
+
+Authenticator::Stamp Authenticator::StampOf(const std::string& path) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0) return {};
+  return {static_cast<int64_t>(status.st_ino), static_cast<int64_t>(status.st_size),
+          int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec};
+}
+
+absl::Status Authenticator::Read() {
+  stamp_ = StampOf(path_);  // before reading: what changes meanwhile is read again
+  KWTA_ASSIGN_OR_RETURN(std::vector<TokenEntry> entries, ReadTokenFile(path_));
+  auto tokens = std::make_shared<Tokens>();
+  for (TokenEntry& entry : entries) {
+    Known known;
+    known.caller.name = entry.name;
+    std::shared_ptr<Quota> calls, rows;
+    if (tokens_ != nullptr) {
+      for (const Known& before : *tokens_) {
+        if (before.entry.name != entry.name) continue;
+        calls = before.caller.calls;
+        rows = before.caller.rows;
+      }
+    }
+    known.caller.calls = QuotaOf("calls_per_second", entry.calls_per_second, calls);
+    known.caller.rows = QuotaOf("rows_per_second", entry.rows_per_second, rows);
+    known.entry = std::move(entry);
+    tokens->push_back(std::move(known));
+  }
+  tokens_ = std::move(tokens);
+  return absl::OkStatus();
+}
+
+std::shared_ptr<const Authenticator::Tokens> Authenticator::Current() {
+  absl::MutexLock lock(&mutex_);
+  const absl::Time now = now_();
+  if (now < next_look_) return tokens_;
+  next_look_ = now + kLookInterval;
+  if (StampOf(path_) == stamp_) return tokens_;
+  if (const absl::Status status = Read(); !status.ok()) {
+    if (events_.failed) events_.failed(status);
+  } else if (events_.read) {
+    events_.read(tokens_->size());
+  }
+  return tokens_;
+}
+
+absl::StatusOr<Caller> Authenticator::Authenticate(absl::string_view authorization, std::optional<Scope> scope) {
+  if (!absl::StartsWithIgnoreCase(authorization, kScheme)) {
+    return absl::UnauthenticatedError("the call has no token; send the metadata 'authorization: Bearer TOKEN'");
+  }
+  const std::string hash = HashOfToken(authorization.substr(sizeof(kScheme) - 1));
+  const std::shared_ptr<const Tokens> tokens = Current();
+  const Known* found = nullptr;
+  // All of them, each in constant time: how long it takes says nothing about any.
+  for (const Known& known : *tokens) {
+    if (CRYPTO_memcmp(known.entry.sha256.data(), hash.data(), hash.size()) == 0) found = &known;
+  }
+  if (found == nullptr)
+    return absl::UnauthenticatedError("the token of the call is unknown; ask for one that is valid");
+  const TokenEntry& entry = found->entry;
+  if (now_() >= entry.expires) {
+    return absl::UnauthenticatedError(
+        absl::StrCat("the token of '", entry.name, "' expired at ",
+                     absl::FormatTime(absl::RFC3339_sec, entry.expires, absl::UTCTimeZone()), "; ask for another"));
+  }
+  if (scope.has_value() && std::find(entry.scopes.begin(), entry.scopes.end(), *scope) == entry.scopes.end()) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("the token of '", entry.name, "' has no scope '", ScopeName(*scope), "', which this call needs"));
+  }
+  return found->caller;
+}
+
+}  // namespace kwta::server

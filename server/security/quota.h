@@ -1,0 +1,36 @@
+// So much a second, for one caller.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+
+namespace kwta::server {
+
+// A bucket that fills at `rate` a second up to what comes in a second (at least one). Thread-safe.
+class Quota {
+ public:
+  // `what` is counted, in the words of the refusal: "rows_per_second".
+  Quota(std::string what, double rate) : what_(std::move(what)), rate_(rate), held_(Full()) {}
+
+  double rate() const { return rate_; }
+
+  // Takes `amount`. More than the bucket holds is taken from a full bucket, which is then in debt. Errors:
+  // RESOURCE_EXHAUSTED naming the quota, with a RetryAfter.
+  absl::Status Take(double amount, absl::Time now);
+
+ private:
+  double Full() const { return rate_ < 1 ? 1 : rate_; }
+
+  const std::string what_;
+  const double rate_;
+  absl::Mutex mutex_;
+  double held_ ABSL_GUARDED_BY(mutex_);
+  absl::Time filled_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+};
+
+}  // namespace kwta::server

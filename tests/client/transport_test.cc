@@ -1,0 +1,49 @@
+#include "client/transport.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "client/client.h"
+
+namespace kwta::client {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(Transport, SeveralAddressesAreOneTarget) {
+  EXPECT_EQ(TargetOf("localhost:8500").value(), "localhost:8500");
+  EXPECT_EQ(TargetOf("dns:///kwta.example:8500").value(), "dns:///kwta.example:8500");
+  EXPECT_EQ(TargetOf("10.0.0.1:8500, 10.0.0.2:8501").value(), "ipv4:10.0.0.1:8500,10.0.0.2:8501");
+  EXPECT_EQ(TargetOf("[::1]:8500,[::1]:8501").value(), "ipv6:[::1]:8500,[::1]:8501");
+  for (const char* address : {"a:1,b:2", "10.0.0.1:1,[::1]:2", "10.0.0.1,10.0.0.2"}) {
+    EXPECT_EQ(TargetOf(address).status().code(), absl::StatusCode::kInvalidArgument) << address;
+  }
+}
+
+TEST(Transport, CertificatesAreCheckedBeforeTheyAreUsed) {
+  TlsOptions tls;
+  EXPECT_TRUE(CredentialsOf(tls).ok());
+  tls.on = true;
+  tls.ca = KWTA_TEST_DATA "/tls/ca-a.pem";
+  EXPECT_TRUE(CredentialsOf(tls).ok());
+  tls.certificate = KWTA_TEST_DATA "/tls/client-a.pem";
+  EXPECT_EQ(CredentialsOf(tls).status().code(), absl::StatusCode::kInvalidArgument);
+  tls.key = KWTA_TEST_DATA "/tls/client-a.key";
+  EXPECT_TRUE(CredentialsOf(tls).ok());
+  tls.ca = "no/such/file";
+  EXPECT_EQ(CredentialsOf(tls).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST(Transport, WhatIsWrongWithTheOptionsIsTheErrorOfEveryCall) {
+  Options options;
+  options.tls.on = true;
+  options.tls.ca = "no/such/file";
+  const absl::Status status = Client(options).ServerStatus().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no/such/file"));
+}
+
+}  // namespace
+}  // namespace kwta::client

@@ -1,0 +1,84 @@
+#include "core/io/token_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <string>
+
+namespace kwta {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class TokenFileTest : public ::testing::Test {
+ protected:
+  void ExpectWrong(const std::string& text, const std::string& why) {
+    std::ofstream(path_) << text;
+    const absl::Status status = ReadTokenFile(path_).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(why));
+  }
+
+  const std::string path_ = ::testing::TempDir() + "token_file_test.json";
+};
+
+TEST_F(TokenFileTest, ReadsWhatItWrites) {
+  TokenEntry search;
+  search.name = "search";
+  search.sha256 = HashOfToken("secret");
+  search.scopes = {Scope::kEncode, Scope::kAdmin};
+  search.expires = absl::FromUnixSeconds(2'000'000'000);
+  search.calls_per_second = 10;
+  search.rows_per_second = 0.5;
+  TokenEntry trainer;
+  trainer.name = "trainer";
+  trainer.sha256 = HashOfToken("other");
+  trainer.scopes = {Scope::kTrain};
+  ASSERT_TRUE(WriteTokenFile(path_, {search, trainer}).ok());
+  const auto read = ReadTokenFile(path_);
+  ASSERT_TRUE(read.ok()) << read.status();
+  ASSERT_EQ(read->size(), 2u);
+  EXPECT_EQ((*read)[0].name, "search");
+  EXPECT_EQ((*read)[0].sha256, search.sha256);
+  EXPECT_THAT((*read)[0].scopes, ElementsAre(Scope::kEncode, Scope::kAdmin));
+  EXPECT_EQ((*read)[0].expires, search.expires);
+  EXPECT_EQ((*read)[0].calls_per_second, 10);
+  EXPECT_EQ((*read)[0].rows_per_second, 0.5);
+  EXPECT_EQ((*read)[1].expires, absl::InfiniteFuture());
+  std::ifstream file(path_);
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  EXPECT_THAT(text, Not(HasSubstr("secret")));
+  struct stat status = {};
+  ASSERT_EQ(::stat(path_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 077, 0u) << "for its owner only";
+}
+
+TEST_F(TokenFileTest, SaysWhatIsWrong) {
+  const std::string hash(64, '0');
+  ExpectWrong("tokens", "kwta token");
+  ExpectWrong(R"({"tokens": [{"sha256": ""}]})", "no name");
+  ExpectWrong(R"({"tokens": [{"name": "a", "sha256": "00", "scopes": ["encode"]}]})", "64 digits");
+  ExpectWrong(R"({"tokens": [{"name": "a", "sha256": ")" + hash + R"(", "scopes": []}]})", "scopes");
+  ExpectWrong(R"({"tokens": [{"name": "a", "sha256": ")" + hash + R"(", "scopes": ["all"]}]})", "'all'");
+  ExpectWrong(R"({"tokens": [{"name": "a", "sha256": ")" + hash + R"(", "scopes": ["train"], "expires": "soon"}]})",
+              "expires");
+  ExpectWrong(R"({"tokens": [{"name": "a", "sha256": ")" + hash + R"(", "scopes": ["train"], "rows_per_second": -1}]})",
+              "rows_per_second");
+  ExpectWrong(R"({"tokens": [{"name": "a", "sha256": ")" + hash + R"(", "scopes": ["train"], "expiry": 1}]})",
+              "expiry");
+  const std::string entry = R"({"name": "a", "sha256": ")" + hash + R"(", "scopes": ["train"]})";
+  ExpectWrong(R"({"tokens": [)" + entry + "," + entry + "]}", "twice");
+}
+
+TEST_F(TokenFileTest, TokensDiffer) {
+  const std::string token = NewToken();
+  EXPECT_EQ(token.size(), 5u + 64u);
+  EXPECT_NE(token, NewToken());
+}
+
+}  // namespace
+}  // namespace kwta

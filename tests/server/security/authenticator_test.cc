@@ -1,0 +1,134 @@
+#include "server/security/authenticator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "server/retry_after.h"
+#include "tests/server/test_directory.h"
+
+namespace kwta::server {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+// The file is at hand, and time passes when a test says so.
+class AuthenticatorTest : public ::testing::Test {
+ protected:
+  static TokenEntry Entry(const std::string& name, const std::string& token, std::vector<Scope> scopes) {
+    TokenEntry entry;
+    entry.name = name;
+    entry.sha256 = HashOfToken(token);
+    entry.scopes = std::move(scopes);
+    return entry;
+  }
+
+  void Open(const std::vector<TokenEntry>& entries) {
+    ASSERT_TRUE(WriteTokenFile(path_, entries).ok());
+    Authenticator::Events events;
+    events.read = [this](size_t tokens) { read_ = tokens; };
+    events.failed = [this](const absl::Status& status) { failed_ = status; };
+    authenticator_ = Authenticator::Open(path_, events, [this] { return now_; }).value();
+  }
+
+  absl::StatusOr<Caller> Ask(const std::string& token, std::optional<Scope> scope = Scope::kEncode) {
+    return authenticator_->Authenticate("Bearer " + token, scope);
+  }
+
+  TestDirectory directory_;
+  const std::string path_ = directory_.File("tokens.json");
+  absl::Time now_ = absl::FromUnixSeconds(1'000'000);
+  size_t read_ = 0;
+  absl::Status failed_;
+  std::unique_ptr<Authenticator> authenticator_;
+};
+
+TEST_F(AuthenticatorTest, KnowsWhoCallsAndWhatFor) {
+  Open({Entry("search", "s", {Scope::kEncode}), Entry("trainer", "t", {Scope::kTrain, Scope::kEncode})});
+  EXPECT_EQ(Ask("s")->name, "search");
+  EXPECT_EQ(Ask("t", Scope::kTrain)->name, "trainer");
+  EXPECT_EQ(Ask("s", std::nullopt)->name, "search") << "whatever its scopes";
+  const absl::Status denied = Ask("s", Scope::kTrain).status();
+  EXPECT_EQ(denied.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(std::string(denied.message()), AllOf(HasSubstr("'search'"), HasSubstr("'train'")));
+  EXPECT_EQ(Ask("t", Scope::kAdmin).status().code(), absl::StatusCode::kPermissionDenied);
+}
+
+TEST_F(AuthenticatorTest, RefusesMissingAndUnknownTokens) {
+  Open({Entry("search", "s", {Scope::kEncode})});
+  for (const char* header : {"", "s", "Basic s", "Bearer", "Bearer ", "Bearer wrong", "Bearer s "}) {
+    EXPECT_EQ(authenticator_->Authenticate(header, std::nullopt).status().code(), absl::StatusCode::kUnauthenticated)
+        << "'" << header << "'";
+  }
+  EXPECT_THAT(std::string(authenticator_->Authenticate("", std::nullopt).status().message()),
+              HasSubstr("authorization: Bearer"));
+  EXPECT_TRUE(authenticator_->Authenticate("bearer s", std::nullopt).ok()) << "schemes have no case";
+}
+
+TEST_F(AuthenticatorTest, TokensExpire) {
+  TokenEntry entry = Entry("search", "s", {Scope::kEncode});
+  entry.expires = now_ + absl::Seconds(10);
+  Open({entry});
+  EXPECT_TRUE(Ask("s").ok());
+  now_ += absl::Seconds(10);
+  const absl::Status expired = Ask("s").status();
+  EXPECT_EQ(expired.code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_THAT(std::string(expired.message()), HasSubstr("expired at 1970-01-12"));
+}
+
+TEST_F(AuthenticatorTest, ReadsTheFileAgainWhenItHasChanged) {
+  Open({Entry("search", "old", {Scope::kEncode})});
+  ASSERT_TRUE(WriteTokenFile(path_, {Entry("search", "new", {Scope::kEncode})}).ok());
+  EXPECT_TRUE(Ask("old").ok()) << "it is looked at once a second";
+  now_ += absl::Seconds(1);
+  EXPECT_EQ(Ask("old").status().code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_TRUE(Ask("new").ok());
+  EXPECT_EQ(read_, 1u);
+  directory_.Write("tokens.json", "{");
+  now_ += absl::Seconds(1);
+  EXPECT_TRUE(Ask("new").ok()) << "a file that makes no sense changes nothing";
+  EXPECT_EQ(failed_.code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(AuthenticatorTest, AFileReadAgainFillsNoQuota) {
+  TokenEntry entry = Entry("search", "s", {Scope::kEncode});
+  entry.rows_per_second = 100;
+  Open({entry});
+  EXPECT_TRUE(Ask("s")->rows->Take(100, now_).ok());
+  EXPECT_EQ(Ask("s")->calls, nullptr);
+  entry.scopes.push_back(Scope::kTrain);
+  ASSERT_TRUE(WriteTokenFile(path_, {entry}).ok());
+  const absl::Time before = now_;
+  now_ += absl::Seconds(1);
+  EXPECT_TRUE(Ask("s", Scope::kTrain).ok());
+  EXPECT_EQ(Ask("s")->rows->Take(50, before).code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST(QuotaTest, HoldsWhatComesInASecond) {
+  Quota quota("rows_per_second", 10);
+  const absl::Time start = absl::FromUnixSeconds(1000);
+  EXPECT_TRUE(quota.Take(10, start).ok());
+  const absl::Status refused = quota.Take(5, start + absl::Milliseconds(100));
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("rows_per_second is 10"));
+  EXPECT_EQ(RetryAfter(refused), absl::Milliseconds(400));
+  EXPECT_TRUE(quota.Take(5, start + absl::Milliseconds(500)).ok());
+  EXPECT_FALSE(quota.Take(11, start + absl::Milliseconds(600)).ok());
+  EXPECT_TRUE(quota.Take(30, start + absl::Seconds(10)).ok()) << "more than a second's worth, from a full bucket";
+  EXPECT_FALSE(quota.Take(1, start + absl::Seconds(11)).ok()) << "which is then in debt";
+  EXPECT_TRUE(quota.Take(1, start + absl::Milliseconds(12'200)).ok());
+}
+
+TEST(QuotaTest, LessThanOneASecond) {
+  Quota quota("calls_per_second", 0.5);
+  const absl::Time start = absl::FromUnixSeconds(1000);
+  EXPECT_TRUE(quota.Take(1, start).ok());
+  EXPECT_FALSE(quota.Take(1, start + absl::Seconds(1)).ok());
+  EXPECT_TRUE(quota.Take(1, start + absl::Seconds(2)).ok());
+}
+
+}  // namespace
+}  // namespace kwta::server
