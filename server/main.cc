@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "absl/synchronization/mutex.h"
+#include "server/logging.h"
 #include "server/options.h"
 #include "server/server.h"
 
@@ -39,6 +40,13 @@ int main(int argc, char** argv) {
   spdlog::set_default_logger(spdlog::stderr_logger_mt("kwta-server"));
   spdlog::set_level(spdlog::level::from_str(command.options.log_level));
 
+  spdlog::set_formatter(kwta::server::LogFormatter(command.options.log_format == "json"));
+  if (command.options.check_config) {
+    const absl::Status status = kwta::server::Server::Check(command.options);
+    if (status.ok()) return 0;
+    std::fprintf(stderr, "kwta-server: %s\n", std::string(status.message()).c_str());
+    return kFailed;
+  }
   // Debian's library looks for deadlocks whenever a mutex is locked, under one lock for all of them.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   const sigset_t signals = BlockStopSignals();

@@ -122,6 +122,9 @@ void AddOptions(CLI::App& app, Options& options) {
       ->group("Stopping");
   add("--log-level", options.log_level, "Least level that is logged")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+  add("--log-format", options.log_format, "text, or json: an object a line")->check(CLI::IsMember({"text", "json"}));
+  app.add_flag("--check-config", options.check_config,
+               "Check flags, environment, --config and the files they name, and exit: 0 good, 1 or 2 not");
 }
 
 bool IsLoopback(const std::string& address) {
@@ -153,7 +156,7 @@ std::vector<std::string> EnvironmentFlags(const CLI::App& app, const std::set<st
   std::vector<std::string> flags;
   for (const CLI::Option* option : app.get_options()) {
     const std::string name = option->get_lnames().at(0);
-    if (name == "help" || name == "version") continue;
+    if (name == "help" || name == "version" || name == "check-config") continue;
     if (given.count(name) != 0) continue;
     const std::string variable = absl::StrCat("KWTA_", absl::AsciiStrToUpper(absl::StrReplaceAll(name, {{"-", "_"}})));
     const char* value = std::getenv(variable.c_str());

@@ -56,6 +56,10 @@ struct Options {
   double drain_grace_seconds = 25;
 
   std::string log_level = "info";
+  std::string log_format = "text";  // or "json"
+
+  // Do not serve: say whether a server could.
+  bool check_config = false;
 };
 
 // What a command line asks for: to run with `options`, or (done) to print `text` and exit with `exit_code`.

@@ -62,6 +62,10 @@ std::string WithPort(const std::string& address, int port) {
   return absl::StrCat(address.substr(0, address.rfind(':') + 1), port);
 }
 
+TlsFiles TlsFilesOf(const Options& options) {
+  return {options.tls_certificate, options.tls_key, options.tls_client_ca, options.tls_reload_seconds};
+}
+
 // One line of JSON, then the end: whoever reads knows that the server is ready, or, without the line, that it gave up.
 absl::Status AnnounceReady(int descriptor, int grpc_port, int http_port) {
   const std::string line =
@@ -253,9 +257,7 @@ absl::Status Server::Parts::StartGrpc() {
   builder.SetResourceQuota(quota);
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
   builder.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
-  KWTA_ASSIGN_OR_RETURN(
-      const std::shared_ptr<grpc::ServerCredentials> credentials,
-      CredentialsOf({options.tls_certificate, options.tls_key, options.tls_client_ca, options.tls_reload_seconds}));
+  KWTA_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials, CredentialsOf(TlsFilesOf(options)));
   builder.AddListeningPort(options.listen_address, credentials, &grpc_port);
   service->Register(&builder);
   grpc = builder.BuildAndStart();
@@ -270,6 +272,12 @@ absl::Status Server::Parts::StartGrpc() {
 void Server::Parts::SetServing(bool serving) {
   grpc->GetHealthCheckService()->SetServingStatus(serving);  // every name, "" too
   grpc->GetHealthCheckService()->SetServingStatus(kServiceName, serving);
+}
+
+absl::Status Server::Check(const Options& options) {
+  Parts parts(options);
+  KWTA_RETURN_IF_ERROR(parts.StartSecurity());
+  return CredentialsOf(TlsFilesOf(options)).status();
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options) {

@@ -15,6 +15,8 @@ class Server {
   // directory), FAILED_PRECONDITION (in use by another server), UNAVAILABLE (port in use), DATA_LOSS (job store),
   // NOT_FOUND (backend).
   static absl::StatusOr<std::unique_ptr<Server>> Start(const Options& options);
+  // Whether the files that the options name can be used. Errors: those of reading them.
+  static absl::Status Check(const Options& options);
   // Drains if that was not done.
   ~Server();
 

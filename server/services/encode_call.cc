@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
 #include "server/retry_after.h"
+#include "server/services/call_trace.h"
 #include "server/services/encode_calls.h"
 #include "server/services/status_converter.h"
 
@@ -61,6 +62,9 @@ class EncodeCall {
 
   void Answer(const absl::Status& status, const v1::EncodeResponse* response = nullptr) {
     parts_.Record("Encode", start_, status);
+    const CallTrace trace = TraceOf(context_);
+    LogCall("Encode", admission_.has_value() ? admission_->caller : "", trace, status, absl::Now() - start_);
+    Echo(trace, &context_);
     AddPushback(status, &context_);
     if (response != nullptr) {
       responder_.Finish(*response, grpc::Status::OK, &answered_);

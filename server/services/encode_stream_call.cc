@@ -7,6 +7,7 @@
 
 #include "absl/time/clock.h"
 #include "server/jobs/job_events.h"
+#include "server/services/call_trace.h"
 #include "server/services/encode_calls.h"
 #include "server/services/status_converter.h"
 
@@ -127,6 +128,9 @@ class EncodeStreamCall {
     finished_ = true;
     read_all_ = true;
     if (!status.ok()) parts_.Record("EncodeStream", start_, status);
+    const CallTrace trace = TraceOf(context_);
+    LogCall("EncodeStream", admission_.has_value() ? admission_->caller : "", trace, status, absl::Now() - start_);
+    Echo(trace, &context_);
     AddPushback(status, &context_);
     stream_.Finish(ToGrpcStatus(status), &answered_);
   }

@@ -7,6 +7,7 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
+#include "server/services/call_trace.h"
 #include "server/services/dataset_upload.h"
 #include "server/services/encode_calls.h"
 #include "server/services/status_converter.h"
@@ -102,7 +103,14 @@ class EncoderServiceImpl final : public HotEncoderService, public EncoderService
   grpc::Status Run(const char* method, grpc::ServerContext* context, Body body) {
     const absl::Time start = absl::Now();
     const absl::StatusOr<Admission> admission = parts_.gate->Admit(*context, method);
-    return Record(method, context, start, admission.ok() ? body(*admission) : admission.status());
+    const absl::Status status = admission.ok() ? body(*admission) : admission.status();
+    const absl::Duration took = absl::Now() - start;
+    parts_.metrics->CallDone(method, status.code(), absl::ToDoubleSeconds(took));
+    const CallTrace trace = TraceOf(*context);
+    LogCall(method, admission.ok() ? admission->caller : "", trace, status, took);
+    Echo(trace, context);
+    AddPushback(status, context);
+    return ToGrpcStatus(status);
   }
 
   // The same for a body that gives the response.
@@ -112,12 +120,6 @@ class EncoderServiceImpl final : public HotEncoderService, public EncoderService
       KWTA_ASSIGN_OR_RETURN(*response, body());
       return absl::OkStatus();
     });
-  }
-
-  grpc::Status Record(const char* method, grpc::ServerContext* context, absl::Time start, const absl::Status& status) {
-    parts_.metrics->CallDone(method, status.code(), absl::ToDoubleSeconds(absl::Now() - start));
-    AddPushback(status, context);
-    return ToGrpcStatus(status);
   }
 
   absl::StatusOr<v1::ReconstructResponse> WaitForRows(CallContext context, const v1::ReconstructRequest& request) {
