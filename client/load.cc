@@ -115,9 +115,8 @@ class LoadRun {
     absl::Time due;
   };
 
-  bool Over(absl::Time now) const {
-    return now >= end_ || (options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed));
-  }
+  bool Stopped() const { return options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed); }
+  bool Over(absl::Time now) const { return now >= end_ || Stopped(); }
   bool Counts(absl::Time due) const { return due >= counted_from_ && due < end_; }
 
   // What is due is due, however slow the answers are: tails are not hidden.
@@ -130,7 +129,7 @@ class LoadRun {
         absl::SleepFor(due - now);
         now = absl::Now();
       }
-      if (due >= end_ || Over(now)) return;
+      if (due >= end_ || Stopped()) return;  // a call that was due before the end is made, however late
       Progress(now);
       if (Counts(due)) ++report_.due;
       if (Begin()) {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -43,7 +44,8 @@ class TokenInterceptorFactory final : public grpc::experimental::ClientIntercept
 }  // namespace
 
 absl::StatusOr<std::string> TargetOf(const std::string& address) {
-  const std::vector<std::string> all = absl::StrSplit(address, ',', absl::SkipWhitespace());
+  std::vector<std::string> all = absl::StrSplit(address, ',', absl::SkipWhitespace());
+  for (std::string& each : all) absl::StripAsciiWhitespace(&each);
   if (all.size() < 2 || absl::StrContains(address, "://")) return address;
   const bool v6 = absl::StartsWith(all.front(), "[");
   for (const std::string& each : all) {
