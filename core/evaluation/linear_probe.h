@@ -88,6 +88,8 @@ struct ProbeGrid {
   std::vector<double> dropout;  // empty: that of the options alone
   int64_t validation_rows = 10'000;
   uint64_t split_seed = 1;
+  // Whether the number of epochs is chosen, too. If not, all of the base's are run and only their end is judged.
+  bool choose_epochs = true;
 };
 
 struct ChosenProbe {
@@ -95,10 +97,10 @@ struct ChosenProbe {
   double validation_error;     // The error rate it had on the validation rows.
 };
 
-// Chooses l2, dropout and the number of epochs by the error on validation rows, which a seeded permutation takes from
-// the end of `training`. The candidates are spread over the pool's threads; the result does not depend on their number.
-// `progress`, if not empty, is called with the fraction of the work done, by one thread at a time.
-// Errors: INVALID_ARGUMENT as Fit, and if the validation rows leave no row to train on.
+// Chooses l2, dropout and, if asked for, the number of epochs by the error on validation rows, which a seeded
+// permutation takes from the end of `training`. The candidates are spread over the pool's threads; the result does not
+// depend on their number. `progress`, if not empty, is called with the fraction of the work done, by one thread at a
+// time. Errors: INVALID_ARGUMENT as Fit, and if the validation rows leave no row to train on.
 absl::StatusOr<ChosenProbe> ChooseProbe(const LabelledFeatures& training, const LinearProbeOptions& base,
                                         const ProbeGrid& grid, ThreadPool& pool,
                                         const std::function<void(double)>& progress = {});

@@ -56,14 +56,18 @@ absl::StatusOr<ChosenProbe> ChooseProbe(const LabelledFeatures& training, const 
     }
   }
   const auto candidates = static_cast<int64_t>(choices.size());
+  const int first_judged = grid.choose_epochs ? 1 : base.epochs;
   Progress counter(base.epochs * static_cast<double>(candidates), progress);
-  // Errors by candidate and epoch: each has a place of its own, so that the choice does not depend on who is first.
-  std::vector<std::vector<double>> errors(candidates, std::vector<double>(base.epochs));
+  // Errors by candidate and epoch, 2 if not judged: each has a place of its own, so that the choice does not depend on
+  // who is first.
+  std::vector<std::vector<double>> errors(candidates, std::vector<double>(base.epochs, 2.0));
   std::vector<absl::Status> statuses(candidates);
   pool.ParallelFor(candidates, 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t c = begin; c < end; ++c) {
       statuses[c] = LinearProbe::Fit(training, fitted, choices[c], [&](int epochs_done, const LinearProbe& probe) {
-                      errors[c][epochs_done - 1] = probe.ErrorRate(training, held_out);
+                      if (epochs_done >= first_judged) {
+                        errors[c][epochs_done - 1] = probe.ErrorRate(training, held_out);
+                      }
                       counter.Add(1);
                     }).status();
     }

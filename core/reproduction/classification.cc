@@ -66,9 +66,8 @@ absl::StatusOr<nlohmann::json> Validate(Workbench& bench, const ClassificationPl
 
 absl::StatusOr<nlohmann::json> Test(Workbench& bench, const ClassificationPlan& plan,
                                     const std::vector<int32_t>& labels, const LinearProbeOptions& probe,
-                                    const FeatureChoice& choice) {
+                                    const FeatureChoice& choice, const Tensor& training) {
   const Clock::time_point start = Clock::now();
-  KWTA_ASSIGN_OR_RETURN(const Tensor training, choice.features(*plan.training));
   const DenseFeatures rows(training.rows());
   std::vector<uint32_t> all(training.rows().rows);
   std::iota(all.begin(), all.end(), 0u);
@@ -88,10 +87,22 @@ absl::StatusOr<nlohmann::json> Test(Workbench& bench, const ClassificationPlan& 
 
 absl::StatusOr<nlohmann::json> Classify(Workbench& bench, const ClassificationPlan& plan) {
   const std::vector<int32_t> labels = Labels(*plan.training);
+  // Features of the training rows are computed when they are first needed, and kept while nothing else is.
+  std::optional<Tensor> features;
+  const FeatureChoice* computed = nullptr;
+  const auto compute = [&](const FeatureChoice& choice) -> absl::Status {
+    if (computed == &choice) return absl::OkStatus();
+    features.reset();
+    computed = nullptr;
+    KWTA_ASSIGN_OR_RETURN(features, choice.features(*plan.training));
+    computed = &choice;
+    return absl::OkStatus();
+  };
   const nlohmann::json data = {{"training_rows", plan.training->rows()},
                                {"test_rows", plan.test->rows()},
                                {"validation_rows", plan.grid.validation_rows},
                                {"split_seed", plan.grid.split_seed},
+                               {"choose_epochs", plan.grid.choose_epochs},
                                {"l2", plan.grid.l2},
                                {"dropout", plan.grid.dropout}};
   nlohmann::json candidates = nlohmann::json::array();
@@ -101,16 +112,12 @@ absl::StatusOr<nlohmann::json> Classify(Workbench& bench, const ClassificationPl
   for (size_t c = 0; c < plan.choices.size(); ++c) {
     const FeatureChoice& choice = plan.choices[c];
     const std::string label = absl::StrCat("classifying ", plan.label, ", ", choice.name);
-    // Computed for the first of the probes that needs them.
-    std::optional<Tensor> features;
     for (size_t p = 0; p < plan.probes.size(); ++p) {
       const LinearProbeOptions& probe = plan.probes[p];
       const nlohmann::json key = {
           {"validate", plan.key}, {"features", choice.name}, {"data", data}, {"probe", ProbeJson(probe)}};
       KWTA_ASSIGN_OR_RETURN(nlohmann::json result, bench.Once(label, key, [&]() -> absl::StatusOr<nlohmann::json> {
-        if (!features.has_value()) {
-          KWTA_ASSIGN_OR_RETURN(features, choice.features(*plan.training));
-        }
+        KWTA_RETURN_IF_ERROR(compute(choice));
         return Validate(bench, plan, labels, probe, *features);
       }));
       seconds += result["seconds"].get<double>();
@@ -126,9 +133,12 @@ absl::StatusOr<nlohmann::json> Classify(Workbench& bench, const ClassificationPl
   const FeatureChoice& choice = plan.choices[best_choice];
   const nlohmann::json key = {
       {"test", plan.key}, {"features", choice.name}, {"data", data}, {"probe", ProbeJson(chosen)}};
-  KWTA_ASSIGN_OR_RETURN(const nlohmann::json tested,
-                        bench.Once(absl::StrCat("testing ", plan.label, ", ", choice.name), key,
-                                   [&] { return Test(bench, plan, labels, chosen, choice); }));
+  KWTA_ASSIGN_OR_RETURN(
+      const nlohmann::json tested,
+      bench.Once(absl::StrCat("testing ", plan.label, ", ", choice.name), key, [&]() -> absl::StatusOr<nlohmann::json> {
+        KWTA_RETURN_IF_ERROR(compute(choice));
+        return Test(bench, plan, labels, chosen, choice, *features);
+      }));
   nlohmann::json result = best;
   result["test_error"] = tested["test_error"];
   result["seconds"] = seconds + tested["seconds"].get<double>();

@@ -161,7 +161,7 @@ absl::Status KSparseFigures(Workbench& bench, Report* report) {
   KWTA_ASSIGN_OR_RETURN(const Dataset test, bench.Load(Part(digits, v1::DATASET_SPLIT_TEST, kHistogramRows)));
   for (const uint32_t k : kFilterKs) {
     KWTA_ASSIGN_OR_RETURN(const ModelBundle model,
-                          bench.Train(absl::StrCat("k = ", k), KSparseJob(scale, digits, k, 1)));
+                          bench.Train(absl::StrCat("k = ", k, ", seed 1"), KSparseJob(scale, digits, k, 1)));
     KWTA_ASSIGN_OR_RETURN(ReportPicture picture, AtomsPicture(model));
     picture.title = absl::StrCat("Filters, k = ", k, " (k-sparse, figure 1)");
     report->pictures.push_back(std::move(picture));
@@ -170,7 +170,7 @@ absl::Status KSparseFigures(Workbench& bench, Report* report) {
   std::vector<Series> histograms;
   for (const uint32_t k : kHistogramKs) {
     KWTA_ASSIGN_OR_RETURN(const ModelBundle model,
-                          bench.Train(absl::StrCat("k = ", k), KSparseJob(scale, digits, k, 1)));
+                          bench.Train(absl::StrCat("k = ", k, ", seed 1"), KSparseJob(scale, digits, k, 1)));
     EncodeOptions options;
     options.k = k;
     KWTA_ASSIGN_OR_RETURN(const Tensor codes, bench.Codes(model, test, options));

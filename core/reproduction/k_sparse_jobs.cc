@@ -6,8 +6,8 @@
 
 namespace kwta {
 
-KSparseScale FullKSparseScale() { return {1000, 100, 1000, 0.01f, 0, 0, 0, 10'000, {1, 2, 3, 4}}; }
-KSparseScale QuickKSparseScale() { return {1000, 100, 12, 0.01f, 0, 12'000, 2000, 1500, {1}}; }
+KSparseScale FullKSparseScale() { return {1000, 100, 300, 100, 0.01f, 0, 0, 0, 10'000, {2, 3, 4}}; }
+KSparseScale QuickKSparseScale() { return {1000, 100, 12, 12, 0.01f, 0, 12'000, 2000, 1500, {1}}; }
 
 v1::DatasetRef Part(const std::string& dataset, v1::DatasetSplit split, uint64_t max_rows) {
   v1::DatasetRef reference;
@@ -22,6 +22,7 @@ v1::JobSpec KSparseJob(const KSparseScale& scale, const std::string& dataset, ui
   v1::KSparseSpec& encoder = *job.mutable_encoder()->mutable_k_sparse();
   encoder.set_units(scale.units);
   encoder.set_k(k);
+  encoder.set_encode_alpha(kEncodeAlpha);
   encoder.set_k_start(std::max(k, scale.k_start));
   job.mutable_preprocessing()->set_subtract_mean(true);
   v1::TrainingSpec& training = *job.mutable_training();

@@ -10,11 +10,14 @@
 
 namespace kwta {
 
+// How codes are made where nothing else is said (section 4.4: "the best result is achieved by k = 25, alpha = 3").
+inline constexpr float kEncodeAlpha = 3;
+
 // What a run of a k-sparse table has in common. Rows 0: all of them.
 struct KSparseScale {
   uint32_t units;
   uint32_t k_start;
-  uint32_t epochs;
+  uint32_t epochs, second_layer_epochs;
   float rate, final_rate;
   uint64_t training_rows, test_rows;
   int64_t validation_rows;

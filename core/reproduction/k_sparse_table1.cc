@@ -32,7 +32,8 @@ absl::Status KSparseTable1(Workbench& bench, Report* report) {
                                 training.rows(), " training and ", test.rows(), " test images of ", digits,
                                 ". alpha, L2, dropout, scaling and epochs of the ", "regression are chosen on ",
                                 scale.validation_rows, " of the training images; the test images are looked at once.")};
-  ReportTable table{"Without fine-tuning", "test error, %", {}};
+  report->tables.push_back({"Without fine-tuning", "test error, %", {}});
+  std::vector<Measurement>& rows = report->tables.back().rows;
 
   Measurement pixels{"Raw pixels", kPaperPixels};
   plan.label = "raw pixels";
@@ -41,10 +42,10 @@ absl::Status KSparseTable1(Workbench& bench, Report* report) {
   KWTA_ASSIGN_OR_RETURN(const nlohmann::json pixel_result, Classify(bench, plan));
   pixels.values = {pixel_result["test_error"]};
   pixels.details = {pixel_result};
-  table.rows.push_back(std::move(pixels));
+  rows.push_back(std::move(pixels));
 
   for (const Row& row : kRows) {
-    Measurement measurement{absl::StrCat("k-sparse autoencoder, k = ", row.k), row.paper};
+    rows.push_back({absl::StrCat("k-sparse autoencoder, k = ", row.k), row.paper});
     for (int seed = 1; seed <= bench.seeds(); ++seed) {
       const v1::JobSpec job = KSparseJob(scale, digits, row.k, seed);
       const std::string label = absl::StrCat("k = ", row.k, ", seed ", seed);
@@ -53,20 +54,20 @@ absl::Status KSparseTable1(Workbench& bench, Report* report) {
       plan.key = {{"model", ModelJson(model)}};
       plan.choices = AlphaChoices(bench, model, scale.alphas);
       KWTA_ASSIGN_OR_RETURN(nlohmann::json result, Classify(bench, plan));
-      measurement.values.push_back(result["test_error"]);
+      rows.back().values.push_back(result["test_error"]);
       result["model"] = ModelJson(model);
-      measurement.details.push_back(std::move(result));
-      if (seed > 1) continue;
-      KWTA_ASSIGN_OR_RETURN(ReportPicture picture, AtomsPicture(model));
-      picture.title = absl::StrCat("Filters, k = ", row.k, " (figure 1)");
-      report->pictures.push_back(std::move(picture));
+      rows.back().details.push_back(std::move(result));
+      if (seed == 1) {
+        KWTA_ASSIGN_OR_RETURN(ReportPicture picture, AtomsPicture(model));
+        picture.title = absl::StrCat("Filters, k = ", row.k, " (figure 1)");
+        report->pictures.push_back(std::move(picture));
+      }
+      KWTA_RETURN_IF_ERROR(bench.Publish(report));
     }
-    table.rows.push_back(std::move(measurement));
   }
-  const double pixel_error = table.rows[0].Mean(), at_25 = table.rows[2].Mean(), at_10 = table.rows[3].Mean();
+  const double pixel_error = rows[0].Mean(), at_25 = rows[2].Mean(), at_10 = rows[3].Mean();
   report->claims.push_back({"codes of k = 25 are better than raw pixels", at_25 < pixel_error});
   report->claims.push_back({"k = 25 is better than k = 10", at_25 < at_10});
-  report->tables.push_back(std::move(table));
   return absl::OkStatus();
 }
 

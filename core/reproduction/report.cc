@@ -76,6 +76,7 @@ std::string ReportHtml(const Report& report) {
   std::string html =
       absl::StrCat("<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>", Escaped(report.title),
                    "</title>\n<style>", kStyle, "</style></head>\n<body>\n<h1>", Escaped(report.title), "</h1>\n");
+  if (!report.finished) html += "<p class=\"broken\">Unfinished: these are the results so far.</p>\n";
   for (const std::string& note : report.notes) absl::StrAppend(&html, "<p>", Escaped(note), "</p>\n");
   for (const ReportTable& table : report.tables) html += TableHtml(table);
   if (!report.claims.empty()) html += "<h2>What the papers claim</h2>\n<ul>\n";
@@ -91,7 +92,8 @@ std::string ReportHtml(const Report& report) {
 }
 
 nlohmann::json ReportJson(const Report& report) {
-  nlohmann::json json = {{"name", report.name}, {"title", report.title}, {"notes", report.notes}};
+  nlohmann::json json = {
+      {"name", report.name}, {"title", report.title}, {"notes", report.notes}, {"finished", report.finished}};
   json["settings"] = report.settings;
   for (const ReportTable& table : report.tables) {
     nlohmann::json rows = nlohmann::json::array();

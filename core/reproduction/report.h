@@ -49,6 +49,7 @@ struct Report {  // NOLINT(bugprone-exception-escape)
   std::vector<ReportPicture> pictures;
   std::vector<Claim> claims;
   nlohmann::json settings;  // of the whole run
+  bool finished = false;    // false: a report so far, which says so
 };
 
 // A page that needs no other file.

@@ -1,14 +1,11 @@
 #include "core/reproduction/reproduction.h"
 
-#include <chrono>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/invalid_field.h"
 #include "core/base/status_macros.h"
-#include "core/base/version.h"
-#include "core/io/files.h"
 #include "core/reproduction/recipes.h"
 #include "core/reproduction/report.h"
 #include "core/reproduction/workbench.h"
@@ -54,7 +51,6 @@ absl::StatusOr<Reproduction> Reproduce(const ReproductionOptions& options) {
                       [](std::string* out, const ReproducibleTable& table) { absl::StrAppend(out, table.name); })));
   }
   if (options.seeds < 0 || options.seeds > 1000) return InvalidField("seeds", options.seeds, "0 .. 1000");
-  const auto start = std::chrono::steady_clock::now();
   KWTA_ASSIGN_OR_RETURN(const std::unique_ptr<Workbench> bench, Workbench::Create(options));
   Report report;
   report.name = options.table;
@@ -64,21 +60,12 @@ absl::StatusOr<Reproduction> Reproduce(const ReproductionOptions& options) {
         "This was a quick run on a part of the data: it says whether the order of the results is the papers'; its "
         "numbers are not to be compared with theirs.");
   }
-  report.settings = {
-      {"table", options.table},
-      {"quick", options.quick},
-      {"seeds", bench->seeds()},
-      {"threads", bench->backend()->threads()},
-      {"backend", bench->backend()->name()},
-      {"kwta_version", std::string(kVersion)},
-      {"seconds_of_this_run", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()}};
+  report.finished = true;
+  KWTA_RETURN_IF_ERROR(bench->Publish(&report));
 
   Reproduction result;
-  const std::string path = absl::StrCat(options.output_directory, "/", options.table);
-  result.html_path = path + ".html";
-  result.json_path = path + ".json";
-  KWTA_RETURN_IF_ERROR(WriteFileAtomically(result.html_path, ReportHtml(report)));
-  KWTA_RETURN_IF_ERROR(WriteFileAtomically(result.json_path, ReportJson(report).dump(1) + "\n"));
+  result.html_path = bench->ReportPath(".html");
+  result.json_path = bench->ReportPath(".json");
   result.summary = ReportText(report);
   for (const Claim& claim : report.claims) {
     if (!claim.holds) result.broken_claims.push_back(claim.text);

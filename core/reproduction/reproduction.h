@@ -19,8 +19,9 @@ struct ReproductionOptions {
   std::string table;
   // Searched for data sets; see DatasetOptions.
   std::vector<std::string> data_directories;
-  // Gets TABLE.html and TABLE.json, and keeps in TABLE.state what is finished: a run that was interrupted goes on from
-  // there, and what was measured with the same settings is not measured again. Made if it is not there.
+  // Gets TABLE.html and TABLE.json, written anew after each measurement, and keeps in state/ what is finished: a run
+  // that was interrupted goes on from there, and neither this nor another table measures or trains again what was
+  // measured or trained with the same settings. Made if it is not there. For one call at a time.
   std::string output_directory;
   // A few minutes at most, on a part of the data: says whether the order of the results is the papers', not how good
   // they are. Takes Fashion-MNIST where there is no MNIST.

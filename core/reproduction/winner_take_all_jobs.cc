@@ -36,34 +36,30 @@ ClassificationPlan PooledMapsPlan(const Workbench& bench, int64_t validation_row
   plan.grid.validation_rows = validation_rows;
   LinearProbeOptions probe;
   probe.scaling = FeatureScaling::kCentred;
+  probe.learning_rate = 0.03;
+  probe.epochs = probe.schedule_epochs = bench.quick() ? 10 : 30;
   plan.grid.dropout = {0.5};
   plan.grid.l2 = {1e-7, 1e-6};
-  if (bench.quick()) {
-    probe.epochs = probe.schedule_epochs = 10;
-  } else {
-    probe.epochs = probe.schedule_epochs = 30;
-    plan.grid.l2 = {1e-8, 3e-8, 1e-7, 3e-7, 1e-6, 1e-5};
-  }
+  plan.grid.choose_epochs = false;
   plan.probes = {probe};
   return plan;
 }
 
-FeatureChoice PooledMaps(Workbench& bench, const std::string& name, const ModelBundle& model) {
-  return {name, [&bench, &model](const Dataset& data) { return bench.Codes(model, data, {}); }};
+absl::StatusOr<nlohmann::json> ClassifyPooledMaps(Workbench& bench, ClassificationPlan plan, const ModelBundle& model) {
+  plan.key = {{"model", ModelJson(model)}};
+  plan.choices = {{"pooled maps", [&](const Dataset& data) { return bench.Codes(model, data, {}); }}};
+  KWTA_ASSIGN_OR_RETURN(nlohmann::json result, Classify(bench, plan));
+  result["model"] = ModelJson(model);
+  return result;
 }
 
 absl::StatusOr<nlohmann::json> ClassifySecondLayer(Workbench& bench, ClassificationPlan plan, const ModelBundle& first,
                                                    const v1::JobSpec& job, const WinnerLayer& layer, uint32_t epochs) {
-  const std::string label = absl::StrCat(plan.label, " + ", layer.maps, " maps");
+  plan.label = absl::StrCat(plan.label, " + ", layer.maps, " maps");
   const v1::JobSpec second =
       WinnerJob(bench, layer, job.dataset().name(), job.dataset().max_rows(), epochs, job.training().seed());
-  KWTA_ASSIGN_OR_RETURN(const ModelBundle stack, bench.TrainLayer(label, second, first));
-  plan.label = label;
-  plan.key = {{"model", ModelJson(stack)}};
-  plan.choices = {PooledMaps(bench, "pooled maps of layer 2", stack)};
-  KWTA_ASSIGN_OR_RETURN(nlohmann::json result, Classify(bench, plan));
-  result["model"] = ModelJson(stack);
-  return result;
+  KWTA_ASSIGN_OR_RETURN(const ModelBundle stack, bench.TrainLayer(plan.label, second, first));
+  return ClassifyPooledMaps(bench, std::move(plan), stack);
 }
 
 }  // namespace kwta

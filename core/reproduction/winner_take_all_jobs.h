@@ -27,11 +27,11 @@ void AddWhitening(v1::JobSpec* job);
 // Softmax regression on centred pooled maps, with dropout of features.
 ClassificationPlan PooledMapsPlan(const Workbench& bench, int64_t validation_rows);
 
-// The pooled maps of `model`.
-FeatureChoice PooledMaps(Workbench& bench, const std::string& name, const ModelBundle& model);
+// Judges the pooled maps of `model` by the plan's probes. Gives what Classify gives and the model's description.
+absl::StatusOr<nlohmann::json> ClassifyPooledMaps(Workbench& bench, ClassificationPlan plan, const ModelBundle& model);
 
-// Trains a second layer on the pooled maps of `first`, a layer trained by `job` (section 2.2), and judges its pooled
-// maps by the plan's probes. Gives what Classify gives and the stack's description.
+// Trains a second layer on the pooled maps of `first`, a layer trained by `job` (section 2.2), and judges the
+// pooled maps of the stack.
 absl::StatusOr<nlohmann::json> ClassifySecondLayer(Workbench& bench, ClassificationPlan plan, const ModelBundle& first,
                                                    const v1::JobSpec& job, const WinnerLayer& layer, uint32_t epochs);
 

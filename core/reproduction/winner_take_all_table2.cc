@@ -1,5 +1,8 @@
 // "A Winner-Take-All Method for Training Sparse Convolutional Autoencoders", table 2: CIFAR-10, contrast-normalised and
 // whitened; with triangle k-means and a supervised network of the same architecture beside it.
+#include <functional>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/reproduction/comparisons.h"
@@ -16,8 +19,12 @@ constexpr WinnerLayer kFullLayer = {256, 9, 5, 4, 1};
 constexpr WinnerLayer kQuickLayer = {8, 9, 5, 4, 1};
 // Pooling of width 3 and stride 2: 8x8 gives 4x4. The paper has 4096 maps and does not state the filters' width.
 constexpr WinnerLayer kSecondLayer = {1024, 5, 3, 2, 1};
-constexpr uint32_t kSecondLayerEpochs = 5;
+constexpr uint32_t kEpochs = 10, kSecondLayerEpochs = 5;
 constexpr double kPaperShallow = 72.7, kPaperKMeans = 77.9, kPaperDeep = 78.1;
+
+// Of one seed.
+using Measure =
+    std::function<absl::StatusOr<nlohmann::json>(const ClassificationPlan&, const ModelBundle&, const v1::JobSpec&)>;
 
 double Accuracy(const nlohmann::json& result) { return 100 - result["test_error"].get<double>(); }
 
@@ -42,55 +49,61 @@ absl::Status WinnerTakeAllTable2(Workbench& bench, Report* report) {
                                 test.rows(), " test images; choices are made on ", plan.grid.validation_rows,
                                 " of the training images, and the test images are looked at once.")};
 
-  ReportTable table{"CIFAR-10", "test accuracy, %", {}};
+  report->tables.push_back({"CIFAR-10", "test accuracy, %", {}});
+  std::vector<Measurement>& rows = report->tables.back().rows;
   plan.label = "raw pixels of CIFAR-10";
   plan.key = {{"pixels", "cifar10"}};
   plan.choices = PixelChoice();
   KWTA_ASSIGN_OR_RETURN(const nlohmann::json pixels, Classify(bench, plan));
-  table.rows.push_back({"Raw pixels", std::nullopt, {Accuracy(pixels)}, {pixels}, ""});
-  Measurement shallow{absl::StrCat("Winner-take-all, ", layer.maps, " maps"), kPaperShallow};
-  shallow.note = "the paper has 512 maps";
-  Measurement deep{absl::StrCat("Winner-take-all, ", layer.maps, " and ", kSecondLayer.maps, " maps"), kPaperDeep};
-  deep.note = "the paper has 512 and 4096 maps";
-  Measurement clusters{absl::StrCat("Triangle k-means, ", layer.maps, " maps"), kPaperKMeans};
-  clusters.note = "the paper quotes it with 1600 maps";
-  Measurement supervised{absl::StrCat("Supervised network, ", layer.maps, " maps")};
-  for (int seed = 1; seed <= bench.seeds(); ++seed) {
-    v1::JobSpec job = WinnerJob(bench, layer, "cifar10", training_rows, quick ? 3 : 10, seed);
-    AddWhitening(&job);
-    const std::string label = absl::StrCat("CIFAR-10, ", layer.maps, " maps, seed ", seed);
-    KWTA_ASSIGN_OR_RETURN(const ModelBundle model, bench.Train(label, job));
-    plan.label = label;
-    plan.key = {{"model", ModelJson(model)}};
-    plan.choices = {PooledMaps(bench, "pooled maps", model)};
-    KWTA_ASSIGN_OR_RETURN(nlohmann::json result, Classify(bench, plan));
-    shallow.values.push_back(Accuracy(result));
-    result["model"] = ModelJson(model);
-    shallow.details.push_back(std::move(result));
-    if (!quick) {
-      KWTA_ASSIGN_OR_RETURN(nlohmann::json on_top,
-                            ClassifySecondLayer(bench, plan, model, job, kSecondLayer, kSecondLayerEpochs));
-      deep.values.push_back(Accuracy(on_top));
-      deep.details.push_back(std::move(on_top));
+  rows.push_back({"Raw pixels", std::nullopt, {Accuracy(pixels)}, {pixels}, ""});
+
+  // Each measurement of every seed before the next, which takes longer.
+  const auto measure = [&](Measurement row, const Measure& measure_seed) -> absl::Status {
+    rows.push_back(std::move(row));
+    for (int seed = 1; seed <= bench.seeds(); ++seed) {
+      v1::JobSpec job = WinnerJob(bench, layer, "cifar10", training_rows, quick ? 3 : kEpochs, seed);
+      AddWhitening(&job);
+      plan.label = absl::StrCat("CIFAR-10, ", layer.maps, " maps, seed ", seed);
+      KWTA_ASSIGN_OR_RETURN(const ModelBundle model, bench.Train(plan.label, job));
+      KWTA_ASSIGN_OR_RETURN(nlohmann::json result, measure_seed(plan, model, job));
+      rows.back().values.push_back(Accuracy(result));
+      rows.back().details.push_back(std::move(result));
+      if (report->pictures.empty()) {
+        KWTA_ASSIGN_OR_RETURN(ReportPicture picture, DecoderFiltersPicture(model));
+        picture.title = "Decoder filters of whitened CIFAR-10 (figure 1(b))";
+        report->pictures.push_back(std::move(picture));
+      }
+      KWTA_RETURN_IF_ERROR(bench.Publish(report));
     }
-    KWTA_ASSIGN_OR_RETURN(const nlohmann::json by_clusters, ClassifyTriangleKMeans(bench, plan, layer.maps, seed));
-    clusters.values.push_back(Accuracy(by_clusters));
-    clusters.details.push_back(by_clusters);
-    KWTA_ASSIGN_OR_RETURN(const nlohmann::json by_labels, ClassifySupervised(bench, plan, model, seed));
-    supervised.values.push_back(Accuracy(by_labels));
-    supervised.details.push_back(by_labels);
-    if (seed > 1) continue;
-    KWTA_ASSIGN_OR_RETURN(ReportPicture picture, DecoderFiltersPicture(model));
-    picture.title = "Decoder filters of whitened CIFAR-10 (figure 1(b))";
-    report->pictures.push_back(std::move(picture));
+    return absl::OkStatus();
+  };
+  const std::string maps = absl::StrCat(layer.maps, " maps");
+  KWTA_RETURN_IF_ERROR(
+      measure({absl::StrCat("Winner-take-all, ", maps), kPaperShallow, {}, nullptr, "the paper has 512 maps"},
+              [&](const ClassificationPlan& of_seed, const ModelBundle& model, const v1::JobSpec& /*job*/) {
+                return ClassifyPooledMaps(bench, of_seed, model);
+              }));
+  report->claims.push_back({"winner-take-all maps are better than raw pixels", rows[1].Mean() > rows[0].Mean()});
+  KWTA_RETURN_IF_ERROR(measure(
+      {absl::StrCat("Triangle k-means, ", maps), kPaperKMeans, {}, nullptr, "the paper quotes it with 1600 maps"},
+      [&](const ClassificationPlan& of_seed, const ModelBundle& /*model*/, const v1::JobSpec& job) {
+        return ClassifyTriangleKMeans(bench, of_seed, layer.maps, job.training().seed());
+      }));
+  if (!quick) {
+    KWTA_RETURN_IF_ERROR(
+        measure({absl::StrCat("Winner-take-all, ", layer.maps, " and ", kSecondLayer.maps, " maps"),
+                 kPaperDeep,
+                 {},
+                 nullptr,
+                 "the paper has 512 and 4096 maps"},
+                [&](const ClassificationPlan& of_seed, const ModelBundle& model, const v1::JobSpec& job) {
+                  return ClassifySecondLayer(bench, of_seed, model, job, kSecondLayer, kSecondLayerEpochs);
+                }));
   }
-  report->claims.push_back({"winner-take-all maps are better than raw pixels", shallow.Mean() > table.rows[0].Mean()});
-  table.rows.push_back(std::move(shallow));
-  if (!deep.values.empty()) table.rows.push_back(std::move(deep));
-  table.rows.push_back(std::move(clusters));
-  table.rows.push_back(std::move(supervised));
-  report->tables.push_back(std::move(table));
-  return absl::OkStatus();
+  return measure({absl::StrCat("Supervised network, ", maps)},
+                 [&](const ClassificationPlan& of_seed, const ModelBundle& model, const v1::JobSpec& job) {
+                   return ClassifySupervised(bench, of_seed, model, job.training().seed());
+                 });
 }
 
 }  // namespace kwta

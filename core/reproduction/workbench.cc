@@ -11,6 +11,7 @@
 #include "core/backends/backend_registry.h"
 #include "core/base/cpu.h"
 #include "core/base/status_macros.h"
+#include "core/base/version.h"
 #include "core/encoders/encoder_registry.h"
 #include "core/io/files.h"
 #include "core/io/model_bundle.h"
@@ -91,9 +92,23 @@ absl::StatusOr<Dataset> Workbench::Load(const v1::DatasetRef& reference) const {
   return LoadDataset(reference, {options_.data_directories});
 }
 
+std::string Workbench::ReportPath(absl::string_view extension) const {
+  return absl::StrCat(options_.output_directory, "/", options_.table, extension);
+}
+
+absl::Status Workbench::Publish(Report* report) const {
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  report->settings = {
+      {"table", options_.table},        {"quick", options_.quick},     {"seeds", seeds()},
+      {"threads", backend_->threads()}, {"backend", backend_->name()}, {"kwta_version", std::string(kVersion)},
+      {"seconds_of_this_run", seconds}};
+  KWTA_RETURN_IF_ERROR(WriteFileAtomically(ReportPath(".html"), ReportHtml(*report)));
+  return WriteFileAtomically(ReportPath(".json"), ReportJson(*report).dump(1) + "\n");
+}
+
 // A path for what `key` names, or the state directory itself without a kind.
 std::string Workbench::StatePath(absl::string_view kind, const std::string& label, absl::string_view key) const {
-  std::string root = absl::StrCat(options_.output_directory, "/", options_.table, ".state");
+  std::string root = absl::StrCat(options_.output_directory, "/state");
   if (kind.empty()) return root;
   Sha256 hash;
   hash.Add(key);

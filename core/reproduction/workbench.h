@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,6 +13,7 @@
 #include "core/base/thread_pool.h"
 #include "core/encoders/encoder.h"
 #include "core/io/dataset.h"
+#include "core/reproduction/report.h"
 #include "core/reproduction/reproduction.h"
 #include "core/tensors/tensor.h"
 #include "kwta/v1/job.pb.h"
@@ -53,6 +55,11 @@ class Workbench {
   // Dense codes of all rows, [rows, code_width], f32, or bf16 where f32 would take more than 2 GiB.
   absl::StatusOr<Tensor> Codes(const ModelBundle& model, const Dataset& data, const EncodeOptions& options);
 
+  // Writes the report as it is so far, with the settings of the run, where ReproductionOptions says.
+  absl::Status Publish(Report* report) const;
+  // OUTPUT/TABLE with this at the end.
+  std::string ReportPath(absl::string_view extension) const;
+
   // What `compute` gave for `key`, now or in an earlier run. `key` names everything that the result depends on.
   absl::StatusOr<nlohmann::json> Once(const std::string& label, const nlohmann::json& key,
                                       const std::function<absl::StatusOr<nlohmann::json>()>& compute);
@@ -63,6 +70,7 @@ class Workbench {
   absl::StatusOr<ModelBundle> TrainOn(const std::string& label, v1::JobSpec spec, const ModelBundle* base);
   std::string StatePath(absl::string_view kind, const std::string& label, absl::string_view key) const;
 
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   const ReproductionOptions& options_;
   const std::shared_ptr<Backend> backend_;
   ThreadPool pool_;

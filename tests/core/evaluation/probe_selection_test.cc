@@ -65,6 +65,27 @@ TEST(SelectProbe, ChoosesDropoutToo) {
   EXPECT_EQ(selected->options.scaling, FeatureScaling::kStandardised);
 }
 
+TEST(SelectProbe, JudgesOnlyTheEndOfTheScheduleIfEpochsAreNotChosen) {
+  const Blobs blobs(600, 8, 1.2, 11);  // that overlap: a classifier of so few rows is best early
+  const CodeFeatures features(blobs.codes);
+  ThreadPool pool(2);
+  LinearProbeOptions base;
+  base.epochs = base.schedule_epochs = 60;
+  base.learning_rate = 1;
+  ProbeGrid grid;
+  grid.validation_rows = 300;
+  grid.l2 = {0};
+  const auto best = SelectProbe({&features, blobs.labels, 8}, base, grid, pool);
+  ASSERT_TRUE(best.ok());
+  ASSERT_LT(best->options.epochs, 60);
+  grid.choose_epochs = false;
+  const auto last = SelectProbe({&features, blobs.labels, 8}, base, grid, pool);
+  ASSERT_TRUE(last.ok());
+  EXPECT_EQ(last->options.epochs, 60);
+  EXPECT_GT(last->validation_error, best->validation_error);
+  EXPECT_LT(last->validation_error, 1);
+}
+
 TEST(SelectProbe, RefusesSplitsThatLeaveNothing) {
   const Blobs blobs(10, 4, 0.5, 9);
   const CodeFeatures features(blobs.codes);

@@ -35,6 +35,15 @@ TEST(Report, AsAPageShowsPaperMeanAndRangeAndNeedsNoOtherFile) {
   EXPECT_THAT(html, Not(HasSubstr("http")));
 }
 
+TEST(Report, SaysThatItIsUnfinishedUntilItIsNot) {
+  Report report = Example();
+  EXPECT_THAT(ReportHtml(report), HasSubstr("Unfinished"));
+  EXPECT_EQ(ReportJson(report)["finished"], false);
+  report.finished = true;
+  EXPECT_THAT(ReportHtml(report), Not(HasSubstr("Unfinished")));
+  EXPECT_EQ(ReportJson(report)["finished"], true);
+}
+
 TEST(Report, AsJsonHasEveryNumber) {
   const nlohmann::json json = ReportJson(Example());
   const nlohmann::json& row = json["tables"][0]["rows"][0];

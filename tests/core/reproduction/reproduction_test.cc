@@ -49,6 +49,10 @@ TEST_F(ReproductionTest, GoesOnWhereItWasStoppedAndMeasuresNothingTwice) {
   EXPECT_EQ(stopped.status().code(), absl::StatusCode::kCancelled);
   const int stages_before_stop = stages;
   EXPECT_GT(stages_before_stop, 3);
+  // What was measured before the stop is in a report that says that it is not all.
+  const nlohmann::json so_far = Numbers(options_.output_directory + "/k-sparse-table1.json");
+  EXPECT_EQ(so_far["finished"], false);
+  EXPECT_EQ(so_far["tables"][0]["rows"].size(), 2u);
 
   stop.store(false);
   stages = 0;
@@ -76,6 +80,27 @@ TEST_F(ReproductionTest, GoesOnWhereItWasStoppedAndMeasuresNothingTwice) {
     EXPECT_GT(row["details"][0]["candidates"].size(), 1u);
   }
   EXPECT_EQ(first["pictures"].size(), 3u);
+  EXPECT_EQ(first["finished"], true);
+}
+
+TEST_F(ReproductionTest, TablesShareWhatTheyTrain) {
+  std::atomic<bool> stop{false};
+  options_.stop = &stop;
+  std::string until;
+  int trained = 0;
+  options_.progress = [&](const std::string& stage, double fraction) {
+    if (stage.rfind(until, 0) == 0) stop.store(true);
+    trained += fraction == 0 && stage == "training k = 25, seed 1";
+  };
+  options_.table = "k-sparse-table1";
+  until = "classifying k = 25";
+  EXPECT_EQ(Reproduce(options_).status().code(), absl::StatusCode::kCancelled);
+  EXPECT_GE(trained, 1);
+  stop.store(false);
+  trained = 0;
+  options_.table = "k-sparse-table3";
+  EXPECT_EQ(Reproduce(options_).status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(trained, 0);
 }
 
 TEST_F(ReproductionTest, NamesWhatThereIs) {
