@@ -6,7 +6,7 @@
 
 namespace kwta {
 
-KSparseScale FullKSparseScale() { return {1000, 100, 300, 100, 0.01f, 0, 0, 0, 10'000, {2, 3, 4}}; }
+KSparseScale FullKSparseScale() { return {1000, 100, 300, 100, 0.01f, 0, 0, 0, 10'000, {2, 3, 5}}; }
 KSparseScale QuickKSparseScale() { return {1000, 100, 12, 12, 0.01f, 0, 12'000, 2000, 1500, {1}}; }
 
 v1::DatasetRef Part(const std::string& dataset, v1::DatasetSplit split, uint64_t max_rows) {
@@ -39,14 +39,15 @@ ClassificationPlan SoftmaxPlan(const Workbench& bench, int64_t validation_rows) 
   plan.grid.validation_rows = validation_rows;
   LinearProbeOptions probe;
   if (!bench.quick()) {
+    // Large steps and dropout: with steps of a tenth, or without dropout, 0.1 to 0.3 points more validate wrongly.
+    probe.learning_rate = 1;
     probe.epochs = probe.schedule_epochs = 40;
-    plan.grid.dropout = {0, 0.25, 0.5};
-    plan.grid.l2 = {1e-7, 1e-6, 1e-5, 3e-5, 1e-4, 3e-4};
+    probe.scaling = FeatureScaling::kCentred;
+    plan.grid.dropout = {0.3};
+    plan.grid.l2 = {1e-7};
+    plan.grid.choose_epochs = false;
   }
-  for (const auto scaling : {FeatureScaling::kAsTheyAre, FeatureScaling::kCentred}) {
-    probe.scaling = scaling;
-    plan.probes.push_back(probe);
-  }
+  plan.probes = {probe};
   return plan;
 }
 

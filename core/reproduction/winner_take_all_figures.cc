@@ -90,11 +90,11 @@ absl::Status AccuracyByMaps(Workbench& bench, Report* report) {
   }
   KWTA_RETURN_IF_ERROR(training.status());
   KWTA_ASSIGN_OR_RETURN(const Dataset test, bench.Load(Part("cifar10", v1::DATASET_SPLIT_TEST, quick ? 500 : 0)));
-  ClassificationPlan plan = PooledMapsPlan(bench, quick ? 250 : 5000);
-  plan.training = &*training;
-  plan.test = &test;
   Series winners{"winner-take-all, whitened", {}, {}}, clusters{"triangle k-means, whitened", {}, {}};
   for (const uint32_t maps : quick ? std::vector<uint32_t>{4, 8} : std::vector<uint32_t>{8, 16, 32, 64, 128, 256}) {
+    ClassificationPlan plan = PooledMapsPlan(bench, quick ? 250 : 5000, maps);
+    plan.training = &*training;
+    plan.test = &test;
     WinnerLayer layer = kObjects;
     layer.maps = maps;
     v1::JobSpec job = WinnerJob(bench, layer, "cifar10", training_rows, quick ? 2 : 10, 1);

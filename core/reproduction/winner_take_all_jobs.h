@@ -24,8 +24,8 @@ v1::JobSpec WinnerJob(const Workbench& bench, const WinnerLayer& layer, const st
 // Global contrast normalisation and whitening (section 3.2).
 void AddWhitening(v1::JobSpec* job);
 
-// Softmax regression on centred pooled maps, with dropout of features.
-ClassificationPlan PooledMapsPlan(const Workbench& bench, int64_t validation_rows);
+// Softmax regression on centred pooled maps of a layer of `maps`, with dropout of features.
+ClassificationPlan PooledMapsPlan(const Workbench& bench, int64_t validation_rows, uint32_t maps);
 
 // Judges the pooled maps of `model` by the plan's probes. Gives what Classify gives and the model's description.
 absl::StatusOr<nlohmann::json> ClassifyPooledMaps(Workbench& bench, ClassificationPlan plan, const ModelBundle& model);

@@ -78,9 +78,13 @@ absl::Status WinnerTakeAllTable1(Workbench& bench, Report* report) {
   KWTA_ASSIGN_OR_RETURN(const std::string digits, bench.Digits());
   KWTA_ASSIGN_OR_RETURN(const Dataset training, bench.Load(Part(digits, v1::DATASET_SPLIT_TRAIN, training_rows)));
   KWTA_ASSIGN_OR_RETURN(const Dataset test, bench.Load(Part(digits, v1::DATASET_SPLIT_TEST, test_rows)));
-  ClassificationPlan plan = PooledMapsPlan(bench, quick ? 750 : 10'000);
-  plan.training = &training;
-  plan.test = &test;
+  const auto plan_for = [&](uint32_t maps) {
+    ClassificationPlan plan = PooledMapsPlan(bench, quick ? 750 : 10'000, maps);
+    plan.training = &training;
+    plan.test = &test;
+    return plan;
+  };
+  ClassificationPlan plan = plan_for(kBelow);
   report->title = "Winner-take-all convolutional autoencoders, table 1";
   report->notes = {absl::StrCat("Pooled maps judged by softmax regression, on ", training.rows(), " training and ",
                                 test.rows(), " test images of ", digits, ". The regression's L2 is chosen on ",
@@ -100,6 +104,7 @@ absl::Status WinnerTakeAllTable1(Workbench& bench, Report* report) {
   const std::vector<Row> rows = Rows();
   for (const Row& row : rows) {
     if (quick && !row.in_quick_runs) continue;
+    plan = plan_for(row.maps);
     table.push_back({row.label, row.paper});
     for (int seed = 1; seed <= bench.seeds(); ++seed) {
       const v1::JobSpec job = JobOf(bench, row, digits, training_rows, seed);
@@ -127,6 +132,7 @@ absl::Status WinnerTakeAllTable1(Workbench& bench, Report* report) {
 
   // Last, because it takes longer than all the rest.
   const Row& below = *std::find_if(rows.begin(), rows.end(), [](const Row& row) { return row.maps == kBelow; });
+  plan = plan_for(kBelow);
   table.push_back({absl::StrCat("Winner-take-all, ", kBelow, " and ", kSecondLayer.maps, " maps"), 0.48});
   for (int seed = 1; seed <= bench.seeds(); ++seed) {
     const v1::JobSpec job = JobOf(bench, below, digits, training_rows, seed);

@@ -42,7 +42,7 @@ absl::Status WinnerTakeAllTable2(Workbench& bench, Report* report) {
   }
   KWTA_RETURN_IF_ERROR(training.status());
   KWTA_ASSIGN_OR_RETURN(const Dataset test, bench.Load(Part("cifar10", v1::DATASET_SPLIT_TEST, quick ? 500 : 0)));
-  ClassificationPlan plan = PooledMapsPlan(bench, quick ? 300 : 5000);
+  ClassificationPlan plan = PooledMapsPlan(bench, quick ? 300 : 5000, layer.maps);
   plan.training = &*training;
   plan.test = &test;
   report->notes = {absl::StrCat("Images are contrast-normalised and whitened. ", training->rows(), " training and ",

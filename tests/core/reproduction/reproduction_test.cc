@@ -43,7 +43,7 @@ TEST_F(ReproductionTest, GoesOnWhereItWasStoppedAndMeasuresNothingTwice) {
   options_.progress = [&](const std::string& stage, double) {
     stages += stage != last;
     last = stage;
-    if (stage.rfind("training k = 25", 0) == 0) stop.store(true);
+    if (stage.rfind("training k = 40", 0) == 0) stop.store(true);
   };
   const auto stopped = Reproduce(options_);
   EXPECT_EQ(stopped.status().code(), absl::StatusCode::kCancelled);
@@ -77,7 +77,10 @@ TEST_F(ReproductionTest, GoesOnWhereItWasStoppedAndMeasuresNothingTwice) {
   for (const nlohmann::json& row : rows) {
     EXPECT_GT(row["values"][0].get<double>(), 5);
     EXPECT_LT(row["values"][0].get<double>(), 60);
-    EXPECT_GT(row["details"][0]["candidates"].size(), 1u);
+    const nlohmann::json& chosen = row["details"][0];
+    ASSERT_EQ(chosen["candidates"].size(), 1u);
+    EXPECT_EQ(chosen["candidates"][0]["validation_error"], chosen["validation_error"]);
+    EXPECT_NE(chosen["test_error"], chosen["validation_error"]);
   }
   EXPECT_EQ(first["pictures"].size(), 3u);
   EXPECT_EQ(first["finished"], true);
