@@ -43,6 +43,7 @@ absl::Status KSparseTable1(Workbench& bench, Report* report) {
   pixels.values = {pixel_result["test_error"]};
   pixels.details = {pixel_result};
   rows.push_back(std::move(pixels));
+  KWTA_RETURN_IF_ERROR(bench.Publish(report));
 
   for (const Row& row : kRows) {
     rows.push_back({absl::StrCat("k-sparse autoencoder, k = ", row.k), row.paper});

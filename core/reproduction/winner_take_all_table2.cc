@@ -56,6 +56,7 @@ absl::Status WinnerTakeAllTable2(Workbench& bench, Report* report) {
   plan.choices = PixelChoice();
   KWTA_ASSIGN_OR_RETURN(const nlohmann::json pixels, Classify(bench, plan));
   rows.push_back({"Raw pixels", std::nullopt, {Accuracy(pixels)}, {pixels}, ""});
+  KWTA_RETURN_IF_ERROR(bench.Publish(report));
 
   // Each measurement of every seed before the next, which takes longer.
   const auto measure = [&](Measurement row, const Measure& measure_seed) -> absl::Status {
