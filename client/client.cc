@@ -81,6 +81,48 @@ absl::StatusOr<v1::Model> Client::GetModel(const std::string& model, const CallO
   return std::move(*response.mutable_model());
 }
 
+absl::StatusOr<v1::ModelVersion> Client::LoadModel(const std::string& model, uint64_t version, bool reload,
+                                                   const CallOptions& call) {
+  v1::LoadModelRequest request;
+  request.set_model(model);
+  request.set_version(version);
+  request.set_reload(reload);
+  KWTA_ASSIGN_OR_RETURN(v1::LoadModelResponse response,
+                        connection_->Unary(&Stub::LoadModel, request, connection_->Deadline(call)));
+  return std::move(*response.mutable_version());
+}
+
+absl::StatusOr<std::vector<uint64_t>> Client::UnloadModel(const std::string& model, uint64_t version,
+                                                          const CallOptions& call) {
+  v1::UnloadModelRequest request;
+  request.set_model(model);
+  request.set_version(version);
+  KWTA_ASSIGN_OR_RETURN(const v1::UnloadModelResponse response,
+                        connection_->Unary(&Stub::UnloadModel, request, connection_->Deadline(call)));
+  return std::vector<uint64_t>(response.versions().begin(), response.versions().end());
+}
+
+absl::StatusOr<v1::Model> Client::SetModelLabel(const std::string& model, const std::string& label, uint64_t version,
+                                                const CallOptions& call) {
+  v1::SetModelLabelRequest request;
+  request.set_model(model);
+  request.set_label(label);
+  request.set_version(version);
+  KWTA_ASSIGN_OR_RETURN(v1::SetModelLabelResponse response,
+                        connection_->Unary(&Stub::SetModelLabel, request, connection_->Deadline(call)));
+  return std::move(*response.mutable_model());
+}
+
+absl::StatusOr<v1::Model> Client::RollBackModel(const std::string& model, const CallOptions& call) {
+  v1::RollBackModelRequest request;
+  request.set_model(model);
+  v1::RollBackModelResponse response;
+  grpc::ClientContext context;  // once only: twice would be back again
+  Connection::SetDeadline(connection_->Deadline(call), &context);
+  KWTA_RETURN_IF_ERROR(FromGrpc(connection_->stub().RollBackModel(&context, request, &response)));
+  return std::move(*response.mutable_model());
+}
+
 absl::StatusOr<std::vector<uint64_t>> Client::DeleteModel(const std::string& model, uint64_t version,
                                                           const CallOptions& call) {
   v1::DeleteModelRequest request;

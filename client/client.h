@@ -9,8 +9,8 @@
 //
 // Errors are the server's statuses with their messages (docs/api.md); UNAVAILABLE if it cannot be reached and
 // DEADLINE_EXCEEDED if it did not answer in time. Calls are made again on UNAVAILABLE, with growing pauses, while
-// attempts and time last (RetryOptions), and on nothing else. All calls are safe to repeat; a DeleteModel whose first
-// answer was lost may report NOT_FOUND.
+// attempts and time last (RetryOptions), and on nothing else. All calls are safe to repeat, except RollBackModel, which
+// is not made again; a DeleteModel whose first answer was lost may report NOT_FOUND.
 #pragma once
 
 #include <cstdint>
@@ -80,6 +80,17 @@ class Client {
 
   absl::StatusOr<std::vector<v1::Model>> ListModels(const CallOptions& call = {});
   absl::StatusOr<v1::Model> GetModel(const std::string& model, const CallOptions& call = {});
+  // Loads a version, 0 being the newest on disk; with `reload`, also one that is in memory. Returns when it is ready.
+  absl::StatusOr<v1::ModelVersion> LoadModel(const std::string& model, uint64_t version, bool reload,
+                                             const CallOptions& call = {});
+  // Takes one version, or with version 0 all of them, out of use until they are loaded; returns them.
+  absl::StatusOr<std::vector<uint64_t>> UnloadModel(const std::string& model, uint64_t version,
+                                                    const CallOptions& call = {});
+  // Sets a label to a version, or with version 0 takes it away; returns the model.
+  absl::StatusOr<v1::Model> SetModelLabel(const std::string& model, const std::string& label, uint64_t version,
+                                          const CallOptions& call = {});
+  // Serves what was served before; returns the model.
+  absl::StatusOr<v1::Model> RollBackModel(const std::string& model, const CallOptions& call = {});
   // Deletes one version, or with version 0 all of them; returns those deleted.
   absl::StatusOr<std::vector<uint64_t>> DeleteModel(const std::string& model, uint64_t version,
                                                     const CallOptions& call = {});

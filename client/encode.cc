@@ -24,6 +24,7 @@ absl::Status SendInPieces(Connection& connection,
   Request request;
   request.set_model(model);
   request.set_version(settings.version);
+  request.set_label(settings.label);
   *request.mutable_options() = settings.options;
   int64_t begin = 0;
   do {
@@ -32,6 +33,7 @@ absl::Status SendInPieces(Connection& connection,
     KWTA_ASSIGN_OR_RETURN(Response response, connection.Unary(method, request, deadline));
     sizer.Learn(count, static_cast<int64_t>(response.ByteSizeLong()));
     request.set_version(response.model_version());
+    request.clear_label();
     KWTA_RETURN_IF_ERROR(take(begin, count, response));
     begin += count;
   } while (begin < rows.rows);

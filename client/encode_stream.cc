@@ -34,6 +34,7 @@ class Stream {
          const OnBatch& on_batch, Position* position)
       : connection_(connection),
         source_(source),
+        label_(settings.label),
         on_batch_(on_batch),
         patience_(settings.deadline.value_or(connection.options().default_deadline)),
         max_in_flight_(static_cast<size_t>(std::max(settings.max_in_flight, 1))),
@@ -95,6 +96,7 @@ class Stream {
     const int64_t count = position_->sizer.Next(source_.rows - sent_);
     v1::EncodeRequest* request = outgoing_.mutable_request();
     request->set_version(position_->version);
+    request->set_label(position_->version == 0 ? label_ : "");
     const absl::Status status = ToMessage(source_.read(sent_, count), request->mutable_input());
     if (!status.ok()) return Fail(status);
     outgoing_.set_request_id(next_id_);
@@ -162,6 +164,7 @@ class Stream {
 
   Connection& connection_;
   const RowSource& source_;
+  const std::string label_;
   const OnBatch& on_batch_;
   const absl::Duration patience_;
   const size_t max_in_flight_;

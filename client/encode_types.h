@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <variant>
 
 #include "absl/time/time.h"
@@ -14,9 +15,11 @@
 namespace kwta::client {
 
 struct EncodeSettings {
-  // Version of the model; 0 takes the one being served. A call that needs several requests stays with the version that
-  // answered its first.
+  // Version of the model; 0 takes the one that the label names, "stable" without one. A call that needs several
+  // requests stays with the version that answered its first.
   uint64_t version = 0;
+  // Label of the version, such as "canary", instead; the same holds.
+  std::string label;
   // alpha or k, and the layout of the codes on the wire.
   v1::EncodeOptions options;
   // Most rows a request. Fewer are sent where a message would pass Options.max_message_bytes. 512 rows fill two of the

@@ -56,6 +56,7 @@ absl::StatusOr<std::vector<v1::EncodeRequest>> DifferentCalls(const std::string&
   for (v1::EncodeRequest& request : requests) {
     request.set_model(model);
     request.set_version(settings.version);
+    request.set_label(settings.label);
     *request.mutable_options() = settings.options;
     KWTA_RETURN_IF_ERROR(ToMessage(rows.Slice(begin, rows_per_call), request.mutable_input()));
     begin += rows_per_call;

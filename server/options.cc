@@ -52,6 +52,13 @@ void AddOptions(CLI::App& app, Options& options) {
   const CLI::Range positive(int64_t{1}, int64_t{1} << 40);
   const CLI::Range seconds(0.0, 86400.0);
   add("--state-dir", options.state_directory, "Directory of models, jobs, uploads and the job store")->group("Where");
+  add("--model-dir", options.model_directory,
+      "Directory of models, which several servers may share; models in the state directory if not given")
+      ->group("Where");
+  add("--model-poll", options.model_poll_seconds,
+      "Seconds between looks at the directory of models, besides those when something happens there")
+      ->check(CLI::Range(0.1, 86400.0))
+      ->group("Where");
   add("--listen", options.listen_address, "gRPC address, host:port; port 0 takes a free one")
       ->check(CheckAddress)
       ->group("Where");
@@ -82,6 +89,9 @@ void AddOptions(CLI::App& app, Options& options) {
   add("--backend", options.backend, "Backend that computes; the best one built in if not given")->group("Encoding");
   add("--threads", options.threads, "Threads of Encode; 0 takes every processor the process may use")
       ->check(CLI::Range(0, 1024))
+      ->group("Encoding");
+  add("--model-memory", options.model_memory_bytes, "Memory of model parameters, such as 8GB; 0: no limit")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
       ->group("Encoding");
   add("--max-batch-rows", options.max_batch_rows, "Rows computed at once")->check(positive)->group("Encoding");
   add("--max-queue-rows", options.max_queue_rows, "Rows that may wait")->check(positive)->group("Encoding");

@@ -10,6 +10,12 @@ namespace kwta::server {
 struct Options {
   // Everything the server keeps: models/, jobs/, datasets/ and kwta.db.
   std::string state_directory = "kwta-data";
+  // Where models are kept, which several servers may share; empty takes models/ in the state directory.
+  std::string model_directory;
+  // The directory is looked at when something happens in it, and so often, which network file systems need.
+  double model_poll_seconds = 10;
+  // Bytes of the parameters that may be in memory; 0: no limit.
+  int64_t model_memory_bytes = 0;
   // Addresses of the gRPC and the HTTP port, host:port; port 0 takes a free one.
   std::string listen_address = "127.0.0.1:8500";
   std::string http_address = "127.0.0.1:8501";

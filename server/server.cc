@@ -28,6 +28,8 @@
 #include "server/jobs/job_runner.h"
 #include "server/jobs/sqlite_job_store.h"
 #include "server/metrics/metrics.h"
+#include "server/model_reports.h"
+#include "server/models/model_follower.h"
 #include "server/models/model_manager.h"
 #include "server/services/call_gate.h"
 #include "server/services/dataset_upload.h"
@@ -100,6 +102,7 @@ struct Server::Parts {
   std::unique_ptr<JobStore> store;
   std::unique_ptr<JobJournal> journal;
   std::unique_ptr<ModelManager> models;
+  std::unique_ptr<ModelFollower> follower;
   std::unique_ptr<Batcher> batcher;
   std::unique_ptr<JobRunner> runner;
   std::unique_ptr<EncodeHandler> encode_handler;
@@ -114,6 +117,7 @@ struct Server::Parts {
   absl::Status StartJobs();
   absl::Status StartGrpc();
   std::vector<std::string> DataDirectories() const;
+  std::string ModelsDirectory() const;
   void SetServing(bool serving);
 };
 
@@ -137,6 +141,10 @@ absl::Status Server::Parts::StartSecurity() {
   }
   gate = std::make_unique<CallGate>(&permits, authenticator.get());
   return absl::OkStatus();
+}
+
+std::string Server::Parts::ModelsDirectory() const {
+  return options.model_directory.empty() ? state->models() : options.model_directory;
 }
 
 absl::Status Server::Parts::StartBase() {
@@ -167,23 +175,18 @@ absl::Status Server::Parts::StartBase() {
 }
 
 absl::Status Server::Parts::StartModels() {
-  ModelManager::Events events;
-  events.serving = [this](const std::string& model, uint64_t version) {
-    metrics->SetModelVersion(model, version);
-    spdlog::info("model {}: version {} is served", model, version);
-  };
-  events.removed = [this](const std::string& model) {
-    metrics->ModelRemoved(model);
-    spdlog::info("model {}: deleted", model);
-  };
-  events.load_failed = [this](const std::string& bundle, const absl::Status& status) {
-    metrics->ModelLoadFailed();
-    spdlog::error("model bundle {} is skipped: {}", bundle, status.ToString());
-  };
-  KWTA_ASSIGN_OR_RETURN(
-      models, ModelManager::Open(
-                  state->models(), [this](const ModelBundle& bundle) { return CreateEncoder(bundle, backend); },
-                  std::move(events)));
+  ModelManagerOptions model_options;
+  model_options.memory_bytes = options.model_memory_bytes;
+  model_options.warm_up_rows = options.max_batch_rows;
+  KWTA_ASSIGN_OR_RETURN(models, ModelManager::Open(
+                                    ModelsDirectory(), model_options,
+                                    [this](const ModelBundle& bundle) { return CreateEncoder(bundle, backend); },
+                                    ReportModelsTo(metrics.get())));
+  models->Start();
+  KWTA_ASSIGN_OR_RETURN(follower, ModelFollower::Start(ModelsDirectory(), absl::Seconds(options.model_poll_seconds),
+                                                       models.get(), [](const absl::Status& status) {
+                                                         spdlog::error("models: {}", status.ToString());
+                                                       }));
   BatcherEvents batcher_events;
   batcher_events.batch_done = [this](int64_t rows, absl::Duration compute) {
     metrics->BatchDone(rows, absl::ToDoubleSeconds(compute));
@@ -328,6 +331,7 @@ void Server::Drain() {
     // connections every few seconds.
     parts.grpc->Shutdown(absl::ToChronoTime(absl::Now() + kAnswersOnTheirWay));
   }
+  if (parts.models != nullptr) parts.models->Stop();
   if (parts.batcher != nullptr) parts.batcher->Drain();
   if (parts.service != nullptr) parts.service->Finish();
   if (parts.grpc != nullptr) parts.grpc->Wait();

@@ -81,8 +81,10 @@ void AddEncode(CLI::App& app, Action* action) {
   const auto options = std::make_shared<EncodeCommand>();
   EncodeSettings& settings = options->settings;
   command->add_option("--model", options->model, "Name of the model")->required();
-  command->add_option("--version", settings.version, "Version of the model; default: the one being served")
-      ->check(CLI::PositiveNumber);
+  CLI::Option* version =
+      command->add_option("--version", settings.version, "Version of the model; default: what label stable names")
+          ->check(CLI::PositiveNumber);
+  command->add_option("--label", settings.label, "Label of the version, such as canary")->excludes(version);
   CLI::Option* input = command->add_option("--input", options->input, "File to encode (.npy, .idx or .idx.gz)")
                            ->check(CLI::ExistingFile)
                            ->type_name("FILE");

@@ -55,7 +55,14 @@ void Interrupt(int) { interrupted.store(true); }
 
 absl::StatusOr<Tensor> MadeUpRows(const LoadCommand& command, const GlobalOptions& global) {
   KWTA_ASSIGN_OR_RETURN(const v1::Model model, Connect(global)->GetModel(command.model));
-  const int64_t width = model.versions(model.versions_size() - 1).description().input_width();
+  int64_t width = 0;
+  for (const v1::ModelVersion& version : model.versions()) {
+    if (version.version() == model.serving_version()) width = version.description().input_width();
+  }
+  if (width == 0) {
+    return absl::FailedPreconditionError(absl::StrCat("no version of model '", command.model,
+                                                      "' can serve; 'kwta models ", command.model, "' says why"));
+  }
   Tensor rows(DType::kU8, {kMadeUpRows, width});
   Rng rng(1);
   for (int64_t i = 0; i < rows.elements(); ++i) rows.as<uint8_t>()[i] = static_cast<uint8_t>(rng.UniformBelow(256));
@@ -196,8 +203,11 @@ void AddLoad(CLI::App& app, Action* action) {
   const auto options = std::make_shared<LoadCommand>();
   LoadOptions& load = options->load;
   command->add_option("--model", options->model, "Name of the model")->required();
-  command->add_option("--version", options->settings.version, "Version of the model; default: the one being served")
-      ->check(CLI::PositiveNumber);
+  CLI::Option* version =
+      command
+          ->add_option("--version", options->settings.version, "Version of the model; default: what label stable names")
+          ->check(CLI::PositiveNumber);
+  command->add_option("--label", options->settings.label, "Label of the version, such as canary")->excludes(version);
   CLI::Option* rate = command
                           ->add_option("--rate", load.rate,
                                        "Calls a second that are due (an open loop); default: as many as are answered")

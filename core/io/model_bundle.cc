@@ -35,18 +35,6 @@ absl::StatusOr<std::string> ToJson(const v1::ModelDescription& description) {
   return json;
 }
 
-absl::Status FromJson(const std::string& json, v1::ModelDescription* description) {
-  const auto status = google::protobuf::util::JsonStringToMessage(json, description);
-  // A field that we do not know might change what the numbers mean, so it is not passed over.
-  if (!status.ok()) {
-    return absl::DataLossError(absl::StrCat("is corrupt or was written by a later version: ", status.ToString()));
-  }
-  if (description->format() != kModelBundleFormat) {
-    return absl::DataLossError(absl::StrCat("has format ", description->format(), "; expected ", kModelBundleFormat));
-  }
-  return ValidateName("its name", description->name());
-}
-
 // Writes both files into the existing `directory`.
 absl::Status WriteFiles(const std::string& directory, const std::string& json, const TensorMap& tensors) {
   KWTA_RETURN_IF_ERROR(WriteFileAtomically(absl::StrCat(directory, "/", kDescriptionFile), json));
@@ -60,6 +48,18 @@ absl::Status AsPartOfBundle(const absl::Status& status) {
 }
 
 }  // namespace
+
+absl::Status ParseModelDescription(const std::string& json, v1::ModelDescription* description) {
+  const auto status = google::protobuf::util::JsonStringToMessage(json, description);
+  // A field that we do not know might change what the numbers mean, so it is not passed over.
+  if (!status.ok()) {
+    return absl::DataLossError(absl::StrCat("is corrupt or was written by a later version: ", status.ToString()));
+  }
+  if (description->format() != kModelBundleFormat) {
+    return absl::DataLossError(absl::StrCat("has format ", description->format(), "; expected ", kModelBundleFormat));
+  }
+  return ValidateName("its name", description->name());
+}
 
 absl::Status WriteModelBundle(const std::string& directory, const ModelBundle& bundle) {
   KWTA_RETURN_IF_ERROR(ValidateName("model name", bundle.description.name()));
@@ -80,20 +80,24 @@ absl::Status WriteModelBundle(const std::string& directory, const ModelBundle& b
   return status;
 }
 
-absl::StatusOr<ModelBundle> ReadModelBundle(const std::string& directory) {
+absl::StatusOr<v1::ModelDescription> ReadModelDescription(const std::string& directory) {
   std::error_code error;
   if (!std::filesystem::is_directory(directory, error)) {
     if (error && error != std::errc::no_such_file_or_directory) return FileError(error.value(), "open", directory);
     return absl::NotFoundError(absl::StrCat("no model bundle at '", directory, "': there is no such directory"));
   }
-  const std::string description_path = absl::StrCat(directory, "/", kDescriptionFile);
-  const absl::StatusOr<std::string> json = ReadFile(description_path, kMaxDescriptionBytes);
+  const std::string path = absl::StrCat(directory, "/", kDescriptionFile);
+  const absl::StatusOr<std::string> json = ReadFile(path, kMaxDescriptionBytes);
   if (!json.ok()) return AsPartOfBundle(json.status());
+  v1::ModelDescription description;
+  const absl::Status parsed = ParseModelDescription(*json, &description);
+  if (!parsed.ok()) return absl::DataLossError(absl::StrCat("'", path, "': ", parsed.message()));
+  return description;
+}
 
+absl::StatusOr<ModelBundle> ReadModelBundle(const std::string& directory) {
   ModelBundle bundle;
-  const absl::Status parsed = FromJson(*json, &bundle.description);
-  if (!parsed.ok()) return absl::DataLossError(absl::StrCat("'", description_path, "': ", parsed.message()));
-
+  KWTA_ASSIGN_OR_RETURN(bundle.description, ReadModelDescription(directory));
   absl::StatusOr<SafetensorsFile> file = ReadSafetensors(absl::StrCat(directory, "/", kTensorFile));
   if (!file.ok()) return AsPartOfBundle(file.status());
   bundle.tensors = std::move(file->tensors);

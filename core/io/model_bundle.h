@@ -32,6 +32,12 @@ absl::Status WriteModelBundle(const std::string& directory, const ModelBundle& b
 // PERMISSION_DENIED, UNAVAILABLE.
 absl::StatusOr<ModelBundle> ReadModelBundle(const std::string& directory);
 
+// The description alone, model.json. Errors: as ReadModelBundle.
+absl::StatusOr<v1::ModelDescription> ReadModelDescription(const std::string& directory);
+
+// The text of a model.json. Errors: DATA_LOSS (not JSON, unknown fields, another format), INVALID_ARGUMENT (the name).
+absl::Status ParseModelDescription(const std::string& json, v1::ModelDescription* description);
+
 // SHA-256 of the numbers of the bundle at `directory`, 32 bytes. Errors: NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE.
 absl::StatusOr<std::string> HashOfModelBundle(const std::string& directory);
 

@@ -202,12 +202,12 @@ JobRunner::Ending JobRunner::Train(const v1::Job& job) {
   task.set_backend(options_.backend);
   if (job.spec().has_base()) {
     const v1::BaseModelRef& base = job.spec().base();
-    const absl::StatusOr<ServedModelPtr> model = models_->Get(base.model(), base.version());
+    const absl::StatusOr<ModelVersionInfo> model = models_->Describe({base.model(), base.version()});
     if (!model.ok()) {
       return {{},
               absl::Status(model.status().code(), absl::StrCat("the base model is gone: ", model.status().message()))};
     }
-    task.set_base_directory((*model)->directory);
+    task.set_base_directory(model->directory);
   }
   absl::StatusOr<std::unique_ptr<TrainerProcess>> process = TrainerProcess::Start(
       {options_.trainer_program, options_.trainer_niceness, absl::StrCat(directory, "/", kLogName)}, task);

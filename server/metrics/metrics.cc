@@ -39,6 +39,9 @@ const std::vector<double>& RowsBuckets() {
   return buckets;
 }
 
+// Every state that kwta_model_versions counts; the names are those of ModelStateName.
+constexpr const char* kModelStates[] = {"loading", "ready", "evicted", "unloaded", "failed"};
+
 Family<Gauge>& AddGauge(prometheus::Registry& registry, const char* name, const char* help) {
   return BuildGauge().Name(name).Help(help).Register(registry);
 }
@@ -69,8 +72,15 @@ struct Metrics::Families {
   Family<Gauge>& dead_units =
       AddGauge(registry, "kwta_dead_units", "Units in no code of the last complete window of window_rows encoded rows");
   Family<Gauge>& model_version = AddGauge(registry, "kwta_model_version", "Version of the model being served");
-  Counter& model_load_failures =
-      AddCounter(registry, "kwta_model_load_failures_total", "Model bundles that could not be loaded").Add({});
+  Family<Gauge>& model_versions = AddGauge(registry, "kwta_model_versions", "Versions of the model, by state");
+  Family<Counter>& model_load_failures =
+      AddCounter(registry, "kwta_model_load_failures_total", "Model bundles that could not be loaded, by status");
+  Family<Counter>& model_evictions = AddCounter(registry, "kwta_model_evictions_total",
+                                                "Versions taken out of memory for newer or for more used ones");
+  Histogram& model_load_seconds =
+      AddHistogram(registry, "kwta_model_load_seconds", "Time to load and warm up a version").Add({}, SecondsBuckets());
+  Family<Gauge>& model_memory_bytes =
+      AddGauge(registry, "kwta_model_memory_bytes", "Bytes of the model's parameters in memory");
 
   Family<Gauge>& jobs = AddGauge(registry, "kwta_jobs", "Training jobs, by state");
   Family<Gauge>& job_epoch = AddGauge(registry, "kwta_job_epoch", "Epochs that the model's running job completed");
@@ -201,12 +211,35 @@ void Metrics::ModelRemoved(const std::string& model) {
   absl::MutexLock lock(&families_->mutex);
   families_->activity.erase(model);
   Drop(families_->model_version, ModelLabels(model));
+  for (const char* state : kModelStates) Drop(families_->model_versions, {{"model", model}, {"state", state}});
+  Drop(families_->model_memory_bytes, ModelLabels(model));
+  Drop(families_->model_evictions, ModelLabels(model));
   Drop(families_->rows_encoded, ModelLabels(model));
   Drop(families_->active_fraction, ModelLabels(model));
   Drop(families_->dead_units, DeadLabels(model));
 }
 
-void Metrics::ModelLoadFailed() { families_->model_load_failures.Increment(); }
+void Metrics::SetModelVersions(const std::string& model, const std::map<std::string, int>& by_state,
+                               int64_t memory_bytes) {
+  absl::MutexLock lock(&families_->mutex);
+  families_->model_memory_bytes.Add(ModelLabels(model)).Set(static_cast<double>(memory_bytes));
+  for (const char* state : kModelStates) {
+    const auto found = by_state.find(state);
+    const int versions = found == by_state.end() ? 0 : found->second;
+    families_->model_versions.Add({{"model", model}, {"state", state}}).Set(versions);
+  }
+}
+
+void Metrics::ModelLoaded(double seconds) { families_->model_load_seconds.Observe(seconds); }
+
+void Metrics::ModelEvicted(const std::string& model) {
+  absl::MutexLock lock(&families_->mutex);
+  families_->model_evictions.Add(ModelLabels(model)).Increment();
+}
+
+void Metrics::ModelLoadFailed(absl::StatusCode code) {
+  families_->model_load_failures.Add({{"code", absl::StatusCodeToString(code)}}).Increment();
+}
 
 uint64_t Metrics::encode_requests() const { return families_->total_requests.load(); }
 uint64_t Metrics::rows_encoded() const { return families_->total_rows.load(); }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -49,8 +50,12 @@ class Metrics {
   void SetModelVersion(const std::string& model, uint64_t version);
   // Forgets everything labelled with `model`.
   void ModelRemoved(const std::string& model);
-  // A bundle on disk could not be loaded.
-  void ModelLoadFailed();
+  // Versions of `model` in each state, those that are not there being zero, and the parameters of those in memory.
+  void SetModelVersions(const std::string& model, const std::map<std::string, int>& by_state, int64_t memory_bytes);
+  void ModelLoaded(double seconds);
+  void ModelEvicted(const std::string& model);
+  // A bundle could not be loaded.
+  void ModelLoadFailed(absl::StatusCode code);
 
   uint64_t encode_requests() const;
   uint64_t rows_encoded() const;

@@ -1,6 +1,7 @@
 #include "server/models/model_directory.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,12 +14,18 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/io/files.h"
 #include "core/io/model_bundle.h"
+#include "server/models/model_labels.h"
 
 namespace kwta::server {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr char kLabelsFile[] = "labels.json";
+constexpr uint64_t kMaxLabelsBytes = 1 << 20;
+constexpr int kInstallAttempts = 16;
 
 absl::Status Failed(const std::string& what, int error) {
   const std::string message = absl::StrCat(what, ": ", std::strerror(error));
@@ -36,6 +43,30 @@ absl::Status Sync(const std::string& path) {
   ::close(file);
   if (result != 0) return Failed(absl::StrCat("cannot sync '", path, "'"), error);
   return absl::OkStatus();
+}
+
+// Gives the bundle at `source` the name `target`, through a copy beside it if they are on different file systems.
+// ALREADY_EXISTS if there is something at `target`.
+absl::Status MoveInto(const std::string& source, const std::string& target) {
+  std::error_code error;
+  if (fs::exists(fs::symlink_status(target, error))) {
+    return absl::AlreadyExistsError(absl::StrCat("'", target, "' exists already"));
+  }
+  const auto device = [](const fs::path& path) {
+    struct stat stat = {};
+    return ::stat(path.c_str(), &stat) == 0 ? stat.st_dev : dev_t{0};
+  };
+  if (device(source) == device(fs::path(target).parent_path())) return RenameDirectory(source, target);
+  KWTA_ASSIGN_OR_RETURN(const std::string temporary, MakeTemporarySibling(target));
+  fs::copy(source, temporary, fs::copy_options::overwrite_existing, error);
+  absl::Status status = error ? Failed(absl::StrCat("cannot copy '", source, "'"), error.value()) : absl::OkStatus();
+  for (fs::directory_iterator file(temporary, error), end; status.ok() && !error && file != end;
+       file.increment(error)) {
+    status = Sync(file->path().string());
+  }
+  if (status.ok()) status = RenameDirectory(temporary, target);
+  RemoveAll(status.ok() ? source : temporary).IgnoreError();  // the copy is what counts
+  return status;
 }
 
 }  // namespace
@@ -86,30 +117,52 @@ absl::StatusOr<uint64_t> ModelDirectory::NextVersion(const std::string& name) co
 }
 
 absl::Status ModelDirectory::RecordVersion(const std::string& name, uint64_t version) {
-  const std::string path = absl::StrCat(directory_, "/", name, "/last_version");
-  const std::string temporary = path + ".new";
-  {
-    std::ofstream file(temporary, std::ios::trunc);
-    file << version << "\n";
-    if (!file.flush()) return Failed(absl::StrCat("cannot write '", temporary, "'"), errno);
-  }
-  KWTA_RETURN_IF_ERROR(Sync(temporary));
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return Failed(absl::StrCat("cannot write '", path, "'"), errno);
-  return absl::OkStatus();
+  return WriteFileAtomically(absl::StrCat(directory_, "/", name, "/last_version"), absl::StrCat(version, "\n"));
 }
 
-absl::Status ModelDirectory::Install(const std::string& source, const std::string& name, uint64_t version) {
+absl::StatusOr<uint64_t> ModelDirectory::Install(const std::string& source, const std::string& name) {
   const std::string model = absl::StrCat(directory_, "/", name);
   std::error_code error;
   fs::create_directories(model, error);
   if (error) return Failed(absl::StrCat("cannot make '", model, "'"), error.value());
-  KWTA_RETURN_IF_ERROR(RecordVersion(name, version));
-  const std::string target = BundlePath(name, version);
-  if (::rename(source.c_str(), target.c_str()) != 0) {
-    return Failed(absl::StrCat("cannot move '", source, "' to '", target, "'"), errno);
+  // Another server may take the same number at the same time: only one of them gets the name.
+  absl::Status status;
+  for (int attempt = 0; attempt < kInstallAttempts; ++attempt) {
+    KWTA_ASSIGN_OR_RETURN(const uint64_t version, NextVersion(name));
+    KWTA_RETURN_IF_ERROR(RecordVersion(name, version));
+    status = MoveInto(source, BundlePath(name, version));
+    if (status.ok()) {
+      KWTA_RETURN_IF_ERROR(Sync(directory_));
+      return version;
+    }
+    if (!absl::IsAlreadyExists(status)) return status;
   }
-  KWTA_RETURN_IF_ERROR(Sync(model));
-  return Sync(directory_);
+  return status;
+}
+
+std::string ModelDirectory::Fingerprint(const std::string& bundle) {
+  std::string fingerprint;
+  for (const char* file : {"model.json", "model.safetensors"}) {
+    struct stat stat = {};
+    if (::stat(absl::StrCat(bundle, "/", file).c_str(), &stat) != 0) return "";
+    absl::StrAppend(&fingerprint, stat.st_ino, ":", stat.st_size, ":", stat.st_mtim.tv_sec, ".", stat.st_mtim.tv_nsec,
+                    ":", stat.st_ctim.tv_sec, ".", stat.st_ctim.tv_nsec, " ");
+  }
+  return fingerprint;
+}
+
+absl::StatusOr<ModelLabels> ModelDirectory::ReadLabels(const std::string& name) const {
+  const std::string path = absl::StrCat(directory_, "/", name, "/", kLabelsFile);
+  const absl::StatusOr<std::string> text = ReadFile(path, kMaxLabelsBytes);
+  if (absl::IsNotFound(text.status())) return ModelLabels();
+  KWTA_RETURN_IF_ERROR(text.status());
+  absl::StatusOr<ModelLabels> labels = ParseModelLabels(*text);
+  if (labels.ok()) return labels;
+  return absl::DataLossError(absl::StrCat("'", path, "': ", labels.status().message()));
+}
+
+absl::Status ModelDirectory::WriteLabels(const std::string& name, const ModelLabels& labels) {
+  return WriteFileAtomically(absl::StrCat(directory_, "/", name, "/", kLabelsFile), FormatModelLabels(labels));
 }
 
 absl::Status ModelDirectory::Remove(const std::string& name, uint64_t version) {

@@ -1,5 +1,6 @@
 // Models on disk: DIRECTORY/<name>/<version>/ is a bundle, DIRECTORY/<name>/last_version the highest version ever
-// given, so that a version is never used twice.
+// given, so that a version is never used twice, and DIRECTORY/<name>/labels.json its labels. Several servers may share
+// the directory.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/models/served_model.h"
 
 namespace kwta::server {
 
@@ -24,13 +26,19 @@ class ModelDirectory {
   absl::StatusOr<std::vector<Entry>> Scan() const;
 
   std::string BundlePath(const std::string& name, uint64_t version) const;
-  // The next version of `name`. It is never given again once Install succeeded.
-  absl::StatusOr<uint64_t> NextVersion(const std::string& name) const;
-  // Renames the bundle at `source`, of the same file system, to be `version` of `name`.
-  absl::Status Install(const std::string& source, const std::string& name, uint64_t version);
+  // Moves the bundle at `source` to be the next version of `name`, which it gives. No number is given twice.
+  absl::StatusOr<uint64_t> Install(const std::string& source, const std::string& name);
   absl::Status Remove(const std::string& name, uint64_t version);
+  // Changes whenever a file of the bundle is written or replaced; empty if one of its files is not there.
+  static std::string Fingerprint(const std::string& bundle);
+
+  // No file is no labels. Errors: also DATA_LOSS (not of the form of server/models/model_labels.h).
+  absl::StatusOr<ModelLabels> ReadLabels(const std::string& name) const;
+  // A reader sees the old labels or the new ones.
+  absl::Status WriteLabels(const std::string& name, const ModelLabels& labels);
 
  private:
+  absl::StatusOr<uint64_t> NextVersion(const std::string& name) const;
   absl::Status RecordVersion(const std::string& name, uint64_t version);
 
   const std::string directory_;

@@ -1,174 +1,207 @@
 #include "server/models/model_manager.h"
 
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
 #include "core/base/status_macros.h"
 
 namespace kwta::server {
 namespace {
 
-// At most this many names are listed in an error.
-constexpr size_t kNamesInError = 10;
+// Versions that stay in memory, the newest first, whether labels name them or not.
+constexpr int kKeptVersions = 2;
 
-std::string_view AsStd(absl::string_view text) { return {text.data(), text.size()}; }
+int64_t FileBytes(const std::string& bundle) {
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(absl::StrCat(bundle, "/model.safetensors"), error);
+  return error ? 0 : static_cast<int64_t>(bytes);
+}
 
 }  // namespace
 
-ModelManager::ModelManager(const std::string& directory, Loader loader, Events events)
-    : loader_(std::move(loader)), events_(std::move(events)), directory_(directory) {}
+ModelManager::ModelManager(const std::string& directory, const ModelManagerOptions& options, ModelLoader::Create create,
+                           Events events)
+    : options_(options),
+      loader_(std::move(create), options.warm_up_rows),
+      events_(std::move(events)),
+      directory_(directory),
+      waiting_([this](const VersionKey& key) { return LoadIfNeeded(key); }) {}
 
-absl::StatusOr<std::unique_ptr<ModelManager>> ModelManager::Open(const std::string& directory, Loader loader,
-                                                                 Events events) {
-  std::unique_ptr<ModelManager> manager(new ModelManager(directory, std::move(loader), std::move(events)));
-  absl::MutexLock changing(&manager->changing_);
-  KWTA_ASSIGN_OR_RETURN(const std::vector<ModelDirectory::Entry> entries, manager->directory_.Scan());
-  for (const ModelDirectory::Entry& entry : entries) {
-    std::map<uint64_t, ServedModelPtr> versions;
-    for (const uint64_t version : entry.versions) {
-      const std::string path = manager->directory_.BundlePath(entry.name, version);
-      absl::StatusOr<ServedModelPtr> model = manager->Load(entry.name, version, path);
-      if (model.ok()) {
-        versions[version] = *std::move(model);
-      } else {
-        manager->events_.load_failed(path, model.status());
+absl::StatusOr<std::unique_ptr<ModelManager>> ModelManager::Open(const std::string& directory,
+                                                                 const ModelManagerOptions& options,
+                                                                 ModelLoader::Create create, Events events) {
+  std::unique_ptr<ModelManager> manager(new ModelManager(directory, options, std::move(create), std::move(events)));
+  absl::MutexLock loading(&manager->loading_);
+  std::vector<std::string> names;
+  {
+    absl::MutexLock changing(&manager->changing_);
+    KWTA_ASSIGN_OR_RETURN(const std::vector<ModelDirectory::Entry> entries, manager->directory_.Scan());
+    for (const ModelDirectory::Entry& entry : entries) {
+      for (const uint64_t version : entry.versions) {
+        const VersionKey key(entry.name, version);
+        manager->table_.Put(manager->Look(key));
+        // What fails is tried again when it changes.
+        manager->arrivals_[key].tried =
+            ModelDirectory::Fingerprint(manager->directory_.BundlePath(entry.name, version));
       }
+      if (entry.versions.empty()) continue;
+      KWTA_ASSIGN_OR_RETURN(ModelLabels labels, manager->directory_.ReadLabels(entry.name));
+      manager->table_.SetLabels(entry.name, std::move(labels));
+      names.push_back(entry.name);
     }
-    if (versions.empty()) continue;
-    manager->events_.serving(entry.name, versions.rbegin()->first);
-    absl::MutexLock lock(&manager->mutex_);
-    manager->models_[entry.name] = std::move(versions);
   }
+  for (const std::string& name : names) KWTA_RETURN_IF_ERROR(manager->LoadAtStart(name));
   return manager;
 }
 
-absl::StatusOr<ServedModelPtr> ModelManager::Load(const std::string& name, uint64_t version,
-                                                  const std::string& path) const {
-  KWTA_ASSIGN_OR_RETURN(ModelBundle bundle, ReadModelBundle(path));
-  if (bundle.description.name() != name) {
-    return absl::DataLossError(absl::StrCat("the bundle at '", path, "' is of model '", bundle.description.name(),
-                                            "', expected '", name, "'"));
+absl::Status ModelManager::LoadAtStart(const std::string& name) {
+  KWTA_ASSIGN_OR_RETURN(const ModelInfo model, table_.Get(name));
+  for (const auto& [label, version] : model.labels.set) {
+    const absl::StatusOr<ModelTable::Found> found = table_.Find({name, version});
+    if (found.ok() && found->served == nullptr) LoadVersion({name, version}).IgnoreError();  // events told
   }
-  KWTA_ASSIGN_OR_RETURN(std::shared_ptr<const Encoder> encoder, loader_(bundle));
-  auto model = std::make_shared<ServedModel>();
-  model->name = name;
-  model->version = version;
-  model->directory = directory_.BundlePath(name, version);
-  model->description = std::move(bundle.description);
-  model->encoder = std::move(encoder);
-  return model;
-}
-
-absl::Status ModelManager::UnknownModel(absl::string_view name) const {
-  if (models_.empty()) {
-    return absl::NotFoundError(absl::StrCat("model '", name,
-                                            "' does not exist, nor does any other; train one with the ",
-                                            "Train call or 'kwta train --model ", name, " ...'"));
+  for (;;) {
+    // The newest that can serve; one that fails is not usable any more.
+    const absl::StatusOr<ModelInfo> now = table_.Get(name);
+    if (!now.ok()) return absl::OkStatus();
+    const auto usable = std::find_if(now->versions.rbegin(), now->versions.rend(),
+                                     [](const ModelVersionInfo& each) { return each.usable(); });
+    if (usable == now->versions.rend() || usable->state == ModelState::kReady) break;
+    const absl::Status status = LoadVersion({name, usable->version}).status();
+    if (status.ok() || absl::IsUnavailable(status)) break;
   }
-  std::vector<std::string> names;
-  for (const auto& [other, versions] : models_) {
-    if (names.size() == kNamesInError) {
-      names.push_back("...");
-      break;
-    }
-    names.push_back(other);
+  Tell(name);
+  return absl::OkStatus();
+}
+
+ModelVersionInfo ModelManager::Look(const VersionKey& key) {
+  ModelVersionInfo info;
+  info.name = key.first;
+  info.version = key.second;
+  info.directory = directory_.BundlePath(key.first, key.second);
+  info.parameter_bytes = FileBytes(info.directory);
+  absl::StatusOr<v1::ModelDescription> description = ReadModelDescription(info.directory);
+  if (description.ok()) {
+    info.description = *std::move(description);
+    info.state = ModelState::kEvicted;
+  } else {
+    info.state = ModelState::kFailed;
+    info.failure = description.status();
+    events_.load_failed(info.name, info.directory, info.failure);
   }
-  return absl::NotFoundError(
-      absl::StrCat("model '", name, "' does not exist; there are: ", absl::StrJoin(names, ", ")));
+  return info;
 }
 
-absl::StatusOr<ServedModelPtr> ModelManager::Get(absl::string_view name, uint64_t version) const {
-  absl::ReaderMutexLock lock(&mutex_);
-  const auto model = models_.find(AsStd(name));
-  if (model == models_.end()) return UnknownModel(name);
-  const auto& versions = model->second;
-  if (version == 0) return versions.rbegin()->second;
-  const auto found = versions.find(version);
-  if (found != versions.end()) return found->second;
-  return absl::NotFoundError(absl::StrCat(
-      "model '", name, "' has no version ", version, "; it has ",
-      absl::StrJoin(versions, ", ", [](std::string* out, const auto& entry) { absl::StrAppend(out, entry.first); })));
+absl::StatusOr<ServedModelPtr> ModelManager::Get(const ModelSelector& selector) {
+  KWTA_ASSIGN_OR_RETURN(const ModelTable::Found found, table_.Find(selector));
+  if (found.served != nullptr) return found.served;
+  return LoadIfNeeded({std::string(selector.name), found.version});
 }
 
-absl::StatusOr<std::vector<ServedModelPtr>> ModelManager::Versions(absl::string_view name) const {
-  absl::ReaderMutexLock lock(&mutex_);
-  const auto model = models_.find(AsStd(name));
-  if (model == models_.end()) return UnknownModel(name);
-  std::vector<ServedModelPtr> versions;
-  for (const auto& [version, served] : model->second) versions.push_back(served);
-  return versions;
-}
-
-std::vector<ServedModelPtr> ModelManager::List() const {
-  absl::ReaderMutexLock lock(&mutex_);
-  std::vector<ServedModelPtr> all;
-  for (const auto& [name, versions] : models_) {
-    for (const auto& [version, served] : versions) all.push_back(served);
-  }
-  return all;
-}
-
-size_t ModelManager::size() const {
-  absl::ReaderMutexLock lock(&mutex_);
-  return models_.size();
+void ModelManager::GetWhenLoaded(const ModelSelector& selector, LoadQueue::Done done) {
+  absl::StatusOr<ModelTable::Found> found = table_.Find(selector);
+  if (!found.ok()) return done(found.status());
+  if (found->served != nullptr) return done(std::move(found->served));
+  waiting_.Add({std::string(selector.name), found->version}, std::move(done));
 }
 
 uint64_t ModelManager::VersionOfJob(absl::string_view name, absl::string_view job_id) const {
-  absl::ReaderMutexLock lock(&mutex_);
-  const auto model = models_.find(AsStd(name));
-  if (model == models_.end()) return 0;
-  for (const auto& [version, served] : model->second) {
-    if (served->description.job_id() == job_id) return version;
+  const absl::StatusOr<ModelInfo> model = table_.Get(name);
+  if (!model.ok()) return 0;
+  for (const ModelVersionInfo& version : model->versions) {
+    if (version.description.job_id() == job_id) return version.version;
   }
   return 0;
 }
 
-absl::StatusOr<uint64_t> ModelManager::Publish(const std::string& name, const std::string& bundle_directory) {
-  KWTA_RETURN_IF_ERROR(ValidateName("model", name));
-  absl::MutexLock changing(&changing_);
-  KWTA_ASSIGN_OR_RETURN(const uint64_t version, directory_.NextVersion(name));
-  // Loaded before it is moved: what does not load never stands among the models.
-  KWTA_ASSIGN_OR_RETURN(ServedModelPtr model, Load(name, version, bundle_directory));
-  KWTA_RETURN_IF_ERROR(directory_.Install(bundle_directory, name, version));
-  {
-    absl::MutexLock lock(&mutex_);
-    models_[name][version] = std::move(model);
-  }
-  events_.serving(name, version);
-  return version;
+absl::StatusOr<ServedModelPtr> ModelManager::LoadIfNeeded(const VersionKey& key) {
+  absl::MutexLock loading(&loading_);
+  // Whoever was here before may have loaded it.
+  KWTA_ASSIGN_OR_RETURN(const ModelTable::Found found, table_.Find({key.first, key.second}));
+  if (found.served != nullptr) return found.served;
+  return LoadVersion(key);
 }
 
-absl::StatusOr<std::vector<uint64_t>> ModelManager::Delete(const std::string& name, uint64_t version) {
-  absl::MutexLock changing(&changing_);
-  std::vector<uint64_t> doomed;
-  if (version == 0) {
-    KWTA_ASSIGN_OR_RETURN(const std::vector<ServedModelPtr> versions, Versions(name));
-    for (const ServedModelPtr& served : versions) doomed.push_back(served->version);
-  } else {
-    KWTA_RETURN_IF_ERROR(Get(name, version).status());
-    doomed.push_back(version);
+absl::Status ModelManager::CheckFits(const std::string& name, int64_t bytes) const {
+  if (options_.memory_bytes == 0 || bytes <= options_.memory_bytes) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat("model '", name, "' has ", bytes, " bytes of parameters, more than ",
+                                                   options_.memory_bytes, " (--model-memory); allow more"));
+}
+
+absl::StatusOr<std::shared_ptr<ServedModel>> ModelManager::LoadWithin(const ModelVersionInfo& info) {
+  KWTA_RETURN_IF_ERROR(CheckFits(info.name, info.parameter_bytes));
+  KWTA_ASSIGN_OR_RETURN(const ModelInfo model, table_.Get(info.name));
+  MakeRoom(info.parameter_bytes, {{info.name, info.version}, {info.name, model.stable}});
+  return loader_.Load(info.name, info.directory);
+}
+
+absl::StatusOr<ServedModelPtr> ModelManager::LoadVersion(const VersionKey& key) {
+  const auto& [name, version] = key;
+  const absl::Time start = absl::Now();
+  KWTA_ASSIGN_OR_RETURN(const ModelVersionInfo info, table_.Describe({name, version}));
+  absl::StatusOr<std::shared_ptr<ServedModel>> model = LoadWithin(info);
+  if (!model.ok()) {
+    table_.Fail(key, model.status());
+    events_.load_failed(name, info.directory, model.status());
+    Tell(name);
+    return model.status();
   }
-  for (const uint64_t each : doomed) {
-    KWTA_RETURN_IF_ERROR(directory_.Remove(name, each));
-    uint64_t newest = 0;
-    {
-      absl::MutexLock lock(&mutex_);
-      auto& versions = models_[name];
-      versions.erase(each);
-      if (versions.empty()) {
-        models_.erase(name);
-      } else {
-        newest = versions.rbegin()->first;
-      }
-    }
-    if (newest == 0) {
-      events_.removed(name);
-    } else {
-      events_.serving(name, newest);
-    }
+  (*model)->version = version;
+  (*model)->directory = info.directory;
+  if (!table_.Serve(*model)) {
+    return absl::NotFoundError(absl::StrCat("model '", name, "' version ", version, " was deleted meanwhile"));
   }
-  return doomed;
+  MakeRoom(0, {key});
+  events_.loaded(name, version, absl::Now() - start);
+  Tell(name);
+  return ServedModelPtr(*std::move(model));
+}
+
+void ModelManager::Evict(const VersionKey& key) {
+  table_.SetState(key, ModelState::kEvicted);
+  events_.evicted(key.first, key.second);
+}
+
+void ModelManager::MakeRoom(int64_t bytes, const std::vector<VersionKey>& spared) {
+  if (options_.memory_bytes == 0) return;
+  std::set<std::string> touched;
+  while (table_.loaded_bytes() + bytes > options_.memory_bytes) {
+    const std::optional<VersionKey> least = table_.LeastRecentlyUsed(spared);
+    if (!least.has_value()) break;
+    Evict(*least);
+    touched.insert(least->first);
+  }
+  for (const std::string& name : touched) Tell(name);
+}
+
+void ModelManager::EvictSuperseded(const std::string& name) {
+  const absl::StatusOr<ModelInfo> model = table_.Get(name);
+  if (!model.ok()) return;
+  int kept = 0;
+  for (auto it = model->versions.rbegin(); it != model->versions.rend(); ++it) {
+    if (it->state != ModelState::kReady) continue;
+    if (++kept <= kKeptVersions || !it->labels.empty() || it->version == model->labels.previous_stable) continue;
+    Evict({name, it->version});
+  }
+}
+
+void ModelManager::Tell(const std::string& name) {
+  absl::MutexLock lock(&telling_);
+  const absl::StatusOr<ModelInfo> model = table_.Get(name);
+  if (!model.ok()) {
+    told_stable_.erase(name);
+    events_.removed(name);
+    return;
+  }
+  uint64_t& told = told_stable_[name];
+  if (model->stable != 0 && model->stable != told) events_.serving(name, model->stable);
+  told = model->stable;
+  events_.changed(*model);
 }
 
 }  // namespace kwta::server

@@ -33,9 +33,9 @@ struct Prepared {
 };
 
 template <typename Request>
-absl::StatusOr<Prepared> Prepare(const ModelManager& models, const Request& request, int64_t max_message_bytes) {
+absl::StatusOr<Prepared> Prepare(ServedModelPtr model, const Request& request, int64_t max_message_bytes) {
   Prepared prepared;
-  KWTA_ASSIGN_OR_RETURN(prepared.work.model, models.Get(request.model(), request.version()));
+  prepared.work.model = std::move(model);
   const Encoder& encoder = *prepared.work.model->encoder;
   KWTA_ASSIGN_OR_RETURN(const EncodeOptions options, ConvertOptions(request.options()));
   KWTA_ASSIGN_OR_RETURN(prepared.work.k, encoder.ResolveK(options));
@@ -50,7 +50,18 @@ absl::StatusOr<Prepared> Prepare(const ModelManager& models, const Request& requ
 
 template <typename Request>
 void EncodeHandler::StartRequest(const Request& request, CallContext context, EncodedRowsDone done) {
-  absl::StatusOr<Prepared> prepared = Prepare(*models_, request, max_message_bytes_);
+  const ModelSelector selector = {request.model(), request.version(), request.label()};
+  models_->GetWhenLoaded(selector, [this, &request, context = std::move(context),
+                                    done = std::move(done)](absl::StatusOr<ServedModelPtr> model) mutable {
+    if (!model.ok()) return done(model.status());
+    StartWith(*std::move(model), request, std::move(context), std::move(done));
+  });
+}
+
+template <typename Request>
+void EncodeHandler::StartWith(ServedModelPtr served, const Request& request, CallContext context,
+                              EncodedRowsDone done) {
+  absl::StatusOr<Prepared> prepared = Prepare(std::move(served), request, max_message_bytes_);
   absl::Status status = prepared.status();
   if (status.ok() && context.row_quota != nullptr) {
     status = context.row_quota->Take(static_cast<double>(prepared->work.rows.rows), absl::Now());

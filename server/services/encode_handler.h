@@ -36,7 +36,7 @@ using EncodedRowsDone = std::function<void(absl::StatusOr<EncodedRows>)>;
 class EncodeHandler {
  public:
   // REQUIRES: models and batcher outlive it.
-  EncodeHandler(const ModelManager* models, Batcher* batcher, int64_t max_message_bytes)
+  EncodeHandler(ModelManager* models, Batcher* batcher, int64_t max_message_bytes)
       : models_(models), batcher_(batcher), max_message_bytes_(max_message_bytes) {}
 
   // REQUIRES: the request stays until `done` was called.
@@ -49,8 +49,10 @@ class EncodeHandler {
  private:
   template <typename Request>
   void StartRequest(const Request& request, CallContext context, EncodedRowsDone done);
+  template <typename Request>
+  void StartWith(ServedModelPtr served, const Request& request, CallContext context, EncodedRowsDone done);
 
-  const ModelManager* const models_;
+  ModelManager* const models_;
   Batcher* const batcher_;
   const int64_t max_message_bytes_;
 };

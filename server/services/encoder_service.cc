@@ -87,6 +87,26 @@ class EncoderServiceImpl final : public HotEncoderService, public EncoderService
     return Answer("GetModel", context, response, [&] { return parts_.models->GetModel(*request); });
   }
 
+  grpc::Status LoadModel(grpc::ServerContext* context, const v1::LoadModelRequest* request,
+                         v1::LoadModelResponse* response) override {
+    return Answer("LoadModel", context, response, [&] { return parts_.models->LoadModel(*request); });
+  }
+
+  grpc::Status UnloadModel(grpc::ServerContext* context, const v1::UnloadModelRequest* request,
+                           v1::UnloadModelResponse* response) override {
+    return Answer("UnloadModel", context, response, [&] { return parts_.models->UnloadModel(*request); });
+  }
+
+  grpc::Status SetModelLabel(grpc::ServerContext* context, const v1::SetModelLabelRequest* request,
+                             v1::SetModelLabelResponse* response) override {
+    return Answer("SetModelLabel", context, response, [&] { return parts_.models->SetModelLabel(*request); });
+  }
+
+  grpc::Status RollBackModel(grpc::ServerContext* context, const v1::RollBackModelRequest* request,
+                             v1::RollBackModelResponse* response) override {
+    return Answer("RollBackModel", context, response, [&] { return parts_.models->RollBackModel(*request); });
+  }
+
   grpc::Status DeleteModel(grpc::ServerContext* context, const v1::DeleteModelRequest* request,
                            v1::DeleteModelResponse* response) override {
     return Answer("DeleteModel", context, response, [&] { return parts_.models->DeleteModel(*request); });

@@ -54,14 +54,14 @@ absl::Status JobHandler::ResolveBase(const std::string& job_id, v1::BaseModelRef
       return absl::OkStatus();
     }
   }
-  KWTA_ASSIGN_OR_RETURN(const ServedModelPtr model, models_->Get(base->model(), base->version()));
-  KWTA_ASSIGN_OR_RETURN(const std::string hash, HashOfModelBundle(model->directory));
+  KWTA_ASSIGN_OR_RETURN(const ModelVersionInfo model, models_->Describe({base->model(), base->version()}));
+  KWTA_ASSIGN_OR_RETURN(const std::string hash, HashOfModelBundle(model.directory));
   if (!base->sha256().empty() && base->sha256() != hash) {
     return absl::FailedPreconditionError(
-        absl::StrCat("base.sha256 is not that of model '", base->model(), "' version ", model->version,
+        absl::StrCat("base.sha256 is not that of model '", base->model(), "' version ", model.version,
                      ", which has changed; name another version, or leave sha256 out to take it as it is"));
   }
-  base->set_version(model->version);
+  base->set_version(model.version);
   base->set_sha256(hash);
   return absl::OkStatus();
 }

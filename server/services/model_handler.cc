@@ -3,35 +3,88 @@
 #include <vector>
 
 #include "core/base/status_macros.h"
+#include "server/jobs/job_events.h"
 
 namespace kwta::server {
 namespace {
 
-void AddVersion(const ServedModel& served, v1::Model* model) {
-  model->set_name(served.name);
-  model->set_serving_version(served.version);  // versions come oldest first: the last one stays
-  v1::ModelVersion* version = model->add_versions();
-  version->set_version(served.version);
-  *version->mutable_description() = served.description;
-  version->set_parameter_bytes(static_cast<uint64_t>(served.encoder->parameter_bytes()));
+v1::ModelState ToMessage(ModelState state) {
+  switch (state) {
+    case ModelState::kLoading:
+      return v1::MODEL_STATE_LOADING;
+    case ModelState::kReady:
+      return v1::MODEL_STATE_READY;
+    case ModelState::kEvicted:
+      return v1::MODEL_STATE_EVICTED;
+    case ModelState::kUnloaded:
+      return v1::MODEL_STATE_UNLOADED;
+    case ModelState::kFailed:
+      return v1::MODEL_STATE_FAILED;
+  }
+  return v1::MODEL_STATE_UNSPECIFIED;
+}
+
+v1::ModelVersion ToMessage(const ModelVersionInfo& info) {
+  v1::ModelVersion version;
+  version.set_version(info.version);
+  if (info.description.format() != 0) *version.mutable_description() = info.description;
+  version.set_parameter_bytes(static_cast<uint64_t>(info.parameter_bytes));
+  version.set_state(ToMessage(info.state));
+  if (!info.failure.ok()) *version.mutable_failure() = ToFailure(info.failure);
+  for (const std::string& label : info.labels) version.add_labels(label);
+  return version;
+}
+
+v1::Model ToMessage(const ModelInfo& info) {
+  v1::Model model;
+  model.set_name(info.name);
+  model.set_serving_version(info.stable);
+  for (const ModelVersionInfo& version : info.versions) *model.add_versions() = ToMessage(version);
+  for (const auto& [label, version] : info.labels.set) (*model.mutable_labels())[label] = version;
+  return model;
 }
 
 }  // namespace
 
 absl::StatusOr<v1::ListModelsResponse> ModelHandler::ListModels(const v1::ListModelsRequest&) {
   v1::ListModelsResponse response;
-  for (const ServedModelPtr& served : models_->List()) {
-    const int models = response.models_size();
-    const bool same = models > 0 && response.models(models - 1).name() == served->name;
-    AddVersion(*served, same ? response.mutable_models(models - 1) : response.add_models());
-  }
+  for (const ModelInfo& model : models_->List()) *response.add_models() = ToMessage(model);
   return response;
 }
 
 absl::StatusOr<v1::GetModelResponse> ModelHandler::GetModel(const v1::GetModelRequest& request) {
-  KWTA_ASSIGN_OR_RETURN(const std::vector<ServedModelPtr> versions, models_->Versions(request.model()));
+  KWTA_ASSIGN_OR_RETURN(const ModelInfo model, models_->Info(request.model()));
   v1::GetModelResponse response;
-  for (const ServedModelPtr& served : versions) AddVersion(*served, response.mutable_model());
+  *response.mutable_model() = ToMessage(model);
+  return response;
+}
+
+absl::StatusOr<v1::LoadModelResponse> ModelHandler::LoadModel(const v1::LoadModelRequest& request) {
+  KWTA_ASSIGN_OR_RETURN(const ModelVersionInfo version,
+                        models_->Load(request.model(), request.version(), request.reload()));
+  v1::LoadModelResponse response;
+  *response.mutable_version() = ToMessage(version);
+  return response;
+}
+
+absl::StatusOr<v1::UnloadModelResponse> ModelHandler::UnloadModel(const v1::UnloadModelRequest& request) {
+  KWTA_ASSIGN_OR_RETURN(const std::vector<uint64_t> versions, models_->Unload(request.model(), request.version()));
+  v1::UnloadModelResponse response;
+  response.mutable_versions()->Add(versions.begin(), versions.end());
+  return response;
+}
+
+absl::StatusOr<v1::SetModelLabelResponse> ModelHandler::SetModelLabel(const v1::SetModelLabelRequest& request) {
+  KWTA_ASSIGN_OR_RETURN(const ModelInfo model, models_->SetLabel(request.model(), request.label(), request.version()));
+  v1::SetModelLabelResponse response;
+  *response.mutable_model() = ToMessage(model);
+  return response;
+}
+
+absl::StatusOr<v1::RollBackModelResponse> ModelHandler::RollBackModel(const v1::RollBackModelRequest& request) {
+  KWTA_ASSIGN_OR_RETURN(const ModelInfo model, models_->RollBack(request.model()));
+  v1::RollBackModelResponse response;
+  *response.mutable_model() = ToMessage(model);
   return response;
 }
 

@@ -15,6 +15,10 @@ class ModelHandler {
 
   absl::StatusOr<v1::ListModelsResponse> ListModels(const v1::ListModelsRequest& request);
   absl::StatusOr<v1::GetModelResponse> GetModel(const v1::GetModelRequest& request);
+  absl::StatusOr<v1::LoadModelResponse> LoadModel(const v1::LoadModelRequest& request);
+  absl::StatusOr<v1::UnloadModelResponse> UnloadModel(const v1::UnloadModelRequest& request);
+  absl::StatusOr<v1::SetModelLabelResponse> SetModelLabel(const v1::SetModelLabelRequest& request);
+  absl::StatusOr<v1::RollBackModelResponse> RollBackModel(const v1::RollBackModelRequest& request);
   absl::StatusOr<v1::DeleteModelResponse> DeleteModel(const v1::DeleteModelRequest& request);
 
  private:

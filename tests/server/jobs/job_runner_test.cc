@@ -44,8 +44,8 @@ class JobRunnerTest : public ::testing::Test {
     store_.reset();
     store_ = OpenSqliteJobStore(directory_.File("kwta.db")).value();
     models_ = ModelManager::Open(
-                  directory_.File("models"), [](const ModelBundle&) { return std::make_shared<FakeEncoder>(2, 4); },
-                  IgnoreEvents())
+                  directory_.File("models"), ModelManagerOptions(),
+                  [](const ModelBundle&) { return std::make_shared<FakeEncoder>(2, 4); }, IgnoreEvents())
                   .value();
     journal_ = std::make_unique<JobJournal>(store_.get(), nullptr);
     runner_ = std::make_unique<JobRunner>(options_, journal_.get(), models_.get(), &metrics_);
@@ -113,7 +113,7 @@ TEST_F(JobRunnerTest, AGoodJobPublishesItsModelAndCleansUp) {
   EXPECT_EQ(job.attempts(), 1);
   EXPECT_EQ(job.progress().epochs_done(), 3);
   EXPECT_THAT(States("a"), ElementsAre("QUEUED", "RUNNING", "progress", "progress", "progress", "SUCCEEDED"));
-  EXPECT_EQ(models_->Get("good", 0).value()->description.job_id(), "a");
+  EXPECT_EQ(models_->Get({"good", 0}).value()->description.job_id(), "a");
   runner_.reset();
   EXPECT_FALSE(std::filesystem::exists(directory_.File("jobs/a")));
   EXPECT_THAT(metrics_.Render(), Not(HasSubstr("kwta_job_epoch{")));

@@ -99,14 +99,14 @@ TEST_F(MetricsTest, GaugesOfAJobGoWithIt) {
 TEST_F(MetricsTest, FactsOfTheServer) {
   metrics_.SetJobs({1, 2, 3, 4, 5});
   metrics_.SetModelVersion("digits", 6);
-  metrics_.ModelLoadFailed();
+  metrics_.ModelLoadFailed(absl::StatusCode::kDataLoss);
   metrics_.BatchDone(200, 0.01);
   metrics_.QueueLeft(0.001);
   const std::string text = metrics_.Render();
   EXPECT_THAT(text, HasSubstr("kwta_jobs{state=\"running\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("kwta_jobs{state=\"cancelled\"} 5\n"));
   EXPECT_THAT(text, HasSubstr("kwta_model_version{model=\"digits\"} 6\n"));
-  EXPECT_THAT(text, HasSubstr("kwta_model_load_failures_total 1\n"));
+  EXPECT_THAT(text, HasSubstr("kwta_model_load_failures_total{code=\"DATA_LOSS\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("kwta_build_info{backend=\"onednn\",version=\"1.2.3\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("kwta_batch_rows_bucket{le=\"256\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("kwta_queue_seconds_count 1\n"));
@@ -118,6 +118,21 @@ TEST(ProcessStatsTest, KnowsThisProcess) {
   EXPECT_GT(stats.resident_bytes, 1e6);
   EXPECT_GE(stats.open_fds, 3);
   EXPECT_GE(stats.cpu_seconds, 0);
+}
+
+TEST_F(MetricsTest, VersionsAreCountedByStateUntilTheModelIsGone) {
+  metrics_.SetModelVersions("digits", {{"ready", 2}, {"failed", 1}}, 640);
+  metrics_.ModelEvicted("digits");
+  metrics_.ModelLoaded(0.2);
+  std::string text = metrics_.Render();
+  EXPECT_THAT(text, HasSubstr("kwta_model_versions{model=\"digits\",state=\"ready\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("kwta_model_versions{model=\"digits\",state=\"failed\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("kwta_model_versions{model=\"digits\",state=\"loading\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("kwta_model_memory_bytes{model=\"digits\"} 640\n"));
+  EXPECT_THAT(text, HasSubstr("kwta_model_evictions_total{model=\"digits\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("kwta_model_load_seconds_count 1\n"));
+  metrics_.ModelRemoved("digits");
+  EXPECT_THAT(metrics_.Render(), ::testing::Not(HasSubstr("digits")));
 }
 
 }  // namespace

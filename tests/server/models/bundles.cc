@@ -25,8 +25,14 @@ void DamageTestBundle(const std::string& directory, const std::string& path) {
 }
 
 ModelManager::Events IgnoreEvents() {
-  return {[](const std::string&, uint64_t) {}, [](const std::string&) {},
-          [](const std::string&, const absl::Status&) {}};
+  ModelManager::Events events;
+  events.serving = [](const std::string&, uint64_t) {};
+  events.removed = [](const std::string&) {};
+  events.changed = [](const ModelInfo&) {};
+  events.load_failed = [](const std::string&, const std::string&, const absl::Status&) {};
+  events.loaded = [](const std::string&, uint64_t, absl::Duration) {};
+  events.evicted = [](const std::string&, uint64_t) {};
+  return events;
 }
 
 }  // namespace kwta::server

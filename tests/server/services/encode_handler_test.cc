@@ -21,9 +21,10 @@ class EncodeHandlerTest : public ::testing::Test {
  protected:
   EncodeHandlerTest() {
     WriteTestBundle(directory_.path(), "digits/1", "digits");
-    models_ = ModelManager::Open(
-                  directory_.path(), [this](const ModelBundle&) { return encoder_; }, IgnoreEvents())
-                  .value();
+    models_ =
+        ModelManager::Open(
+            directory_.path(), ModelManagerOptions(), [this](const ModelBundle&) { return encoder_; }, IgnoreEvents())
+            .value();
     handler_ = std::make_unique<EncodeHandler>(models_.get(), &batcher_, /*max_message_bytes=*/2048);
   }
 

@@ -29,8 +29,8 @@ class HandlersTest : public ::testing::Test {
     WriteTestBundle(directory_.path(), "models/b/12", "b");
     WriteTestBundle(directory_.path(), "models/a/1", "a");
     models_ = ModelManager::Open(
-                  directory_.File("models"), [](const ModelBundle&) { return std::make_shared<FakeEncoder>(2, 4); },
-                  IgnoreEvents())
+                  directory_.File("models"), ModelManagerOptions(),
+                  [](const ModelBundle&) { return std::make_shared<FakeEncoder>(2, 4); }, IgnoreEvents())
                   .value();
     runner_ = std::make_unique<JobRunner>(JobRunnerOptions{}, &journal_, models_.get(), &metrics_);
     job_handler_ = std::make_unique<JobHandler>(&journal_, runner_.get(), models_.get(),
@@ -115,7 +115,10 @@ TEST_F(HandlersTest, ModelsAreGroupedByName) {
   EXPECT_EQ(response->models(1).serving_version(), 12) << "the newest, as a number";
   ASSERT_EQ(response->models(1).versions_size(), 2);
   EXPECT_EQ(response->models(1).versions(0).version(), 3);
-  EXPECT_EQ(response->models(1).versions(0).parameter_bytes(), 32);
+  EXPECT_EQ(response->models(1).versions(0).state(), v1::MODEL_STATE_EVICTED);
+  EXPECT_EQ(response->models(1).versions(1).state(), v1::MODEL_STATE_READY);
+  EXPECT_EQ(response->models(1).versions(1).parameter_bytes(), 32);
+  EXPECT_THAT(response->models(1).versions(1).labels(), ElementsAre("stable", "canary"));
 
   v1::GetModelRequest get;
   get.set_model("b");

@@ -1,0 +1,164 @@
+// Methods of ModelManager that change what there is: publish, load, unload, label, delete.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/base/status_macros.h"
+#include "server/models/model_labels.h"
+#include "server/models/model_manager.h"
+
+namespace kwta::server {
+
+absl::StatusOr<uint64_t> ModelManager::Publish(const std::string& name, const std::string& bundle_directory) {
+  KWTA_RETURN_IF_ERROR(ValidateName("model", name));
+  absl::MutexLock loading(&loading_);
+  const absl::Time start = absl::Now();
+  // Loaded before it is moved: what does not load never stands among the models.
+  absl::StatusOr<std::shared_ptr<ServedModel>> loaded = loader_.Load(name, bundle_directory);
+  absl::Status status = loaded.ok() ? CheckFits(name, (*loaded)->encoder->parameter_bytes()) : loaded.status();
+  if (!status.ok()) {
+    events_.load_failed(name, bundle_directory, status);
+    return status;
+  }
+  const std::shared_ptr<ServedModel> model = *std::move(loaded);
+  const int64_t bytes = model->encoder->parameter_bytes();
+  const absl::StatusOr<ModelInfo> before = table_.Get(name);
+  MakeRoom(bytes, {{name, before.ok() ? before->stable : 0}});
+  {
+    absl::MutexLock changing(&changing_);
+    KWTA_ASSIGN_OR_RETURN(model->version, directory_.Install(bundle_directory, name));
+    model->directory = directory_.BundlePath(name, model->version);
+    ModelVersionInfo info;
+    info.name = name;
+    info.version = model->version;
+    info.directory = model->directory;
+    table_.Put(std::move(info));
+    // Labels may be there already: another server of this directory may know the model.
+    if (!before.ok()) {
+      if (absl::StatusOr<ModelLabels> labels = directory_.ReadLabels(name); labels.ok()) {
+        table_.SetLabels(name, *std::move(labels));
+      }
+    }
+    table_.Serve(model);
+  }
+  MakeRoom(0, {{name, model->version}});
+  EvictSuperseded(name);
+  events_.loaded(name, model->version, absl::Now() - start);
+  Tell(name);
+  return model->version;
+}
+
+absl::StatusOr<ModelVersionInfo> ModelManager::Load(const std::string& name, uint64_t version, bool reload) {
+  absl::MutexLock loading(&loading_);
+  {
+    // It may have been put there just now.
+    absl::MutexLock changing(&changing_);
+    KWTA_ASSIGN_OR_RETURN(const std::vector<ModelDirectory::Entry> entries, directory_.Scan());
+    for (const ModelDirectory::Entry& entry : entries) {
+      if (entry.name != name || entry.versions.empty()) continue;
+      if (version == 0) version = entry.versions.back();
+      const bool there = std::find(entry.versions.begin(), entry.versions.end(), version) != entry.versions.end();
+      if (!there || table_.Describe({name, version}).ok()) continue;
+      ModelVersionInfo found = Look({name, version});
+      found.state = ModelState::kLoading;  // not to be served before it is loaded
+      table_.Put(std::move(found));
+    }
+  }
+  KWTA_ASSIGN_OR_RETURN(const ModelVersionInfo info, table_.Describe({name, version}));
+  const VersionKey key(name, info.version);
+  if (info.state == ModelState::kReady && !reload) return info;
+  if (info.state == ModelState::kUnloaded || info.state == ModelState::kFailed) {
+    table_.SetState(key, ModelState::kLoading);
+  }
+  KWTA_RETURN_IF_ERROR(LoadVersion(key).status());
+  return table_.Describe({name, info.version});
+}
+
+absl::StatusOr<std::vector<uint64_t>> ModelManager::Unload(const std::string& name, uint64_t version) {
+  absl::MutexLock loading(&loading_);
+  KWTA_ASSIGN_OR_RETURN(const ModelInfo model, table_.Get(name));
+  std::vector<uint64_t> unloaded;
+  if (version != 0) KWTA_RETURN_IF_ERROR(table_.Describe({name, version}).status());
+  for (const ModelVersionInfo& each : model.versions) {
+    if (version != 0 && each.version != version) continue;
+    table_.SetState({name, each.version}, ModelState::kUnloaded);
+    unloaded.push_back(each.version);
+  }
+  Tell(name);
+  return unloaded;
+}
+
+absl::StatusOr<ModelInfo> ModelManager::SetLabel(const std::string& name, const std::string& label, uint64_t version) {
+  KWTA_RETURN_IF_ERROR(ValidateName("label", label));
+  // Before it is named: whoever asks by the label must not wait, and a version that does not load is not named.
+  if (version != 0) KWTA_RETURN_IF_ERROR(Load(name, version, /*reload=*/false).status());
+  return WriteLabel(name, label, version);
+}
+
+absl::StatusOr<ModelInfo> ModelManager::WriteLabel(const std::string& name, const std::string& label,
+                                                   uint64_t version) {
+  {
+    absl::MutexLock changing(&changing_);
+    KWTA_ASSIGN_OR_RETURN(const ModelInfo model, table_.Get(name));
+    if (version != 0) KWTA_RETURN_IF_ERROR(table_.Describe({name, version}).status());
+    // What is on disk counts: another server of this directory may have set labels too.
+    KWTA_ASSIGN_OR_RETURN(ModelLabels labels, directory_.ReadLabels(name));
+    if (version == 0 && labels.set.count(label) == 0) {
+      return absl::NotFoundError(absl::StrCat("label '", label, "' of model '", name, "' is not set"));
+    }
+    KWTA_ASSIGN_OR_RETURN(labels, WithLabel(std::move(labels), label, version, model.stable));
+    KWTA_RETURN_IF_ERROR(directory_.WriteLabels(name, labels));
+    table_.SetLabels(name, std::move(labels));
+  }
+  Tell(name);
+  return table_.Get(name);
+}
+
+absl::StatusOr<ModelInfo> ModelManager::RollBack(const std::string& name) {
+  KWTA_ASSIGN_OR_RETURN(const ModelInfo model, table_.Get(name));
+  uint64_t target = 0;
+  for (const ModelVersionInfo& each : model.versions) {
+    if (each.version == model.labels.previous_stable && each.version != model.stable) {
+      target = each.version;
+      break;
+    }
+    if (each.usable() && each.version < model.stable) target = each.version;
+  }
+  if (target == 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("model '", name, "' serves version ", model.stable, ", and there is no version before it to ",
+                     "return to; set label 'stable' to the version that shall be served"));
+  }
+  return SetLabel(name, kStableLabel, target);
+}
+
+absl::StatusOr<std::vector<uint64_t>> ModelManager::Delete(const std::string& name, uint64_t version) {
+  absl::MutexLock loading(&loading_);
+  std::vector<uint64_t> doomed;
+  {
+    absl::MutexLock changing(&changing_);
+    KWTA_ASSIGN_OR_RETURN(const ModelInfo model, table_.Get(name));
+    if (version == 0) {
+      for (const ModelVersionInfo& each : model.versions) doomed.push_back(each.version);
+      if (!model.labels.set.empty()) KWTA_RETURN_IF_ERROR(directory_.WriteLabels(name, ModelLabels()));
+    } else {
+      KWTA_RETURN_IF_ERROR(table_.Describe({name, version}).status());
+      for (const auto& [label, named] : model.labels.set) {
+        if (named != version) continue;
+        return absl::FailedPreconditionError(absl::StrCat("label '", label, "' of model '", name, "' names version ",
+                                                          version, "; set it to another version, or remove it, first"));
+      }
+      doomed.push_back(version);
+    }
+    for (const uint64_t each : doomed) {
+      KWTA_RETURN_IF_ERROR(directory_.Remove(name, each));
+      table_.Remove({name, each});
+      arrivals_.erase({name, each});
+    }
+  }
+  Tell(name);
+  return doomed;
+}
+
+}  // namespace kwta::server

@@ -1,0 +1,82 @@
+// One version of a model in memory, and what is known of versions that may not be.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "core/encoders/encoder.h"
+#include "kwta/v1/encoder.pb.h"
+
+namespace kwta::server {
+
+// One version of a model. Whoever holds it may go on using it, also after it was replaced, evicted or deleted.
+struct ServedModel {
+  std::string name;
+  uint64_t version = 0;
+  std::string directory;  // its bundle; gone once it is deleted
+  v1::ModelDescription description;
+  std::shared_ptr<const Encoder> encoder;
+  // When it was last asked for, as the table that holds it counts.
+  mutable std::atomic<uint64_t> last_use{0};
+};
+using ServedModelPtr = std::shared_ptr<const ServedModel>;
+
+// Where a version stands.
+enum class ModelState {
+  kLoading,   // being read and warmed up for the first time
+  kReady,     // in memory
+  kEvicted,   // on disk; whoever asks for it waits until it is in memory again
+  kUnloaded,  // on disk, and not used until it is loaded by name
+  kFailed,    // did not load; see ModelVersionInfo::failure
+};
+
+// "ready", as in metrics and messages.
+const char* ModelStateName(ModelState state);
+
+// Which version a caller asks for: a version, or a label, or neither, which is label "stable".
+struct ModelSelector {
+  absl::string_view name;
+  uint64_t version = 0;
+  absl::string_view label = {};
+};
+
+struct ModelVersionInfo {
+  std::string name;
+  uint64_t version = 0;
+  std::string directory;
+  ModelState state = ModelState::kLoading;
+  absl::Status failure;              // why it is kFailed, or why a kReady version could not be reloaded
+  v1::ModelDescription description;  // empty if it could never be read
+  int64_t parameter_bytes = 0;       // of the file, until it was in memory once
+  std::vector<std::string> labels;   // that name it, "stable" and "canary" also when nobody has set them
+
+  bool usable() const { return state == ModelState::kReady || state == ModelState::kEvicted; }
+};
+
+// The labels of a model that somebody has set, and where "stable" was before.
+struct ModelLabels {
+  std::map<std::string, uint64_t, std::less<>> set;
+  uint64_t previous_stable = 0;  // 0: none
+
+  bool operator==(const ModelLabels& other) const {
+    return set == other.set && previous_stable == other.previous_stable;
+  }
+};
+
+struct ModelInfo {
+  std::string name;
+  uint64_t stable = 0;  // the version that Encode takes by default; 0 if there is none
+  ModelLabels labels;
+  std::vector<ModelVersionInfo> versions;  // oldest first
+};
+
+inline constexpr char kStableLabel[] = "stable";
+inline constexpr char kCanaryLabel[] = "canary";
+
+}  // namespace kwta::server
