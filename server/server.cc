@@ -31,6 +31,8 @@
 #include "server/model_reports.h"
 #include "server/models/model_follower.h"
 #include "server/models/model_manager.h"
+#include "server/oip/inference_handler.h"
+#include "server/oip/inference_service.h"
 #include "server/services/call_gate.h"
 #include "server/services/dataset_upload.h"
 #include "server/services/encode_handler.h"
@@ -45,7 +47,7 @@
 namespace kwta::server {
 namespace {
 
-constexpr char kServiceName[] = "kwta.v1.EncoderService";
+constexpr const char* kServiceNames[] = {"kwta.v1.EncoderService", "inference.GRPCInferenceService"};
 // gRPC's own threads, and calls that get as far as being refused in words.
 constexpr int kSpareThreads = 64;
 // Time for the last answers to leave when the server stops.
@@ -108,7 +110,9 @@ struct Server::Parts {
   std::unique_ptr<EncodeHandler> encode_handler;
   std::unique_ptr<JobHandler> job_handler;
   std::unique_ptr<ModelHandler> model_handler;
+  std::unique_ptr<InferenceHandler> inference_handler;
   std::unique_ptr<EncoderService> service;
+  std::unique_ptr<grpc::Service> inference_service;
   std::unique_ptr<grpc::Server> grpc;
 
   absl::Status StartSecurity();
@@ -248,6 +252,15 @@ absl::Status Server::Parts::StartGrpc() {
   parts.max_upload_bytes = options.max_upload_bytes;
   parts.max_stream_messages = options.max_stream_messages;
   service = NewEncoderService(std::move(parts));
+  InferenceHandlerParts inference;
+  inference.models = models.get();
+  inference.encode = encode_handler.get();
+  inference.ready = [this] { return ready && !draining; };
+  inference.version = facts.version;
+  inference.max_message_bytes = options.max_message_bytes;
+  inference.max_batch_rows = options.max_batch_rows;
+  inference_handler = std::make_unique<InferenceHandler>(std::move(inference));
+  inference_service = NewInferenceService(inference_handler.get(), gate.get(), metrics.get());
 
   gpr_set_log_function(&LogForGrpc);
   grpc::EnableDefaultHealthCheckService(true);
@@ -263,6 +276,7 @@ absl::Status Server::Parts::StartGrpc() {
   KWTA_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials, CredentialsOf(TlsFilesOf(options)));
   builder.AddListeningPort(options.listen_address, credentials, &grpc_port);
   service->Register(&builder);
+  builder.RegisterService(inference_service.get());
   grpc = builder.BuildAndStart();
   if (grpc == nullptr || grpc_port == 0) {
     return absl::UnavailableError(absl::StrCat("cannot listen on '", options.listen_address,
@@ -274,7 +288,7 @@ absl::Status Server::Parts::StartGrpc() {
 
 void Server::Parts::SetServing(bool serving) {
   grpc->GetHealthCheckService()->SetServingStatus(serving);  // every name, "" too
-  grpc->GetHealthCheckService()->SetServingStatus(kServiceName, serving);
+  for (const char* name : kServiceNames) grpc->GetHealthCheckService()->SetServingStatus(name, serving);
 }
 
 absl::Status Server::Check(const Options& options) {

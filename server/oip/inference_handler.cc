@@ -1,0 +1,210 @@
+#include "server/oip/inference_handler.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "core/base/status_macros.h"
+#include "core/encoders/encoder_registry.h"
+#include "server/oip/inference_request.h"
+#include "server/oip/inference_response.h"
+
+namespace kwta::server {
+namespace {
+
+std::string Platform(const ServedModel& model) {
+  return absl::StrCat("kwta_", EncoderKindName(model.description.encoder()));
+}
+
+// The version of `name` that `text` means.
+absl::StatusOr<ServedModelPtr> GetNamed(ModelManager* models, const std::string& name, const std::string& text) {
+  const VersionName version = ParseVersion(text);
+  return models->Get({name, version.version, version.label});
+}
+
+// Where Triton's clients put a model's name, or where KServe's do.
+template <typename Request>
+const std::string& RepositoryName(const Request& request) {
+  return request.model_name().empty() ? request.repository_name() : request.model_name();
+}
+
+template <typename Request>
+absl::Status CheckNoParameters(const Request& request) {
+  for (const auto& [name, unused] : request.parameters()) {
+    if (name == "unload_dependents") continue;
+    return absl::UnimplementedError(
+        absl::StrCat("parameter '", name, "' is not served: a model is what its bundle says"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+bool InferenceHandler::ModelReady(const inference::ModelReadyRequest& request) const {
+  const VersionName version = ParseVersion(request.version());
+  const absl::StatusOr<ModelVersionInfo> info =
+      parts_.models->Describe({request.name(), version.version, version.label});
+  return info.ok() && info->usable();
+}
+
+inference::ServerMetadataResponse InferenceHandler::ServerMetadata() const {
+  inference::ServerMetadataResponse response;
+  response.set_name("kwta");
+  response.set_version(parts_.version);
+  for (const char* extension : {"model_repository", "model_configuration", "parameters", "statistics"}) {
+    response.add_extensions(extension);
+  }
+  return response;
+}
+
+absl::StatusOr<inference::ModelMetadataResponse> InferenceHandler::ModelMetadata(
+    const inference::ModelMetadataRequest& request) {
+  KWTA_ASSIGN_OR_RETURN(const ServedModelPtr model, GetNamed(parts_.models, request.name(), request.version()));
+  KWTA_ASSIGN_OR_RETURN(const ModelInfo info, parts_.models->Info(request.name()));
+  inference::ModelMetadataResponse response;
+  response.set_name(model->name);
+  response.set_platform(Platform(*model));
+  for (const ModelVersionInfo& version : info.versions) {
+    if (version.usable()) response.add_versions(absl::StrCat(version.version));
+  }
+  auto* input = response.add_inputs();
+  input->set_name(kInput);
+  input->set_datatype("FP32");
+  input->add_shape(-1);
+  input->add_shape(model->encoder->input_width());
+  for (const OutputTensor& output : OutputsOf(*model->encoder)) {
+    auto* metadata = response.add_outputs();
+    metadata->set_name(output.name);
+    metadata->set_datatype(output.datatype);
+    metadata->add_shape(-1);
+    for (const int64_t extent : output.shape) metadata->add_shape(extent);
+  }
+  return response;
+}
+
+absl::StatusOr<inference::ModelConfigResponse> InferenceHandler::ModelConfig(
+    const inference::ModelConfigRequest& request) {
+  KWTA_ASSIGN_OR_RETURN(const ServedModelPtr model, GetNamed(parts_.models, request.name(), request.version()));
+  inference::ModelConfigResponse response;
+  inference::ModelConfig& config = *response.mutable_config();
+  config.set_name(model->name);
+  config.set_platform(Platform(*model));
+  config.set_backend("kwta");
+  config.set_max_batch_size(
+      static_cast<int32_t>(std::min<int64_t>(parts_.max_batch_rows, std::numeric_limits<int32_t>::max())));
+  inference::ModelInput* input = config.add_input();
+  input->set_name(kInput);
+  input->set_data_type(inference::TYPE_FP32);
+  input->add_dims(model->encoder->input_width());
+  for (const OutputTensor& tensor : OutputsOf(*model->encoder)) {
+    inference::ModelOutput* output = config.add_output();
+    output->set_name(tensor.name);
+    output->set_data_type(tensor.data_type);
+    for (const int64_t extent : tensor.shape) output->add_dims(extent);
+  }
+  config.mutable_dynamic_batching();
+  config.mutable_model_transaction_policy()->set_decoupled(false);
+  return response;
+}
+
+absl::StatusOr<inference::ModelInferResponse> InferenceHandler::ModelInfer(inference::ModelInferRequest* request,
+                                                                           CallContext context) {
+  const absl::Time start = absl::Now();
+  KWTA_ASSIGN_OR_RETURN(const InferenceRequest converted, ConvertRequest(request));
+  const absl::Time submitted = absl::Now();
+  absl::Notification finished;
+  absl::StatusOr<EncodedRows> rows;
+  parts_.encode->Start(converted.encode, std::move(context), [&rows, &finished](absl::StatusOr<EncodedRows> result) {
+    rows = std::move(result);
+    finished.Notify();
+  });
+  finished.WaitForNotification();
+  const absl::Time encoded = absl::Now();
+  absl::StatusOr<inference::ModelInferResponse> response =
+      rows.ok() ? ConvertResponse(converted, *rows, parts_.max_message_bytes) : rows.status();
+  const absl::Time end = absl::Now();
+  if (!response.ok()) {
+    // A model that does not exist has no statistics.
+    const absl::StatusOr<ModelVersionInfo> meant =
+        parts_.models->Describe({converted.encode.model(), converted.encode.version(), converted.encode.label()});
+    if (meant.ok()) statistics_.Failed(meant->name, meant->version, end - start);
+    return response;
+  }
+  InferenceTimes times;
+  times.rows = converted.encode.input().shape(0);
+  times.batches = (times.rows + parts_.max_batch_rows - 1) / parts_.max_batch_rows;
+  times.whole = end - start;
+  times.queue = rows->result.queued;
+  times.input = submitted - start;
+  times.compute = rows->result.computed;
+  times.output = end - encoded;
+  statistics_.Succeeded(rows->model->name, rows->model->version, end, times);
+  return response;
+}
+
+absl::StatusOr<inference::ModelStatisticsResponse> InferenceHandler::ModelStatistics(
+    const inference::ModelStatisticsRequest& request) {
+  uint64_t version = 0;
+  if (!request.name().empty()) {
+    const VersionName name = ParseVersion(request.version());
+    KWTA_ASSIGN_OR_RETURN(const ModelVersionInfo info,
+                          parts_.models->Describe({request.name(), name.version, name.label}));
+    if (!request.version().empty()) version = info.version;
+  }
+  inference::ModelStatisticsResponse response;
+  for (inference::ModelStatistics& each : statistics_.Of(request.name(), version)) {
+    *response.add_model_stats() = std::move(each);
+  }
+  if (response.model_stats_size() > 0 || request.name().empty()) return response;
+  // A model that nobody has asked yet: all zeros, which is what clients take the difference to.
+  const VersionName name = ParseVersion(request.version());
+  KWTA_ASSIGN_OR_RETURN(const ModelVersionInfo info,
+                        parts_.models->Describe({request.name(), name.version, name.label}));
+  inference::ModelStatistics* none = response.add_model_stats();
+  none->set_name(info.name);
+  none->set_version(absl::StrCat(info.version));
+  none->mutable_inference_stats();
+  return response;
+}
+
+inference::RepositoryIndexResponse InferenceHandler::RepositoryIndex(
+    const inference::RepositoryIndexRequest& request) const {
+  inference::RepositoryIndexResponse response;
+  for (const ModelInfo& model : parts_.models->List()) {
+    for (const ModelVersionInfo& version : model.versions) {
+      if (request.ready() && !version.usable()) continue;
+      auto* entry = response.add_models();
+      entry->set_name(version.name);
+      entry->set_version(absl::StrCat(version.version));
+      entry->set_state(version.usable() ? "READY" : version.state == ModelState::kLoading ? "LOADING" : "UNAVAILABLE");
+      if (version.state == ModelState::kUnloaded) entry->set_reason("unloaded");
+      if (!version.failure.ok()) entry->set_reason(std::string(version.failure.message()));
+    }
+  }
+  return response;
+}
+
+absl::StatusOr<inference::RepositoryModelLoadResponse> InferenceHandler::Load(
+    const inference::RepositoryModelLoadRequest& request) {
+  KWTA_RETURN_IF_ERROR(CheckNoParameters(request));
+  KWTA_RETURN_IF_ERROR(parts_.models->Load(RepositoryName(request), 0, /*reload=*/true).status());
+  inference::RepositoryModelLoadResponse response;
+  response.set_model_name(RepositoryName(request));
+  response.set_isloaded(true);
+  return response;
+}
+
+absl::StatusOr<inference::RepositoryModelUnloadResponse> InferenceHandler::Unload(
+    const inference::RepositoryModelUnloadRequest& request) {
+  KWTA_RETURN_IF_ERROR(CheckNoParameters(request));
+  KWTA_RETURN_IF_ERROR(parts_.models->Unload(RepositoryName(request), 0).status());
+  inference::RepositoryModelUnloadResponse response;
+  response.set_model_name(RepositoryName(request));
+  response.set_isunloaded(true);
+  return response;
+}
+
+}  // namespace kwta::server

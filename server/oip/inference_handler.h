@@ -1,0 +1,50 @@
+// What the calls of the Open Inference Protocol do, without the transport.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "inference/open_inference.pb.h"
+#include "server/models/model_manager.h"
+#include "server/oip/inference_statistics.h"
+#include "server/services/encode_handler.h"
+
+namespace kwta::server {
+
+struct InferenceHandlerParts {
+  ModelManager* models = nullptr;
+  EncodeHandler* encode = nullptr;
+  std::function<bool()> ready;
+  std::string version;  // of the server
+  int64_t max_message_bytes = 0;
+  int64_t max_batch_rows = 0;
+};
+
+// Thread-safe. Each method is the call of that name. Infer, Metadata and Config may wait: for rows to be computed, for
+// a version to be loaded again. REQUIRES: all parts outlive it.
+class InferenceHandler {
+ public:
+  explicit InferenceHandler(InferenceHandlerParts parts) : parts_(std::move(parts)) {}
+
+  bool Ready() const { return parts_.ready(); }
+  bool ModelReady(const inference::ModelReadyRequest& request) const;
+  inference::ServerMetadataResponse ServerMetadata() const;
+  absl::StatusOr<inference::ModelMetadataResponse> ModelMetadata(const inference::ModelMetadataRequest& request);
+  absl::StatusOr<inference::ModelConfigResponse> ModelConfig(const inference::ModelConfigRequest& request);
+  // Takes the request's elements out of it.
+  absl::StatusOr<inference::ModelInferResponse> ModelInfer(inference::ModelInferRequest* request, CallContext context);
+  absl::StatusOr<inference::ModelStatisticsResponse> ModelStatistics(const inference::ModelStatisticsRequest& request);
+  inference::RepositoryIndexResponse RepositoryIndex(const inference::RepositoryIndexRequest& request) const;
+  absl::StatusOr<inference::RepositoryModelLoadResponse> Load(const inference::RepositoryModelLoadRequest& request);
+  absl::StatusOr<inference::RepositoryModelUnloadResponse> Unload(
+      const inference::RepositoryModelUnloadRequest& request);
+
+ private:
+  const InferenceHandlerParts parts_;
+  InferenceStatistics statistics_;
+};
+
+}  // namespace kwta::server

@@ -1,0 +1,18 @@
+// inference.GRPCInferenceService over gRPC, beside kwta.v1.EncoderService on the same port.
+#pragma once
+
+#include <grpcpp/impl/service_type.h>
+
+#include <memory>
+
+#include "server/metrics/metrics.h"
+#include "server/oip/inference_handler.h"
+#include "server/services/call_gate.h"
+
+namespace kwta::server {
+
+// To be registered with a ServerBuilder. Methods are those of the handler; all but ServerLive and ServerReady go
+// through the gate and are recorded under their names. REQUIRES: all outlive the service.
+std::unique_ptr<grpc::Service> NewInferenceService(InferenceHandler* handler, CallGate* gate, Metrics* metrics);
+
+}  // namespace kwta::server
