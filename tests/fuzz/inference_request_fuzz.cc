@@ -1,0 +1,17 @@
+#include "inference/open_inference.pb.h"
+#include "server/oip/inference_request.h"
+#include "server/services/convert.h"
+#include "tests/fuzz/memory_file.h"
+
+// The first byte is the width of the model's rows, the rest a message as it comes over the wire.
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) return 0;
+  inference::ModelInferRequest request;
+  if (!request.ParseFromArray(data + 1, static_cast<int>(size - 1))) return 0;
+  const auto converted = kwta::server::ConvertRequest(&request);
+  if (!converted.ok()) return 0;
+  kwta::server::ConvertOptions(converted->encode.options()).status().IgnoreError();
+  const auto rows = kwta::server::ConvertInput(converted->encode.input(), converted->encode.model(), data[0] + 1);
+  if (rows.ok()) kwta::Touch(rows->view.data, static_cast<size_t>(rows->view.rows) * rows->view.row_bytes());
+  return 0;
+}

@@ -1,0 +1,10 @@
+#include "core/io/array_bytes.h"
+#include "core/io/npy.h"
+#include "tests/fuzz/memory_file.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const kwta::MemoryFile file(data, size);
+  const auto read = kwta::ReadNpy(file.path());
+  if (read.ok()) kwta::Touch(read->array.data, *kwta::ArrayBytes(read->array.dtype, read->array.shape));
+  return 0;
+}
