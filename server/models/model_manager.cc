@@ -1,5 +1,7 @@
 #include "server/models/model_manager.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <set>
@@ -20,6 +22,14 @@ int64_t FileBytes(const std::string& bundle) {
   std::error_code error;
   const auto bytes = std::filesystem::file_size(absl::StrCat(bundle, "/model.safetensors"), error);
   return error ? 0 : static_cast<int64_t>(bytes);
+}
+
+// Parameters that were freed go back to the system. Without this they would stay in the arenas of the threads that
+// loaded them, of which there are many, and a server whose models change often would grow.
+void ReturnFreedMemory() {
+#ifdef __GLIBC__
+  ::malloc_trim(0);
+#endif
 }
 
 }  // namespace
@@ -191,6 +201,7 @@ void ModelManager::EvictSuperseded(const std::string& name) {
 }
 
 void ModelManager::Tell(const std::string& name) {
+  ReturnFreedMemory();
   absl::MutexLock lock(&telling_);
   const absl::StatusOr<ModelInfo> model = table_.Get(name);
   if (!model.ok()) {
