@@ -137,7 +137,8 @@ TEST(SharedModels, AMemoryBudgetKeepsEveryModelUsable) {
     ASSERT_TRUE(status.ok()) << status.error_message();
     EXPECT_EQ(response.model_version(), version);
     int ready = 0;
-    for (const v1::ModelVersion& each : GetModel(server.stub()).versions()) {
+    const v1::Model model = GetModel(server.stub());
+    for (const v1::ModelVersion& each : model.versions()) {
       ready += each.state() == v1::MODEL_STATE_READY ? 1 : 0;
     }
     EXPECT_LE(ready, 2);
