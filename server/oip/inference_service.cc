@@ -7,7 +7,7 @@
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
 #include "inference/open_inference.grpc.pb.h"
-#include "server/services/caller.h"
+#include "server/services/call_trace.h"
 #include "server/services/encode_calls.h"
 #include "server/services/status_converter.h"
 
