@@ -20,8 +20,12 @@ int Clamp(int64_t value) { return static_cast<int>(std::clamp<int64_t>(value, 1,
 // Every call over it ends with `status`.
 std::shared_ptr<grpc::Channel> FailingChannel(const absl::Status& status) {
   const auto code = static_cast<grpc_status_code>(status.raw_code());
-  return grpc::CreateChannelInternal(
+  // The library must be awake before there is a channel; the channel keeps it awake from then on.
+  grpc_init();
+  std::shared_ptr<grpc::Channel> channel = grpc::CreateChannelInternal(
       "", grpc_lame_client_channel_create("", code, std::string(status.message()).c_str()), {});
+  grpc_shutdown();
+  return channel;
 }
 
 }  // namespace
