@@ -3,7 +3,8 @@
 // Debian's Abseil is not built with ThreadSanitizer, so what its locks order looks like a race. The linker's --wrap
 // sends every call from kwta's own code through here (cmake/KwtaThreadSanitizer.cmake), where it is announced. Calls
 // inside other libraries are not touched. Conditions that Abseil evaluates within Lock and Unlock run between the
-// announcements, where ThreadSanitizer looks away, as in Abseil's own instrumented build.
+// announcements, where ThreadSanitizer looks away, as in Abseil's own instrumented build; one that has come true is
+// evaluated once more, so that what it acquires is seen.
 
 #include <sanitizer/tsan_interface.h>
 
@@ -74,24 +75,28 @@ KWTA_WRAP(void, _ZN4absl7debian35Mutex8LockWhenERKNS0_9ConditionE, Mutex* mutex,
   __tsan_mutex_pre_lock(mutex, 0);
   __real__ZN4absl7debian35Mutex8LockWhenERKNS0_9ConditionE(mutex, condition);
   __tsan_mutex_post_lock(mutex, 0, 0);
+  condition.Eval();
 }
 KWTA_WRAP(void, _ZN4absl7debian35Mutex5AwaitERKNS0_9ConditionE, Mutex* mutex, const Condition& condition) {
   Waiting(mutex, [&] {
     __real__ZN4absl7debian35Mutex5AwaitERKNS0_9ConditionE(mutex, condition);
     return true;
   });
+  condition.Eval();
 }
 KWTA_WRAP(bool, _ZN4absl7debian35Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE, Mutex* mutex,
           const Condition& condition, Duration timeout) {
-  return Waiting(mutex, [&] {
+  Waiting(mutex, [&] {
     return __real__ZN4absl7debian35Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE(mutex, condition, timeout);
   });
+  return condition.Eval();
 }
 KWTA_WRAP(bool, _ZN4absl7debian35Mutex17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE, Mutex* mutex,
           const Condition& condition, Time deadline) {
-  return Waiting(mutex, [&] {
+  Waiting(mutex, [&] {
     return __real__ZN4absl7debian35Mutex17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE(mutex, condition, deadline);
   });
+  return condition.Eval();
 }
 KWTA_WRAP(void, _ZN4absl7debian35MutexD1Ev, Mutex* mutex) {
   __tsan_mutex_destroy(mutex, __tsan_mutex_not_static);
