@@ -116,7 +116,8 @@ void AddOptions(CLI::App& app, Options& options) {
   add("--max-running-jobs", options.max_running_jobs, "Training jobs at a time; 0 keeps all in the queue")
       ->check(CLI::Range(0, 1024))
       ->group("Training");
-  add("--trainer-niceness", options.trainer_niceness, "Nice level of training, so that it yields to Encode")
+  add("--trainer-niceness", options.trainer_niceness,
+      "Nice level of training, so that it yields to Encode; 19: only on what nobody else wants")
       ->check(CLI::Range(0, 19))
       ->group("Training");
   add("--trainer", options.trainer_path, "Program that trains; kwta-trainer beside this program if not given")

@@ -19,7 +19,7 @@ namespace kwta::server {
 
 struct TrainerProcessOptions {
   std::string program;
-  int niceness = 0;
+  int niceness = 0;      // 19: it also runs only on what no other program wants (SCHED_IDLE)
   std::string log_path;  // gets what the trainer writes to stdout and stderr; truncated at the start
 };
 

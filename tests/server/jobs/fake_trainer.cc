@@ -6,6 +6,7 @@
 //   stubborn  reports progress and ignores SIGTERM       leaving   leaves a child that holds the pipe, exits with code
 //   0
 #include <dirent.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -79,7 +80,8 @@ std::string WhatWasInherited() {
     if (entry->d_name[0] != '.' && std::atoi(entry->d_name) != own) absl::StrAppend(&found, " ", entry->d_name);
   }
   closedir(directory);
-  return absl::StrCat(found, ", nice ", getpriority(PRIO_PROCESS, 0));
+  return absl::StrCat(found, ", nice ", getpriority(PRIO_PROCESS, 0),
+                      sched_getscheduler(0) == SCHED_IDLE ? ", idle" : "");
 }
 
 int Play(const v1::TrainerTask& task) {

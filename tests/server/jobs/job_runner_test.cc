@@ -173,6 +173,13 @@ TEST_F(JobRunnerTest, TheTrainerInheritsFourDescriptorsNiceAndNoBlockedSignals) 
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
 }
 
+TEST_F(JobRunnerTest, TheNicestTrainerRunsOnWhatNobodyElseWants) {
+  options_.trainer_niceness = 19;
+  OpenAndStart();
+  ASSERT_TRUE(Submit("a", "nosy").ok());
+  EXPECT_THAT(Ended("a").error().message(), HasSubstr("nice 19, idle"));
+}
+
 TEST_F(JobRunnerTest, AMissingTrainerFailsTheJobWithAdvice) {
   options_.trainer_program = directory_.File("no-such-trainer");
   OpenAndStart();
