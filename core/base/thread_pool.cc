@@ -15,6 +15,17 @@ namespace {
 // to a machine that has other things to do.
 constexpr std::chrono::microseconds kSpin{40};
 
+// Parts of ThreadPool::state_.
+constexpr uint64_t kInLoop = (uint64_t{1} << 31) - 1;
+constexpr uint64_t kOpen = uint64_t{1} << 31;
+constexpr uint64_t kNextLoop = uint64_t{1} << 32;
+
+uint64_t LoopNumber(uint64_t state) { return state / kNextLoop; }
+
+int64_t Nanoseconds(std::chrono::steady_clock::time_point time) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+}
+
 // Waits until done() or until kSpin is over. Returns whether done() was seen.
 template <typename Done>
 bool SpinUntil(const Done& done) {
@@ -70,34 +81,51 @@ void ThreadPool::ParallelFor(int64_t count, int64_t grain, const std::function<v
     return;
   }
   {
-    // The lock is for workers that sleep; those that spin see generation_, which is written last.
+    // The lock is for workers that sleep.
     absl::MutexLock lock(&mutex_);
     loop_.store(&loop, std::memory_order_relaxed);
-    busy_workers_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-    generation_.fetch_add(1, std::memory_order_release);
+    loop_begin_.store(Nanoseconds(std::chrono::steady_clock::now()), std::memory_order_relaxed);
+    const uint64_t number = LoopNumber(state_.load(std::memory_order_relaxed)) + 1;
+    state_.store(number * kNextLoop + kOpen, std::memory_order_release);
   }
   loop.Run(0);
-  // Every worker must have seen this loop before `loop` leaves scope, even one that came too late to do any of it.
-  const auto all_done = [this] { return busy_workers_.load(std::memory_order_acquire) == 0; };
-  if (SpinUntil(all_done)) return;
+  // All ranges are taken: a worker that did not come has nothing to do, and is not waited for.
+  const uint64_t state = state_.fetch_and(~kOpen, std::memory_order_acq_rel);
+  if ((state & kInLoop) == 0) return;
+  const auto all_left = [this] { return (state_.load(std::memory_order_acquire) & kInLoop) == 0; };
+  if (SpinUntil(all_left)) return;
   absl::MutexLock lock(&mutex_);
-  mutex_.Await(absl::Condition(&all_done));
+  mutex_.Await(absl::Condition(&all_left));
 }
 
 void ThreadPool::Work(int thread) {
   uint64_t seen = 0;
-  const auto has_work = [this, &seen] { return generation_.load(std::memory_order_acquire) != seen; };
+  int64_t last_end = 0;
+  bool stays_awake = false;  // the last pause was so short that it pays
+  const auto may_join = [this, &seen] {
+    const uint64_t state = state_.load(std::memory_order_acquire);
+    return (state & kOpen) != 0 && LoopNumber(state) != seen;
+  };
   while (true) {
-    if (!SpinUntil(has_work)) {
+    if (!stays_awake || !SpinUntil(may_join)) {
       absl::MutexLock lock(&mutex_);
-      const auto wake = [this, &has_work]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || has_work(); };
+      const auto wake = [this, &may_join]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || may_join(); };
       mutex_.Await(absl::Condition(&wake));
       if (stopping_) return;
     }
-    ++seen;
+    uint64_t state = state_.load(std::memory_order_relaxed);
+    do {
+      if ((state & kOpen) == 0) break;  // too late
+    } while (!state_.compare_exchange_weak(state, state + 1, std::memory_order_acq_rel, std::memory_order_relaxed));
+    if ((state & kOpen) == 0) continue;
+    seen = LoopNumber(state);
+    const int64_t begin = loop_begin_.load(std::memory_order_relaxed);
+    stays_awake = begin - last_end < std::chrono::nanoseconds(kSpin).count();
     loop_.load(std::memory_order_relaxed)->Run(thread);
+    last_end = Nanoseconds(std::chrono::steady_clock::now());
     // The last one wakes the caller, if it sleeps: conditions are looked at when the lock is given back.
-    if (busy_workers_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    const uint64_t left = state_.fetch_sub(1, std::memory_order_acq_rel) - 1;
+    if ((left & (kOpen | kInLoop)) == 0) {
       absl::MutexLock lock(&mutex_);
     }
   }

@@ -13,8 +13,9 @@
 namespace kwta {
 
 // Runs loops over a fixed number of threads, the caller's included. Thread-safe: loops of several callers run one after
-// another, so that kernels never compete for the processors they were sized for. A thread without work stays awake for
-// a few dozen microseconds, in case another loop follows at once, and then sleeps.
+// another, so that kernels never compete for the processors they were sized for. A loop waits only for threads that
+// took part in it: where other programs have the processors, the caller does what the others do not come to. Where
+// loops follow each other closely, a thread without work stays awake for a few dozen microseconds before it sleeps.
 class ThreadPool {
  public:
   // REQUIRES: threads >= 1. A pool of one runs everything in the caller.
@@ -37,11 +38,11 @@ class ThreadPool {
   absl::Mutex callers_;  // Held by the caller whose loop is running.
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  // Of the loop that runs; changed by its caller under mutex_, but for busy_workers_, and seen by threads that are
-  // awake without it.
+  // Of the loop that runs or ran last; changed by its caller under mutex_, and seen by threads that are awake without
+  // it. state_, written last, holds the loop's number, whether threads may join it, and how many workers are in it.
   std::atomic<Loop*> loop_{nullptr};
-  std::atomic<uint64_t> generation_{0};
-  std::atomic<int> busy_workers_{0};
+  std::atomic<int64_t> loop_begin_{0};  // nanoseconds of the steady clock
+  std::atomic<uint64_t> state_{0};
   std::vector<std::thread> workers_;
 };
 

@@ -31,11 +31,12 @@ class Call {
         width_(atoms_.width()),
         padded_units_(atoms_.panels() * kPanelUnits),
         left_out_(static_cast<size_t>(args.rows)) {
-    shares_units_ = context.pool.threads() > 1 && args.rows <= kFewRows &&
-                    args.rows * atoms_.panels() * Quads(width_) > kWorkOfAThread * context.pool.threads();
+    const int64_t work = args.rows * atoms_.panels() * Quads(width_);
+    shares_units_ =
+        context.pool.threads() > 1 && args.rows <= kFewRows && work > kWorkOfAThread * context.pool.threads();
     const int64_t most =
         std::clamp<int64_t>(kScoreBytes / (padded_units_ * int64_t{sizeof(float)}), kTileRows, kMaxBlockRows);
-    const int64_t threads = shares_units_ ? 1 : context.pool.threads();
+    const int64_t threads = shares_units_ ? 1 : std::clamp<int64_t>(work / kWorkOfAThread, 1, context.pool.threads());
     const int64_t blocks = DivideUp(args.rows, most * threads) * threads;
     block_rows_ = std::min(args.rows, DivideUp(DivideUp(args.rows, blocks), 2) * 2);
   }
