@@ -202,6 +202,9 @@ absl::Status Server::Parts::StartModels() {
   batcher_events.encoded_dense = [this](const ServedModel& model, const RowsView& codes) {
     metrics->RowsEncoded(model.name, model.version, codes);
   };
+  // Nothing is asked of the batcher before there is a service.
+  batcher_events.answering = [this] { service->BeginAnswers(); };
+  batcher_events.answered = [this] { service->EndAnswers(); };
   BatcherOptions batcher_options = {options.max_batch_rows, options.max_queue_rows, options.max_queue_bytes};
   if (options.max_queue_milliseconds > 0) {
     batcher_options.max_queue_time = absl::Milliseconds(options.max_queue_milliseconds);

@@ -113,6 +113,7 @@ void Batcher::Compute(const std::vector<BatchPiece>& taken) {
   }
   TellEncoded(first, computed.codes, {DType::kF32, computed.dense.data(), rows, computed.width});
 
+  if (events_.answering) events_.answering();
   int64_t begin = 0;
   for (const BatchPiece& piece : batch) {
     QueuedRequest& request = *piece.request;
@@ -123,6 +124,7 @@ void Batcher::Compute(const std::vector<BatchPiece>& taken) {
     request.rows_done += piece.rows;
     if (request.rows_done == request.work.rows.rows) request.done(std::move(request.result));
   }
+  if (events_.answered) events_.answered();
 }
 
 void Batcher::TellEncoded(const EncodeWork& work, const SparseCodes& codes, const RowsView& dense) const {

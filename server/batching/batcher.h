@@ -22,6 +22,8 @@ struct BatcherEvents {
   std::function<void(absl::Duration queued)> queue_left;  // once for each piece of a batch
   std::function<void(const ServedModel& model, const SparseCodes& codes)> encoded;
   std::function<void(const ServedModel& model, const RowsView& codes)> encoded_dense;
+  // Before and after the requests that a batch finished are answered, one after the other.
+  std::function<void()> answering, answered;
 };
 
 // Thread-safe, except that batches run one at a time: either Start was called, or one thread calls RunOneBatch.

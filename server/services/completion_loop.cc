@@ -7,17 +7,41 @@ namespace kwta::server {
 void CompletionLoop::Post(std::function<void()> function) {
   absl::MutexLock lock(&mutex_);
   posted_.push_back(std::move(function));
-  // One wake-up for all that is posted until the thread comes to it.
-  if (posted_.size() == 1) alarm_.Set(queue_.get(), gpr_time_0(GPR_CLOCK_MONOTONIC), &posted_event_);
+  // The loop's own thread comes to it when it is done with what it does.
+  if (posters_ == 0 && std::this_thread::get_id() != runner_) Wake();
 }
 
-void CompletionLoop::RunPosted(bool) {
+void CompletionLoop::BeginPosting() {
+  absl::MutexLock lock(&mutex_);
+  ++posters_;
+}
+
+void CompletionLoop::EndPosting() {
+  absl::MutexLock lock(&mutex_);
+  if (--posters_ == 0 && !posted_.empty()) Wake();
+}
+
+void CompletionLoop::Wake() {
+  if (std::exchange(waking_, true)) return;
+  alarm_.Set(queue_.get(), gpr_time_0(GPR_CLOCK_MONOTONIC), &woken_);
+}
+
+void CompletionLoop::Woken(bool) {
+  absl::MutexLock lock(&mutex_);
+  waking_ = false;
+}
+
+void CompletionLoop::RunPosted() {
   std::vector<std::function<void()>> functions;
-  {
-    absl::MutexLock lock(&mutex_);
-    functions.swap(posted_);
+  for (;;) {
+    {
+      absl::MutexLock lock(&mutex_);
+      if (posted_.empty()) return;
+      functions.swap(posted_);
+    }
+    for (const std::function<void()>& function : functions) function();
+    functions.clear();
   }
-  for (const std::function<void()>& function : functions) function();
 }
 
 void CompletionLoop::Start() {
@@ -44,9 +68,16 @@ void CompletionLoop::Finish() {
 }
 
 void CompletionLoop::Run() {
+  {
+    absl::MutexLock lock(&mutex_);
+    runner_ = std::this_thread::get_id();
+  }
   void* tag;
   bool ok;
-  while (queue_->Next(&tag, &ok)) static_cast<CompletionEvent*>(tag)->Complete(ok);
+  while (queue_->Next(&tag, &ok)) {
+    static_cast<CompletionEvent*>(tag)->Complete(ok);
+    RunPosted();
+  }
 }
 
 }  // namespace kwta::server

@@ -59,6 +59,10 @@ class CompletionLoop {
   // Runs `function` soon on the loop's thread. Thread-safe. REQUIRES: there is a Hold.
   void Post(std::function<void()> function);
 
+  // Whoever has much to post at once says so: the loop is woken once, after all of it. Thread-safe.
+  void BeginPosting();
+  void EndPosting();
+
   void Start();
   // Waits until nobody holds the loop any more and ends the thread. REQUIRES: the server has shut down, so that holders
   // come to their end.
@@ -66,16 +70,20 @@ class CompletionLoop {
 
  private:
   void Run();
-  void RunPosted(bool ok);
+  void RunPosted();
+  void Woken(bool);
+  void Wake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AddHolds(int more);
   bool NotHeld() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return holds_ == 0; }
 
   const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
-  MemberEvent<CompletionLoop, &CompletionLoop::RunPosted> posted_event_{this};
+  MemberEvent<CompletionLoop, &CompletionLoop::Woken> woken_{this};
   absl::Mutex mutex_;
   std::vector<std::function<void()>> posted_ ABSL_GUARDED_BY(mutex_);
+  int posters_ ABSL_GUARDED_BY(mutex_) = 0;  // between BeginPosting and EndPosting
   int holds_ ABSL_GUARDED_BY(mutex_) = 0;
-  // Wakes the thread for posted_; set while there is something in it.
+  std::thread::id runner_ ABSL_GUARDED_BY(mutex_);
+  bool waking_ ABSL_GUARDED_BY(mutex_) = false;  // the alarm is set and has not rung
   grpc::Alarm alarm_;
   std::thread thread_;
 };

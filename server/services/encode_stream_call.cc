@@ -66,6 +66,15 @@ class EncodeStreamCall {
       Finish(cancelled_ ? absl::CancelledError("the caller went away") : absl::OkStatus());
   }
 
+  // After what was posted together with this: answers to the messages of a batch leave together.
+  void AdvanceLater() {
+    if (std::exchange(will_advance_, true)) return;
+    parts_.loop->Post([this] {
+      will_advance_ = false;
+      Advance();
+    });
+  }
+
   void Read(bool ok) {
     reading_ = false;
     if (ok) {
@@ -90,7 +99,7 @@ class EncodeStreamCall {
       message->rows = std::move(rows);
       parts_.loop->Post([this, message] {
         message->encoded = true;
-        Advance();
+        AdvanceLater();
       });
     };
     const absl::Status quota =
@@ -112,8 +121,10 @@ class EncodeStreamCall {
       *answer_.mutable_error() = ToFailure(response.status());
     }
     grpc::WriteOptions options;
-    // More follows at once: let gRPC send them together.
-    if (!messages_.empty() && messages_.front()->encoded) options.set_buffer_hint();
+    // More follows at once: let gRPC send them together. Not the first, which completes only once it was sent, since
+    // the initial metadata is sent with it.
+    if (answered_any_ && !messages_.empty() && messages_.front()->encoded) options.set_buffer_hint();
+    answered_any_ = true;
     writing_ = true;
     stream_.Write(answer_, options, &written_);
   }
@@ -165,6 +176,8 @@ class EncodeStreamCall {
   std::deque<std::unique_ptr<Message>> messages_;  // in order of arrival
   v1::EncodeStreamResponse answer_;
   bool reading_ = false, writing_ = false;
+  bool will_advance_ = false;
+  bool answered_any_ = false;
   bool read_all_ = false;  // no more messages come
   bool broken_ = false;    // no more answers can be sent
   bool finished_ = false;

@@ -36,6 +36,9 @@ class EncoderServiceImpl final : public HotEncoderService, public EncoderService
     loop_->Start();
   }
 
+  void BeginAnswers() override { loop_->BeginPosting(); }
+  void EndAnswers() override { loop_->EndPosting(); }
+
   void Finish() override {
     if (loop_.has_value()) loop_->Finish();
     loop_.reset();

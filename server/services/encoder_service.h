@@ -40,6 +40,9 @@ class EncoderService {
   virtual void Register(grpc::ServerBuilder* builder) = 0;
   // After the server was built.
   virtual void Start() = 0;
+  // Before and after many requests are answered at once, by any thread.
+  virtual void BeginAnswers() = 0;
+  virtual void EndAnswers() = 0;
   // After the server has shut down and the batcher has drained: waits for the last events. Does nothing if Start was
   // not called.
   virtual void Finish() = 0;

@@ -16,6 +16,17 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
+TEST_F(BatcherTest, SaysWhenItAnswersABatch) {
+  std::vector<int> answered_when;
+  BatcherEvents events;
+  events.answering = events.answered = [&] { answered_when.push_back(answered_); };
+  batcher_ = std::make_unique<Batcher>(BatcherOptions(), events, [this] { return now_; });
+  Submit(model_, 1, 10);
+  Submit(model_, 2, 20);
+  EXPECT_TRUE(batcher_->RunOneBatch());
+  EXPECT_THAT(answered_when, ElementsAre(0, 2));
+}
+
 TEST_F(BatcherTest, CombinesWhatWaitsInOrderOfArrival) {
   Answer& first = Submit(model_, 1, 10);
   Answer& second = Submit(model_, 2, 20);
