@@ -23,6 +23,9 @@ struct TiedParameters {
   float* shift = nullptr;             // [units]
   float* decay = nullptr;             // [units]
   bool unit_norm = false;             // scale every atom to length 1 after each step (atoms of zeros stay)
+  // [width], or null: what was subtracted from rows that were not negative, such as the mean of images. Every result
+  // holds without it, but a backend may be quicker if x + offset is mostly zeros.
+  const float* offset = nullptr;
 };
 
 // The state, and what a backend derives from it (norms, rounded copies). Looks at the caller's arrays, which must

@@ -23,7 +23,8 @@ struct EncoderKind {
   absl::Status (*resolve)(v1::EncoderSpec*);
   absl::Status (*fit)(v1::EncoderSpec*, const Shape&);
   absl::StatusOr<std::unique_ptr<Learner>> (*create_learner)(const v1::EncoderSpec&, const Shape&,
-                                                             const v1::TrainingSpec&, std::shared_ptr<Backend>);
+                                                             const v1::TrainingSpec&, std::shared_ptr<Backend>,
+                                                             const std::vector<float>& mean);
   absl::StatusOr<std::shared_ptr<const Encoder>> (*create_encoder)(const ModelBundle&, std::shared_ptr<Backend>);
 };
 
@@ -32,8 +33,8 @@ constexpr EncoderKind kKinds[] = {
      [](v1::EncoderSpec* spec) { return ResolveKSparse(spec->mutable_k_sparse()); },
      [](v1::EncoderSpec*, const Shape&) { return absl::OkStatus(); },
      [](const v1::EncoderSpec& spec, const Shape& row_shape, const v1::TrainingSpec& training,
-        std::shared_ptr<Backend> backend) {
-       return CreateKSparseLearner(spec.k_sparse(), ElementCount(row_shape), training.seed(), std::move(backend));
+        std::shared_ptr<Backend> backend, const std::vector<float>& mean) {
+       return CreateKSparseLearner(spec.k_sparse(), ElementCount(row_shape), training.seed(), std::move(backend), mean);
      },
      CreateKSparseEncoder},
     {"winner-take-all", v1::EncoderSpec::kWinnerTakeAll, v1::OPTIMISER_ADAM, true,
@@ -41,7 +42,8 @@ constexpr EncoderKind kKinds[] = {
      [](v1::EncoderSpec* spec, const Shape& row_shape) {
        return FitWinnerTakeAll(spec->mutable_winner_take_all(), row_shape);
      },
-     [](const v1::EncoderSpec& spec, const Shape&, const v1::TrainingSpec& training, std::shared_ptr<Backend> backend) {
+     [](const v1::EncoderSpec& spec, const Shape&, const v1::TrainingSpec& training, std::shared_ptr<Backend> backend,
+        const std::vector<float>&) {
        return CreateWinnerTakeAllLearner(spec.winner_take_all(), training.seed(), training.optimiser(),
                                          std::move(backend));
      },
@@ -49,8 +51,8 @@ constexpr EncoderKind kKinds[] = {
     {"stack", v1::EncoderSpec::kStack, v1::OPTIMISER_UNSPECIFIED, true, [](v1::EncoderSpec*) { return RefuseStack(); },
      [](v1::EncoderSpec*, const Shape&) { return RefuseStack(); },
      [](const v1::EncoderSpec&, const Shape&, const v1::TrainingSpec&,
-        std::shared_ptr<Backend>)  // NOLINT(performance-unnecessary-value-param): as the other kinds take it
-     -> absl::StatusOr<std::unique_ptr<Learner>> { return RefuseStack(); },
+        std::shared_ptr<Backend>,  // NOLINT(performance-unnecessary-value-param): as the other kinds take it
+        const std::vector<float>&) -> absl::StatusOr<std::unique_ptr<Learner>> { return RefuseStack(); },
      CreateStackEncoder},
 };
 
@@ -131,8 +133,9 @@ absl::Status FitEncoder(v1::EncoderSpec* spec, const Shape& row_shape) { return 
 
 absl::StatusOr<std::unique_ptr<Learner>> CreateLearner(const v1::EncoderSpec& spec, const Shape& row_shape,
                                                        const v1::TrainingSpec& training,
-                                                       std::shared_ptr<Backend> backend) {
-  return FindKind(spec)->create_learner(spec, row_shape, training, std::move(backend));
+                                                       std::shared_ptr<Backend> backend,
+                                                       const std::vector<float>& mean) {
+  return FindKind(spec)->create_learner(spec, row_shape, training, std::move(backend), mean);
 }
 
 absl::StatusOr<std::shared_ptr<const Encoder>> CreateEncoder(const ModelBundle& bundle,

@@ -32,11 +32,12 @@ absl::Status ResolveOptimiser(const v1::EncoderSpec& encoder, v1::TrainingSpec* 
 // spec).
 absl::Status FitEncoder(v1::EncoderSpec* spec, const Shape& row_shape);
 
-// A learner for rows of `row_shape`, its weights initialised from the training's seed. REQUIRES: spec is fitted to
-// row_shape, training is resolved.
+// A learner for rows of `row_shape`, its weights initialised from the training's seed. `mean` is what was subtracted
+// from the rows, or empty: it matters to speed alone. REQUIRES: spec is fitted to row_shape, training is resolved.
 absl::StatusOr<std::unique_ptr<Learner>> CreateLearner(const v1::EncoderSpec& spec, const Shape& row_shape,
                                                        const v1::TrainingSpec& training,
-                                                       std::shared_ptr<Backend> backend);
+                                                       std::shared_ptr<Backend> backend,
+                                                       const std::vector<float>& mean = {});
 
 // An encoder from a bundle. Errors: DATA_LOSS if tensors and description do not fit each other.
 absl::StatusOr<std::shared_ptr<const Encoder>> CreateEncoder(const ModelBundle& bundle,

@@ -23,8 +23,10 @@ absl::Status ResolveKSparse(v1::KSparseSpec* spec);
 absl::StatusOr<std::shared_ptr<const Encoder>> CreateKSparseEncoder(const ModelBundle& bundle,
                                                                     std::shared_ptr<Backend> backend);
 
-// A learner with weights drawn from a Gaussian of init_sigma and biases of zero. REQUIRES: spec is resolved.
+// A learner with weights drawn from a Gaussian of init_sigma and biases of zero. `mean` is what was subtracted from the
+// rows, [input_width], or empty: it matters to speed alone. REQUIRES: spec is resolved.
 absl::StatusOr<std::unique_ptr<Learner>> CreateKSparseLearner(const v1::KSparseSpec& spec, int64_t input_width,
-                                                              uint64_t seed, std::shared_ptr<Backend> backend);
+                                                              uint64_t seed, std::shared_ptr<Backend> backend,
+                                                              const std::vector<float>& mean = {});
 
 }  // namespace kwta

@@ -33,7 +33,7 @@ class KSparseLearner : public Learner {
         backend_(std::move(backend)),
         parameters_{{{"atoms", {units_, width_}}, {"bias", {units_}}, {"decoder_bias", {width_}}}} {}
 
-  absl::Status Initialise(uint64_t seed) {
+  absl::Status Initialise(uint64_t seed, const std::vector<float>& mean) {
     for (Parameter& parameter : parameters_) {
       KWTA_ASSIGN_OR_RETURN(parameter.value, backend_->Allocate(parameter.bytes()));
       KWTA_ASSIGN_OR_RETURN(parameter.velocity, backend_->Allocate(parameter.bytes()));
@@ -53,6 +53,9 @@ class KSparseLearner : public Learner {
     }
     const std::vector<float> ones(units_, 1.0f);
     KWTA_RETURN_IF_ERROR(backend_->CopyFromHost(ones.data(), decay().value.as<float>(), units_ * sizeof(float)));
+    if (!mean.empty()) {
+      KWTA_ASSIGN_OR_RETURN(mean_, CopyToBackend(*backend_, mean.data(), mean.size() * sizeof(float)));
+    }
     TiedParameters tied;
     tied.units = units_;
     tied.width = width_;
@@ -65,6 +68,7 @@ class KSparseLearner : public Learner {
     tied.shift = shift().value.as<float>();
     tied.decay = decay().value.as<float>();
     tied.unit_norm = spec_.unit_norm_atoms();
+    tied.offset = mean.empty() ? nullptr : mean_.as<float>();
     KWTA_ASSIGN_OR_RETURN(dictionary_, backend_->PrepareTiedDictionary(tied));
     return absl::OkStatus();
   }
@@ -103,6 +107,7 @@ class KSparseLearner : public Learner {
   const std::shared_ptr<Backend> backend_;
   std::array<Parameter, 3> parameters_;
   std::array<PutOff, 2> put_off_{{{"put_off.shift", {}}, {"put_off.decay", {}}}};
+  Buffer mean_;                                 // [width], or none
   std::unique_ptr<TiedDictionary> dictionary_;  // looks at all of these
 
   // Scratch memory of a step, kept for the next one.
@@ -181,9 +186,10 @@ absl::Status KSparseLearner::Restore(const TensorMap& state) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Learner>> CreateKSparseLearner(const v1::KSparseSpec& spec, int64_t input_width,
-                                                              uint64_t seed, std::shared_ptr<Backend> backend) {
+                                                              uint64_t seed, std::shared_ptr<Backend> backend,
+                                                              const std::vector<float>& mean) {
   auto learner = std::make_unique<KSparseLearner>(spec, input_width, std::move(backend));
-  KWTA_RETURN_IF_ERROR(learner->Initialise(seed));
+  KWTA_RETURN_IF_ERROR(learner->Initialise(seed, mean));
   return learner;
 }
 

@@ -17,6 +17,7 @@ class RowsOfDataset : public LearnerRows {
   absl::Status Gather(const uint32_t* which, int64_t count, float* out) override {
     return rows_.Gather(which, count, out);
   }
+  std::vector<float> mean() const override { return rows_.preprocessor().mean(); }
   double squared_deviation() const override { return rows_.squared_deviation(); }
   int64_t views() const override { return rows_.views(); }
   std::vector<std::string> warnings() const override { return rows_.warnings(); }

@@ -24,7 +24,9 @@ class LearnerRows {
   virtual const Shape& shape() const = 0;
   // Rows `which`, as the learner takes them: out[count, width()].
   virtual absl::Status Gather(const uint32_t* which, int64_t count, float* out) = 0;
-  // Sum over the rows of |x - mean|^2.
+  // What was subtracted from all of them, or empty.
+  virtual std::vector<float> mean() const { return {}; }
+  // Sum over the rows of the squared distance from their mean.
   virtual double squared_deviation() const = 0;
   // How many of the rows are views of one row that the model will be given.
   virtual int64_t views() const { return 1; }

@@ -107,7 +107,7 @@ absl::Status Run::Prepare() {
 }
 
 absl::Status Run::Start() {
-  KWTA_ASSIGN_OR_RETURN(learner_, CreateLearner(encoder_, rows_.shape(), training_, backend_));
+  KWTA_ASSIGN_OR_RETURN(learner_, CreateLearner(encoder_, rows_.shape(), training_, backend_, rows_.mean()));
   state_ = TrainingState();
   state_.epoch = NoTotals();
   state_.last_epoch = NoTotals();

@@ -18,6 +18,8 @@ constexpr float kStale = 2;
 constexpr float kSmallest = 0x1p-80f;
 constexpr float kLargest = 0x1p40f;
 
+float NormOf(const float* x, int64_t n) { return x == nullptr ? 0 : NormBound(FixedOrderDot(x, x, n), n); }
+
 }  // namespace
 
 ByteAtoms::ByteAtoms(const TiedParameters& parameters, const TiedKernels& kernels)
@@ -26,9 +28,12 @@ ByteAtoms::ByteAtoms(const TiedParameters& parameters, const TiedKernels& kernel
       groups_((p_.width + kGroupInputs - 1) / kGroupInputs),
       padded_width_((p_.width + 63) / 64 * 64),
       blocks_((p_.units + kFilterBlock - 1) / kFilterBlock),
+      offset_norm_(NormOf(p_.offset, p_.width)),
       packed_(static_cast<size_t>(blocks_ * groups_ * kFilterBlock * kGroupInputs)),
       rows_(static_cast<size_t>(p_.units * padded_width_)),
       measures_(static_cast<size_t>(p_.units)),
+      offset_products_(static_cast<size_t>(p_.units)),
+      offset_velocity_products_(static_cast<size_t>(p_.units)),
       fresh_distance_(static_cast<size_t>(p_.units), -1),
       usable_(static_cast<size_t>(p_.units)) {
   const size_t padded = static_cast<size_t>(blocks_ * kFilterBlock);
@@ -49,6 +54,10 @@ void ByteAtoms::Update(int64_t unit) {
     measures = Measure(unit);
     fresh_distance_[unit] = std::max(measures.above, measures.below);
   }
+  if (p_.offset != nullptr) {
+    offset_products_[unit] = FixedOrderDot(p_.offset, p_.atoms + unit * p_.width, p_.width);
+    offset_velocity_products_[unit] = FixedOrderDot(p_.offset, p_.atom_velocity + unit * p_.width, p_.width);
+  }
   SetBounds(unit);
 }
 
@@ -63,19 +72,22 @@ AtomMeasures ByteAtoms::Measure(int64_t unit) const {
 
 void ByteAtoms::SetBounds(int64_t unit) {
   const AtomMeasures& measures = measures_[unit];
-  const float bias = p_.bias[unit];
+  const float offset_product = offset_products_[unit] + p_.shift[unit] * offset_velocity_products_[unit];
+  const float bias = p_.bias[unit] - offset_product;
   const float drift = p_.shift[unit] * measures.velocity;
-  // What rounding may amount to, in units of |x|: of bringing the atom up to date, of its exact score, and of the
-  // approximate score and its bounds.
+  // What rounding may amount to, in units of |y| and of |offset|: of bringing the atom up to date, of its exact score,
+  // and of the approximate score and its bounds.
   const float length = (measures.length + drift) * (1 + 0x1p-10f);
-  usable_[unit] = length < kLargest && std::abs(bias) < kLargest;
+  usable_[unit] = length < kLargest && std::abs(p_.bias[unit]) < kLargest && offset_norm_ < kLargest;
   const float size = length + measures.above + measures.below;
   const float rounding = (DotErrorFactor(p_.width) + 0x1p-18f) * size;
   const float tiny = 0x1p-90f;
   bounds_.above[unit] = (measures.above + drift) * (1 + 0x1p-18f) + rounding + tiny;
   bounds_.below[unit] = (measures.below + drift) * (1 + 0x1p-18f) + rounding + tiny;
   bounds_.length[unit] = size * (1 + 0x1p-10f);
-  const float room = std::abs(bias) * 0x1p-18f + tiny;
+  // The products with the offset, the one with its part of the exact score, and sums of all of them are rounded.
+  const float offset_rounding = offset_norm_ * (3 * DotErrorFactor(p_.width) + 0x1p-17f) * size;
+  const float room = std::abs(p_.bias[unit]) * 0x1p-18f + offset_rounding + tiny;
   bounds_.bias_above[unit] = bias + room;
   bounds_.bias_below[unit] = bias - room;
 }

@@ -42,10 +42,13 @@ class ByteAtoms {
   const int64_t groups_;
   const int64_t padded_width_;
   const int64_t blocks_;
+  const float offset_norm_;  // >= |offset|
   std::vector<int8_t> packed_;
   std::vector<int8_t> rows_;  // [units, padded width]: the same bytes
   std::vector<AtomMeasures> measures_;
-  std::vector<float> fresh_distance_;  // of bytes that are new
+  std::vector<float> offset_products_;           // [units]: <offset, atom> as it is stored
+  std::vector<float> offset_velocity_products_;  // [units]: <offset, velocity>
+  std::vector<float> fresh_distance_;            // of bytes that are new
   std::vector<uint8_t> usable_;
   FilterBounds bounds_;
 };

@@ -36,7 +36,9 @@ bool SparseEncoder::MayTake(OnednnContext& context, const float* x, int64_t k) {
   // The k-th largest of the lower bounds is close to the k-th largest score only if few groups hold several of those.
   if (k * 2 > LowerBounds(p_.units)) return false;
   // Most batches that are not for this encoder show it in their first row.
-  if (std::any_of(x, x + p_.width, [](float element) { return element < 0; })) return false;
+  for (int64_t d = 0; d < p_.width; ++d) {
+    if (x[d] + (p_.offset == nullptr ? 0 : p_.offset[d]) < 0) return false;
+  }
   if (stale_) {
     context.pool.ParallelFor(p_.units, kGrainUnits, [&](int64_t begin, int64_t end, int) {
       for (int64_t unit = begin; unit < end; ++unit) atoms_.Update(unit);
@@ -79,7 +81,8 @@ void SparseEncoder::FilterRows(int64_t begin, int64_t end, Scratch* scratch) {
   for (int64_t i = begin; i < end; ++i) {
     if (unsuited_.load(std::memory_order_relaxed)) return;
     SparseRow& row = rows_[i];
-    row = PrepareSparseRow(filter_, x_ + i * p_.width, p_.width, scratch->groups.data() + (i - begin) * row_groups,
+    row = PrepareSparseRow(filter_, x_ + i * p_.width, p_.offset, p_.width,
+                           scratch->groups.data() + (i - begin) * row_groups,
                            tiles_.data() + i * kTileClasses * tile_stride_, tile_stride_);
     if (row.negative || !(row.largest < 0x1p40f)) {
       unsuited_ = true;

@@ -1,5 +1,5 @@
-// Exact codes of rows without negative elements, the faster the more of them are zero, with a dictionary in training;
-// docs/kernels.md, "Sparse rows".
+// Exact codes of rows without negative elements, or of such rows less an offset, the faster the more of them are zero,
+// with a dictionary in training; docs/kernels.md, "Sparse rows".
 #pragma once
 
 #include <atomic>
@@ -32,9 +32,9 @@ class SparseEncoder {
   // To be called when any stored number may have changed otherwise. Nothing is lost if no sparse batch follows.
   void Invalidate() { stale_ = true; }
 
-  // Prepares the rows of x for Encode. False if the batch is not one for this encoder: an element is negative, k is a
-  // large part of the units, or numbers are so large that sums might overflow. The answer depends on x and the stored
-  // numbers alone.
+  // Prepares the rows of x for Encode. False if the batch is not one for this encoder: an element of x + offset is
+  // negative, k is a large part of the units, or numbers are so large that sums might overflow. The answer depends on x
+  // and the stored numbers alone.
   bool Prepare(OnednnContext& context, const float* x, int64_t rows, int64_t k);
 
   // The code of a row, as AffineTopK gives it. `thread` serves to index scratch memory. REQUIRES: Prepare gave true.

@@ -28,12 +28,13 @@ typedef int Ints __attribute__((vector_size(64), aligned(4), may_alias, unused))
 
 }  // namespace
 
-SparseRow PrepareSparseRow(const SparseFilterKernels& kernels, const float* x, int64_t width, InputGroup* groups,
-                           int32_t* tiles, int64_t tile_stride) {
-  SparseRow row = kernels.prepare_row(x, width, groups, tiles, tile_stride);
-  row.norm = NormBound(row.norm, width);
-  // An error is rounded by up to 2^-23 of the element that it is of.
-  row.error = NormBound(row.error, width) + row.norm * 0x1p-22f;
+SparseRow PrepareSparseRow(const SparseFilterKernels& kernels, const float* x, const float* offset, int64_t width,
+                           InputGroup* groups, int32_t* tiles, int64_t tile_stride) {
+  SparseRow row = kernels.prepare_row(x, offset, width, groups, tiles, tile_stride);
+  // Elements of y are rounded by 2^-24 of themselves.
+  row.norm = NormBound(row.norm, width) * (offset == nullptr ? 1 : 1 + 0x1p-20f);
+  // And an error by up to 2^-23 of the element that it is of.
+  row.error = NormBound(row.error, width) + row.norm * (offset == nullptr ? 0x1p-22f : 0x1p-21f);
   return row;
 }
 

@@ -24,24 +24,24 @@ struct InputGroup {
   uint32_t bytes;
 };
 
-// A row x >= 0 as scale * bytes + error. Bounds are rounded up.
+// A row y = x + offset >= 0 as scale * bytes + error. Bounds are rounded up.
 struct SparseRow {
-  bool negative = false;  // some x < 0: nothing else holds
-  float largest = 0;
+  bool negative = false;  // some y < 0: nothing else holds
+  float largest = 0;      // of y
   float scale = 0;
-  float norm = 0;   // >= |x|
-  float error = 0;  // >= |x - scale * bytes|
+  float norm = 0;   // >= |y|
+  float error = 0;  // >= |y - scale * bytes| with the exact y
   int32_t groups = 0;
-  int32_t tiles[kTileClasses] = {};  // of each class: how many are not all zero
+  int32_t tiles[kTileClasses] = {};  // of each class: how many tiles of x are not all zero
 };
 
 // Bounds of the units, [units] each, padded to whole blocks with units that score minus infinity.
 struct FilterBounds {
   std::vector<float> scale;       // atom = scale * bytes + rest
-  std::vector<float> bias_above;  // bias, with room for rounding
+  std::vector<float> bias_above;  // bias - <offset, atom>, with room for rounding
   std::vector<float> bias_below;
-  std::vector<float> above;   // the exact score is at most the approximate one + |x| above + error * length
-  std::vector<float> below;   // and at least the approximate one - |x| below - error * length
+  std::vector<float> above;   // the exact score is at most the approximate one + |y| above + error * length
+  std::vector<float> below;   // and at least the approximate one - |y| below - error * length
   std::vector<float> length;  // >= |scale * bytes|
 };
 
@@ -50,7 +50,8 @@ struct SparseFilterKernels {
   // Bytes of a row are at most this, so that no sum of products saturates.
   int32_t largest_byte;
   // As PrepareSparseRow, with norm and error squared and rounded somehow.
-  SparseRow (*prepare_row)(const float* x, int64_t width, InputGroup* groups, int32_t* tiles, int64_t tile_stride);
+  SparseRow (*prepare_row)(const float* x, const float* offset, int64_t width, InputGroup* groups, int32_t* tiles,
+                           int64_t tile_stride);
   // Upper bounds of the exact scores of a block of units; and 16 numbers of which each is a lower bound of the score of
   // another unit of the block. packed: [group][64][4] bytes.
   void (*score_block)(const SparseRow& row, const InputGroup* groups, const int8_t* packed, const FilterBounds& bounds,
@@ -62,9 +63,10 @@ struct SparseFilterKernels {
   int64_t (*collect)(const float* values, int64_t n, float threshold, int64_t capacity, int32_t* indices);
 };
 
-// groups has room for width / 4 + 4 entries; tiles for 4 * tile_stride, those of class c from c * tile_stride.
-SparseRow PrepareSparseRow(const SparseFilterKernels& kernels, const float* x, int64_t width, InputGroup* groups,
-                           int32_t* tiles, int64_t tile_stride);
+// offset is [width], or null for zeros. groups has room for width / 4 + 4 entries; tiles for 4 * tile_stride, those of
+// class c from c * tile_stride.
+SparseRow PrepareSparseRow(const SparseFilterKernels& kernels, const float* x, const float* offset, int64_t width,
+                           InputGroup* groups, int32_t* tiles, int64_t tile_stride);
 
 // REQUIRES: product is in AvailableByteProducts().
 const SparseFilterKernels& SparseFilterKernelsFor(ByteProduct product);

@@ -16,7 +16,8 @@ const std::vector<Shape> kShapes = {{1, 1, 1, 1},     {1, 3, 3, 5},     {2, 1, 7
 
 // A state of training in a backend's memory.
 struct State {
-  State(Backend& backend, int64_t units, int64_t width, bool unit_norm = false, double sigma = 0.1)
+  State(Backend& backend, int64_t units, int64_t width, bool unit_norm = false, double sigma = 0.1,
+        const std::vector<float>& mean = {})
       : backend(backend),
         atoms(backend, Gaussians(units * width, 11, sigma)),
         bias(backend, units),
@@ -25,7 +26,8 @@ struct State {
         bias_velocity(backend, units),
         decoder_velocity(backend, width),
         shift(backend, units),
-        decay(backend, std::vector<float>(units, 1.0f)) {
+        decay(backend, std::vector<float>(units, 1.0f)),
+        offset(backend, mean) {
     parameters.units = units;
     parameters.width = width;
     parameters.atoms = atoms.data();
@@ -37,6 +39,7 @@ struct State {
     parameters.shift = shift.data();
     parameters.decay = decay.data();
     parameters.unit_norm = unit_norm;
+    if (!mean.empty()) parameters.offset = offset.data();
     auto prepared = backend.PrepareTiedDictionary(parameters);
     EXPECT_TRUE(prepared.ok()) << prepared.status();
     dictionary = *std::move(prepared);
@@ -71,7 +74,7 @@ struct State {
   }
 
   Backend& backend;
-  Floats atoms, bias, decoder_bias, atom_velocity, bias_velocity, decoder_velocity, shift, decay;
+  Floats atoms, bias, decoder_bias, atom_velocity, bias_velocity, decoder_velocity, shift, decay, offset;
   TiedParameters parameters;
   std::unique_ptr<TiedDictionary> dictionary;
 };
@@ -120,6 +123,20 @@ std::vector<float> SparseRows(int64_t rows, int64_t width, uint64_t seed) {
     if (d % 8 == 0) active = rng.Uniform() < pattern[d / 8];
     if (active) x[i] = static_cast<float>(rng.UniformBelow(256)) / 255.0f;
   }
+  return x;
+}
+
+// What such rows are on average.
+std::vector<float> MeanOfSparseRows(int64_t width) {
+  constexpr int64_t kRows = 200;
+  const std::vector<float> x = SparseRows(kRows, width, 4);
+  std::vector<float> mean(static_cast<size_t>(width));
+  for (int64_t i = 0; i < kRows * width; ++i) mean[i % width] += x[i] / kRows;
+  return mean;
+}
+
+std::vector<float> Less(std::vector<float> x, const std::vector<float>& mean) {
+  for (size_t i = 0; i < x.size(); ++i) x[i] -= mean[i % mean.size()];
   return x;
 }
 
@@ -174,6 +191,33 @@ TEST_P(TiedStepConformance, OneStepIsTheReferencesOnAllShapes) {
 TEST_P(TiedStepConformance, CodesOfEveryStepAreExactOnSparseRows) {
   State state(*backend_, 150, 96, false, 0.02);
   ExpectExactCodes(state, 6, 250, 0.02f, 0.9f, [](int64_t step) { return SparseRows(12, 96, 100 + step); });
+}
+
+TEST_P(TiedStepConformance, CodesOfEveryStepAreExactOnRowsLessTheirMean) {
+  const std::vector<float> mean = MeanOfSparseRows(97);
+  State state(*backend_, 150, 97, false, 0.02, mean);
+  ExpectExactCodes(state, 6, 250, 0.02f, 0.9f,
+                   [&](int64_t step) { return Less(SparseRows(12, 97, 100 + step), mean); });
+}
+
+TEST_P(TiedStepConformance, CodesAreExactWhateverTheOffset) {
+  // An offset that is far longer than the rows, for some of which it is not their mean.
+  std::vector<float> offset = Gaussians(80, 12);
+  for (float& value : offset) value = std::abs(value) * 1000;
+  State state(*backend_, 320, 80, false, 0.2, offset);
+  state.atom_velocity.Write(Gaussians(320 * 80, 3, 0.2));
+  std::vector<float> shift(320), decay(320, 1.0f);
+  for (int64_t unit = 0; unit < 320; unit += 2) {
+    shift[unit] = 0.9f + 0.02f * static_cast<float>(unit);
+    decay[unit] = 0.3f;
+  }
+  state.shift.Write(shift);
+  state.decay.Write(decay);
+  state.Refresh();
+  ExpectExactCodes(state, 9, 12, 1e-9f, 0.9f, [&](int64_t step) {
+    if (step % 3 == 0) return Gaussians(10 * 80, 100 + step);
+    return step % 3 == 1 ? SparseRows(10, 80, 100 + step) : Less(SparseRows(10, 80, 100 + step), offset);
+  });
 }
 
 TEST_P(TiedStepConformance, CodesOfEveryStepAreExactOnDenseRows) {

@@ -146,6 +146,7 @@ class DistantBackend : public Backend {
     for (const float* array : {p.atoms, p.atom_velocity}) Check(array, p.units * p.width * sizeof(float));
     for (const float* array : {p.bias, p.bias_velocity, p.shift, p.decay}) Check(array, p.units * sizeof(float));
     for (const float* array : {p.decoder_bias, p.decoder_velocity}) Check(array, p.width * sizeof(float));
+    if (p.offset != nullptr) Check(p.offset, p.width * sizeof(float));
     return reference_->PrepareTiedDictionary(p);
   }
   absl::Status RefreshTiedDictionary(TiedDictionary& dictionary) override {

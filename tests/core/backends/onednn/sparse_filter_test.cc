@@ -40,9 +40,10 @@ std::vector<float> RowOfRuns(int64_t width, int64_t run, double active, float la
 
 // A row with its lists.
 struct Prepared {
-  Prepared(const SparseFilterKernels& kernels, const std::vector<float>& x)
+  Prepared(const SparseFilterKernels& kernels, const std::vector<float>& x, const std::vector<float>& offset = {})
       : stride(static_cast<int64_t>(x.size()) / 64 + 1), groups(x.size() / 4 + 5), tiles(4 * stride) {
-    row = PrepareSparseRow(kernels, x.data(), static_cast<int64_t>(x.size()), groups.data(), tiles.data(), stride);
+    row = PrepareSparseRow(kernels, x.data(), offset.empty() ? nullptr : offset.data(), static_cast<int64_t>(x.size()),
+                           groups.data(), tiles.data(), stride);
   }
   int64_t stride;
   std::vector<InputGroup> groups;
@@ -116,11 +117,14 @@ TEST(SparseDots, AreFixedOrderDotsBitForBit) {
   }
 }
 
-TEST(SparseFilter, BoundsHoldTheExactScores) {
+// Of rows of positive numbers and zeros, less an offset or as they are.
+void ExpectBoundsToHold(bool has_offset) {
   constexpr int64_t kUnits = 70, kPadded = 128;
   for (const SparseFilterKernels* kernels : AllFilters()) {
     for (const int64_t width : kWidths) {
       Rng rng(static_cast<uint64_t>(width));
+      std::vector<float> offset(static_cast<size_t>(has_offset ? width : 0));
+      for (float& value : offset) value = static_cast<float>(rng.Uniform());
       std::vector<float> atoms(kUnits * width), velocity(kUnits * width), bias(kUnits), zeros(kUnits),
           ones(kUnits, 1.0f);
       for (float& weight : atoms) weight = static_cast<float>(rng.Gaussian());
@@ -134,14 +138,17 @@ TEST(SparseFilter, BoundsHoldTheExactScores) {
       p.bias = bias.data();
       p.shift = zeros.data();
       p.decay = ones.data();
+      if (has_offset) p.offset = offset.data();
       ByteAtoms byte_atoms(p, TiedKernelsFor(AvailableInstructionSets().front()));
       for (int64_t unit = 0; unit < kUnits; ++unit) byte_atoms.Update(unit);
       // Atoms that have moved on a little since their bytes were made.
       for (float& weight : atoms) weight += static_cast<float>(0.001 * rng.Gaussian());
       for (int64_t unit = 0; unit < kUnits; ++unit) byte_atoms.Update(unit);
 
-      const std::vector<float> x = RowOfRuns(width, 7, 0.5, 2, width);
-      const Prepared prepared(*kernels, x);
+      std::vector<float> x = RowOfRuns(width, 7, 0.5, 2, width);
+      for (size_t d = 0; d < offset.size(); ++d) x[d] -= offset[d];
+      const Prepared prepared(*kernels, x, offset);
+      ASSERT_FALSE(prepared.row.negative);
       std::vector<float> upper(kPadded), lower(32);
       for (int64_t block = 0; block < 2; ++block) {
         kernels->score_block(prepared.row, prepared.groups.data(), byte_atoms.packed(block), byte_atoms.bounds(),
@@ -168,6 +175,9 @@ TEST(SparseFilter, BoundsHoldTheExactScores) {
     }
   }
 }
+
+TEST(SparseFilter, BoundsHoldTheExactScores) { ExpectBoundsToHold(false); }
+TEST(SparseFilter, BoundsHoldTheExactScoresOfRowsLessAnOffset) { ExpectBoundsToHold(true); }
 
 TEST(SparseFilter, ThresholdIsReachedByAtLeastKAndFewOthers) {
   Rng rng(5);
