@@ -1,17 +1,13 @@
 #include "server/metrics/activity_window.h"
 
+#include <algorithm>
+
 namespace kwta::server {
 
-ActivityWindow::ActivityWindow(int64_t units, int64_t window_rows) : window_rows_(window_rows), used_(units, false) {}
-
-void ActivityWindow::Use(int64_t unit) {
-  if (used_[unit]) return;
-  used_[unit] = true;
-  ++used_units_;
-}
+ActivityWindow::ActivityWindow(int64_t units, int64_t window_rows) : window_rows_(window_rows), used_(units, 0) {}
 
 bool ActivityWindow::Add(const SparseCodes& codes) {
-  for (const int32_t unit : codes.indices) Use(unit);
+  for (const int32_t unit : codes.indices) used_[unit] = 1;
   return AddRows(codes.rows(), codes.entries());
 }
 
@@ -22,7 +18,7 @@ bool ActivityWindow::Add(const RowsView& codes) {
     for (int64_t unit = 0; unit < codes.width; ++unit) {
       if (row[unit] == 0) continue;
       ++entries;
-      Use(unit);
+      used_[unit] = 1;
     }
   }
   return AddRows(codes.rows, entries);
@@ -34,9 +30,9 @@ bool ActivityWindow::AddRows(int64_t rows, int64_t entries) {
   const double units = static_cast<double>(used_.size());
   if (rows_ > 0) active_fraction_ = static_cast<double>(entries_) / static_cast<double>(rows_) / units;
   if (rows_ < window_rows_) return false;
-  dead_units_ = static_cast<int64_t>(used_.size()) - used_units_;
-  used_.assign(used_.size(), false);
-  used_units_ = rows_ = entries_ = 0;
+  dead_units_ = std::count(used_.begin(), used_.end(), 0);
+  used_.assign(used_.size(), 0);
+  rows_ = entries_ = 0;
   return true;
 }
 

@@ -28,12 +28,10 @@ class ActivityWindow {
   int64_t dead_units() const { return dead_units_; }
 
  private:
-  void Use(int64_t unit);
   bool AddRows(int64_t rows, int64_t entries);
 
   const int64_t window_rows_;
-  std::vector<bool> used_;
-  int64_t used_units_ = 0;
+  std::vector<char> used_;  // of each unit, in the window; bytes, which are written without a look
   int64_t rows_ = 0;
   int64_t entries_ = 0;
   double active_fraction_ = 0;
