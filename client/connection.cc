@@ -15,6 +15,9 @@
 namespace kwta::client {
 namespace {
 
+constexpr int kFrameBytes = 256 << 10;
+constexpr int kReadBytes = 64 << 10;
+
 int Clamp(int64_t value) { return static_cast<int>(std::clamp<int64_t>(value, 1, std::numeric_limits<int>::max())); }
 
 // Every call over it ends with `status`.
@@ -34,6 +37,10 @@ std::shared_ptr<grpc::Channel> CreateChannel(const Options& options, bool own_co
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(Clamp(options.max_message_bytes));
   arguments.SetMaxSendMessageSize(Clamp(options.max_message_bytes));
+  // Answers to hundreds of rows are read at once.
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kFrameBytes);
+  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kFrameBytes);
+  arguments.SetInt(GRPC_ARG_TCP_READ_CHUNK_SIZE, kReadBytes);
   // Retries are ours (RetryUnavailable), so that there is one policy; and the channel must not wait longer before it
   // connects again than we do before we call again.
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);

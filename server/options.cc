@@ -97,7 +97,7 @@ void AddOptions(CLI::App& app, Options& options) {
   add("--max-queue-rows", options.max_queue_rows, "Rows that may wait")->check(positive)->group("Encoding");
   add("--max-queue-bytes", options.max_queue_bytes, "Bytes of rows that may wait")->check(positive)->group("Encoding");
   add("--max-queue-ms", options.max_queue_milliseconds,
-      "Time that a call may have to wait before it is refused, if 16 wait already; 0: any")
+      "Time that a call may have to wait before it is refused, if 8 wait already; 0: any")
       ->check(CLI::Range(0.0, 86'400'000.0))
       ->group("Encoding");
   add("--batch-linger-ms", options.batch_linger_milliseconds, "Time that a batch waits for more rows; 0: none")

@@ -40,7 +40,7 @@ struct Options {
   int64_t max_batch_rows = 256;
   int64_t max_queue_rows = 4096;
   int64_t max_queue_bytes = int64_t{256} << 20;
-  double max_queue_milliseconds = 50;  // 0: no limit
+  double max_queue_milliseconds = 20;  // 0: no limit
   double batch_linger_milliseconds = 0;
   int64_t max_message_bytes = int64_t{64} << 20;
   int64_t max_upload_bytes = int64_t{4} << 30;

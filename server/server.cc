@@ -50,6 +50,11 @@ namespace {
 constexpr const char* kServiceNames[] = {"kwta.v1.EncoderService", "inference.GRPCInferenceService"};
 // gRPC's own threads, and calls that get as far as being refused in words.
 constexpr int kSpareThreads = 64;
+constexpr int kFrameBytes = 256 << 10;
+constexpr int kReadBytes = 64 << 10;
+// Requests to a model that takes longer for a full batch ride in smaller ones, so that none waits long for the batch
+// before its own.
+constexpr absl::Duration kLongestBatch = absl::Milliseconds(5);
 // Time for the last answers to leave when the server stops.
 constexpr absl::Duration kAnswersOnTheirWay = absl::Milliseconds(500);
 
@@ -209,6 +214,7 @@ absl::Status Server::Parts::StartModels() {
   if (options.max_queue_milliseconds > 0) {
     batcher_options.max_queue_time = absl::Milliseconds(options.max_queue_milliseconds);
   }
+  batcher_options.max_batch_time = kLongestBatch;
   batcher_options.linger = absl::Milliseconds(options.batch_linger_milliseconds);
   batcher = std::make_unique<Batcher>(batcher_options, std::move(batcher_events));
   batcher->Start();
@@ -271,6 +277,10 @@ absl::Status Server::Parts::StartGrpc() {
   grpc::ServerBuilder builder;
   // Without this a second server on the port would silently share the traffic.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // Hundreds of rows are read at once, not in dozens of small frames and pauses for the sender's window.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kFrameBytes);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kFrameBytes);
+  builder.AddChannelArgument(GRPC_ARG_TCP_READ_CHUNK_SIZE, kReadBytes);
   grpc::ResourceQuota quota;
   quota.SetMaxThreads(options.max_concurrent_calls + kSpareThreads);
   builder.SetResourceQuota(quota);

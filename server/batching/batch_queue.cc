@@ -42,19 +42,28 @@ absl::Status BatchQueue::Push(QueuedRequestPtr request, absl::Time now, std::vec
   return absl::OkStatus();
 }
 
+absl::Duration BatchQueue::Cost(const ServedModel& model, int64_t rows) const {
+  const auto found = costs_.find(model.name);
+  return found == costs_.end() ? absl::ZeroDuration() : found->second.Of(rows);
+}
+
+int64_t BatchQueue::RowsTogether(const ServedModel& model) const {
+  const absl::Duration full = Cost(model, options_.max_batch_rows);
+  if (full <= options_.max_batch_time) return options_.max_batch_rows;
+  const auto rows = static_cast<int64_t>(absl::FDivDuration(options_.max_batch_time, full) *
+                                         static_cast<double>(options_.max_batch_rows));
+  return std::min(std::max(rows, kAlwaysTogether), options_.max_batch_rows);
+}
+
 absl::Duration BatchQueue::ExpectedWait(const QueuedRequest& request) const {
-  const auto cost = [this](const ServedModel* model, int64_t rows) {
-    const auto found = costs_.find(model->name);
-    return found == costs_.end() ? absl::ZeroDuration() : found->second.Of(rows);
-  };
   const ServedModel* own = request.work.model.get();
   const auto line = lines_.find(own);
   const int64_t rows = request.rows_left();
   const int64_t until = line == lines_.end() ? rows : line->second.RowsUntilTaken(request.work.caller, rows);
   const int64_t turns = (until + options_.max_batch_rows - 1) / options_.max_batch_rows;
-  absl::Duration wait = cost(own, until - rows);
+  absl::Duration wait = Cost(*own, until - rows);
   for (const auto& [model, other] : lines_) {
-    if (model != own) wait += cost(model, std::min(other.rows(), turns * options_.max_batch_rows));
+    if (model != own) wait += Cost(*model, std::min(other.rows(), turns * options_.max_batch_rows));
   }
   return wait;
 }
@@ -122,7 +131,7 @@ std::vector<BatchPiece> BatchQueue::Take(absl::Time now, std::vector<DeadRequest
     const ServedModel* model = turns_.front();
     turns_.pop_front();
     FairLine& line = lines_[model];
-    batch = TakeFrom(line, now, dead);
+    batch = TakeFrom(line, RowsTogether(*model), now, dead);
     if (line.empty()) {
       lines_.erase(model);
     } else {
@@ -132,7 +141,8 @@ std::vector<BatchPiece> BatchQueue::Take(absl::Time now, std::vector<DeadRequest
   return batch;
 }
 
-std::vector<BatchPiece> BatchQueue::TakeFrom(FairLine& line, absl::Time now, std::vector<DeadRequest>* dead) {
+std::vector<BatchPiece> BatchQueue::TakeFrom(FairLine& line, int64_t rows_together, absl::Time now,
+                                             std::vector<DeadRequest>* dead) {
   std::vector<BatchPiece> batch;
   int64_t room = options_.max_batch_rows;
   for (auto it = line.requests().begin(); it != line.requests().end() && room > 0;) {
@@ -153,6 +163,7 @@ std::vector<BatchPiece> BatchQueue::TakeFrom(FairLine& line, absl::Time now, std
       if (request->rows_left() > room && request->rows_left() <= options_.max_batch_rows) break;
     }
     const int64_t rows = std::min(request->rows_left(), room);
+    if (batch.empty()) room = rows_together;
     batch.push_back({request, request->next_row, rows});
     room -= rows;
     Count(*request, rows == request->rows_left() ? -1 : 0, -rows);

@@ -21,12 +21,19 @@ struct BatcherOptions {
   int64_t max_queue_bytes = int64_t{256} << 20;
   // Requests that would wait longer are refused while more than kAlwaysQueued wait.
   absl::Duration max_queue_time = absl::InfiniteDuration();
+  // Requests ride together as long as what is known of the model lets their batch be done in this time: those that come
+  // next wait for it.
+  absl::Duration max_batch_time = absl::InfiniteDuration();
   // How long a batch that is not full waits for more.
   absl::Duration linger = absl::ZeroDuration();
 };
 
 // So many requests may wait however long it takes: a queue too short to keep the processors busy helps nobody.
-inline constexpr int64_t kAlwaysQueued = 16;
+inline constexpr int64_t kAlwaysQueued = 8;
+
+// So many rows may always ride together: they share what a batch costs whatever its rows, such as reading the
+// parameters.
+inline constexpr int64_t kAlwaysTogether = 64;
 
 // A line for each served version; they take turns, batch by batch. Not thread-safe.
 class BatchQueue {
@@ -39,9 +46,9 @@ class BatchQueue {
   // which are put into `displaced`.
   absl::Status Push(QueuedRequestPtr request, absl::Time now, std::vector<DeadRequest>* displaced);
 
-  // The next batch: pieces of one model, one k, one dtype and one kind of result, at most max_batch_rows rows. A
-  // request is split only if it is larger than a batch. Requests that died are removed and put into `dead`. Empty if
-  // nothing is left that lives.
+  // The next batch: pieces of one model, one k, one dtype and one kind of result, at most max_batch_rows rows, and
+  // those of several requests no more than max_batch_time allows. A request is split only if it is larger than
+  // max_batch_rows. Requests that died are removed and put into `dead`. Empty if nothing is left that lives.
   std::vector<BatchPiece> Take(absl::Time now, std::vector<DeadRequest>* dead);
 
   // Takes out what is left of `request`, if anything is.
@@ -67,8 +74,13 @@ class BatchQueue {
   absl::Status MakeRoom(const QueuedRequest& request, int64_t Usage::*what, int64_t more, int64_t limit,
                         const char* words, std::vector<DeadRequest>* displaced);
   QueuedRequestPtr NewestOfHeaviest(const std::string& caller, int64_t Usage::*what, int64_t more) const;
-  std::vector<BatchPiece> TakeFrom(FairLine& line, absl::Time now, std::vector<DeadRequest>* dead);
+  std::vector<BatchPiece> TakeFrom(FairLine& line, int64_t rows_together, absl::Time now,
+                                   std::vector<DeadRequest>* dead);
   void Count(const QueuedRequest& request, int64_t requests, int64_t rows);
+  // Zero if nothing is known of the model.
+  absl::Duration Cost(const ServedModel& model, int64_t rows) const;
+  // The most rows of several requests in a batch.
+  int64_t RowsTogether(const ServedModel& model) const;
 
   const BatcherOptions options_;
   std::map<const ServedModel*, FairLine> lines_;  // none empty

@@ -52,7 +52,7 @@ TEST_F(OptionsTest, Defaults) {
   EXPECT_EQ(line.options.max_batch_rows, 256);
   EXPECT_EQ(line.options.max_queue_rows, 4096);
   EXPECT_EQ(line.options.max_queue_bytes, 268435456);
-  EXPECT_EQ(line.options.max_queue_milliseconds, 50);
+  EXPECT_EQ(line.options.max_queue_milliseconds, 20);
   EXPECT_EQ(line.options.batch_linger_milliseconds, 0);
 }
 

@@ -119,7 +119,7 @@ TEST_F(FairnessTest, RefusesWhoWouldWaitTooLong) {
   BatcherOptions options = {/*max_batch_rows=*/4, 1000, 100'000};
   options.max_queue_time = absl::Milliseconds(20);
   Make(options);
-  Compute(absl::Milliseconds(2));
+  Compute(absl::Milliseconds(4));
   for (int64_t i = 0; i < kAlwaysQueued; ++i) {
     EXPECT_FALSE(Submit(model_, 1, 0, Of("a")).result.has_value()) << "a short queue is let grow, " << i;
   }
@@ -135,6 +135,26 @@ TEST_F(FairnessTest, RefusesWhoWouldWaitTooLong) {
   EXPECT_FALSE(Submit(other_, 1, 0, Of("b")).result.has_value());
   RunAll();
   EXPECT_FALSE(Submit(model_, 1, 0, Of("a")).result.has_value()) << "room again";
+}
+
+TEST_F(FairnessTest, RequestsRideTogetherOnlyAsLongAsTheirBatchIsQuick) {
+  BatcherOptions options = {/*max_batch_rows=*/256, 1000, 100'000};
+  options.max_batch_time = absl::Milliseconds(100);
+  Make(options);
+  Compute(absl::Milliseconds(1));
+  for (const int64_t rows : {40, 40, 40, 150, 300, 40}) Submit(model_, rows, 0, Of("a"));
+  RunAll();
+  EXPECT_THAT(batch_rows_, ElementsAre(80, 40, 150, 256, 84)) << "what one request asks for is not limited";
+}
+
+TEST_F(FairnessTest, SomeRowsRideTogetherHoweverSlowTheModelIs) {
+  BatcherOptions options = {/*max_batch_rows=*/256, 1000, 100'000};
+  options.max_batch_time = absl::Milliseconds(100);
+  Make(options);
+  Compute(absl::Seconds(1));
+  for (int i = 0; i < 5; ++i) Submit(model_, kAlwaysTogether / 4, 0, Of("a"));
+  RunAll();
+  EXPECT_THAT(batch_rows_, ElementsAre(kAlwaysTogether, kAlwaysTogether / 4));
 }
 
 TEST_F(FairnessTest, RefusesWhatCannotBeDoneInTime) {
