@@ -63,7 +63,18 @@ std::shared_ptr<grpc::Channel> CreateChannel(const Options& options, bool own_co
 
 Connection::Connection(Options options)
     : options_(std::move(options)),
-      stub_(v1::EncoderService::NewStub(CreateChannel(options_, /*own_connection=*/false))) {}
+      stub_(v1::EncoderService::NewStub(CreateChannel(options_, /*own_connection=*/false))),
+      hedger_(options_.hedge.delay.has_value() ? std::make_unique<Hedger>(options_) : nullptr) {}
+
+absl::StatusOr<v1::EncodeResponse> Connection::HedgedEncode(const v1::EncodeRequest& request, absl::Time deadline) {
+  if (hedger_ == nullptr) return Unary(&v1::EncoderService::Stub::Encode, request, deadline);
+  v1::EncodeResponse response;
+  const absl::Status status = RetryUnavailable(options_.retry, deadline, Clock(), [&] {
+    return FromGrpcUncancelled(hedger_->Encode(stub_.get(), request, deadline, &response));
+  });
+  if (!status.ok()) return status;
+  return response;
+}
 
 void Connection::SetDeadline(absl::Time deadline, grpc::ClientContext* context) {
   if (deadline != absl::InfiniteFuture()) context->set_deadline(absl::ToChronoTime(deadline));

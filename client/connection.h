@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "client/grpc_status.h"
+#include "client/hedge.h"
 #include "client/options.h"
 #include "client/retry.h"
 #include "kwta/v1/service.grpc.pb.h"
@@ -46,12 +47,16 @@ class Connection {
     return response;
   }
 
+  // An Encode with a second attempt if the options want it and the first is slow; again on UNAVAILABLE.
+  absl::StatusOr<v1::EncodeResponse> HedgedEncode(const v1::EncodeRequest& request, absl::Time deadline);
+
   // InfiniteFuture sets none.
   static void SetDeadline(absl::Time deadline, grpc::ClientContext* context);
 
  private:
   const Options options_;
   const std::unique_ptr<v1::EncoderService::Stub> stub_;
+  const std::unique_ptr<Hedger> hedger_;  // null: no second attempts
 };
 
 }  // namespace kwta::client

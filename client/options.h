@@ -17,6 +17,16 @@ struct RetryOptions {
   absl::Duration max_backoff = absl::Seconds(2);
 };
 
+// Second attempts of an Encode that is one request and slow to answer: over another connection, and to another server
+// if the address names several. The first answer counts, and the other attempt is cancelled. It cuts the tail that one
+// slow server or a lost packet makes, at the price of some rows encoded twice.
+struct HedgeOptions {
+  // Time without an answer after which the second attempt is made, such as the usual p95; nullopt: never.
+  std::optional<absl::Duration> delay;
+  // Share of the calls that may have one at most, 0 .. 1.
+  double max_fraction = 0.05;
+};
+
 // Files in PEM form, read when the client is made.
 struct TlsOptions {
   bool on = false;
@@ -37,6 +47,7 @@ struct Options {
   // Largest message sent or received. The server has a limit of its own, by default the same.
   int64_t max_message_bytes = int64_t{64} << 20;
   RetryOptions retry;
+  HedgeOptions hedge;
 };
 
 // What a single call may say for itself.

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "kwta/v1/service.grpc.pb.h"
 
 namespace kwta::client {
@@ -44,7 +45,13 @@ class FakeServer::Service : public v1::EncoderService::Service {
     return ToGrpc(status);
   }
 
-  grpc::Status Encode(grpc::ServerContext*, const v1::EncodeRequest* request, v1::EncodeResponse* response) override {
+  grpc::Status Encode(grpc::ServerContext* context, const v1::EncodeRequest* request,
+                      v1::EncodeResponse* response) override {
+    if (HangsNow()) {
+      while (!context->IsCancelled()) absl::SleepFor(absl::Milliseconds(1));  // the library has nothing to wait for
+      if (!fake_.cancelled_.HasBeenNotified()) fake_.cancelled_.Notify();
+      return grpc::Status(grpc::StatusCode::CANCELLED, "nobody waits any more");
+    }
     const absl::Status status = fake_.Begin();
     if (status.ok()) *response = fake_.Encode(*request);
     return ToGrpc(status);
@@ -135,6 +142,14 @@ class FakeServer::Service : public v1::EncoderService::Service {
   }
 
  private:
+  bool HangsNow() {
+    const absl::MutexLock lock(&fake_.mutex_);
+    if (fake_.encodes_to_hang_ == 0) return false;
+    --fake_.encodes_to_hang_;
+    ++fake_.calls_;
+    return true;
+  }
+
   int BreakAfter() {
     const absl::MutexLock lock(&fake_.mutex_);
     return fake_.break_after_;
@@ -168,6 +183,13 @@ void FakeServer::Hang() {
   const absl::MutexLock lock(&mutex_);
   hang_ = true;
 }
+
+void FakeServer::HangEncodes(int calls) {
+  const absl::MutexLock lock(&mutex_);
+  encodes_to_hang_ = calls;
+}
+
+void FakeServer::AwaitCancelled() { cancelled_.WaitForNotification(); }
 
 void FakeServer::SetJob(v1::Job job, std::vector<v1::JobEvent> events) {
   const absl::MutexLock lock(&mutex_);

@@ -33,6 +33,10 @@ class FakeServer {
   void BreakStreamsAfter(int messages);
   // Calls wait until the server is destroyed.
   void Hang();
+  // The next so many Encodes wait until they are cancelled.
+  void HangEncodes(int calls);
+  // Returns when one of them was.
+  void AwaitCancelled();
   // The job that Train, ListJobs and WatchJob know, and its events.
   void SetJob(v1::Job job, std::vector<v1::JobEvent> events);
 
@@ -58,6 +62,7 @@ class FakeServer {
   std::vector<absl::Status> failures_ ABSL_GUARDED_BY(mutex_);
   int break_after_ ABSL_GUARDED_BY(mutex_) = 0;
   bool hang_ ABSL_GUARDED_BY(mutex_) = false;
+  int encodes_to_hang_ ABSL_GUARDED_BY(mutex_) = 0;
   int calls_ ABSL_GUARDED_BY(mutex_) = 0;
   // A request for version 0 raises it, as if a new model had been published in between.
   uint64_t version_ ABSL_GUARDED_BY(mutex_) = 6;
@@ -70,6 +75,7 @@ class FakeServer {
   std::string uploaded_ ABSL_GUARDED_BY(mutex_);
   absl::Notification released_;
   absl::Notification watched_;
+  absl::Notification cancelled_;
   std::unique_ptr<Service> service_;
 };
 
