@@ -65,7 +65,7 @@ void AddOptions(CLI::App& app, Options& options) {
   add("--http", options.http_address, "HTTP address of /metrics, /healthz and /readyz")
       ->check(CheckAddress)
       ->group("Where");
-  add("--tls-cert", options.tls_certificate, "Certificate chain of the server, PEM; the gRPC port then speaks TLS only")
+  add("--tls-cert", options.tls_certificate, "Certificate chain of the server, PEM; both ports then speak TLS only")
       ->group("Security");
   add("--tls-key", options.tls_key, "Its private key, PEM")->group("Security");
   add("--tls-client-ca", options.tls_client_ca, "Certificates that must have signed those of clients, PEM")
@@ -77,7 +77,7 @@ void AddOptions(CLI::App& app, Options& options) {
       ->group("Security");
   app.add_flag("--insecure", options.insecure, "Listen beyond this machine without TLS, or for everybody")
       ->group("Security");
-  app.add_flag("--insecure-http", options.insecure_http, "The same for the HTTP port only, which has no TLS")
+  app.add_flag("--insecure-http", options.insecure_http, "The same for the HTTP port, which then has no TLS")
       ->group("Security");
   app.add_option("--ready-fd", options.ready_descriptor,
                  "Descriptor that gets the ports as a line of JSON, and is closed, once the server is ready")
@@ -143,6 +143,11 @@ bool IsLoopback(const std::string& address) {
   return host == "localhost" || host == "[::1]" || absl::StartsWith(host, "127.") || absl::StartsWith(host, "unix");
 }
 
+std::string Unprotected(const std::string& address, const char* flag) {
+  return absl::StrCat("'", address, "' can be reached from other machines: give --tls-cert and --tls-key, and ",
+                      "--tokens or --tls-client-ca, or say ", flag);
+}
+
 // Empty if the options fit together, else what is wrong.
 std::string CheckSecurity(const Options& options) {
   if (options.tls_certificate.empty() != options.tls_key.empty()) return "--tls-cert and --tls-key go together";
@@ -150,13 +155,9 @@ std::string CheckSecurity(const Options& options) {
   if (options.insecure) return "";
   const bool known_callers = !options.token_file.empty() || !options.tls_client_ca.empty();
   const bool secure = known_callers && !options.tls_certificate.empty();
-  if (!secure && !IsLoopback(options.listen_address)) {
-    return absl::StrCat("'", options.listen_address, "' can be reached from other machines: give --tls-cert and ",
-                        "--tls-key, and --tokens or --tls-client-ca, or say --insecure");
-  }
-  if (!options.insecure_http && !IsLoopback(options.http_address)) {
-    return absl::StrCat("'", options.http_address, "' can be reached from other machines, and the HTTP port has no ",
-                        "TLS: listen on 127.0.0.1 behind a proxy, or say --insecure-http");
+  if (!secure && !IsLoopback(options.listen_address)) return Unprotected(options.listen_address, "--insecure");
+  if (!secure && !options.insecure_http && !IsLoopback(options.http_address)) {
+    return Unprotected(options.http_address, "--insecure-http");
   }
   return "";
 }

@@ -19,13 +19,14 @@ struct Options {
   // Addresses of the gRPC and the HTTP port, host:port; port 0 takes a free one.
   std::string listen_address = "127.0.0.1:8500";
   std::string http_address = "127.0.0.1:8501";
-  // PEM files of the server's certificate chain and key; empty: no TLS. Clients must show a certificate that client_ca
-  // has signed, unless that is empty. Files that change are read again after so many seconds.
+  // PEM files of the server's certificate chain and key, for both ports; empty: no TLS. Clients must show a certificate
+  // that client_ca has signed, unless that is empty. Files that change are read again after so many seconds.
   std::string tls_certificate, tls_key, tls_client_ca;
   int tls_reload_seconds = 10;
   // File of bearer tokens (docs/security.md); empty: calls need none.
   std::string token_file;
-  // Listen beyond this machine without TLS, or without knowing who calls; with the HTTP port only, which has no TLS.
+  // Listen beyond this machine without TLS, or without knowing who calls; with the HTTP port only, which then never has
+  // TLS.
   bool insecure = false;
   bool insecure_http = false;
   // Descriptor that gets the line {"grpc": port, "http": port, "pid": pid} once the server is ready, and is closed

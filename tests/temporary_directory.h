@@ -19,7 +19,7 @@ namespace kwta {
 // A new directory, removed with its contents on destruction.
 class TemporaryDirectory {
  public:
-  TemporaryDirectory() : path_(testing::TempDir() + "/kwta-test-XXXXXX") {
+  TemporaryDirectory() : path_(::testing::TempDir() + "kwta-test-XXXXXX") {
     EXPECT_NE(::mkdtemp(path_.data()), nullptr) << path_;
   }
   ~TemporaryDirectory() {

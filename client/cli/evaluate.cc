@@ -66,7 +66,9 @@ void Print(const EvaluationOptions& options, const EvaluationReport& report) {
   table.AddRow({"training images/s", HumanRate(description.statistics().images_per_second()), ""});
   table.AddRow({"encode rows/s over the wire", HumanRate(report.encode_rows_per_second), ""});
   table.Print(std::cout);
-  if (!report.http_address.empty()) std::cout << "\nmetrics: http://" << report.http_address << "/metrics\n";
+  if (!report.http_address.empty()) {
+    std::cout << "\nmetrics: " << (report.http_tls ? "https://" : "http://") << report.http_address << "/metrics\n";
+  }
 }
 
 nlohmann::json ProbeJson(const ProbeResult& probe) {

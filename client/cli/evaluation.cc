@@ -95,6 +95,7 @@ class Evaluator {
     }
     KWTA_ASSIGN_OR_RETURN(const v1::StatusResponse status, client_.ServerStatus());
     report_.http_address = status.http_address();
+    report_.http_tls = status.http_tls();
     return absl::OkStatus();
   }
 

@@ -45,6 +45,7 @@ struct EvaluationReport {
   std::optional<int64_t> dead_units_alpha_1;
   double encode_rows_per_second = 0;  // Over the wire, training rows as asked for.
   std::string http_address;
+  bool http_tls = false;
 };
 
 // Encodes the training rows and the evaluation rows, trains a probe on the codes of the former and counts its errors on

@@ -26,7 +26,8 @@ void Print(const v1::StatusResponse& status, const GlobalOptions& global) {
                                         HumanCount(status.encode_requests()), " requests")});
   table.AddRow({"messages", absl::StrCat("up to ", HumanBytes(status.max_message_bytes()))});
   if (!status.http_address().empty()) {
-    table.AddRow({"metrics", absl::StrCat("http://", status.http_address(), "/metrics")});
+    table.AddRow(
+        {"metrics", absl::StrCat(status.http_tls() ? "https://" : "http://", status.http_address(), "/metrics")});
   }
   table.Print(std::cout);
 }

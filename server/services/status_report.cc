@@ -17,6 +17,7 @@ absl::StatusOr<v1::StatusResponse> ReportStatus(const ServerFacts& facts, bool d
   for (const std::string& feature : CpuFeatures()) response.add_cpu_features(feature);
   response.set_threads(static_cast<uint32_t>(facts.threads));
   response.set_http_address(facts.http_address);
+  response.set_http_tls(facts.http_tls);
   response.set_models(static_cast<uint32_t>(models.size()));
   response.set_jobs_queued(counts.queued);
   response.set_jobs_running(counts.running);

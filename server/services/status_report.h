@@ -20,6 +20,7 @@ struct ServerFacts {
   int threads = 0;
   std::string http_address;
   int64_t max_message_bytes = 0;
+  bool http_tls = false;
 };
 
 // Thread-safe. Errors: those of the job store.

@@ -1,128 +1,129 @@
 #include "server/web/http_server.h"
 
-#include <civetweb.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <microhttpd.h>
 
-#include <cstring>
-#include <thread>
 #include <utility>
+#include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
-#include "absl/time/time.h"
+#include "core/base/status_macros.h"
+#include "server/web/listening_socket.h"
 
 namespace kwta::server {
 namespace {
 
-constexpr char kThreads[] = "4";
-constexpr absl::Duration kWakeInterval = absl::Milliseconds(10);
-constexpr char kRequestTimeoutMilliseconds[] = "10000";
-constexpr char kPlainText[] = "text/plain; charset=utf-8";
-constexpr char kMetricsText[] = "text/plain; version=0.0.4; charset=utf-8";
-constexpr char kIndex[] =
-    "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>kwta-server</title></head><body>"
-    "<h1>kwta-server</h1><ul>"
-    "<li><a href=\"/metrics\">/metrics</a>: for Prometheus</li>"
-    "<li><a href=\"/healthz\">/healthz</a>: 200 while the process is alive</li>"
-    "<li><a href=\"/readyz\">/readyz</a>: 200 while it takes requests, 503 while it starts or drains</li>"
-    "</ul></body></html>\n";
+constexpr unsigned kMaxConnections = 1024;
+constexpr unsigned kMaxConnectionsOfOneHost = 128;
+constexpr unsigned kSilenceSeconds = 10;
+constexpr char kTlsVersions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-TLS1.3";
 
-struct Reply {
-  int code = 200;
-  const char* reason = "OK";
-  const char* type = kPlainText;
-  std::string body;
-};
+// Null: no TLS.
+gnutls_session_t SessionOf(MHD_Connection* connection) {
+  const MHD_ConnectionInfo* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+  return info == nullptr ? nullptr : static_cast<gnutls_session_t>(info->tls_session);
+}
 
-Reply Answer(const HttpPages& pages, const std::string& method, const std::string& path,
-             const std::string& authorization) {
-  if (method != "GET" && method != "HEAD") return {405, "Method Not Allowed", kPlainText, "only GET and HEAD\n"};
-  if (path == "/metrics") {
-    const absl::Status status = pages.may_see ? pages.may_see(authorization) : absl::OkStatus();
-    if (status.ok()) return {200, "OK", kMetricsText, pages.metrics()};
-    return {401, "Unauthorized\r\nWWW-Authenticate: Bearer", kPlainText, absl::StrCat(status.message(), "\n")};
+bool TrustsClient(gnutls_session_t session) {
+  char purpose[] = GNUTLS_KP_TLS_WWW_CLIENT;
+  gnutls_typed_vdata_st expected = {GNUTLS_DT_KEY_PURPOSE_OID, reinterpret_cast<unsigned char*>(purpose), 0};
+  unsigned wrong = 0;
+  return gnutls_certificate_verify_peers(session, &expected, 1, &wrong) == GNUTLS_E_SUCCESS && wrong == 0;
+}
+
+std::string HeaderOf(MHD_Connection* connection, const char* name) {
+  const char* value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+  return value == nullptr ? "" : value;
+}
+
+MHD_Result Send(MHD_Connection* connection, const HttpReply& reply) {
+  MHD_Response* response =
+      MHD_create_response_from_buffer(reply.body.size(), const_cast<char*>(reply.body.data()), MHD_RESPMEM_MUST_COPY);
+  if (response == nullptr) return MHD_NO;
+  MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply.type);
+  MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+  if (reply.code == MHD_HTTP_UNAUTHORIZED) {
+    MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
   }
-  if (path == "/healthz") return {200, "OK", kPlainText, "ok\n"};
-  if (path == "/readyz") {
-    const std::string reason = pages.not_ready();
-    if (reason.empty()) return {200, "OK", kPlainText, "ready\n"};
-    return {503, "Service Unavailable", kPlainText, absl::StrCat("not ready: ", reason, "\n")};
-  }
-  if (path == "/") return {200, "OK", "text/html; charset=utf-8", kIndex};
-  return {404, "Not Found", kPlainText, "there are /metrics, /healthz and /readyz\n"};
+  const MHD_Result result = MHD_queue_response(connection, static_cast<unsigned>(reply.code), response);
+  MHD_destroy_response(response);
+  return result;
 }
 
 }  // namespace
 
 struct HttpServer::Context {
   HttpPages pages;
-  std::string host;
-  mg_context* server = nullptr;
-  absl::Mutex mutex;
-  std::string last_error ABSL_GUARDED_BY(mutex);
+  std::unique_ptr<TlsCredentials> tls;
+  MHD_Daemon* daemon = nullptr;
 
-  static int HandleRequest(mg_connection* connection) {
-    const mg_request_info* request = mg_get_request_info(connection);
-    const auto* context = static_cast<const Context*>(request->user_data);
-    const char* authorization = mg_get_header(connection, "Authorization");
-    const Reply reply = Answer(context->pages, request->request_method, request->local_uri,
-                               authorization == nullptr ? "" : authorization);
-    const std::string header = absl::StrCat("HTTP/1.1 ", reply.code, " ", reply.reason,
-                                            "\r\nContent-Type: ", reply.type, "\r\nContent-Length: ", reply.body.size(),
-                                            "\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n");
-    mg_write(connection, header.data(), header.size());
-    if (std::strcmp(request->request_method, "HEAD") != 0) mg_write(connection, reply.body.data(), reply.body.size());
-    return reply.code;
+  // Called when the head of a request is there, for each part of its body, and at its end.
+  static MHD_Result Handle(void* self, MHD_Connection* connection, const char* url, const char* method,
+                           const char* /*version*/, const char* /*body*/, size_t* body_size, void** request_state) {
+    auto* context = static_cast<Context*>(self);
+    HttpRequest request = {method, url, HeaderOf(connection, MHD_HTTP_HEADER_AUTHORIZATION)};
+    const bool body_expected = request.method != MHD_HTTP_METHOD_GET && request.method != MHD_HTTP_METHOD_HEAD;
+    if (*request_state == nullptr && !body_expected) {
+      *request_state = context;
+      return MHD_YES;
+    }
+    if (*body_size != 0) {
+      *body_size = 0;
+      return MHD_YES;
+    }
+    request.trusted = context->tls == nullptr || !context->tls->asks_clients() || TrustsClient(SessionOf(connection));
+    return Send(connection, Answer(context->pages, request));
   }
 
-  static int KeepError(const mg_connection* connection, const char* message) {
-    auto* context = static_cast<Context*>(mg_get_user_data(mg_get_context(connection)));
-    absl::MutexLock lock(&context->mutex);
-    context->last_error = message;
-    return 1;  // written nowhere else
+  // Before the handshake: gives the connection the certificates of now, and keeps them as long as it needs them.
+  static void OnConnection(void* self, MHD_Connection* connection, void** kept, MHD_ConnectionNotificationCode code) {
+    const auto* context = static_cast<Context*>(self);
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+      delete static_cast<TlsCredentials::Shared*>(*kept);
+      return;
+    }
+    const gnutls_session_t session = SessionOf(connection);
+    auto current = std::make_unique<TlsCredentials::Shared>(context->tls->Current());
+    gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, current->get());
+    if (context->tls->asks_clients()) gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
+    *kept = current.release();
   }
 };
 
-absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& address, HttpPages pages) {
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& address,
+                                                              std::unique_ptr<TlsCredentials> tls, HttpPages pages) {
+  KWTA_ASSIGN_OR_RETURN(const ListeningSocket socket, Listen(address));
   auto context = std::make_unique<Context>();
   context->pages = std::move(pages);
-  context->host = address.substr(0, address.rfind(':'));
-  mg_init_library(0);
-  mg_callbacks callbacks = {};
-  callbacks.begin_request = &Context::HandleRequest;
-  callbacks.log_message = &Context::KeepError;
-  const char* options[] = {"listening_ports",           address.c_str(), "num_threads", kThreads, "request_timeout_ms",
-                           kRequestTimeoutMilliseconds, nullptr};
-  context->server = mg_start(&callbacks, context.get(), options);
-  if (context->server == nullptr) {
-    mg_exit_library();
-    absl::MutexLock lock(&context->mutex);
-    return absl::UnavailableError(absl::StrCat("cannot listen on '", address, "' for HTTP: ", context->last_error,
-                                               "; the port may be in use: choose another with --http"));
+  context->tls = std::move(tls);
+  unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC;
+  std::vector<MHD_OptionItem> options;
+  TlsTexts texts;
+  if (context->tls != nullptr) {
+    flags |= MHD_USE_TLS;
+    texts = context->tls->texts();  // the library wants some to start with
+    const auto add = [&options](MHD_OPTION option, intptr_t value, const void* pointer) {
+      options.push_back({option, value, const_cast<void*>(pointer)});
+    };
+    add(MHD_OPTION_HTTPS_MEM_CERT, 0, texts.certificate.c_str());
+    add(MHD_OPTION_HTTPS_MEM_KEY, 0, texts.key.c_str());
+    add(MHD_OPTION_HTTPS_PRIORITIES, 0, kTlsVersions);
+    add(MHD_OPTION_NOTIFY_CONNECTION, reinterpret_cast<intptr_t>(&Context::OnConnection), context.get());
   }
-  return std::unique_ptr<HttpServer>(new HttpServer(std::move(context)));
+  options.push_back({MHD_OPTION_END, 0, nullptr});
+  context->daemon = MHD_start_daemon(
+      flags, 0, nullptr, nullptr, &Context::Handle, context.get(), MHD_OPTION_LISTEN_SOCKET, socket.descriptor,
+      MHD_OPTION_CONNECTION_LIMIT, kMaxConnections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, kMaxConnectionsOfOneHost,
+      MHD_OPTION_CONNECTION_TIMEOUT, kSilenceSeconds, MHD_OPTION_ARRAY, options.data(), MHD_OPTION_END);
+  if (context->daemon == nullptr) {
+    return absl::UnavailableError(absl::StrCat("cannot serve HTTP on '", address, "': too few threads or descriptors"));
+  }
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(context), socket.port));
 }
 
-HttpServer::HttpServer(std::unique_ptr<Context> context) : context_(std::move(context)) {
-  mg_server_port port = {};
-  if (mg_get_server_ports(context_->server, 1, &port) == 1) port_ = port.port;
-}
+HttpServer::HttpServer(std::unique_ptr<Context> context, int port) : context_(std::move(context)), port_(port) {}
 
-HttpServer::~HttpServer() {
-  absl::Notification stopped;
-  std::thread stopper([this, &stopped] {
-    mg_stop(context_->server);
-    stopped.Notify();
-  });
-  // The library's accepting thread sees that it is to stop every two seconds, or when somebody connects.
-  while (!stopped.WaitForNotificationWithTimeout(kWakeInterval)) {
-    char error[128];
-    mg_connection* wake = mg_connect_client(context_->host.c_str(), port_, /*use_ssl=*/0, error, sizeof(error));
-    if (wake != nullptr) mg_close_connection(wake);
-  }
-  stopper.join();
-  mg_exit_library();
-}
+HttpServer::~HttpServer() { MHD_stop_daemon(context_->daemon); }
 
 }  // namespace kwta::server

@@ -1,30 +1,27 @@
-// The HTTP port: /metrics, /healthz, /readyz, and a page that says so.
+// The HTTP port: /metrics, /healthz, /readyz, and a page that says so; with TLS if there are certificates.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/web/pages.h"
+#include "server/web/tls_credentials.h"
 
 namespace kwta::server {
 
-// What the pages ask for. Called from several threads at a time.
-struct HttpPages {
-  std::function<std::string()> metrics;
-  // OK if who sent this Authorization header may see the metrics; empty: everybody may.
-  std::function<absl::Status(const std::string& authorization)> may_see;
-  // Empty if the server may be sent requests, else why not.
-  std::function<std::string()> not_ready;
-};
-
-// Serves from Start until it is destroyed. /healthz says 200 as long as the process can answer at all; /readyz says 503
-// while the server starts or drains; both answer everybody.
+// Serves from Start until it is destroyed, from one thread that waits for nobody: connections that send or take nothing
+// for 10 s are closed, and there are no more than 1024 of them, 128 of one host.
+//
+// /healthz says 200 as long as the process can answer at all; /readyz says 503 while the server starts or drains; both
+// answer everybody. With TLS, clients are asked for a certificate if there is an authority that signs them; without one
+// that it trusts they see these two pages only.
 class HttpServer {
  public:
-  // `address` is host:port; port 0 takes a free one. Errors: UNAVAILABLE (port in use, no such address).
-  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& address, HttpPages pages);
+  // `address` is host:port; port 0 takes a free one. `tls` may be null: plain HTTP. The pages are asked for what they
+  // show from the server's thread. Errors: UNAVAILABLE (port in use, no such address).
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& address,
+                                                           std::unique_ptr<TlsCredentials> tls, HttpPages pages);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
@@ -33,10 +30,10 @@ class HttpServer {
 
  private:
   struct Context;
-  explicit HttpServer(std::unique_ptr<Context> context);
+  explicit HttpServer(std::unique_ptr<Context> context, int port);
 
-  std::unique_ptr<Context> context_;
-  int port_ = 0;
+  const std::unique_ptr<Context> context_;
+  const int port_;
 };
 
 }  // namespace kwta::server

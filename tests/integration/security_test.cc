@@ -5,6 +5,7 @@
 
 #include "grpcpp/support/channel_arguments.h"
 #include "gtest/gtest.h"
+#include "tests/https_get.h"
 #include "tests/integration/server_process.h"
 #include "tests/integration/service_helpers.h"
 
@@ -103,6 +104,15 @@ TEST(Security, CertificatesAreCheckedOnBothSides) {
   EXPECT_EQ(ask({"--tls-ca", tls + "ca-a.pem"}, false).exit_code, 4) << "no certificate";
   EXPECT_EQ(ask({"--tls-ca", tls + "ca-b.pem"}, true).exit_code, 4) << "a server of another authority";
   EXPECT_EQ(Kwta(server, {"models", "--timeout", "1"}).exit_code, 4) << "no TLS";
+
+  // The HTTP port is the same, but for what load balancers ask.
+  const HttpsIdentity stranger = {tls + "ca-a.pem"};
+  EXPECT_EQ(HttpsGet(server.http_port(), "/healthz", stranger).rfind("HTTP/1.1 200 ", 0), 0u);
+  EXPECT_EQ(HttpsGet(server.http_port(), "/readyz", stranger).rfind("HTTP/1.1 200 ", 0), 0u);
+  EXPECT_EQ(HttpsGet(server.http_port(), "/metrics", stranger).rfind("HTTP/1.1 403 ", 0), 0u);
+  const HttpsIdentity known = {tls + "ca-a.pem", tls + "client-a.pem", tls + "client-a.key"};
+  EXPECT_EQ(HttpsGet(server.http_port(), "/metrics", known).rfind("HTTP/1.1 200 ", 0), 0u);
+  EXPECT_EQ(HttpGet(server.http_port(), "/healthz").status, 0) << "plain HTTP";
 }
 
 TEST(Security, CertificatesAreRenewedWithoutARestart) {
@@ -123,10 +133,16 @@ TEST(Security, CertificatesAreRenewedWithoutARestart) {
   };
   EXPECT_TRUE(trusts("ca-a.pem"));
   EXPECT_FALSE(trusts("ca-b.pem"));
+  const auto trusts_http = [&](const char* authority) {
+    return !HttpsGet(server.http_port(), "/healthz", {tls + authority}).empty();
+  };
+  EXPECT_TRUE(trusts_http("ca-a.pem"));
   install("server-b");
   bool renewed = false;
   for (int i = 0; i < 20 && !renewed; ++i) renewed = trusts("ca-b.pem");
   EXPECT_TRUE(renewed);
+  for (renewed = false; !renewed;) renewed = trusts_http("ca-b.pem");  // as long as the test may take
+  EXPECT_FALSE(trusts_http("ca-a.pem"));
   EXPECT_FALSE(trusts("ca-a.pem"));
 }
 
@@ -137,7 +153,8 @@ TEST(Security, FilesThatCannotBeUsedStopTheStart) {
   for (const std::vector<std::string>& flags :
        {std::vector<std::string>{"--tokens", directory + "/empty"},
         {"--tokens", directory + "/missing"},
-        {"--tls-cert", directory + "/empty", "--tls-key", tls + "server-a.key"}}) {
+        {"--tls-cert", directory + "/empty", "--tls-key", tls + "server-a.key"},
+        {"--tls-cert", tls + "server-a.pem", "--tls-key", tls + "server-b.key"}}) {
     ServerProcess server(directory + "/state", flags);
     EXPECT_FALSE(server.ready());
     EXPECT_EQ(server.process().Wait(), 1);

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/server/test_directory.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta::server {
 namespace {
@@ -39,7 +39,7 @@ class OptionsTest : public ::testing::Test {
     EXPECT_THAT(line.text, HasSubstr(text));
   }
 
-  TestDirectory directory_;
+  TemporaryDirectory directory_;
   std::vector<std::string> variables_;
 };
 
@@ -112,7 +112,10 @@ TEST_F(OptionsTest, HelpAndVersion) {
 TEST_F(OptionsTest, OtherMachinesAreLetInKnowingly) {
   const std::string why = "can be reached from other machines";
   ExpectUsageError({"--listen", "0.0.0.0:8500"}, why);
-  ExpectUsageError({"--http", "[::]:8501"}, "the HTTP port has no TLS");
+  ExpectUsageError({"--http", "[::]:8501"}, "'[::]:8501' can be reached from other machines");
+  ExpectUsageError({"--http", "[::]:8501"}, "--insecure-http");
+  ExpectUsageError({"--http", "[::]:8501", "--tls-cert", "c", "--tls-key", "k"}, why);
+  EXPECT_FALSE(Parse({"--http", "[::]:8501", "--tls-cert", "c", "--tls-key", "k", "--tokens", "t"}).done);
   EXPECT_FALSE(Parse({"--http", "[::]:8501", "--insecure-http"}).done);
   ExpectUsageError({"--listen", "0.0.0.0:8500", "--tokens", "t"}, why);
   ExpectUsageError({"--listen", "0.0.0.0:8500", "--tls-cert", "c", "--tls-key", "k"}, why);

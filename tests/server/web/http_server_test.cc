@@ -7,13 +7,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "tests/https_get.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta::server {
 namespace {
 
+using kwta::testing::HttpsGet;
+using kwta::testing::HttpsIdentity;
 using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
@@ -21,22 +27,25 @@ using ::testing::StartsWith;
 
 class HttpServerTest : public ::testing::Test {
  protected:
-  HttpServerTest() {
+  HttpServerTest() { Start(nullptr); }
+
+  void Start(std::unique_ptr<TlsCredentials> tls) {
     HttpPages pages;
     pages.metrics = [] { return std::string("kwta_answer 42\n"); };
     pages.not_ready = [this] { return not_ready_; };
-    server_ = HttpServer::Start("127.0.0.1:0", std::move(pages)).value();
+    server_ = HttpServer::Start("127.0.0.1:0", std::move(tls), std::move(pages)).value();
   }
 
   // The whole answer to "method path".
-  std::string Ask(const std::string& method, const std::string& path) {
+  std::string Ask(const std::string& method, const std::string& path, const std::string& body = "") {
     const int connection = ::socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address = {};
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<uint16_t>(server_->port()));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     EXPECT_EQ(::connect(connection, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-    const std::string request = absl::StrCat(method, " ", path, " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    const std::string request = absl::StrCat(method, " ", path, " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n",
+                                             "Content-Length: ", body.size(), "\r\n\r\n", body);
     EXPECT_EQ(::send(connection, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
     std::string answer;
     char buffer[1024];
@@ -70,13 +79,115 @@ TEST_F(HttpServerTest, OtherPathsAndMethods) {
   EXPECT_THAT(Ask("GET", "/nowhere"), AllOf(StartsWith("HTTP/1.1 404 "), HasSubstr("/healthz")));
   EXPECT_THAT(Ask("GET", "/metrics/../../etc/passwd"), StartsWith("HTTP/1.1 404 "));
   EXPECT_THAT(Ask("POST", "/metrics"), StartsWith("HTTP/1.1 405 "));
+  EXPECT_THAT(Ask("POST", "/metrics", "a=b"), StartsWith("HTTP/1.1 405 "));
+  EXPECT_THAT(Ask("GET", "/healthz", "a body that nobody wants"), EndsWith("\r\n\r\nok\n"));
   EXPECT_THAT(Ask("HEAD", "/metrics"), EndsWith("\r\n\r\n"));
 }
 
 TEST_F(HttpServerTest, APortInUseIsUnavailable) {
-  const absl::Status status = HttpServer::Start(absl::StrCat("127.0.0.1:", server_->port()), {}).status();
+  const absl::Status status = HttpServer::Start(absl::StrCat("127.0.0.1:", server_->port()), nullptr, {}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(status.message()), HasSubstr("choose another with --http"));
+}
+
+TEST_F(HttpServerTest, HostsHaveNames) {
+  const auto named = HttpServer::Start("localhost:0", nullptr, {});
+  ASSERT_TRUE(named.ok()) << named.status();
+  EXPECT_GT((*named)->port(), 0);
+  const absl::Status status = HttpServer::Start("no.such.host.invalid:0", nullptr, {}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no.such.host.invalid"));
+}
+
+// With certificates that are looked at for every connection.
+class HttpsServerTest : public HttpServerTest {
+ protected:
+  std::unique_ptr<TlsCredentials> Open(bool ask_clients) {
+    TlsFiles files = {directory_.File("server.pem"), directory_.File("server.key")};
+    if (ask_clients) files.client_ca = directory_.File("clients.pem");
+    files.reload_seconds = 0;
+    return TlsCredentials::Open(files, [this](const absl::Status& status) { failures_.push_back(status); }).value();
+  }
+
+  void Install(const std::string& source, const std::string& name) {
+    std::filesystem::copy_file(kTls + source, directory_.File(name), std::filesystem::copy_options::overwrite_existing);
+  }
+
+  void InstallServer(const std::string& name) {
+    Install(name + ".pem", "server.pem");
+    Install(name + ".key", "server.key");
+  }
+
+  std::string AskSecurely(const std::string& path, const std::string& authority, const std::string& client = "") {
+    HttpsIdentity identity = {kTls + authority};
+    if (!client.empty()) {
+      identity.certificate = kTls + client + ".pem";
+      identity.key = kTls + client + ".key";
+    }
+    return HttpsGet(server_->port(), path, identity);
+  }
+
+  const std::string kTls = KWTA_TEST_DATA "/tls/";
+  const TemporaryDirectory directory_;
+  std::vector<absl::Status> failures_;  // written by the server's thread while a request waits
+};
+
+TEST_F(HttpsServerTest, SpeaksTlsOnly) {
+  InstallServer("server-a");
+  Start(Open(false));
+  EXPECT_THAT(AskSecurely("/metrics", "ca-a.pem"), AllOf(StartsWith("HTTP/1.1 200 "), EndsWith("kwta_answer 42\n")));
+  EXPECT_EQ(AskSecurely("/healthz", "ca-b.pem"), "") << "a server of another authority";
+  EXPECT_EQ(Ask("GET", "/healthz"), "") << "plain HTTP";
+}
+
+TEST_F(HttpsServerTest, ProbesNeedNoCertificateButAllElseDoes) {
+  InstallServer("server-a");
+  Install("ca-a.pem", "clients.pem");
+  Start(Open(true));
+  EXPECT_THAT(AskSecurely("/healthz", "ca-a.pem"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(AskSecurely("/readyz", "ca-a.pem"), StartsWith("HTTP/1.1 200 "));
+  for (const char* path : {"/metrics", "/", "/nowhere"}) {
+    EXPECT_THAT(AskSecurely(path, "ca-a.pem"), AllOf(StartsWith("HTTP/1.1 403 "), HasSubstr("client certificate")));
+  }
+  EXPECT_THAT(AskSecurely("/metrics", "ca-a.pem", "client-a"), EndsWith("kwta_answer 42\n"));
+  // The authority is another one from now on.
+  Install("ca-b.pem", "clients.pem");
+  EXPECT_THAT(AskSecurely("/metrics", "ca-a.pem", "client-a"), StartsWith("HTTP/1.1 403 "));
+  EXPECT_THAT(AskSecurely("/healthz", "ca-a.pem", "client-a"), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(HttpsServerTest, CertificatesAreReadAgain) {
+  InstallServer("server-a");
+  Start(Open(false));
+  EXPECT_THAT(AskSecurely("/healthz", "ca-a.pem"), StartsWith("HTTP/1.1 200 "));
+  // Between the two renames there is a certificate whose key is not there yet: the old ones are good still.
+  Install("server-b.pem", "server.pem");
+  EXPECT_THAT(AskSecurely("/healthz", "ca-a.pem"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(AskSecurely("/readyz", "ca-a.pem"), StartsWith("HTTP/1.1 200 "));
+  Install("server-b.key", "server.key");
+  EXPECT_THAT(AskSecurely("/healthz", "ca-b.pem"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_EQ(AskSecurely("/healthz", "ca-a.pem"), "");
+  server_.reset();
+  ASSERT_EQ(failures_.size(), 1u) << "told once";
+  EXPECT_EQ(failures_[0].code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(failures_[0].message()), HasSubstr("no certificate and its key"));
+}
+
+TEST_F(HttpsServerTest, FilesThatMakeNoSense) {
+  const auto open = [&] {
+    return TlsCredentials::Open(
+               {directory_.File("server.pem"), directory_.File("server.key"), directory_.File("clients.pem")}, nullptr)
+        .status();
+  };
+  EXPECT_EQ(open().code(), absl::StatusCode::kNotFound);
+  InstallServer("server-a");
+  directory_.Write("clients.pem", "nobody");
+  EXPECT_THAT(std::string(open().message()), HasSubstr("(--tls-client-ca) is not in PEM form"));
+  Install("server-a.key", "clients.pem");
+  EXPECT_EQ(open().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(open().message()), HasSubstr("(--tls-client-ca) holds no certificate"));
+  Install("server-b.key", "server.key");
+  EXPECT_THAT(std::string(open().message()), HasSubstr("no certificate and its key"));
 }
 
 }  // namespace

@@ -1,0 +1,85 @@
+// What a server consists of, and how each part is started. Private to server.cc.
+#pragma once
+
+#include <grpcpp/impl/service_type.h>
+#include <grpcpp/server.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/backends/backend.h"
+#include "server/batching/batcher.h"
+#include "server/jobs/job_journal.h"
+#include "server/jobs/job_runner.h"
+#include "server/jobs/job_store.h"
+#include "server/metrics/metrics.h"
+#include "server/models/model_follower.h"
+#include "server/models/model_manager.h"
+#include "server/oip/inference_handler.h"
+#include "server/options.h"
+#include "server/security/authenticator.h"
+#include "server/server.h"
+#include "server/services/call_gate.h"
+#include "server/services/call_permits.h"
+#include "server/services/encode_handler.h"
+#include "server/services/encoder_service.h"
+#include "server/services/job_handler.h"
+#include "server/services/model_handler.h"
+#include "server/services/status_report.h"
+#include "server/state_directory.h"
+#include "server/web/http_server.h"
+
+namespace kwta::server {
+
+// Used from one thread until all is started; then `draining` and `ready` from any. In order of dependence: what comes
+// later may use what comes before, and is destroyed before it.
+struct Server::Parts {
+  explicit Parts(const Options& options) : options(options), permits(options.max_concurrent_calls) {}
+
+  const Options options;
+  ServerFacts facts;
+  std::atomic<bool> ready{false};
+  std::atomic<bool> draining{false};
+  bool drained = false;
+  int grpc_port = 0;
+  std::string grpc_address;
+  CallPermits permits;
+  std::unique_ptr<Authenticator> authenticator;
+  std::unique_ptr<CallGate> gate;
+
+  std::unique_ptr<StateDirectory> state;
+  std::shared_ptr<Backend> backend;
+  std::unique_ptr<Metrics> metrics;
+  std::unique_ptr<HttpServer> http;
+  std::unique_ptr<JobStore> store;
+  std::unique_ptr<JobJournal> journal;
+  std::unique_ptr<ModelManager> models;
+  std::unique_ptr<ModelFollower> follower;
+  std::unique_ptr<Batcher> batcher;
+  std::unique_ptr<JobRunner> runner;
+  std::unique_ptr<EncodeHandler> encode_handler;
+  std::unique_ptr<JobHandler> job_handler;
+  std::unique_ptr<ModelHandler> model_handler;
+  std::unique_ptr<InferenceHandler> inference_handler;
+  std::unique_ptr<EncoderService> service;
+  std::unique_ptr<grpc::Service> inference_service;
+  std::unique_ptr<grpc::Server> grpc;
+
+  // To be called in this order; the gRPC port answers at the end. Errors: those of Server::Start.
+  absl::Status StartSecurity();
+  absl::Status StartBase();
+  absl::Status StartModels();
+  absl::Status StartJobs();
+  absl::Status StartGrpc();
+  // Whether the certificates can be used.
+  absl::Status CheckTls() const;
+  std::vector<std::string> DataDirectories() const;
+  std::string ModelsDirectory() const;
+  // What gRPC's health service says.
+  void SetServing(bool serving);
+};
+
+}  // namespace kwta::server
