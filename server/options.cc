@@ -116,6 +116,9 @@ void AddOptions(CLI::App& app, Options& options) {
   add("--max-running-jobs", options.max_running_jobs, "Training jobs at a time; 0 keeps all in the queue")
       ->check(CLI::Range(0, 1024))
       ->group("Training");
+  add("--max-queued-jobs", options.max_queued_jobs, "Training jobs that may wait")
+      ->check(CLI::Range(1, 1'000'000))
+      ->group("Training");
   add("--trainer-niceness", options.trainer_niceness,
       "Nice level of training, so that it yields to Encode; 19: only on what nobody else wants")
       ->check(CLI::Range(0, 19))

@@ -49,6 +49,7 @@ struct Options {
   int max_stream_messages = 64;  // In flight on one EncodeStream.
 
   int max_running_jobs = 1;
+  int max_queued_jobs = 1000;
   // The trainer's nice level: training yields to Encode.
   int trainer_niceness = 19;
   // Program that trains; empty takes kwta-trainer beside the server's own program.

@@ -179,6 +179,7 @@ absl::Status Server::Parts::StartJobs() {
   runner_options.data_directories = DataDirectories();
   runner_options.backend = options.backend;
   runner_options.max_running_jobs = options.max_running_jobs;
+  runner_options.max_queued_jobs = options.max_queued_jobs;
   runner_options.trainer_niceness = options.trainer_niceness;
   runner_options.stop_grace = absl::Seconds(options.trainer_stop_seconds);
   if (::access(runner_options.trainer_program.c_str(), X_OK) != 0) {

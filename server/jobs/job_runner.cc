@@ -14,6 +14,7 @@
 #include "core/base/status_macros.h"
 #include "server/jobs/job_events.h"
 #include "server/jobs/progress_filter.h"
+#include "server/retry_after.h"
 
 namespace kwta::server {
 namespace {
@@ -21,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr absl::Duration kPoll = absl::Milliseconds(100);
+constexpr absl::Duration kFullQueuePause = absl::Minutes(1);  // training takes minutes
 constexpr size_t kLogTailBytes = 1500;
 constexpr char kLogName[] = "trainer.log";
 constexpr char kBundleName[] = "bundle";
@@ -75,21 +77,34 @@ absl::Status JobRunner::Start() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<v1::Job> JobRunner::Submit(std::string id, const v1::JobSpec& spec) {
-  {
-    absl::MutexLock lock(&mutex_);
-    if (stopping_) return absl::UnavailableError("the server is stopping; submit the job to it again later");
+absl::Status JobRunner::Reserve(const std::string& id) {
+  absl::MutexLock lock(&mutex_);
+  if (stopping_) return absl::UnavailableError("the server is stopping; submit the job to it again later");
+  const bool full = static_cast<int64_t>(queue_.size()) + reserved_ >= options_.max_queued_jobs;
+  if (full && (id.empty() || !journal_->store().Get(id).ok())) {
+    return WithRetryAfter(absl::ResourceExhaustedError(absl::StrCat(
+                              options_.max_queued_jobs, " jobs wait, and no more may ",
+                              "(--max-queued-jobs); submit the job when some have been trained, or ", "cancel some")),
+                          kFullQueuePause);
   }
+  ++reserved_;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::Job> JobRunner::Submit(std::string id, const v1::JobSpec& spec) {
+  KWTA_RETURN_IF_ERROR(Reserve(id));
   const absl::Time now = absl::Now();
   if (id.empty()) id = NewJobId(now);
-  KWTA_ASSIGN_OR_RETURN(JobStore::Created created, journal_->Create(id, spec, now));
-  if (created.is_new) {
+  absl::StatusOr<JobStore::Created> created = journal_->Create(id, spec, now);
+  absl::MutexLock lock(&mutex_);
+  --reserved_;
+  KWTA_RETURN_IF_ERROR(created.status());
+  if (created->is_new) {
     spdlog::info("job {}: queued, trains model {}", id, spec.model());
-    absl::MutexLock lock(&mutex_);
     const bool taken_up = running_.count(id) != 0 || std::find(queue_.begin(), queue_.end(), id) != queue_.end();
     if (!taken_up) queue_.push_back(id);
   }
-  return std::move(created.job);
+  return std::move(created->job);
 }
 
 absl::StatusOr<v1::Job> JobRunner::Cancel(const std::string& id) {

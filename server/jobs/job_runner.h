@@ -26,6 +26,7 @@ struct JobRunnerOptions {
   std::vector<std::string> data_directories;  // told to the trainer
   std::string backend;                        // told to the trainer
   int max_running_jobs = 1;
+  int max_queued_jobs = 1000;
   int trainer_niceness = 19;
   absl::Duration stop_grace = absl::Seconds(10);  // a trainer that was told to stop is killed after this
 };
@@ -43,7 +44,8 @@ class JobRunner {
   absl::Status Start();
 
   // Stores a job and queues it. An empty id gets one. REQUIRES: spec is resolved.
-  // Errors: ALREADY_EXISTS (another spec under that id), UNAVAILABLE (stopping), and those of the store.
+  // Errors: ALREADY_EXISTS (another spec under that id), RESOURCE_EXHAUSTED with a RetryAfter (max_queued_jobs wait),
+  // UNAVAILABLE (stopping), and those of the store. A request that is repeated gets its job even if the queue is full.
   absl::StatusOr<v1::Job> Submit(std::string id, const v1::JobSpec& spec);
 
   // Cancels a job; its trainer is stopped in the background. Gives the job as it is then.
@@ -68,6 +70,8 @@ class JobRunner {
     absl::Status error;  // what is to be said if there is no final report
   };
 
+  // Keeps a place in the queue for a job that is about to be stored.
+  absl::Status Reserve(const std::string& id);
   void Work();
   bool HasJobOrStops() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return stopping_ || !queue_.empty(); }
   void Run(const std::string& id);
@@ -88,6 +92,7 @@ class JobRunner {
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<std::string> queue_ ABSL_GUARDED_BY(mutex_);
+  int reserved_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<std::string, Running> running_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::thread> threads_;
 };

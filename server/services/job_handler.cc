@@ -1,13 +1,12 @@
 #include "server/services/job_handler.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/status_macros.h"
 #include "core/io/dataset.h"
+#include "core/io/files.h"
 #include "core/io/model_bundle.h"
 #include "core/training/trainer.h"
 
@@ -35,9 +34,8 @@ absl::Status JobHandler::CheckDatasetExists(const v1::DatasetRef& dataset) const
   KWTA_RETURN_IF_ERROR(ValidateDatasetRef(dataset));
   if (dataset.source_case() != v1::DatasetRef::kPath) return absl::OkStatus();
   for (const std::string& directory : data_directories_) {
-    std::error_code error;
-    const std::filesystem::file_status status = std::filesystem::status(directory + "/" + dataset.path(), error);
-    if (std::filesystem::is_regular_file(status) || std::filesystem::is_directory(status)) return absl::OkStatus();
+    const absl::Status status = PathWithin(directory, dataset.path()).status();
+    if (!absl::IsNotFound(status)) return status;
   }
   return absl::NotFoundError(absl::StrCat("data set '", dataset.path(), "' was not found in ",
                                           absl::StrJoin(data_directories_, ", "),

@@ -12,9 +12,10 @@
 #include "absl/strings/str_cat.h"
 #include "server/jobs/job_events.h"
 #include "server/jobs/sqlite_job_store.h"
+#include "server/retry_after.h"
 #include "tests/server/fake_encoder.h"
 #include "tests/server/models/bundles.h"
-#include "tests/server/test_directory.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta::server {
 namespace {
@@ -95,7 +96,7 @@ class JobRunnerTest : public ::testing::Test {
     return files;
   }
 
-  TestDirectory directory_;
+  TemporaryDirectory directory_;
   JobRunnerOptions options_;
   Metrics metrics_{"1.2.3", "reference", absl::UnixEpoch()};
   std::unique_ptr<JobStore> store_;
@@ -280,6 +281,26 @@ TEST_F(JobRunnerTest, SubmittingTwiceRunsOnce) {
   ASSERT_TRUE(Submit("b", "good").ok());
   Ended("b");
   EXPECT_EQ(Ended("a").attempts(), 1);
+}
+
+TEST_F(JobRunnerTest, AFullQueueTakesNoMoreButKnowsItsJobs) {
+  options_.max_running_jobs = 0;
+  options_.max_queued_jobs = 2;
+  OpenAndStart();
+  ASSERT_TRUE(Submit("a", "good").ok());
+  ASSERT_TRUE(Submit("b", "good").ok());
+  for (const char* id : {"c", ""}) {
+    const absl::Status full = Submit(id, "good");
+    EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_THAT(std::string(full.message()), AllOf(HasSubstr("2 jobs wait"), HasSubstr("--max-queued-jobs")));
+    EXPECT_TRUE(RetryAfter(full).has_value());
+  }
+  EXPECT_EQ(store_->Get("c").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(Submit("a", "good").ok()) << "the same request again";
+  EXPECT_EQ(Submit("a", "patient").code(), absl::StatusCode::kAlreadyExists);
+  ASSERT_TRUE(runner_->Cancel("a").ok());
+  EXPECT_TRUE(Submit("c", "good").ok());
+  EXPECT_EQ(Submit("d", "good").code(), absl::StatusCode::kResourceExhausted);
 }
 
 TEST_F(JobRunnerTest, AJobWithoutAnIdGetsOne) {
