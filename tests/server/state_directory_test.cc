@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string>
 
-#include "tests/server/test_directory.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta::server {
 namespace {
@@ -15,7 +15,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 TEST(StateDirectoryTest, MakesWhatIsMissing) {
-  const TestDirectory directory;
+  const TemporaryDirectory directory;
   const auto state = StateDirectory::Open(directory.File("a/b"));
   ASSERT_TRUE(state.ok()) << state.status();
   EXPECT_TRUE(std::filesystem::is_directory((*state)->models()));
@@ -25,7 +25,7 @@ TEST(StateDirectoryTest, MakesWhatIsMissing) {
 }
 
 TEST(StateDirectoryTest, IsUsedByOneServerAtATime) {
-  const TestDirectory directory;
+  const TemporaryDirectory directory;
   {
     const auto first = StateDirectory::Open(directory.path());
     ASSERT_TRUE(first.ok());
@@ -37,7 +37,7 @@ TEST(StateDirectoryTest, IsUsedByOneServerAtATime) {
 }
 
 TEST(StateDirectoryTest, AFileInTheWayIsReported) {
-  const TestDirectory directory;
+  const TemporaryDirectory directory;
   directory.Write("file", "x");
   const absl::Status status = StateDirectory::Open(directory.File("file")).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);

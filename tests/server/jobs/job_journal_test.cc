@@ -11,7 +11,7 @@
 #include "absl/synchronization/notification.h"
 #include "server/jobs/job_events.h"
 #include "server/jobs/sqlite_job_store.h"
-#include "tests/server/test_directory.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta::server {
 namespace {
@@ -37,7 +37,7 @@ class JobJournalTest : public ::testing::Test {
   }
 
   const absl::Time now_ = absl::FromUnixSeconds(1000);
-  TestDirectory directory_;
+  TemporaryDirectory directory_;
   std::unique_ptr<JobStore> store_;
   JobJournal journal_;
 };

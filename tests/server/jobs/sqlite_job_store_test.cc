@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "server/jobs/job_events.h"
-#include "tests/server/test_directory.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta::server {
 namespace {
@@ -57,7 +57,7 @@ class SqliteJobStoreTest : public ::testing::Test {
   }
 
   const absl::Time now_ = absl::FromUnixSeconds(1000);
-  TestDirectory directory_;
+  TemporaryDirectory directory_;
   std::unique_ptr<JobStore> store_;
 };
 

@@ -10,7 +10,7 @@
 #include "absl/synchronization/notification.h"
 #include "tests/server/fake_encoder.h"
 #include "tests/server/models/bundles.h"
-#include "tests/server/test_directory.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta::server {
 namespace {
@@ -21,7 +21,7 @@ constexpr absl::Duration kPatience = absl::Seconds(20);
 constexpr absl::Duration kNever = absl::Hours(10);
 
 TEST(DirectoryWatchTest, TellsOfChangesAtEveryDepth) {
-  TestDirectory directory;
+  TemporaryDirectory directory;
   const auto watch = DirectoryWatch::Open(directory.path()).value();
   std::filesystem::create_directory(directory.File("digits"));
   EXPECT_TRUE(watch->Wait(kNever));
@@ -37,7 +37,7 @@ TEST(DirectoryWatchTest, TellsOfChangesAtEveryDepth) {
 }
 
 TEST(ModelFollowerTest, ServesABundleThatIsRenamedIntoTheDirectory) {
-  TestDirectory directory;
+  TemporaryDirectory directory;
   std::filesystem::create_directory(directory.File("models"));
   absl::Notification served;
   ModelManager::Events events = IgnoreEvents();
@@ -59,7 +59,7 @@ TEST(ModelFollowerTest, ServesABundleThatIsRenamedIntoTheDirectory) {
 }
 
 TEST(ModelFollowerTest, SaysThatTheDirectoryIsGone) {
-  TestDirectory directory;
+  TemporaryDirectory directory;
   std::filesystem::create_directory(directory.File("models"));
   WriteTestBundle(directory.path(), "models/digits/1", "digits");
   const auto models = ModelManager::Open(

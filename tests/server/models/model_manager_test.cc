@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/server/fake_encoder.h"
 #include "tests/server/models/bundles.h"
-#include "tests/server/test_directory.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta::server {
 namespace {
@@ -60,7 +60,7 @@ class ModelManagerTest : public ::testing::Test {
     return manager_->Publish(name, directory_.File("job/bundle"));
   }
 
-  TestDirectory directory_;
+  TemporaryDirectory directory_;
   // The state of a version.
   ModelState StateOf(const std::string& name, uint64_t version) { return manager_->Describe({name, version})->state; }
   uint64_t Served(const std::string& name, absl::string_view label = {}) {

@@ -10,7 +10,7 @@
 
 #include "tests/server/fake_encoder.h"
 #include "tests/server/models/bundles.h"
-#include "tests/server/test_directory.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta::server {
 namespace {
@@ -69,7 +69,7 @@ class InferenceHandlerTest : public ::testing::Test {
   }
 
   static constexpr int64_t kMaxBytes = 8192;
-  TestDirectory directory_;
+  TemporaryDirectory directory_;
   std::shared_ptr<FakeEncoder> encoder_ = std::make_shared<FakeEncoder>(2, 4);
   std::unique_ptr<ModelManager> models_;
   Batcher batcher_{BatcherOptions(), BatcherEvents()};

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "server/retry_after.h"
-#include "tests/server/test_directory.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta::server {
 namespace {
@@ -38,7 +38,7 @@ class AuthenticatorTest : public ::testing::Test {
     return authenticator_->Authenticate("Bearer " + token, scope);
   }
 
-  TestDirectory directory_;
+  TemporaryDirectory directory_;
   const std::string path_ = directory_.File("tokens.json");
   absl::Time now_ = absl::FromUnixSeconds(1'000'000);
   size_t read_ = 0;

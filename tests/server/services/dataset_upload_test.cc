@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/io/sha256.h"
-#include "tests/server/test_directory.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta::server {
 namespace {
@@ -70,7 +70,7 @@ class DatasetUploadTest : public ::testing::Test {
     return files;
   }
 
-  TestDirectory directory_;
+  TemporaryDirectory directory_;
 };
 
 TEST_F(DatasetUploadTest, StoresAValidFile) {

@@ -9,7 +9,7 @@
 
 #include "tests/server/fake_encoder.h"
 #include "tests/server/models/bundles.h"
-#include "tests/server/test_directory.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta::server {
 namespace {
@@ -46,7 +46,7 @@ class EncodeHandlerTest : public ::testing::Test {
     return rows;
   }
 
-  TestDirectory directory_;
+  TemporaryDirectory directory_;
   const std::shared_ptr<FakeEncoder> encoder_ = std::make_shared<FakeEncoder>(2, 4);
   std::unique_ptr<ModelManager> models_;
   Batcher batcher_{{}, {}};

@@ -13,7 +13,7 @@
 #include "server/services/status_report.h"
 #include "tests/server/fake_encoder.h"
 #include "tests/server/models/bundles.h"
-#include "tests/server/test_directory.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta::server {
 namespace {
@@ -53,7 +53,7 @@ class HandlersTest : public ::testing::Test {
     EXPECT_THAT(std::string(status.message()), HasSubstr(text));
   }
 
-  TestDirectory directory_;
+  TemporaryDirectory directory_;
   Metrics metrics_{"1.2.3", "reference", absl::UnixEpoch()};
   std::unique_ptr<JobStore> store_ = OpenSqliteJobStore(directory_.File("kwta.db")).value();
   JobJournal journal_{store_.get(), nullptr};
