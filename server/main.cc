@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -29,6 +30,14 @@ sigset_t BlockStopSignals() {
   return signals;
 }
 
+// A connection is a descriptor: as many as the system lets us have, not the thousand that shells are content with.
+void RaiseDescriptorLimit() {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -49,6 +58,7 @@ int main(int argc, char** argv) {
   }
   // Debian's library looks for deadlocks whenever a mutex is locked, under one lock for all of them.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  RaiseDescriptorLimit();
   const sigset_t signals = BlockStopSignals();
   auto server = kwta::server::Server::Start(command.options);
   if (!server.ok()) {

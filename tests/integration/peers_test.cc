@@ -1,0 +1,215 @@
+// Peers that do not behave: idle by the thousand, gone without a word, deaf, or far too many at once.
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <atomic>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "grpcpp/completion_queue.h"
+#include "gtest/gtest.h"
+#include "tests/integration/raw_connection.h"
+#include "tests/integration/server_process.h"
+#include "tests/integration/service_helpers.h"
+
+namespace kwta::testing {
+namespace {
+
+constexpr int64_t kMiB = 1 << 20;
+const char kEncodeStream[] = "/kwta.v1.EncoderService/EncodeStream";
+
+// A figure of /proc/PID/status that is in kB: VmRSS now, VmHWM at its highest.
+int64_t MemoryOf(const ServerProcess& server, const std::string& field) {
+  std::ifstream file("/proc/" + std::to_string(const_cast<ServerProcess&>(server).process().pid()) + "/status");
+  for (std::string word; file >> word;) {
+    int64_t kilobytes = 0;
+    if (word == field + ":" && file >> kilobytes) return kilobytes * 1024;
+  }
+  ADD_FAILURE() << "there is no " << field;
+  return 0;
+}
+
+int PortOf(const ServerProcess& server) {
+  return std::stoi(server.grpc_address().substr(server.grpc_address().rfind(':') + 1));
+}
+
+// A server with the model "m".
+std::unique_ptr<ServerProcess> ServerWithModel(const std::vector<std::string>& arguments) {
+  auto server = std::make_unique<ServerProcess>(MakeTemporaryDirectory(), arguments);
+  EXPECT_TRUE(server->ready()) << server->log();
+  EXPECT_EQ(TrainToEnd(server->stub(), SmallJob("m", 1, 64, 100)).state(), v1::JOB_STATE_SUCCEEDED);
+  return server;
+}
+
+void ExpectAnswers(ServerProcess& server, int calls) {
+  const v1::EncodeRequest request = EncodeImages("m", 1);
+  for (int i = 0; i < calls; ++i) {
+    v1::EncodeResponse response;
+    const grpc::Status status = Encode(server.stub(), request, &response);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    ASSERT_EQ(response.top_k().indices_size(), 5);
+  }
+}
+
+// Sets how many descriptors this process, and those it starts, may have; gives what it was. 0: as many as may be.
+rlim_t SetDescriptorLimit(rlim_t descriptors) {
+  rlimit limit = {};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const rlim_t before = limit.rlim_cur;
+  limit.rlim_cur = descriptors == 0 ? limit.rlim_max : std::min(descriptors, limit.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &limit);
+  return before;
+}
+
+TEST(Peers, TenThousandIdleConnections) {
+  constexpr int kConnections = 10'000, kAtOnce = 250;
+  constexpr int64_t kMostBytesEach = 64 << 10;
+  const rlim_t before = SetDescriptorLimit(1024);  // the server sees to itself
+  const std::unique_ptr<ServerProcess> server = ServerWithModel({});
+  SetDescriptorLimit(0);
+  rlimit limit = {};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_max < kConnections + 1000) GTEST_SKIP() << "no more than " << limit.rlim_max << " descriptors";
+  ExpectAnswers(*server, 10);
+  const int64_t memory = MemoryOf(*server, "VmRSS");
+  {
+    std::vector<RawConnection> connections;
+    connections.reserve(kConnections);
+    while (connections.size() < kConnections) {
+      for (int i = 0; i < kAtOnce; ++i) connections.emplace_back(PortOf(*server));
+      for (auto each = connections.end() - kAtOnce; each != connections.end(); ++each) ASSERT_TRUE(each->AwaitHello());
+    }
+    ExpectAnswers(*server, 100);
+    const int64_t grown = MemoryOf(*server, "VmRSS") - memory;
+    RecordProperty("bytes_per_connection", std::to_string(grown / kConnections));
+    EXPECT_LT(grown, kConnections * kMostBytesEach);
+    // Those that waited so long are served like any other.
+    connections.back().StartCall(kEncodeStream);
+    v1::EncodeStreamRequest request;
+    *request.mutable_request() = EncodeImages("m", 1);
+    connections.back().SendMessage(request.SerializeAsString());
+    EXPECT_TRUE(connections.back().AwaitMessage());
+  }
+  ExpectAnswers(*server, 10);
+  SetDescriptorLimit(before);
+}
+
+TEST(Peers, ThoseThatGoGiveTheirPlacesBack) {
+  const std::unique_ptr<ServerProcess> server = ServerWithModel({"--max-concurrent-calls", "8"});
+  v1::EncodeStreamRequest request;
+  *request.mutable_request() = EncodeImages("m", 1);
+  const std::string message = request.SerializeAsString();
+  // Several times as many as there are places. Those before may take a moment to be found gone: until there is a place.
+  for (int i = 0; i < 40; ++i) {
+    for (bool served = false; !served;) {
+      RawConnection peer(PortOf(*server));
+      peer.StartCall(kEncodeStream);
+      peer.SendMessage(message);
+      served = peer.AwaitMessage();
+      if (!served) continue;
+      if (i % 4 == 0) {
+        peer.CloseSending();  // in the middle of the call
+        peer.AwaitClose();
+      } else if (i % 4 == 1) {
+        peer.Vanish();
+      } else if (i % 4 == 2) {
+        peer.SendHalfAMessage();
+        peer.CloseSending();
+        peer.AwaitClose();
+      } else {
+        peer.SendMessage(message);  // with an answer on its way
+        peer.Vanish();
+      }
+    }
+  }
+  v1::EncodeResponse response;
+  while (!Encode(server->stub(), EncodeImages("m", 1), &response).ok()) {
+  }
+  ExpectAnswers(*server, 10);
+}
+
+// Callers that send and send, and take no answer.
+TEST(Peers, AStreamThatIsNotReadIsHeldBack) {
+  constexpr int kStreams = 4, kMessages = 2000, kMessageRows = 256;
+  const std::unique_ptr<ServerProcess> server = ServerWithModel({"--max-queue-rows", "1000000", "--max-queue-ms", "0"});
+  ExpectAnswers(*server, 10);
+  const int64_t memory = MemoryOf(*server, "VmRSS");
+  v1::EncodeStreamRequest request;
+  *request.mutable_request() = EncodeImages("m", 100);
+  request.mutable_request()->mutable_input()->set_shape(0, kMessageRows);
+  std::string& raw = *request.mutable_request()->mutable_input()->mutable_raw();
+  while (raw.size() < kMessageRows * 784)
+    raw += raw.substr(0, std::min<size_t>(raw.size(), kMessageRows * 784 - raw.size()));
+  request.mutable_request()->mutable_options()->set_output(v1::OUTPUT_MODE_DENSE);
+  struct Stream {
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::ClientReaderWriter<v1::EncodeStreamRequest, v1::EncodeStreamResponse>> calls;
+    std::thread writer;
+    int written = 0;
+  };
+  std::vector<Stream> streams(kStreams);
+  for (Stream& stream : streams) {
+    stream.calls = server->stub().EncodeStream(&stream.context);
+    stream.writer = std::thread([&stream, &request] {
+      while (stream.written < kMessages && stream.calls->Write(request)) ++stream.written;
+    });
+  }
+  ExpectAnswers(*server, 500);  // the others do not notice
+  EXPECT_LT(MemoryOf(*server, "VmHWM") - memory, 512 * kMiB);
+  for (Stream& stream : streams) {
+    stream.context.TryCancel();
+    stream.writer.join();
+    RecordProperty("messages_taken", stream.written);
+    EXPECT_LT(stream.written, kMessages / 2);
+  }
+  ExpectAnswers(*server, 10);
+}
+
+// Twenty times as many calls as are let in, all the time.
+TEST(Peers, TooManyCallsTakeNoMemory) {
+  constexpr int kPlaces = 32, kOutstanding = 20 * kPlaces, kCalls = 10'000;
+  const std::unique_ptr<ServerProcess> server = ServerWithModel({"--max-concurrent-calls", std::to_string(kPlaces)});
+  ExpectAnswers(*server, 10);
+  const int64_t memory = MemoryOf(*server, "VmRSS");
+  struct Call {
+    grpc::ClientContext context;
+    v1::EncodeResponse response;
+    grpc::Status status;
+    std::unique_ptr<grpc::ClientAsyncResponseReader<v1::EncodeResponse>> reader;
+  };
+  const v1::EncodeRequest request = EncodeImages("m", 16);
+  grpc::CompletionQueue queue;
+  int started = 0, answered = 0, refused = 0;
+  const auto start = [&] {
+    auto* call = new Call;
+    call->reader = server->stub().AsyncEncode(&call->context, request, &queue);
+    call->reader->Finish(&call->response, &call->status, call);
+    ++started;
+  };
+  while (started < kOutstanding) start();
+  for (int ended = 0; ended < kCalls; ++ended) {
+    void* tag = nullptr;
+    bool unused = false;
+    ASSERT_TRUE(queue.Next(&tag, &unused));
+    const std::unique_ptr<Call> call(static_cast<Call*>(tag));
+    if (call->status.ok()) {
+      ++answered;
+    } else {
+      ++refused;
+      EXPECT_EQ(call->status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED) << call->status.error_message();
+      EXPECT_NE(call->status.error_message().find("--max-"), std::string::npos) << call->status.error_message();
+    }
+    if (started < kCalls) start();
+  }
+  queue.Shutdown();
+  EXPECT_GT(answered, 0);
+  EXPECT_GT(refused, 0);
+  EXPECT_LT(MemoryOf(*server, "VmHWM") - memory, 256 * kMiB);
+  ExpectAnswers(*server, 10);  // there is room again at once
+}
+
+}  // namespace
+}  // namespace kwta::testing
