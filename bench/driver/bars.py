@@ -75,6 +75,7 @@ GROUPS = (
     Group("tail_training", "one-row calls", wire=True, unit=" ms"),
     Group("idle", "one-row calls", wire=True, unit=" ms"),
     Group("overload", "16-row calls of a large model", wire=True, unit=" ms"),
+    Group("reloads", "one-row calls of a model whose versions are swapped", wire=True, unit=" %"),
 )
 
 BARS = (
@@ -105,6 +106,9 @@ BARS = (
     Bar("idle", "value", "idle", amx=(2, 1), vnni=(2, 1), less=True),
     Bar("overload", "ratio", "overload", against=("at_capacity",), amx=(2, 1.2), vnni=(2, 1.2), less=True),
     Bar("overload_refusal", "value", "overload", amx=(20, 5), vnni=(20, 5), less=True),
+    # Growth of resident memory, %, and calls that failed.
+    Bar("reloads", "value", "reloads", amx=(5, 1), vnni=(5, 1), less=True),
+    Bar("reloads_failed", "value", "reloads", amx=(0, 0), vnni=(0, 0), less=True),
 )
 
 # Rows that the paper's training meets: 5,000 epochs of 50,000 images.
@@ -129,6 +133,8 @@ def bar_value(bar, medians):
         return PAPER_ROWS / medians["ours"] / 60
     if bar.name == "overload_refusal":
         return medians.get("refusal")
+    if bar.name == "reloads_failed":
+        return medians.get("failed")
     if bar.kind == "value":
         return medians["ours"]
     against = [medians[name] for name in bar.against if name in medians]

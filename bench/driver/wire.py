@@ -60,6 +60,7 @@ class Wire:
     def __init__(self, root, programs, inputs, arguments, python, no_peers):
         self.root, self.programs, self.inputs, self.python, self.no_peers = root, programs, inputs, python, no_peers
         self.threads = arguments.threads
+        self.quick = arguments.quick
         self.rounds, self.seconds = (3, 2.0) if arguments.quick else (5, 4.0)
         self.folder = None
         self.server = None
@@ -212,6 +213,17 @@ class Wire:
 
         figures = self.turns({"ours": at_ten_times, "at_capacity": lambda: p99(self.load(*words, "--rate", str(rate)))})
         return {**figures, "refusal": refusals}
+
+    def reloads(self, _):
+        with tempfile.NamedTemporaryFile(suffix=".json") as report:
+            command = [os.path.join(self.root, "scripts/reloads"), "--programs", self.programs, "--json", report.name]
+            done = subprocess.run(
+                [*command, "--swaps", "200" if self.quick else "1000"], capture_output=True, text=True, check=False
+            )
+            figures = json.loads(report.read() or "null")
+        if not figures or not figures["calls"]:
+            raise Skipped(f"scripts/reloads: {last_line(done)}")
+        return {"ours": [100 * figures["growth"]], "failed": [figures["failed"]]}
 
 
 def write_floats(path, rows):
