@@ -16,6 +16,7 @@ namespace kwta {
 namespace {
 
 constexpr size_t kSha256Bytes = 32;
+constexpr uint64_t kMaxScores = uint64_t{1} << 31;
 
 absl::Status ResolveTraining(const v1::EncoderSpec& encoder, v1::TrainingSpec* spec) {
   KWTA_RETURN_IF_ERROR(ResolveOptimiser(encoder, spec));
@@ -25,6 +26,12 @@ absl::Status ResolveTraining(const v1::EncoderSpec& encoder, v1::TrainingSpec* s
   if (!spec->has_batch_size()) spec->set_batch_size(100);
   if (spec->batch_size() < 1 || spec->batch_size() > 65'536) {
     return InvalidField("training.batch_size", spec->batch_size(), "1 .. 65536");
+  }
+  if (encoder.has_k_sparse() && uint64_t{spec->batch_size()} * encoder.k_sparse().units() > kMaxScores) {
+    return InvalidField(
+        "training.batch_size", spec->batch_size(),
+        absl::StrCat("1 .. ", kMaxScores / encoder.k_sparse().units(), " with ", encoder.k_sparse().units(),
+                     " units: a batch has at most ", kMaxScores, " scores"));
   }
   if (!spec->has_learning_rate()) spec->set_learning_rate(0.001f);
   if (!(spec->learning_rate() > 0) || !std::isfinite(spec->learning_rate())) {

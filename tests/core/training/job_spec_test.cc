@@ -47,6 +47,18 @@ TEST(ResolveJobSpec, ResolvingAgainChangesNothing) {
   EXPECT_EQ(spec.training().final_learning_rate(), 0);
 }
 
+TEST(ResolveJobSpec, BoundsTheScoresOfABatch) {
+  v1::JobSpec spec = MinimalSpec();
+  spec.mutable_encoder()->mutable_k_sparse()->set_units(1u << 20);
+  spec.mutable_training()->set_batch_size(2049);
+  const absl::Status status = ResolveJobSpec(&spec);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("training.batch_size is 2049; expected 1 .. 2048 with 1048576 units"));
+  spec.mutable_training()->set_batch_size(2048);
+  EXPECT_TRUE(ResolveJobSpec(&spec).ok());
+}
+
 TEST(ResolveJobSpec, RefusesValuesOutOfRange) {
   const auto message = [](void (*change)(v1::JobSpec*)) {
     v1::JobSpec spec = MinimalSpec();
