@@ -47,7 +47,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options) {
   KWTA_RETURN_IF_ERROR(parts.StartGrpc());
   // Last: a server that cannot start must not touch jobs.
   KWTA_RETURN_IF_ERROR(parts.runner->Start());
-  parts.SetServing(true);
+  parts.service->SetServing(true);
   parts.ready = true;
   if (options.ready_descriptor >= 0) {
     KWTA_RETURN_IF_ERROR(AnnounceReady(options.ready_descriptor, parts.grpc_port, parts.http->port()));
@@ -71,7 +71,7 @@ void Server::Drain() {
   const bool was_ready = parts.ready;
   parts.draining = true;
   if (was_ready) {
-    parts.SetServing(false);
+    parts.service->SetServing(false);
     spdlog::info("draining");
     absl::SleepFor(absl::Seconds(parts.options.drain_delay_seconds));
   }

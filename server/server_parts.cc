@@ -3,7 +3,6 @@
 #include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
-#include <grpcpp/health_check_service_interface.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -204,6 +203,7 @@ absl::Status Server::Parts::StartGrpc() {
   parts.upload_directory = state->datasets();
   parts.max_upload_bytes = options.max_upload_bytes;
   parts.max_stream_messages = options.max_stream_messages;
+  parts.healthy_services = {std::begin(kServiceNames), std::end(kServiceNames)};
   service = NewEncoderService(std::move(parts));
   InferenceHandlerParts inference;
   inference.models = models.get();
@@ -216,7 +216,6 @@ absl::Status Server::Parts::StartGrpc() {
   inference_service = NewInferenceService(inference_handler.get(), gate.get(), metrics.get());
 
   gpr_set_log_function(&LogForGrpc);
-  grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   // Without this a second server on the port would silently share the traffic.
@@ -242,11 +241,6 @@ absl::Status Server::Parts::StartGrpc() {
   grpc_address = WithPort(options.listen_address, grpc_port);
   service->Start();
   return absl::OkStatus();
-}
-
-void Server::Parts::SetServing(bool serving) {
-  grpc->GetHealthCheckService()->SetServingStatus(serving);  // every name, "" too
-  for (const char* name : kServiceNames) grpc->GetHealthCheckService()->SetServingStatus(name, serving);
 }
 
 }  // namespace kwta::server

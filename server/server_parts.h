@@ -78,8 +78,6 @@ struct Server::Parts {
   absl::Status CheckTls() const;
   std::vector<std::string> DataDirectories() const;
   std::string ModelsDirectory() const;
-  // What gRPC's health service says.
-  void SetServing(bool serving);
 };
 
 }  // namespace kwta::server

@@ -10,6 +10,7 @@
 #include "server/services/call_trace.h"
 #include "server/services/dataset_upload.h"
 #include "server/services/encode_calls.h"
+#include "server/services/health_service.h"
 #include "server/services/status_converter.h"
 
 namespace kwta::server {
@@ -27,15 +28,19 @@ class EncoderServiceImpl final : public HotEncoderService, public EncoderService
   void Register(grpc::ServerBuilder* builder) override {
     builder->RegisterService(this);
     loop_.emplace(builder->AddCompletionQueue());
+    health_.emplace(parts_.healthy_services, &*loop_);
+    health_->Register(builder);
     hot_ = {this, &*loop_, parts_.encode, parts_.gate, parts_.metrics, parts_.max_stream_messages};
   }
 
   void Start() override {
     ListenForEncode(&hot_);
     ListenForEncodeStream(&hot_);
+    health_->Listen();
     loop_->Start();
   }
 
+  void SetServing(bool serving) override { health_->SetServing(serving); }
   void BeginAnswers() override { loop_->BeginPosting(); }
   void EndAnswers() override { loop_->EndPosting(); }
 
@@ -176,6 +181,7 @@ class EncoderServiceImpl final : public HotEncoderService, public EncoderService
   const EncoderServiceParts parts_;
   EncodeCallParts hot_;
   std::optional<CompletionLoop> loop_;
+  std::optional<HealthService> health_;
 };
 
 }  // namespace

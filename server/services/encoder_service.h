@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "kwta/v1/service.pb.h"
@@ -29,9 +30,11 @@ struct EncoderServiceParts {
   std::string upload_directory;
   int64_t max_upload_bytes = 0;
   int max_stream_messages = 64;
+  std::vector<std::string> healthy_services;  // full names of the services that the health service knows
 };
 
-// The service. Encode and EncodeStream are asynchronous, on one thread of their own; the other methods have gRPC's.
+// The service, and the health service of its server. Encode, EncodeStream and those of the health service are
+// asynchronous, on one thread of their own; the other methods have gRPC's.
 class EncoderService {
  public:
   virtual ~EncoderService() = default;
@@ -40,6 +43,8 @@ class EncoderService {
   virtual void Register(grpc::ServerBuilder* builder) = 0;
   // After the server was built.
   virtual void Start() = 0;
+  // What the health service says; false at first. Between Start and Finish.
+  virtual void SetServing(bool serving) = 0;
   // Before and after many requests are answered at once, by any thread.
   virtual void BeginAnswers() = 0;
   virtual void EndAnswers() = 0;
