@@ -17,7 +17,7 @@ inline constexpr float kEncodeAlpha = 3;
 struct KSparseScale {
   uint32_t units;
   uint32_t k_start;
-  uint32_t epochs, second_layer_epochs;
+  uint32_t epochs, second_layer_epochs;  // epochs 0: as many as suit k
   float rate, final_rate;
   uint64_t training_rows, test_rows;
   int64_t validation_rows;

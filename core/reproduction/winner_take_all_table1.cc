@@ -15,8 +15,8 @@ namespace {
 // Filters of width 7, pooling of width 5 and stride 3: 28x28 gives 10x10 (section 3.1).
 constexpr WinnerLayer kFirstLayer = {16, 7, 5, 3, 2};
 // On 128 maps; pooling of width 3 and stride 2: 10x10 gives 5x5. The paper does not state the filters' width.
-constexpr WinnerLayer kSecondLayer = {2048, 5, 3, 2, 1};
-constexpr uint32_t kSecondLayerEpochs = 2;
+constexpr WinnerLayer kSecondLayer = {2048, 3, 3, 2, 1};
+constexpr uint32_t kSecondLayerEpochs = 1;
 constexpr uint32_t kBelow = 128;    // maps of the layer below it
 constexpr uint32_t kQuickMaps = 8;  // of one layer
 
