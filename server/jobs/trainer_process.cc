@@ -51,13 +51,6 @@ absl::Status Failed(const std::string& what) {
 [[noreturn]] void Become(const char* program, int task, int log, int reports, int niceness, pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);  // the parent died before the line above
-  ::setpriority(PRIO_PROCESS, 0, niceness);
-  if (niceness >= kLowestNiceness) {
-    // A thread that wakes up takes the processor from an idle one at once, but from a nice one only when that has had
-    // its turn, milliseconds later.
-    const sched_param none = {};
-    ::sched_setscheduler(0, SCHED_IDLE, &none);
-  }
   // Moved out of the way first, since they may themselves have numbers below 4.
   task = ::fcntl(task, F_DUPFD, 10);
   log = ::fcntl(log, F_DUPFD, 10);
@@ -74,6 +67,15 @@ absl::Status Failed(const std::string& what) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  // Last, since from here on it may have to wait for a processor, and the server's files must be closed by then: a
+  // server that is killed would seem to hold its state directory.
+  ::setpriority(PRIO_PROCESS, 0, niceness);
+  if (niceness >= kLowestNiceness) {
+    // A thread that wakes up takes the processor from an idle one at once, but from a nice one only when that has had
+    // its turn, milliseconds later.
+    const sched_param no_parameters = {};
+    ::sched_setscheduler(0, SCHED_IDLE, &no_parameters);
+  }
   char* const arguments[] = {const_cast<char*>(program), nullptr};
   ::execv(program, arguments);
   constexpr char kMessage[] = "cannot execute the trainer\n";

@@ -15,9 +15,18 @@
 namespace kwta::testing {
 
 ServerProcess::ServerProcess(const std::string& state_directory, const std::vector<std::string>& arguments) {
-  std::vector<std::string> argv = {KWTA_SERVER_PROGRAM, "--state-dir", state_directory,
-                                   "--listen",          "127.0.0.1:0", "--http",
-                                   "127.0.0.1:0",       "--data-dir",  KWTA_TEST_DATA "/datasets"};
+  // Trainers of the lowest priority would starve where other tests take all processors.
+  std::vector<std::string> argv = {KWTA_SERVER_PROGRAM,
+                                   "--state-dir",
+                                   state_directory,
+                                   "--listen",
+                                   "127.0.0.1:0",
+                                   "--http",
+                                   "127.0.0.1:0",
+                                   "--trainer-niceness",
+                                   "0",
+                                   "--data-dir",
+                                   KWTA_TEST_DATA "/datasets"};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   std::string ready;
   process_ = std::make_unique<ChildProcess>(argv, MakeTemporaryDirectory() + "/server", &ready);
