@@ -93,10 +93,10 @@ TEST_F(ReproductionTest, TablesShareWhatTheyTrain) {
   int trained = 0;
   options_.progress = [&](const std::string& stage, double fraction) {
     if (stage.rfind(until, 0) == 0) stop.store(true);
-    trained += fraction == 0 && stage == "training k = 25, seed 1";
+    trained += fraction == 0 && stage == "training k = 40, seed 1";
   };
   options_.table = "k-sparse-table1";
-  until = "classifying k = 25";
+  until = "classifying k = 40";
   EXPECT_EQ(Reproduce(options_).status().code(), absl::StatusCode::kCancelled);
   EXPECT_GE(trained, 1);
   stop.store(false);
