@@ -7,6 +7,8 @@
 #include <fstream>
 #include <string>
 
+#include "tests/temporary_directory.h"
+
 namespace kwta {
 namespace {
 
@@ -23,7 +25,8 @@ class TokenFileTest : public ::testing::Test {
     EXPECT_THAT(std::string(status.message()), HasSubstr(why));
   }
 
-  const std::string path_ = ::testing::TempDir() + "token_file_test.json";
+  const TemporaryDirectory directory_;
+  const std::string path_ = directory_.File("tokens.json");
 };
 
 TEST_F(TokenFileTest, ReadsWhatItWrites) {
