@@ -34,7 +34,7 @@ absl::Status JobHandler::CheckDatasetExists(const v1::DatasetRef& dataset) const
   KWTA_RETURN_IF_ERROR(ValidateDatasetRef(dataset));
   if (dataset.source_case() != v1::DatasetRef::kPath) return absl::OkStatus();
   for (const std::string& directory : data_directories_) {
-    const absl::Status status = PathWithin(directory, dataset.path()).status();
+    absl::Status status = PathWithin(directory, dataset.path()).status();
     if (!absl::IsNotFound(status)) return status;
   }
   return absl::NotFoundError(absl::StrCat("data set '", dataset.path(), "' was not found in ",
