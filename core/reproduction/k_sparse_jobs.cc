@@ -5,7 +5,6 @@
 #include "absl/strings/str_cat.h"
 
 namespace kwta {
-
 namespace {
 
 // What validation rows chose for 10, 25 and 40: the more units are active, the sooner further epochs make codes worse.
