@@ -51,24 +51,41 @@ void Classifier::Logits(const int32_t* indices, const float* values, int64_t k, 
   for (int64_t e = 0; e < k; ++e) Axpy(scale_ * values[e], weights_.data() + indices[e] * lanes_, lanes_, logits);
 }
 
+void Classifier::LogitGradient(int32_t label, float* logits, Outcome* outcome) const {
+  const float* top = std::max_element(logits, logits + classes_);
+  outcome->wrong += top - logits != label;
+  const float largest = *top;
+  const double own = logits[label];
+  double sum = 0;
+  for (int c = 0; c < classes_; ++c) sum += logits[c] = std::exp(logits[c] - largest);
+  outcome->loss += std::log(sum) + largest - own;
+  for (int c = 0; c < classes_; ++c) logits[c] /= static_cast<float>(sum);
+  std::fill(logits + classes_, logits + lanes_, 0.0f);
+  logits[label] -= 1;
+}
+
+void Classifier::Gradient(const int32_t* indices, const float* values, const int32_t* labels, int64_t rows, int64_t k,
+                          float* dz) {
+  Outcome outcome;
+  const float scale = scale_ / static_cast<float>(rows);
+  float* p = logits_.data();
+  for (int64_t i = 0; i < rows; ++i) {
+    Logits(indices + i * k, values + i * k, k, p);
+    LogitGradient(labels[i], p, &outcome);
+    for (int64_t e = i * k; e < (i + 1) * k; ++e) dz[e] = scale * Dot(p, weights_.data() + indices[e] * lanes_, lanes_);
+  }
+}
+
 Classifier::Outcome Classifier::Step(const int32_t* indices, const float* values, const int32_t* labels, int64_t rows,
                                      int64_t k, const Rates& rates, float* dz) {
   Outcome outcome;
   std::fill(gradient_.begin(), gradient_.end(), 0.0f);
+  const auto share = static_cast<float>(1.0 / static_cast<double>(rows));
   float* p = logits_.data();
   for (int64_t i = 0; i < rows; ++i) {
     Logits(indices + i * k, values + i * k, k, p);
-    const float* top = std::max_element(p, p + classes_);
-    outcome.wrong += top - p != labels[i];
-    const float largest = *top;
-    const double own = p[labels[i]];
-    double sum = 0;
-    for (int c = 0; c < classes_; ++c) sum += p[c] = std::exp(p[c] - largest);
-    outcome.loss += std::log(sum) + largest - own;
-    const auto share = static_cast<float>(1.0 / static_cast<double>(rows));
-    for (int c = 0; c < classes_; ++c) p[c] *= share / static_cast<float>(sum);
-    std::fill(p + classes_, p + lanes_, 0.0f);
-    p[labels[i]] -= share;
+    LogitGradient(labels[i], p, &outcome);
+    for (int c = 0; c < classes_; ++c) p[c] *= share;
     Axpy(1, p, lanes_, gradient_.data() + units_ * lanes_);
     for (int64_t e = i * k; e < (i + 1) * k; ++e) {
       dz[e] = scale_ * Dot(p, weights_.data() + indices[e] * lanes_, lanes_);

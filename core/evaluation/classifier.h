@@ -31,6 +31,8 @@ class Classifier {
   // goes to dz[rows, k]; then the weights take a step of momentum.
   Outcome Step(const int32_t* indices, const float* values, const int32_t* labels, int64_t rows, int64_t k,
                const Rates& rates, float* dz);
+  // That gradient alone.
+  void Gradient(const int32_t* indices, const float* values, const int32_t* labels, int64_t rows, int64_t k, float* dz);
 
   // The most probable class of a code; the lowest if several are. `weights` is [units, classes], `bias` [classes].
   static int Predict(const float* weights, const float* bias, int64_t classes, const FeatureRow& code);
@@ -47,6 +49,8 @@ class Classifier {
 
  private:
   void Logits(const int32_t* indices, const float* values, int64_t k, float* logits) const;
+  // Logits to the gradient of the cross-entropy with respect to them; counts the row in `outcome`.
+  void LogitGradient(int32_t label, float* logits, Outcome* outcome) const;
 
   int64_t units_;
   int classes_;

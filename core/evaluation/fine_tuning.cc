@@ -34,14 +34,15 @@ absl::Status Validate(const FineTuningOptions& options) {
   if (options.epochs < 1 || options.batch_size < 1 || !is_rate(options.learning_rate) ||
       !is_rate(options.classifier_rate) || !is_share(options.momentum) || !is_weight(options.encoder_l2) ||
       !is_weight(options.classifier_l2) || !is_share(options.input_dropout) || !is_share(options.code_dropout) ||
-      options.max_shift < 0) {
+      !is_weight(options.adversarial_length) || options.max_shift < 0) {
     return absl::InvalidArgumentError(absl::StrCat(
         "fine-tuning options: epochs ", options.epochs, ", batch_size ", options.batch_size, ", learning_rate ",
         options.learning_rate, ", classifier_rate ", options.classifier_rate, ", momentum ", options.momentum,
         ", encoder_l2 ", options.encoder_l2, ", classifier_l2 ", options.classifier_l2, ", input_dropout ",
-        options.input_dropout, ", code_dropout ", options.code_dropout, ", max_shift ", options.max_shift,
+        options.input_dropout, ", code_dropout ", options.code_dropout, ", adversarial_length ",
+        options.adversarial_length, ", max_shift ", options.max_shift,
         "; expected epochs and batch_size of at least 1, rates above 0, momentum and dropout at least 0 and below 1, "
-        "l2 and max_shift of at least 0"));
+        "l2, adversarial_length and max_shift of at least 0"));
   }
   return absl::OkStatus();
 }
@@ -205,6 +206,10 @@ absl::Status Run::Epoch(FineTuningProgress* progress) {
     Rng rng(options_.seed, BatchStream(place_.step, update));
     KWTA_RETURN_IF_ERROR(rows_->Read(order.data() + begin, rows, rng, x.data()));
     for (int64_t i = 0; i < rows; ++i) labels[i] = labels_[order[begin + i]];
+    if (options_.adversarial_length > 0) {
+      const auto length = static_cast<float>(options_.adversarial_length);
+      KWTA_RETURN_IF_ERROR(network_->AddAdversarial(length, labels.data(), rows, x.data()));
+    }
     const double left = 1 - static_cast<double>(update) / updates;
     step.encoder.rate = static_cast<float>(options_.learning_rate * left);
     step.classifier.rate = static_cast<float>(options_.classifier_rate * left);

@@ -37,7 +37,10 @@ struct FineTuningOptions {
   // What the paper does not have, off by default. Each training pass
   double input_dropout = 0;  // sets a component of the (mean-subtracted) input to 0 with this probability,
   double code_dropout = 0;   // drops an activity of each code with this probability and scales the others up to match,
-  int max_shift = 0;         // moves the image by up to so many pixels in each direction.
+  // moves the (mean-subtracted) input by this length where its loss grows fastest (adversarial training; Goodfellow,
+  // Shlens & Szegedy, "Explaining and Harnessing Adversarial Examples", 2015, with the direction's own length),
+  double adversarial_length = 0;
+  int max_shift = 0;  // moves the image by up to so many pixels in each direction.
   // Of the order of rows and of whatever is random. The result is a function of the arguments, whatever the threads.
   uint64_t seed = 1;
   // The classifier of the first step.

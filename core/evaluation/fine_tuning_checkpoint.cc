@@ -33,10 +33,10 @@ std::string FineTuningFingerprint(const ModelBundle& model, const Dataset& data,
   }
   const LinearProbeOptions& probe = options.probe;
   return absl::StrFormat(
-      "%s %d %d %.17g %.17g %.17g %.17g %.17g %.17g %.17g %d %d probe %d %d %d %d %d %.17g %.17g %.17g %d",
+      "%s %d %d %.17g %.17g %.17g %.17g %.17g %.17g %.17g %.17g %d %d probe %d %d %d %d %d %.17g %.17g %.17g %d",
       absl::BytesToHexString(hash.Finish()), options.epochs, options.batch_size, options.learning_rate,
       options.classifier_rate, options.momentum, options.encoder_l2, options.classifier_l2, options.input_dropout,
-      options.code_dropout, options.max_shift, options.seed, static_cast<int>(probe.loss),
+      options.code_dropout, options.adversarial_length, options.max_shift, options.seed, static_cast<int>(probe.loss),
       static_cast<int>(probe.scaling), probe.epochs, probe.schedule_epochs, probe.batch_size, probe.dropout,
       probe.learning_rate, probe.l2, probe.seed);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <string>
 #include <utility>
 
@@ -17,14 +18,15 @@ namespace {
 
 constexpr char kClassifierState[] = "classifier";
 constexpr char kClassifierScale[] = "classifier.scale";
+constexpr double kSmallestSlope = 1e-20;  // with a direction to speak of
 
 // What stands before the tensors of layer i in a bundle of `layers` layers.
 std::string LayerPrefix(int layers, int i) { return layers == 1 ? "" : absl::StrCat("layers.", i, "."); }
 
-absl::Status Diverged(double rate) {
+absl::Status Diverged() {
   return absl::FailedPreconditionError(
-      absl::StrCat("fine-tuning has diverged: a batch has activities or a loss that are not finite at learning rate ",
-                   rate, "; lower learning_rate (a tenth is a good next try)"));
+      "fine-tuning has diverged: a batch has activities or a loss that are not finite; lower learning_rate (a tenth is "
+      "a good next try)");
 }
 
 }  // namespace
@@ -53,35 +55,67 @@ absl::StatusOr<TunedNetwork> TunedNetwork::Create(const ModelBundle& model, cons
   return network;
 }
 
-void TunedNetwork::Drop(double probability, Rng& rng, CodeBatch* codes, std::vector<float>* scales) {
+void TunedNetwork::Drop(double probability, Rng* rng, CodeBatch* codes, std::vector<float>* scales) {
   scales->clear();
   if (probability == 0) return;
   const auto kept = static_cast<float>(1 / (1 - probability));
   for (float& value : codes->values) {
-    scales->push_back(rng.Uniform() <= probability ? 0.0f : kept);
+    scales->push_back(rng->Uniform() <= probability ? 0.0f : kept);
     value *= scales->back();
   }
+}
+
+absl::Status TunedNetwork::Forward(const float* x, int64_t rows, double code_dropout, Rng* rng) {
+  const float* input = x;
+  for (int i = 0; i < layers(); ++i) {
+    CodeBatch& codes = codes_[i];
+    KWTA_RETURN_IF_ERROR(layers_[i].Encode(input, rows, &codes));
+    const bool finite = std::all_of(codes.values.begin(), codes.values.end(), [](float z) { return std::isfinite(z); });
+    if (!finite) return Diverged();
+    Drop(code_dropout, rng, &codes, &scales_[i]);
+    if (i + 1 == layers()) break;
+    codes.ToDense(layers_[i].units(), &dense_);
+    input = dense_.data();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TunedNetwork::SlopesBelow(int i) {
+  KWTA_RETURN_IF_ERROR(layers_[i].InputGradient(codes_[i], slopes_[i], &below_));
+  const CodeBatch& lower = codes_[i - 1];
+  slopes_[i - 1].resize(lower.indices.size());
+  for (size_t e = 0; e < lower.indices.size(); ++e) {
+    slopes_[i - 1][e] = below_[e / lower.k * layers_[i].width() + lower.indices[e]];
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TunedNetwork::AddAdversarial(float length, const int32_t* labels, int64_t rows, float* x) {
+  KWTA_RETURN_IF_ERROR(Forward(x, rows, 0, nullptr));
+  const CodeBatch& codes = codes_.back();
+  slopes_.back().resize(rows * codes.k);
+  classifier_->Gradient(codes.indices.data(), codes.values.data(), labels, rows, codes.k, slopes_.back().data());
+  for (int i = layers() - 1; i > 0; --i) KWTA_RETURN_IF_ERROR(SlopesBelow(i));
+  KWTA_RETURN_IF_ERROR(layers_[0].InputGradient(codes_[0], slopes_[0], &below_));
+  const int64_t width = layers_[0].width();
+  for (int64_t i = 0; i < rows; ++i) {
+    const float* slope = below_.data() + i * width;
+    const double norm = std::sqrt(std::inner_product(slope, slope + width, slope, 0.0));
+    if (!(norm > kSmallestSlope)) continue;
+    const auto step = static_cast<float>(length / norm);
+    for (int64_t d = 0; d < width; ++d) x[i * width + d] += step * slope[d];
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Classifier::Outcome> TunedNetwork::Step(const float* x, const int32_t* labels, int64_t rows,
                                                        const StepOptions& options, Rng& rng) {
   const int top = layers() - 1;
-  const float* input = x;
-  for (int i = 0; i <= top; ++i) {
-    CodeBatch& codes = codes_[i];
-    KWTA_RETURN_IF_ERROR(layers_[i].Encode(input, rows, &codes));
-    const bool finite = std::all_of(codes.values.begin(), codes.values.end(), [](float z) { return std::isfinite(z); });
-    if (!finite) return Diverged(options.encoder.rate);
-    Drop(options.code_dropout, rng, &codes, &scales_[i]);
-    if (i == top) break;
-    codes.ToDense(layers_[i].units(), &dense_);
-    input = dense_.data();
-  }
-
+  KWTA_RETURN_IF_ERROR(Forward(x, rows, options.code_dropout, &rng));
   slopes_[top].resize(rows * codes_[top].k);
   const Classifier::Outcome outcome = classifier_->Step(codes_[top].indices.data(), codes_[top].values.data(), labels,
                                                         rows, codes_[top].k, options.classifier, slopes_[top].data());
-  if (!std::isfinite(outcome.loss)) return Diverged(options.encoder.rate);
+  if (!std::isfinite(outcome.loss)) return Diverged();
 
   for (int i = top; i >= options.first_layer; --i) {
     const CodeBatch& codes = codes_[i];
@@ -89,12 +123,7 @@ absl::StatusOr<Classifier::Outcome> TunedNetwork::Step(const float* x, const int
     for (size_t e = 0; e < scales_[i].size(); ++e) slopes[e] *= scales_[i][e];
     if (i > options.first_layer) {
       // Before this layer's atoms move.
-      KWTA_RETURN_IF_ERROR(layers_[i].InputGradient(codes, slopes, &below_));
-      const CodeBatch& lower = codes_[i - 1];
-      slopes_[i - 1].resize(lower.indices.size());
-      for (size_t e = 0; e < lower.indices.size(); ++e) {
-        slopes_[i - 1][e] = below_[e / lower.k * layers_[i].width() + lower.indices[e]];
-      }
+      KWTA_RETURN_IF_ERROR(SlopesBelow(i));
     }
     KWTA_RETURN_IF_ERROR(
         layers_[i].Step(codes, slopes, i == 0 ? x : nullptr, i == 0 ? nullptr : &codes_[i - 1], options.encoder));

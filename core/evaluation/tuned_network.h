@@ -35,6 +35,10 @@ class TunedNetwork {
   absl::StatusOr<Classifier::Outcome> Step(const float* x, const int32_t* labels, int64_t rows,
                                            const StepOptions& options, Rng& rng);
 
+  // Adds to each of x[rows, width] a vector of this length along the gradient of its loss, which nothing is dropped
+  // for. REQUIRES: it has a classifier.
+  absl::Status AddAdversarial(float length, const int32_t* labels, int64_t rows, float* x);
+
   // Writes atoms, biases and classifier into `model`, which it was created from.
   absl::Status Export(ModelBundle* model) const;
 
@@ -44,8 +48,12 @@ class TunedNetwork {
   absl::Status Restore(const TensorMap& state);
 
  private:
+  // Codes of x, layer by layer, with activities dropped.
+  absl::Status Forward(const float* x, int64_t rows, double code_dropout, Rng* rng);
+  // Slopes of layer i - 1 from those of layer i.
+  absl::Status SlopesBelow(int i);
   // Drops activities of `codes`; scales_ of that layer says by what each was multiplied.
-  void Drop(double probability, Rng& rng, CodeBatch* codes, std::vector<float>* scales);
+  void Drop(double probability, Rng* rng, CodeBatch* codes, std::vector<float>* scales);
 
   std::vector<TunedLayer> layers_;  // lowest first
   std::optional<Classifier> classifier_;

@@ -136,6 +136,7 @@ TEST_F(FineTuningTest, TrainsTheTopFirstThenAllAndKeepsTheRest) {
 TEST_F(FineTuningTest, DependsOnTheSeedAndNotOnTheThreads) {
   options_.input_dropout = 0.2;
   options_.code_dropout = 0.3;
+  options_.adversarial_length = 0.5;
   options_.max_shift = 2;
   const auto one = Numbers(Run(*deep_).value());
   EXPECT_EQ(Numbers(Run(*deep_, {}, 3).value()), one);
@@ -220,6 +221,9 @@ TEST_F(FineTuningTest, SaysWhatIsWrong) {
   options_.momentum = -0.5;
   ExpectRefused("momentum -0.5");
   options_.momentum = 0.9;
+  options_.adversarial_length = -1;
+  ExpectRefused("adversarial_length -1");
+  options_.adversarial_length = 0;
   const auto backend = CreateBackend("", {1}).value();
   auto rows = std::make_shared<Tensor>(DType::kU8, Shape{20, 784});
   const Dataset unlabelled(rows, rows->rows(), {784}, {0, 1}, {});

@@ -196,6 +196,46 @@ TEST_F(TunedNetworkTest, DroppedActivitiesHaveNoGradientAndTheOthersAreScaledUp)
   EXPECT_NE(after.classifier, before.classifier) << "its bias still learns";
 }
 
+TEST_F(TunedNetworkTest, MovesEachRowAlongTheSlopeOfItsLoss) {
+  constexpr float kLength = 0.25f;
+  for (const std::shared_ptr<Backend>& backend :
+       {CreateBackend("", {1}).value(), std::shared_ptr<Backend>(std::make_shared<DistantBackend>())}) {
+    TunedNetwork network = Make(backend);
+    Oracle oracle(network.Checkpoint().value());
+    oracle.FindSupports(x_.as<float>());
+    Tensor moved = x_.Clone();
+    ASSERT_TRUE(network.AddAdversarial(kLength, labels_, kRows, moved.as<float>()).ok());
+    for (int64_t i = 0; i < kRows; ++i) {
+      std::vector<double> slopes(kWidth);
+      double norm = 0;
+      for (int64_t d = 0; d < kWidth; ++d) {
+        const float step = 1.0f / 1024;
+        Tensor above = x_.Clone(), below = x_.Clone();
+        above.as<float>()[i * kWidth + d] += step;
+        below.as<float>()[i * kWidth + d] -= step;
+        slopes[d] = (oracle.Loss(above.as<float>(), labels_, 0) - oracle.Loss(below.as<float>(), labels_, 0)) / step;
+        norm += slopes[d] * slopes[d];
+      }
+      for (int64_t d = 0; d < kWidth; ++d) {
+        const int64_t e = i * kWidth + d;
+        EXPECT_NEAR(moved.as<float>()[e] - x_.as<float>()[e], kLength * slopes[d] / std::sqrt(norm), 1e-3);
+      }
+    }
+    const Oracle after(network.Checkpoint().value());
+    EXPECT_EQ(after.atoms[0], oracle.atoms[0]) << "nothing learns";
+    EXPECT_EQ(after.classifier, oracle.classifier);
+  }
+}
+
+TEST_F(TunedNetworkTest, RowsWithoutASlopeStay) {
+  const auto backend = CreateBackend("", {1}).value();
+  TunedNetwork network = Make(backend);
+  network.SetClassifier(Classifier(kUpper, kClasses, kScale));  // weights zero: the loss does not depend on the code
+  Tensor moved = x_.Clone();
+  ASSERT_TRUE(network.AddAdversarial(1, labels_, kRows, moved.as<float>()).ok());
+  for (int64_t e = 0; e < kRows * kWidth; ++e) EXPECT_EQ(moved.as<float>()[e], x_.as<float>()[e]);
+}
+
 TEST_F(TunedNetworkTest, GoesOnFromACheckpointWithItsVelocities) {
   const auto backend = CreateBackend("", {1}).value();
   TunedNetwork::StepOptions options = UnitStep(0, 0);
