@@ -110,7 +110,8 @@ void AddOptions(CLI::App& app, Options& options) {
   add("--max-concurrent-calls", options.max_concurrent_calls, "Calls served at once")
       ->check(CLI::Range(1, 1 << 20))
       ->group("Limits");
-  add("--max-stream-messages", options.max_stream_messages, "Messages in flight on one EncodeStream")
+  add("--max-stream-messages", options.max_stream_messages,
+      "Messages in flight on one EncodeStream, together of at most --max-message-bytes and one more")
       ->check(CLI::Range(1, 1 << 20))
       ->group("Limits");
   add("--max-running-jobs", options.max_running_jobs, "Training jobs at a time; 0 keeps all in the queue")

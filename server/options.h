@@ -46,7 +46,7 @@ struct Options {
   int64_t max_message_bytes = int64_t{64} << 20;
   int64_t max_upload_bytes = int64_t{4} << 30;
   int max_concurrent_calls = 512;
-  int max_stream_messages = 64;  // In flight on one EncodeStream.
+  int max_stream_messages = 256;  // In flight on one EncodeStream.
 
   int max_running_jobs = 1;
   int max_queued_jobs = 1000;

@@ -203,6 +203,7 @@ absl::Status Server::Parts::StartGrpc() {
   parts.upload_directory = state->datasets();
   parts.max_upload_bytes = options.max_upload_bytes;
   parts.max_stream_messages = options.max_stream_messages;
+  parts.max_stream_bytes = options.max_message_bytes;
   parts.healthy_services = {std::begin(kServiceNames), std::end(kServiceNames)};
   service = NewEncoderService(std::move(parts));
   InferenceHandlerParts inference;

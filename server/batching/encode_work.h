@@ -38,6 +38,12 @@ struct EncodeResult {
   absl::Duration queued;     // from its arrival to the start of its first batch
   absl::Duration computed;   // of all batches it rode in
   int64_t batch_rows = 0;    // of the largest of them
+
+  // Of the codes or reconstructions.
+  int64_t bytes() const {
+    return codes.entries() * static_cast<int64_t>(sizeof(int32_t) + sizeof(float)) +
+           static_cast<int64_t>(dense.size() * sizeof(float));
+  }
 };
 using EncodeDone = std::function<void(absl::StatusOr<EncodeResult>)>;
 

@@ -7,6 +7,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <vector>
 
@@ -98,6 +99,14 @@ struct Metrics::Families {
   Gauge& start_time =
       AddGauge(registry, "process_start_time_seconds", "Start of the server, in seconds since 1970").Add({});
 
+  // Of each method, looked up once: Family::Add builds a whole histogram before it finds that there is one.
+  struct Calls {
+    Histogram* seconds = nullptr;
+    std::map<absl::StatusCode, Counter*> answers;
+  };
+  absl::Mutex calls_mutex;
+  std::map<std::string, Calls, std::less<>> calls ABSL_GUARDED_BY(calls_mutex);
+
   std::atomic<uint64_t> total_requests{0};
   std::atomic<uint64_t> total_rows{0};
 
@@ -136,10 +145,27 @@ Metrics::Metrics(absl::string_view version, absl::string_view backend, absl::Tim
 
 Metrics::~Metrics() = default;
 
-void Metrics::CallDone(const std::string& method, absl::StatusCode code, double seconds) {
-  const std::string name = code == absl::StatusCode::kOk ? "OK" : absl::StatusCodeToString(code);
-  families_->requests.Add({{"method", method}, {"code", name}}).Increment();
-  families_->request_seconds.Add({{"method", method}}, SecondsBuckets()).Observe(seconds);
+void Metrics::CallDone(absl::string_view method, absl::StatusCode code, double seconds) {
+  Counter* answers;
+  Histogram* answer_seconds;
+  {
+    absl::MutexLock lock(&families_->calls_mutex);
+    auto found = families_->calls.find(method);
+    if (found == families_->calls.end()) {
+      const std::string name(method);
+      found = families_->calls.emplace(name, Families::Calls()).first;
+      found->second.seconds = &families_->request_seconds.Add({{"method", name}}, SecondsBuckets());
+    }
+    answer_seconds = found->second.seconds;
+    Counter*& counter = found->second.answers[code];
+    if (counter == nullptr) {
+      const std::string name = code == absl::StatusCode::kOk ? "OK" : absl::StatusCodeToString(code);
+      counter = &families_->requests.Add({{"method", std::string(method)}, {"code", name}});
+    }
+    answers = counter;
+  }
+  answers->Increment();
+  answer_seconds->Observe(seconds);
   if (method == "Encode" || method == "EncodeStream") families_->total_requests.fetch_add(1);
 }
 

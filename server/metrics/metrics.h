@@ -32,7 +32,7 @@ class Metrics {
   Metrics& operator=(const Metrics&) = delete;
 
   // A call was answered; each message of an EncodeStream counts as a call.
-  void CallDone(const std::string& method, absl::StatusCode code, double seconds);
+  void CallDone(absl::string_view method, absl::StatusCode code, double seconds);
 
   // A batch was computed.
   void BatchDone(int64_t rows, double compute_seconds);

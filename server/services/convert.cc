@@ -168,6 +168,7 @@ absl::Status ConvertCodes(const SparseCodes& codes, v1::OutputMode mode, v1::Enc
   const auto* indices = reinterpret_cast<const uint32_t*>(codes.indices.data());  // never negative
   if (mode == v1::OUTPUT_MODE_DENSE) {
     v1::Tensor* dense = response->mutable_dense();
+    dense->Clear();
     dense->add_shape(codes.rows());
     dense->add_shape(codes.units);
     dense->set_dtype(v1::DTYPE_F32);
@@ -175,9 +176,9 @@ absl::Status ConvertCodes(const SparseCodes& codes, v1::OutputMode mode, v1::Enc
     codes.ToDense(dense->mutable_floats()->mutable_data());
   } else if (mode == v1::OUTPUT_MODE_SPARSE_CSR) {
     v1::CsrCodes* csr = response->mutable_csr();
-    csr->mutable_row_offsets()->Add(codes.row_offsets.begin(), codes.row_offsets.end());
-    csr->mutable_indices()->Add(indices, indices + codes.entries());
-    csr->mutable_values()->Add(codes.values.begin(), codes.values.end());
+    csr->mutable_row_offsets()->Assign(codes.row_offsets.begin(), codes.row_offsets.end());
+    csr->mutable_indices()->Assign(indices, indices + codes.entries());
+    csr->mutable_values()->Assign(codes.values.begin(), codes.values.end());
   } else {
     const int64_t k = codes.RectangularWidth();
     if (k < 0) {
@@ -186,8 +187,8 @@ absl::Status ConvertCodes(const SparseCodes& codes, v1::OutputMode mode, v1::Enc
     }
     v1::TopKCodes* top_k = response->mutable_top_k();
     top_k->set_k(static_cast<uint32_t>(k));
-    top_k->mutable_indices()->Add(indices, indices + codes.entries());
-    top_k->mutable_values()->Add(codes.values.begin(), codes.values.end());
+    top_k->mutable_indices()->Assign(indices, indices + codes.entries());
+    top_k->mutable_values()->Assign(codes.values.begin(), codes.values.end());
   }
   return absl::OkStatus();
 }
@@ -196,6 +197,7 @@ void ConvertDenseCodes(const std::vector<float>& codes, int64_t width, v1::Outpu
                        v1::EncodeResponse* response) {
   if (mode == v1::OUTPUT_MODE_DENSE) {
     v1::Tensor* dense = response->mutable_dense();
+    dense->Clear();
     dense->add_shape(static_cast<int64_t>(codes.size()) / width);
     dense->add_shape(width);
     dense->set_dtype(v1::DTYPE_F32);
@@ -203,6 +205,7 @@ void ConvertDenseCodes(const std::vector<float>& codes, int64_t width, v1::Outpu
     return;
   }
   v1::CsrCodes* csr = response->mutable_csr();
+  csr->Clear();
   csr->add_row_offsets(0);
   for (size_t row = 0; row < codes.size(); row += width) {
     for (int64_t unit = 0; unit < width; ++unit) {

@@ -36,7 +36,8 @@ absl::StatusOr<v1::OutputMode> ResolveOutput(v1::OutputMode mode, const Encoder&
 // Errors: INVALID_ARGUMENT (an answer larger than max_bytes).
 absl::Status CheckOutput(v1::OutputMode mode, int64_t rows, int64_t units, int64_t k, int64_t max_bytes);
 
-// Sets the codes of `response` in the layout that `mode`, which is resolved, names.
+// Sets the codes of `response` in the layout that `mode`, which is resolved, names. Memory of codes that it had in the
+// same layout is used again.
 // Errors: FAILED_PRECONDITION if the rows have different numbers of entries and the layout is rectangular.
 absl::Status ConvertCodes(const SparseCodes& codes, v1::OutputMode mode, v1::EncodeResponse* response);
 

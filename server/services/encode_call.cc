@@ -56,8 +56,9 @@ class EncodeCall {
   }
 
   void Encoded() {
-    absl::StatusOr<v1::EncodeResponse> response = FinishEncode(request_, rows_);
-    Answer(response.status(), response.ok() ? &*response : nullptr);
+    v1::EncodeResponse response;
+    const absl::Status status = FinishEncode(request_, rows_, &response);
+    Answer(status, status.ok() ? &response : nullptr);
   }
 
   void Answer(const absl::Status& status, const v1::EncodeResponse* response = nullptr) {
@@ -105,10 +106,10 @@ void ListenForEncode(const EncodeCallParts* parts) {
   for (int i = 0; i < kListeners; ++i) new EncodeCall(parts);
 }
 
-absl::StatusOr<v1::EncodeResponse> FinishEncode(const v1::EncodeRequest& request,
-                                                const absl::StatusOr<EncodedRows>& rows) {
+absl::Status FinishEncode(const v1::EncodeRequest& request, const absl::StatusOr<EncodedRows>& rows,
+                          v1::EncodeResponse* response) {
   KWTA_RETURN_IF_ERROR(rows.status());
-  return EncodeHandler::Finish(request, *rows);
+  return EncodeHandler::Finish(request, *rows, response);
 }
 
 void AddPushback(const absl::Status& status, grpc::ServerContext* context) {

@@ -25,7 +25,8 @@ struct EncodeCallParts {
   EncodeHandler* handler = nullptr;
   CallGate* gate = nullptr;
   Metrics* metrics = nullptr;
-  int max_stream_messages = 64;
+  int max_stream_messages = 256;       // in flight on one stream
+  int64_t max_stream_bytes = 1 << 26;  // the same, of messages and their answers
 
   // Records how a call, or a message of a stream, went, and gives what its trailing metadata must tell.
   void Record(const char* method, absl::Time start, const absl::Status& status) const {
@@ -37,9 +38,9 @@ struct EncodeCallParts {
 void ListenForEncode(const EncodeCallParts* parts);
 void ListenForEncodeStream(const EncodeCallParts* parts);
 
-// The response to a request that was started, or why there is none.
-absl::StatusOr<v1::EncodeResponse> FinishEncode(const v1::EncodeRequest& request,
-                                                const absl::StatusOr<EncodedRows>& rows);
+// Sets the response to a request that was started, see EncodeHandler::Finish; or says why there is none.
+absl::Status FinishEncode(const v1::EncodeRequest& request, const absl::StatusOr<EncodedRows>& rows,
+                          v1::EncodeResponse* response);
 
 // Told to clients that were refused for lack of room: when to try again.
 void AddPushback(const absl::Status& status, grpc::ServerContext* context);

@@ -94,19 +94,19 @@ void EncodeHandler::Start(const v1::ReconstructRequest& request, CallContext con
   StartRequest(request, std::move(context), std::move(done));
 }
 
-absl::StatusOr<v1::EncodeResponse> EncodeHandler::Finish(const v1::EncodeRequest& request, const EncodedRows& rows) {
-  v1::EncodeResponse response;
-  response.set_model_version(rows.model->version);
-  response.set_code_width(static_cast<uint64_t>(rows.model->encoder->code_width()));
+absl::Status EncodeHandler::Finish(const v1::EncodeRequest& request, const EncodedRows& rows,
+                                   v1::EncodeResponse* response) {
+  response->set_model_version(rows.model->version);
+  response->set_code_width(static_cast<uint64_t>(rows.model->encoder->code_width()));
   const Encoder& encoder = *rows.model->encoder;
   KWTA_ASSIGN_OR_RETURN(const v1::OutputMode mode, ResolveOutput(request.options().output(), encoder));
   if (encoder.dense_codes()) {
-    ConvertDenseCodes(rows.result.dense, encoder.code_width(), mode, &response);
+    ConvertDenseCodes(rows.result.dense, encoder.code_width(), mode, response);
   } else {
-    KWTA_RETURN_IF_ERROR(ConvertCodes(rows.result.codes, mode, &response));
+    KWTA_RETURN_IF_ERROR(ConvertCodes(rows.result.codes, mode, response));
   }
-  SetStats(rows.result, response.mutable_stats());
-  return response;
+  SetStats(rows.result, response->mutable_stats());
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::ReconstructResponse> EncodeHandler::Finish(const v1::ReconstructRequest&, const EncodedRows& rows) {

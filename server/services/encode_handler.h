@@ -43,7 +43,9 @@ class EncodeHandler {
   void Start(const v1::EncodeRequest& request, CallContext context, EncodedRowsDone done);
   void Start(const v1::ReconstructRequest& request, CallContext context, EncodedRowsDone done);
 
-  static absl::StatusOr<v1::EncodeResponse> Finish(const v1::EncodeRequest& request, const EncodedRows& rows);
+  // Sets every field of the response, which may hold an earlier answer: its memory is used again. Errors: those of
+  // ResolveOutput and ConvertCodes; what the response holds then is nothing to send.
+  static absl::Status Finish(const v1::EncodeRequest& request, const EncodedRows& rows, v1::EncodeResponse* response);
   static absl::StatusOr<v1::ReconstructResponse> Finish(const v1::ReconstructRequest& request, const EncodedRows& rows);
 
  private:

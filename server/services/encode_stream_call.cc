@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/time/clock.h"
 #include "server/jobs/job_events.h"
@@ -14,9 +15,13 @@
 namespace kwta::server {
 namespace {
 
-// A stream reads while fewer than max_stream_messages of its messages are unanswered, and writes the answers in the
-// order of the messages: a client that does not read is not read either. Lives from being asked for until nothing it
-// has started is under way and gRPC has told that the call is over.
+// A message that is not larger is kept, with its memory, for those that come after its answer.
+constexpr int64_t kSmallMessage = 1 << 16;
+
+// A stream reads while fewer than max_stream_messages of its messages are unanswered and they and their answers take
+// less than max_stream_bytes, and writes the answers in the order of the messages: a client that does not read is not
+// read either. Lives from being asked for until nothing it has started is under way and gRPC has told that the call is
+// over.
 class EncodeStreamCall {
  public:
   explicit EncodeStreamCall(const EncodeCallParts* parts) : parts_(*parts) {
@@ -31,6 +36,7 @@ class EncodeStreamCall {
     v1::EncodeStreamRequest request;
     absl::Time start;
     absl::StatusOr<EncodedRows> rows;
+    int64_t bytes = 0;  // of the rows, and of their codes once there are some
     bool encoded = false;
   };
 
@@ -49,15 +55,16 @@ class EncodeStreamCall {
 
   // Starts whatever can be started.
   void Advance() {
-    if (!reading_ && !read_all_ && static_cast<int>(messages_.size()) < parts_.max_stream_messages) {
+    if (!reading_ && !read_all_ && static_cast<int>(messages_.size()) < parts_.max_stream_messages &&
+        bytes_ < parts_.max_stream_bytes) {
       reading_ = true;
-      next_ = std::make_unique<Message>();
+      next_ = NewMessage();
       stream_.Read(&next_->request, &read_);
     }
     if (writing_ || finished_) return;
     if (broken_) {
       // Nobody reads answers any more; those under way are still waited for.
-      while (!messages_.empty() && messages_.front()->encoded) messages_.pop_front();
+      while (!messages_.empty() && messages_.front()->encoded) Recycle(TakeFirst());
     } else if (!messages_.empty() && messages_.front()->encoded) {
       WriteFirst();
       return;
@@ -89,6 +96,9 @@ class EncodeStreamCall {
     messages_.push_back(std::move(owned));
     Message* message = messages_.back().get();
     message->start = absl::Now();
+    const v1::Tensor& input = message->request.request().input();
+    AddBytes(message,
+             input.floats_size() * static_cast<int64_t>(sizeof(float)) + static_cast<int64_t>(input.raw().size()));
     CallContext context;
     context.deadline = deadline();
     context.caller = admission_->caller;
@@ -99,6 +109,7 @@ class EncodeStreamCall {
       message->rows = std::move(rows);
       parts_.loop->Post([this, message] {
         message->encoded = true;
+        if (message->rows.ok()) AddBytes(message, message->rows->result.bytes());
         AdvanceLater();
       });
     };
@@ -109,17 +120,12 @@ class EncodeStreamCall {
   }
 
   void WriteFirst() {
-    const std::unique_ptr<Message> message = std::move(messages_.front());
-    messages_.pop_front();
-    answer_.Clear();
+    std::unique_ptr<Message> message = TakeFirst();
     answer_.set_request_id(message->request.request_id());
-    absl::StatusOr<v1::EncodeResponse> response = FinishEncode(message->request.request(), message->rows);
-    parts_.Record("EncodeStream", message->start, response.status());
-    if (response.ok()) {
-      *answer_.mutable_response() = *std::move(response);
-    } else {
-      *answer_.mutable_error() = ToFailure(response.status());
-    }
+    const absl::Status status = FinishEncode(message->request.request(), message->rows, answer_.mutable_response());
+    parts_.Record("EncodeStream", message->start, status);
+    if (!status.ok()) *answer_.mutable_error() = ToFailure(status);
+    Recycle(std::move(message));
     grpc::WriteOptions options;
     // More follows at once: let gRPC send them together. Not the first, which completes only once it was sent, since
     // the initial metadata is sent with it.
@@ -127,6 +133,33 @@ class EncodeStreamCall {
     answered_any_ = true;
     writing_ = true;
     stream_.Write(answer_, options, &written_);
+  }
+
+  std::unique_ptr<Message> NewMessage() {
+    if (spare_.empty()) return std::make_unique<Message>();
+    std::unique_ptr<Message> message = std::move(spare_.back());
+    spare_.pop_back();
+    return message;
+  }
+
+  std::unique_ptr<Message> TakeFirst() {
+    std::unique_ptr<Message> message = std::move(messages_.front());
+    messages_.pop_front();
+    return message;
+  }
+
+  void Recycle(std::unique_ptr<Message> message) {
+    const int64_t bytes = message->bytes;
+    AddBytes(message.get(), -bytes);
+    if (bytes > kSmallMessage) return;
+    message->rows = absl::StatusOr<EncodedRows>();  // the model too, which may be about to be unloaded
+    message->encoded = false;
+    spare_.push_back(std::move(message));
+  }
+
+  void AddBytes(Message* message, int64_t bytes) {
+    message->bytes += bytes;
+    bytes_ += bytes;
   }
 
   void Written(bool ok) {
@@ -174,6 +207,8 @@ class EncodeStreamCall {
   std::optional<Admission> admission_;
   std::unique_ptr<Message> next_;                  // being read
   std::deque<std::unique_ptr<Message>> messages_;  // in order of arrival
+  std::vector<std::unique_ptr<Message>> spare_;
+  int64_t bytes_ = 0;  // of messages_
   v1::EncodeStreamResponse answer_;
   bool reading_ = false, writing_ = false;
   bool will_advance_ = false;

@@ -30,7 +30,8 @@ class EncoderServiceImpl final : public HotEncoderService, public EncoderService
     loop_.emplace(builder->AddCompletionQueue());
     health_.emplace(parts_.healthy_services, &*loop_);
     health_->Register(builder);
-    hot_ = {this, &*loop_, parts_.encode, parts_.gate, parts_.metrics, parts_.max_stream_messages};
+    hot_ = {
+        this, &*loop_, parts_.encode, parts_.gate, parts_.metrics, parts_.max_stream_messages, parts_.max_stream_bytes};
   }
 
   void Start() override {

@@ -29,7 +29,8 @@ struct EncoderServiceParts {
   Metrics* metrics = nullptr;
   std::string upload_directory;
   int64_t max_upload_bytes = 0;
-  int max_stream_messages = 64;
+  int max_stream_messages = 256;
+  int64_t max_stream_bytes = 1 << 26;
   std::vector<std::string> healthy_services;  // full names of the services that the health service knows
 };
 

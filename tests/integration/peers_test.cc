@@ -140,7 +140,10 @@ TEST(Peers, ThoseThatGoGiveTheirPlacesBack) {
 // Callers that send and send, and take no answer.
 TEST(Peers, AStreamThatIsNotReadIsHeldBack) {
   constexpr int kStreams = 4, kMessages = 2000, kMessageRows = 256;
-  const std::unique_ptr<ServerProcess> server = ServerWithModel({"--max-queue-rows", "1000000", "--max-queue-ms", "0"});
+  // The bytes that may be unanswered, not the number of messages, hold these back: 40 of 200 kB.
+  const std::unique_ptr<ServerProcess> server =
+      ServerWithModel({"--max-queue-rows", "1000000", "--max-queue-ms", "0", "--max-message-bytes", "8000000",
+                       "--max-stream-messages", "1000"});
   ExpectAnswers(*server, 10);
   const int64_t memory = MemoryOf(*server, "VmRSS");
   v1::EncodeStreamRequest request;
@@ -164,12 +167,12 @@ TEST(Peers, AStreamThatIsNotReadIsHeldBack) {
     });
   }
   ExpectAnswers(*server, 500);  // the others do not notice
-  EXPECT_LT(MemoryOf(*server, "VmHWM") - memory, kSanitizer * 512 * kMiB);
+  EXPECT_LT(MemoryOf(*server, "VmHWM") - memory, kSanitizer * 256 * kMiB);
   for (Stream& stream : streams) {
     stream.context.TryCancel();
     stream.writer.join();
     RecordProperty("messages_taken", stream.written);
-    EXPECT_LT(stream.written, kMessages / 2);
+    EXPECT_LT(stream.written, 400);  // some are on their way, in buffers of the system
   }
   ExpectAnswers(*server, 10);
 }

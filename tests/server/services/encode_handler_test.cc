@@ -58,12 +58,29 @@ TEST_F(EncodeHandlerTest, Encodes) {
   request.mutable_options()->set_k(2);
   auto rows = Rows(request);
   ASSERT_TRUE(rows.ok()) << rows.status();
-  const auto response = EncodeHandler::Finish(request, *std::move(rows));
-  ASSERT_TRUE(response.ok()) << response.status();
-  EXPECT_EQ(response->model_version(), 1);
-  EXPECT_THAT(response->top_k().indices(), ElementsAre(0, 1));
-  EXPECT_THAT(response->top_k().values(), ElementsAre(7, 7));
-  EXPECT_EQ(response->stats().batch_rows(), 1);
+  v1::EncodeResponse response;
+  EXPECT_EQ(EncodeHandler::Finish(request, *rows, &response), absl::OkStatus());
+  EXPECT_EQ(response.model_version(), 1);
+  EXPECT_THAT(response.top_k().indices(), ElementsAre(0, 1));
+  EXPECT_THAT(response.top_k().values(), ElementsAre(7, 7));
+  EXPECT_EQ(response.stats().batch_rows(), 1);
+}
+
+TEST_F(EncodeHandlerTest, NothingIsLeftOfAnEarlierAnswer) {
+  v1::EncodeResponse used;
+  for (const v1::OutputMode mode : {v1::OUTPUT_MODE_SPARSE_TOPK, v1::OUTPUT_MODE_SPARSE_CSR, v1::OUTPUT_MODE_DENSE}) {
+    for (const uint32_t k : {4, 1, 3}) {
+      v1::EncodeRequest request = MakeRequest<v1::EncodeRequest>("digits", {7, 8});
+      request.mutable_options()->set_k(k);
+      request.mutable_options()->set_output(mode);
+      const absl::StatusOr<EncodedRows> rows = Rows(request);
+      ASSERT_TRUE(rows.ok()) << rows.status();
+      v1::EncodeResponse fresh;
+      EXPECT_EQ(EncodeHandler::Finish(request, *rows, &fresh), absl::OkStatus());
+      EXPECT_EQ(EncodeHandler::Finish(request, *rows, &used), absl::OkStatus());
+      EXPECT_EQ(used.SerializeAsString(), fresh.SerializeAsString());
+    }
+  }
 }
 
 TEST_F(EncodeHandlerTest, Reconstructs) {
@@ -81,18 +98,18 @@ TEST_F(EncodeHandlerTest, DenseCodesAreDenseUnlessCsrIsAskedFor) {
   v1::EncodeRequest request = MakeRequest<v1::EncodeRequest>("digits", {7, 8});
   absl::StatusOr<EncodedRows> rows = Rows(request);
   ASSERT_TRUE(rows.ok()) << rows.status();
-  auto response = EncodeHandler::Finish(request, *std::move(rows));
-  ASSERT_TRUE(response.ok()) << response.status();
-  EXPECT_THAT(response->dense().shape(), ElementsAre(1, 4));
-  EXPECT_THAT(response->dense().floats(), ElementsAre(7, 0, 0, 0));
-  EXPECT_EQ(response->code_width(), 4);
+  v1::EncodeResponse response;
+  EXPECT_EQ(EncodeHandler::Finish(request, *rows, &response), absl::OkStatus());
+  EXPECT_THAT(response.dense().shape(), ElementsAre(1, 4));
+  EXPECT_THAT(response.dense().floats(), ElementsAre(7, 0, 0, 0));
+  EXPECT_EQ(response.code_width(), 4);
 
   request.mutable_options()->set_output(v1::OUTPUT_MODE_SPARSE_CSR);
   rows = Rows(request);
   ASSERT_TRUE(rows.ok()) << rows.status();
-  response = EncodeHandler::Finish(request, *std::move(rows));
-  EXPECT_THAT(response->csr().indices(), ElementsAre(0));
-  EXPECT_THAT(response->csr().values(), ElementsAre(7));
+  EXPECT_EQ(EncodeHandler::Finish(request, *rows, &response), absl::OkStatus());
+  EXPECT_THAT(response.csr().indices(), ElementsAre(0));
+  EXPECT_THAT(response.csr().values(), ElementsAre(7));
 
   request.mutable_options()->set_output(v1::OUTPUT_MODE_SPARSE_TOPK);
   const absl::Status status = Rows(request).status();
