@@ -3,7 +3,6 @@
 import array
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -19,6 +18,9 @@ LARGE = "patches-32768"
 MAKERS = {SMALL: "encode data=images units=1000 k=75 batch=256", LARGE: "encode data=patches units=32768 k=32 batch=1024"}
 WIDTH = 784
 OUTSTANDING = 64
+# Messages of a stream that are not answered yet, as many as a server takes by default. A stream is made to be filled; a
+# call is bound to wait.
+STREAM_OUTSTANDING = 256
 SILENCE = 5.0
 
 
@@ -80,7 +82,7 @@ class Wire:
                 OurWork(self.programs, self.inputs, self.threads, work).close()
             shutil.copytree(bundle, os.path.join(self.folder, "state/models", model, "1"))
         self.floats = os.path.join(self.folder, "floats.npy")
-        write_floats(self.floats, rows=1024)
+        write_floats(self.floats, os.path.join(self.inputs, "images.npy"), rows=1024)
         program = os.path.join(self.programs, "kwta-server")
         if not os.path.exists(program):
             raise Skipped(f"there is no {program}: build with -DKWTA_SERVER=ON")
@@ -105,10 +107,8 @@ class Wire:
         seconds = str(seconds or self.seconds)
         return json.loads(self.kwta("load", "--seconds", seconds, "--warm-up", "0.5", *words, server=server))
 
-    def one_row(self, *words, **more):
-        return self.load(
-            "--model", SMALL, "--input", self.floats, "--outstanding", str(OUTSTANDING), *words, **more
-        )
+    def one_row(self, *words, outstanding=OUTSTANDING, **more):
+        return self.load("--model", SMALL, "--input", self.floats, "--outstanding", str(outstanding), *words, **more)
 
     def turns(self, contenders):
         """Each contender is a function that gives a figure."""
@@ -138,7 +138,7 @@ class Wire:
     def wire_stream(self, _):
         return self.turns(
             {
-                "ours": lambda: self.one_row("--stream")["rows_per_second"],
+                "ours": lambda: self.one_row("--stream", outstanding=STREAM_OUTSTANDING)["rows_per_second"],
                 "unary": lambda: self.one_row()["rows_per_second"],
             }
         )
@@ -226,12 +226,17 @@ class Wire:
         return {"ours": [100 * figures["growth"]], "failed": [figures["failed"]]}
 
 
-def write_floats(path, rows):
-    """Rows of 784 numbers, of which one in five is not zero, as an npy file of f32."""
-    header = repr({"descr": "<f4", "fortran_order": False, "shape": (rows, WIDTH)})
+def write_floats(path, images, rows):
+    """The first rows of images.npy, which holds bytes, as an npy file of f32 between 0 and 1."""
+    with open(images, "rb") as file:
+        magic = file.read(10)
+        if magic[:8] != b"\x93NUMPY\x01\x00":
+            raise Skipped(f"{images} is no npy file of version 1.0")
+        file.seek(int.from_bytes(magic[8:], "little"), os.SEEK_CUR)
+        pixels = file.read(rows * WIDTH)
+    elements = array.array("f", (pixel / 255 for pixel in pixels))
+    header = repr({"descr": "<f4", "fortran_order": False, "shape": (len(pixels) // WIDTH, WIDTH)})
     header += " " * (-(len(header) + 11) % 64) + "\n"
-    numbers = random.Random(1)
-    elements = array.array("f", (numbers.random() if numbers.random() < 0.2 else 0.0 for _ in range(rows * WIDTH)))
     with open(path, "wb") as file:
         file.write(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode())
         elements.tofile(file)
