@@ -85,6 +85,9 @@ def run_bars(arguments, programs):
     if not arguments.realtime:
         warn_if_busy(facts["load_before"], arguments.threads)
     print(f"data {', '.join(facts['datasets'])}")
+    if any(group.wire for group in bars.groups_of(arguments.only)):
+        facts["stalls"] = machine.stalls()
+        print("stalls {fraction:.1%} of a processor's time, the longest {longest_ms:.1f} ms".format(**facts["stalls"]))
     peers = Peers(ROOT, python, inputs, arguments.threads) if python else None
     wire = Wire(ROOT, programs, inputs, arguments, python, no_peers)
     try:

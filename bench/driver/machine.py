@@ -1,8 +1,10 @@
 """Facts about the machine that figures depend on."""
 
+import multiprocessing
 import os
 import platform
 import subprocess
+import time
 
 
 def _cpuinfo():
@@ -21,6 +23,33 @@ def isa(flags):
     if "avx512_vnni" in flags or "avx_vnni" in flags:
         return "vnni"
     return "avx512" if "avx512f" in flags else "avx2"
+
+
+# A processor that does nothing else misses no longer than this between two readings of the clock.
+_STALL = 1e-3
+
+
+def _stalls_of(processor, seconds):
+    os.sched_setaffinity(0, {processor})
+    start = last = time.perf_counter()
+    lost = longest = 0.0
+    while last < start + seconds:
+        now = time.perf_counter()
+        if now - last > _STALL:
+            lost += now - last
+            longest = max(longest, now - last)
+        last = now
+    return lost / seconds, longest * 1e3
+
+
+def stalls(seconds=2.0):
+    """What others take from programs that never wait, the system and other machines on the same processors included:
+    the fraction of time in pauses of more than a millisecond, on the worst processor, and the longest pause in ms. A p99
+    below that pause takes a fraction below a hundredth."""
+    processors = sorted(os.sched_getaffinity(0))
+    with multiprocessing.Pool(len(processors)) as pool:
+        found = pool.starmap(_stalls_of, [(processor, seconds) for processor in processors])
+    return {"fraction": max(lost for lost, _ in found), "longest_ms": max(longest for _, longest in found)}
 
 
 def facts(root, threads):
