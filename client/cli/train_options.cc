@@ -38,6 +38,10 @@ void AddKSparseOptions(CLI::App& app, const v1::KSparseSpec& defaults, v1::KSpar
        {"--k-start", "k_start", "Activities kept in the first epoch, k .. units", "4 k, at most units"},
        {"--anneal-fraction", "anneal_fraction", "Fraction of the epochs over which k falls from k-start, 0 .. 1"},
        {"--unit-norm", "unit_norm_atoms", "Keep every atom at unit length"},
+       {"--auxiliary-k", "auxiliary_k", "Dead units of a row that reconstruct what the others leave over, 0 .. units",
+        "0, none"},
+       {"--auxiliary-weight", "auxiliary_weight", "Weight of their error in the loss, above 0", "1/32"},
+       {"--dead-after-rows", "dead_after_rows", "Training rows without it after which a unit is dead", "10000"},
        {"--alpha", "encode_alpha", "Encoding keeps alpha k activities unless its caller says otherwise, at least 1"}},
       defaults, spec);
 }

@@ -204,6 +204,8 @@ class Backend {
   // To be called when the caller has changed the arrays that `dictionary` looks at.
   virtual absl::Status RefreshTiedDictionary(TiedDictionary& dictionary) = 0;
   virtual absl::Status TiedStep(const TiedStepArgs& args) = 0;
+  // Made of other operations, on memory that the host may read and write. REQUIRES: it is, or a backend has its own.
+  virtual absl::Status TiedAuxiliaryStep(const TiedAuxiliaryStepArgs& args);
   virtual absl::Status TiedAtoms(const TiedAtomsArgs& args) = 0;
 };
 

@@ -58,6 +58,27 @@ struct TiedStepArgs {
   float* values = nullptr;          // out [rows, k]
   int32_t* active_rows = nullptr;   // out [units]: in how many of the rows' codes the unit is
   double* squared_error = nullptr;  // host, out
+  float* residual = nullptr;        // out [rows, width]: r; or null
+};
+
+// A step for atoms that are in no code of a batch, after the TiedStep on it and with the atoms w' as that has left
+// them:
+//   z of the units named alone, the k largest of which are kept as AffineTopK does it;  e = codes w' + residual;
+//   g = the gradient of weight * sum |e|^2 / rows as SparseGradient gives it, the residual being given;
+//   velocity <- velocity - rate * g,  parameter <- parameter - rate * g,  for these atoms and their biases:
+// what a step of momentum adds to theirs if the loss has this term. Atoms stay at unit length if they are to.
+// If squared_error is not finite nothing is updated. Gao et al., "Scaling and evaluating sparse autoencoders", 2024,
+// section A.2.
+struct TiedAuxiliaryStepArgs {
+  TiedDictionary* dictionary = nullptr;
+  const float* x = nullptr;         // [rows, width], as TiedStep had them
+  const float* residual = nullptr;  // [rows, width], as TiedStep gave it
+  int64_t rows = 0;                 // at least 1
+  const int32_t* units = nullptr;   // host, [count], ascending
+  int64_t count = 0;                // at least 1
+  int64_t k = 0;                    // 1 .. count
+  float weight = 0, rate = 0;
+  double* squared_error = nullptr;  // host, out: sum |e|^2
 };
 
 // The atoms and velocities that the stored numbers of `dictionary` stand for, the same bits as the next step sees.

@@ -193,6 +193,21 @@ absl::Status ResolveKSparse(v1::KSparseSpec* spec) {
     return InvalidField("encoder.k_sparse.init_sigma", spec->init_sigma(), "a finite number above 0, such as 0.01");
   }
   if (!spec->has_unit_norm_atoms()) spec->set_unit_norm_atoms(false);
+  if (spec->auxiliary_k() > units) {
+    return InvalidField("encoder.k_sparse.auxiliary_k", spec->auxiliary_k(),
+                        absl::StrCat("0 .. ", units, ", the units"));
+  }
+  if (spec->auxiliary_k() > 0) {
+    if (!spec->has_auxiliary_weight()) spec->set_auxiliary_weight(1.0f / 32);
+    if (!spec->has_dead_after_rows()) spec->set_dead_after_rows(10'000);
+  }
+  if (spec->has_auxiliary_weight() && (!(spec->auxiliary_weight() > 0) || !std::isfinite(spec->auxiliary_weight()))) {
+    return InvalidField("encoder.k_sparse.auxiliary_weight", spec->auxiliary_weight(),
+                        "a finite number above 0, such as 0.03125");
+  }
+  if (spec->has_dead_after_rows() && spec->dead_after_rows() == 0) {
+    return InvalidField("encoder.k_sparse.dead_after_rows", spec->dead_after_rows(), "at least 1");
+  }
   if (!spec->has_encode_alpha()) spec->set_encode_alpha(1);
   if (!(spec->encode_alpha() >= 1 && std::round(double{spec->encode_alpha()} * k) <= units)) {
     return InvalidField(

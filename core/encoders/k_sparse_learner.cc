@@ -15,6 +15,8 @@
 namespace kwta {
 namespace {
 
+constexpr char kIdleRows[] = "idle_rows";  // in a checkpoint
+
 // Scales a vector to length 1; zeros stay.
 void Normalise(std::vector<float>& row) {
   double squared = 0;
@@ -48,6 +50,7 @@ class KSparseLearner : public Learner {
     }
     KWTA_ASSIGN_OR_RETURN(active_rows_, backend_->Allocate(units_ * sizeof(int32_t)));
     host_active_rows_.resize(units_);
+    if (has_auxiliary_loss()) idle_rows_.resize(units_);
     for (PutOff& put_off : put_off_) {
       KWTA_ASSIGN_OR_RETURN(put_off.value, backend_->Allocate(units_ * sizeof(float)));
     }
@@ -82,6 +85,10 @@ class KSparseLearner : public Learner {
   absl::Status Restore(const TensorMap& state) override;
 
  private:
+  bool has_auxiliary_loss() const { return spec_.auxiliary_k() > 0; }
+  // The auxiliary loss's part of a step: x as the backend has it. REQUIRES: residual_ and host_active_rows_ are of it.
+  absl::Status StepDeadUnits(const float* x, int64_t rows, const StepOptions& options);
+
   struct Parameter {
     const char* name;
     Shape shape;
@@ -114,6 +121,10 @@ class KSparseLearner : public Learner {
   Buffer indices_, values_;  // [rows, k]
   Buffer active_rows_;       // [units]
   std::vector<int32_t> host_active_rows_;
+  Buffer residual_;  // [rows, width]; with the auxiliary loss only, as what follows
+
+  std::vector<int64_t> idle_rows_;  // [units]: since the unit was in a code
+  std::vector<int32_t> dead_units_;
 };
 
 int64_t KSparseLearner::ScheduledK(double fraction) const {
@@ -140,11 +151,41 @@ absl::StatusOr<StepStatistics> KSparseLearner::Step(const float* x, int64_t rows
   step.values = values_.as<float>();
   step.active_rows = active_rows_.as<int32_t>();
   step.squared_error = &statistics.squared_error;
+  if (has_auxiliary_loss()) {
+    KWTA_RETURN_IF_ERROR(Reserve(*backend_, rows * width_ * sizeof(float), &residual_));
+    step.residual = residual_.as<float>();
+  }
   KWTA_RETURN_IF_ERROR(backend_->TiedStep(step));
   if (!std::isfinite(statistics.squared_error)) return DivergedError(options);
   KWTA_RETURN_IF_ERROR(
       backend_->CopyToHost(active_rows_.as<void>(), host_active_rows_.data(), units_ * sizeof(int32_t)));
+  if (has_auxiliary_loss()) KWTA_RETURN_IF_ERROR(StepDeadUnits(step.x, rows, options));
   return statistics;
+}
+
+absl::Status KSparseLearner::StepDeadUnits(const float* x, int64_t rows, const StepOptions& options) {
+  dead_units_.clear();
+  for (int64_t unit = 0; unit < units_; ++unit) {
+    idle_rows_[unit] = host_active_rows_[unit] > 0 ? 0 : idle_rows_[unit] + rows;
+    if (idle_rows_[unit] >= static_cast<int64_t>(spec_.dead_after_rows())) {
+      dead_units_.push_back(static_cast<int32_t>(unit));
+    }
+  }
+  if (dead_units_.empty()) return absl::OkStatus();
+  double squared_error = 0;
+  TiedAuxiliaryStepArgs step;
+  step.dictionary = dictionary_.get();
+  step.x = x;
+  step.residual = residual_.as<float>();
+  step.rows = rows;
+  step.units = dead_units_.data();
+  step.count = static_cast<int64_t>(dead_units_.size());
+  step.k = std::min<int64_t>(spec_.auxiliary_k(), step.count);
+  step.weight = spec_.auxiliary_weight();
+  step.rate = options.learning_rate;
+  step.squared_error = &squared_error;
+  KWTA_RETURN_IF_ERROR(backend_->TiedAuxiliaryStep(step));
+  return std::isfinite(squared_error) ? absl::OkStatus() : DivergedError(options);
 }
 
 absl::StatusOr<TensorMap> KSparseLearner::Parameters() const {
@@ -170,6 +211,10 @@ absl::StatusOr<TensorMap> KSparseLearner::Checkpoint() const {
   for (const PutOff& put_off : put_off_) {
     KWTA_ASSIGN_OR_RETURN(tensors[put_off.name], Download(*backend_, {units_}, put_off.value));
   }
+  if (has_auxiliary_loss()) {
+    Tensor& idle_rows = tensors[kIdleRows] = Tensor(DType::kI64, {units_});
+    std::copy(idle_rows_.begin(), idle_rows_.end(), idle_rows.as<int64_t>());
+  }
   return tensors;
 }
 
@@ -180,6 +225,10 @@ absl::Status KSparseLearner::Restore(const TensorMap& state) {
   }
   for (PutOff& put_off : put_off_)
     KWTA_RETURN_IF_ERROR(Upload(*backend_, state, put_off.name, {units_}, &put_off.value));
+  if (has_auxiliary_loss()) {
+    KWTA_ASSIGN_OR_RETURN(const Tensor* idle_rows, FindState(state, kIdleRows, DType::kI64, {units_}));
+    std::copy_n(idle_rows->as<int64_t>(), units_, idle_rows_.begin());
+  }
   return backend_->RefreshTiedDictionary(*dictionary_);
 }
 

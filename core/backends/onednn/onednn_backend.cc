@@ -174,6 +174,9 @@ class OnednnBackend final : public HostBackend {
     return absl::OkStatus();
   }
   absl::Status TiedStep(const TiedStepArgs& args) override { return OnednnTiedStep(context_, args); }
+  absl::Status TiedAuxiliaryStep(const TiedAuxiliaryStepArgs& args) override {
+    return OnednnTiedAuxiliaryStep(*this, context_, args);
+  }
   absl::Status TiedAtoms(const TiedAtomsArgs& args) override { return OnednnTiedAtoms(context_, args); }
 
  private:

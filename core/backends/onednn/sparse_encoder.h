@@ -31,6 +31,7 @@ class SparseEncoder {
 
   // To be called when any stored number may have changed otherwise. Nothing is lost if no sparse batch follows.
   void Invalidate() { stale_ = true; }
+  bool stale() const { return stale_; }
 
   // Prepares the rows of x for Encode. False if the batch is not one for this encoder: an element of x + offset is
   // negative, k is a large part of the units, or numbers are so large that sums might overflow. The answer depends on x

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/backends/onednn/flush_subnormals.h"
+#include "core/backends/tied_auxiliary.h"
 #include "core/base/status_macros.h"
 
 namespace kwta {
@@ -44,6 +45,7 @@ class StepCall {
           OnednnAffineTopK(context_, {&state_.dictionary, args_.x, args_.rows, args_.k, args_.indices, args_.values}));
     }
     Decode();
+    if (args_.residual != nullptr) std::copy(state_.residual.begin(), state_.residual.end(), args_.residual);
     if (!std::isfinite(*args_.squared_error)) return absl::OkStatus();
     state_.codes.Sort(args_.indices, args_.rows, args_.k, p_.units);
     if (!sparse_) state_.sparse.Invalidate();
@@ -180,6 +182,22 @@ class StepCall {
 void RefreshOnednnTiedDictionary(OnednnTiedDictionary& dictionary) { dictionary.sparse.Invalidate(); }
 
 absl::Status OnednnTiedStep(OnednnContext& context, const TiedStepArgs& args) { return StepCall(context, args).Run(); }
+
+absl::Status OnednnTiedAuxiliaryStep(Backend& backend, OnednnContext& context, const TiedAuxiliaryStepArgs& args) {
+  auto& state = static_cast<OnednnTiedDictionary&>(*args.dictionary);
+  // The backend's own PrepareDictionary may try which filter is the fastest, which takes longer than the step.
+  const auto prepare = [&](const float* atoms, const float* bias, int64_t units,
+                           int64_t width) -> absl::StatusOr<std::unique_ptr<Dictionary>> {
+    auto dictionary = std::make_unique<OnednnDictionary>(atoms, bias, units, width);
+    dictionary->set_filter(context.filter == Filter::kFloats ? Filter::kFloats : Filter::kBytes);
+    KWTA_RETURN_IF_ERROR(dictionary->Refresh(context));
+    return dictionary;
+  };
+  KWTA_RETURN_IF_ERROR(StepAuxiliaryAtoms(backend, args, prepare));
+  if (state.sparse.stale()) return absl::OkStatus();
+  for (int64_t j = 0; j < args.count; ++j) state.sparse.UpdateAtom(args.units[j]);
+  return absl::OkStatus();
+}
 
 absl::Status OnednnTiedAtoms(OnednnContext& context, const TiedAtomsArgs& args) {
   const TiedParameters& p = args.dictionary->parameters;

@@ -45,6 +45,9 @@ void RefreshOnednnTiedDictionary(OnednnTiedDictionary& dictionary);
 // As Backend::TiedStep. REQUIRES: args.dictionary is an OnednnTiedDictionary.
 absl::Status OnednnTiedStep(OnednnContext& context, const TiedStepArgs& args);
 
+// As Backend::TiedAuxiliaryStep, of the backend that `context` belongs to.
+absl::Status OnednnTiedAuxiliaryStep(Backend& backend, OnednnContext& context, const TiedAuxiliaryStepArgs& args);
+
 // As Backend::TiedAtoms.
 absl::Status OnednnTiedAtoms(OnednnContext& context, const TiedAtomsArgs& args);
 

@@ -33,18 +33,19 @@ absl::Status EagerTiedStep(Backend& backend, const TiedStepArgs& args) {
   KWTA_ASSIGN_OR_RETURN(const std::unique_ptr<Dictionary> dictionary,
                         backend.PrepareDictionary(p.atoms, p.bias, p.units, p.width));
   KWTA_RETURN_IF_ERROR(backend.AffineTopK({dictionary.get(), args.x, args.rows, args.k, args.indices, args.values}));
-  std::vector<float> residual(static_cast<size_t>(args.rows * p.width));
+  std::vector<float> own_residual(args.residual == nullptr ? static_cast<size_t>(args.rows * p.width) : 0);
+  float* residual = args.residual == nullptr ? own_residual.data() : args.residual;
   KWTA_RETURN_IF_ERROR(backend.SparseDecode({p.atoms, p.decoder_bias, args.indices, args.values, args.rows, args.k,
-                                             p.width, args.x, residual.data(), args.squared_error}));
+                                             p.width, args.x, residual, args.squared_error}));
   if (!std::isfinite(*args.squared_error)) return absl::OkStatus();
 
   std::vector<float> gradient_atoms(static_cast<size_t>(p.units * p.width));
   std::vector<float> gradient_bias(static_cast<size_t>(p.units));
   std::vector<float> gradient_decoder_bias(static_cast<size_t>(p.width));
   KWTA_RETURN_IF_ERROR(
-      backend.SparseGradient({p.atoms, args.x, residual.data(), args.indices, args.values, args.rows, args.k, p.units,
-                              p.width, 1.0f / static_cast<float>(args.rows), gradient_atoms.data(),
-                              gradient_bias.data(), gradient_decoder_bias.data(), args.active_rows}));
+      backend.SparseGradient({p.atoms, args.x, residual, args.indices, args.values, args.rows, args.k, p.units, p.width,
+                              1.0f / static_cast<float>(args.rows), gradient_atoms.data(), gradient_bias.data(),
+                              gradient_decoder_bias.data(), args.active_rows}));
   KWTA_RETURN_IF_ERROR(backend.MomentumUpdate({p.atoms, p.atom_velocity, gradient_atoms.data(), args.active_rows,
                                                p.units, p.width, args.rate, args.momentum, p.unit_norm}));
   KWTA_RETURN_IF_ERROR(backend.MomentumUpdate(

@@ -158,7 +158,14 @@ class DistantBackend : public Backend {
     Check(args.indices, args.rows * args.k * sizeof(int32_t));
     Check(args.values, args.rows * args.k * sizeof(float));
     Check(args.active_rows, p.units * sizeof(int32_t));
+    if (args.residual != nullptr) Check(args.residual, args.rows * p.width * sizeof(float));
     return reference_->TiedStep(args);
+  }
+  absl::Status TiedAuxiliaryStep(const TiedAuxiliaryStepArgs& args) override {
+    const TiedParameters& p = args.dictionary->parameters;
+    Check(args.x, args.rows * p.width * sizeof(float));
+    Check(args.residual, args.rows * p.width * sizeof(float));
+    return reference_->TiedAuxiliaryStep(args);
   }
   absl::Status TiedAtoms(const TiedAtomsArgs& args) override {
     const TiedParameters& p = args.dictionary->parameters;

@@ -58,6 +58,12 @@ TEST(ResolveKSparse, FillsInDefaults) {
   EXPECT_EQ(resolved.init_sigma(), 0.01f);
   EXPECT_TRUE(resolved.has_unit_norm_atoms());
   EXPECT_EQ(resolved.encode_alpha(), 1.0f);
+  EXPECT_FALSE(resolved.has_auxiliary_weight());
+  v1::EncoderSpec auxiliary;
+  auxiliary.mutable_k_sparse()->set_auxiliary_k(30);
+  ASSERT_TRUE(ResolveEncoder(&auxiliary).ok());
+  EXPECT_EQ(auxiliary.k_sparse().auxiliary_weight(), 0.03125f);
+  EXPECT_EQ(auxiliary.k_sparse().dead_after_rows(), 10'000u);
   v1::EncoderSpec small;
   small.mutable_k_sparse()->set_units(40);
   ASSERT_TRUE(ResolveEncoder(&small).ok());
@@ -85,6 +91,9 @@ TEST(ResolveKSparse, RefusesValuesOutOfRange) {
   EXPECT_THAT(message([](Spec* s) { s->set_anneal_fraction(std::nanf("")); }), HasSubstr("anneal_fraction is nan"));
   EXPECT_THAT(message([](Spec* s) { s->set_init_sigma(0); }), HasSubstr("init_sigma is 0"));
   EXPECT_THAT(message([](Spec* s) { s->set_init_sigma(INFINITY); }), HasSubstr("init_sigma is inf"));
+  EXPECT_THAT(message([](Spec* s) { s->set_auxiliary_k(101); }), HasSubstr("auxiliary_k is 101; expected 0 .. 100"));
+  EXPECT_THAT(message([](Spec* s) { s->set_auxiliary_weight(0); }), HasSubstr("auxiliary_weight is 0; expected a "));
+  EXPECT_THAT(message([](Spec* s) { s->set_dead_after_rows(0); }), HasSubstr("dead_after_rows is 0; expected at "));
   EXPECT_THAT(message([](Spec* s) { s->set_encode_alpha(0.5f); }), HasSubstr("encode_alpha is 0.5"));
   EXPECT_THAT(message([](Spec* s) { s->set_encode_alpha(4); }), HasSubstr("so that alpha * k <= 100"));
 }

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/backends/backend_registry.h"
@@ -109,6 +110,119 @@ TEST_P(LearnerOnEveryBackend, AStepFollowsTheGradientOfTheLoss) {
   EXPECT_EQ(std::vector<int32_t>(learner->active_rows(), learner->active_rows() + kUnits), active_rows);
 }
 
+// (weight / rows) sum |e - ehat|^2, with e and the supports given: the auxiliary loss of KSparseSpec.
+double AuxiliaryLoss(const KSparseOracle& model, const std::vector<double>& x, const std::vector<double>& left_over,
+                     const std::vector<std::vector<int32_t>>& supports, double weight) {
+  double loss = 0;
+  for (size_t i = 0; i < supports.size(); ++i) {
+    std::vector<double> error(left_over.begin() + i * model.width, left_over.begin() + (i + 1) * model.width);
+    const std::vector<double> z = model.Activities(x.data() + i * model.width);
+    for (const int32_t h : supports[i]) {
+      for (int64_t d = 0; d < model.width; ++d) error[d] -= z[h] * model.atoms[h * model.width + d];
+    }
+    for (const double each : error) loss += each * each;
+  }
+  return weight * loss / static_cast<double>(supports.size());
+}
+
+TEST_P(LearnerOnEveryBackend, DeadUnitsFollowTheGradientOfTheAuxiliaryLoss) {
+  constexpr int64_t kUnits = 14, kWidth = 9, kRows = 5, kK = 2;
+  constexpr float kWeight = 0.25f;
+  const ModelBundle model = RandomKSparseModel(kUnits, kWidth, kK, false, 21);
+  v1::KSparseSpec spec = ResolvedKSparse(kUnits, kK);
+  auto plain = MakeLearner(spec, kWidth, 1, backend_);
+  spec.set_auxiliary_k(3);
+  spec.set_auxiliary_weight(kWeight);
+  spec.set_dead_after_rows(kRows);  // at once
+  auto learner = MakeLearner(spec, kWidth, 1, backend_);
+  for (Learner* each : {plain.get(), learner.get()}) {
+    TensorMap state = each->Checkpoint().value();
+    for (const auto& [name, tensor] : model.tensors) state[name] = tensor.Clone();
+    ASSERT_TRUE(each->Restore(state).ok());
+  }
+
+  Rng rng(28);
+  const Tensor x = GaussianTensor({kRows, kWidth}, 1.0, rng);
+  const StepOptions options = {kK, 1.0f, 0.0f};
+  ASSERT_TRUE(plain->Step(x.as<float>(), kRows, options).ok());
+  ASSERT_TRUE(learner->Step(x.as<float>(), kRows, options).ok());
+  const TensorMap without = plain->Parameters().value(), with = learner->Parameters().value();
+
+  const std::vector<double> exact_x = KSparseOracle::Copy(x);
+  KSparseOracle oracle(model.tensors);
+  std::vector<int32_t> dead;
+  for (int64_t h = 0; h < kUnits; ++h) {
+    if (plain->active_rows()[h] == 0) dead.push_back(static_cast<int32_t>(h));
+  }
+  ASSERT_GT(dead.size(), 4u);
+  std::vector<double> left_over = exact_x;
+  std::vector<std::vector<int32_t>> supports;
+  for (int64_t i = 0; i < kRows; ++i) {
+    const std::vector<double> z = oracle.Activities(exact_x.data() + i * kWidth);
+    const std::vector<double> xhat = oracle.Reconstruction(z, KSparseOracle::Support(z, kK));
+    for (int64_t d = 0; d < kWidth; ++d) left_over[i * kWidth + d] -= xhat[d];
+    std::vector<double> of_dead;
+    for (const int32_t h : dead) of_dead.push_back(z[h]);
+    supports.emplace_back();
+    for (const int32_t j : KSparseOracle::Support(of_dead, 3)) supports.back().push_back(dead[j]);
+  }
+  const auto check = [&](const char* name, std::vector<double>& parameters) {
+    const std::vector<float> a = Floats(without.at(name)), b = Floats(with.at(name));
+    double largest = 0;
+    for (size_t j = 0; j < parameters.size(); ++j) {
+      constexpr double kH = 1e-5;
+      const double kept = parameters[j];
+      parameters[j] = kept + kH;
+      const double above = AuxiliaryLoss(oracle, exact_x, left_over, supports, kWeight);
+      parameters[j] = kept - kH;
+      const double below = AuxiliaryLoss(oracle, exact_x, left_over, supports, kWeight);
+      parameters[j] = kept;
+      const double gradient = (above - below) / (2 * kH);
+      EXPECT_NEAR(double{a[j]} - b[j], gradient, 2e-5 * (1 + std::fabs(gradient))) << name << " " << j;
+      largest = std::max(largest, std::fabs(gradient));
+    }
+    EXPECT_GT(largest, 0.01) << name;
+  };
+  check("atoms", oracle.atoms);
+  check("bias", oracle.bias);
+  EXPECT_EQ(Floats(without.at("decoder_bias")), Floats(with.at("decoder_bias")));
+}
+
+// Rows of 40 directions and a large mean, which a few units win altogether.
+Tensor RowsWithAMean(int64_t rows, int64_t width, Rng& rng) {
+  Rng direction_rng(5);
+  const Tensor directions = GaussianTensor({40, width}, 1.0, direction_rng);
+  Tensor x = GaussianTensor({rows, width}, 0.05, rng);
+  for (int64_t i = 0; i < rows; ++i) {
+    const float* direction = directions.as<float>() + rng.UniformBelow(40) * width;
+    for (int64_t d = 0; d < width; ++d) x.as<float>()[i * width + d] += direction[d] + 2;
+  }
+  return x;
+}
+
+TEST_P(LearnerOnEveryBackend, TheAuxiliaryLossBringsDeadUnitsBack) {
+  const auto dead_after = [this](uint32_t auxiliary_k) {
+    v1::KSparseSpec spec = ResolvedKSparse(40, 2);
+    spec.set_auxiliary_k(auxiliary_k);
+    spec.set_auxiliary_weight(1);
+    spec.set_dead_after_rows(100);
+    EXPECT_TRUE(ResolveKSparse(&spec).ok());
+    auto learner = MakeLearner(spec, 16, 3, backend_);
+    Rng rng(29);
+    std::vector<int32_t> active(40);
+    for (int step = 0; step < 1000; ++step) {
+      const Tensor x = RowsWithAMean(20, 16, rng);
+      EXPECT_TRUE(learner->Step(x.as<float>(), 20, {2, 1e-3f, 0.9f}).ok());
+      if (step < 950) continue;
+      for (int h = 0; h < 40; ++h) active[h] += learner->active_rows()[h];
+    }
+    return std::count(active.begin(), active.end(), 0);
+  };
+  const auto without = dead_after(0), with = dead_after(10);
+  EXPECT_GT(without, 30);
+  EXPECT_LT(with, 25);
+}
+
 TEST_P(LearnerOnEveryBackend, UnitNormAtomsStayOfLengthOne) {
   v1::KSparseSpec spec = ResolvedKSparse(30, 4);
   spec.set_unit_norm_atoms(true);
@@ -201,17 +315,23 @@ TEST(KSparseLearner, KFallsLinearlyThenStays) {
 }
 
 TEST(KSparseLearner, GoesOnFromItsCheckpointExactly) {
-  auto learner = MakeLearner(ResolvedKSparse(30, 4), 11, 3);
-  auto other = MakeLearner(ResolvedKSparse(30, 4), 11, 99);
-  Rng rng(27);
-  const Tensor x = GaussianTensor({8, 11}, 1.0, rng);
-  const StepOptions options = {4, 0.05f, 0.9f};
-  ASSERT_TRUE(learner->Step(x.as<float>(), 8, options).ok());
-  ASSERT_TRUE(other->Step(x.as<float>(), 8, options).ok());
-  ASSERT_TRUE(other->Restore(learner->Checkpoint().value()).ok());
-  ASSERT_TRUE(learner->Step(x.as<float>(), 8, options).ok());
-  ASSERT_TRUE(other->Step(x.as<float>(), 8, options).ok());
-  EXPECT_EQ(Numbers(learner->Checkpoint().value()), Numbers(other->Checkpoint().value()));
+  for (const uint32_t auxiliary_k : {0, 5}) {
+    v1::KSparseSpec spec = ResolvedKSparse(30, 4);
+    spec.set_auxiliary_k(auxiliary_k);
+    spec.set_dead_after_rows(16);  // some die at the second of the steps, which counts from before the checkpoint
+    ASSERT_TRUE(ResolveKSparse(&spec).ok());
+    auto learner = MakeLearner(spec, 11, 3);
+    auto other = MakeLearner(spec, 11, 99);
+    Rng rng(27);
+    const Tensor x = GaussianTensor({8, 11}, 1.0, rng);
+    const StepOptions options = {4, 0.05f, 0.9f};
+    ASSERT_TRUE(learner->Step(x.as<float>(), 8, options).ok());
+    ASSERT_TRUE(other->Step(x.as<float>(), 8, options).ok());
+    ASSERT_TRUE(other->Restore(learner->Checkpoint().value()).ok());
+    ASSERT_TRUE(learner->Step(x.as<float>(), 8, options).ok());
+    ASSERT_TRUE(other->Step(x.as<float>(), 8, options).ok());
+    EXPECT_EQ(Numbers(learner->Parameters().value()), Numbers(other->Parameters().value())) << auxiliary_k;
+  }
 }
 
 TEST(KSparseLearner, RefusesStatesThatDoNotFit) {
@@ -221,6 +341,11 @@ TEST(KSparseLearner, RefusesStatesThatDoNotFit) {
   absl::Status status = learner->Restore(state);
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(status.message()), HasSubstr("no tensor \"velocity.bias\""));
+  v1::KSparseSpec auxiliary = ResolvedKSparse(30, 4);
+  auxiliary.set_auxiliary_k(3);
+  status = MakeLearner(auxiliary, 11)->Restore(learner->Checkpoint().value());
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no tensor \"idle_rows\""));
   state = learner->Checkpoint().value();
   state["atoms"] = Tensor(DType::kF32, {11, 30});
   status = learner->Restore(state);
