@@ -19,9 +19,9 @@ READ_BYTES = 512 << 20
 class Group:
     name: str
     work: str
-    peers: tuple = ("eager", "compiled", "bf16")
-    # Left out of quick runs.
-    slow_peers: tuple = ()
+    peers: tuple = ("eager", "compiled")
+    # Left out of quick runs: no bar needs them, or others are quicker.
+    slow_peers: tuple = ("bf16",)
     machine: dict = dataclasses.field(default_factory=dict)
     # Measured by the method of wire.Wire with the group's name, on a server of its own, instead of by `work`.
     wire: bool = False
@@ -40,7 +40,7 @@ class Bar:
     less: bool = False  # is better
 
 
-OTHERS = ("onnxruntime", "scikit-learn")
+OTHERS = ("bf16", "onnxruntime", "scikit-learn")
 
 GROUPS = (
     Group("encode_k75_b256", "encode data=images units=1000 k=75 batch=256", slow_peers=OTHERS),
@@ -49,13 +49,14 @@ GROUPS = (
     Group(
         "encode_sae32k",
         f"encode {SAE} k=32 batch=1024",
+        peers=("eager", "compiled", "bf16"),
         slow_peers=("bf16_compiled", "onnxruntime"),
         machine={name: f"product type={name[5:]} {SAE_PRODUCT}" for name in GEMMS},
     ),
-    Group("encode_sae32k_b1", f"encode {SAE} k=32 batch=1", slow_peers=("onnxruntime",)),
-    Group("train_ksparse", "train data=images units=1000 k=25 batch=100", slow_peers=("eager_gather",)),
-    Group("train_ksparse_b1000", "train data=images units=1000 k=25 batch=1000", slow_peers=("eager_gather",)),
-    Group("train_ksparse_dense", "train data=patches units=1000 k=25 batch=100", slow_peers=("eager_gather",)),
+    Group("encode_sae32k_b1", f"encode {SAE} k=32 batch=1", slow_peers=("bf16", "onnxruntime")),
+    Group("train_ksparse", "train data=images units=1000 k=25 batch=100", slow_peers=("bf16", "eager_gather")),
+    Group("train_ksparse_b1000", "train data=images units=1000 k=25 batch=1000", slow_peers=("bf16", "eager_gather")),
+    Group("train_ksparse_dense", "train data=patches units=1000 k=25 batch=100", slow_peers=("bf16", "eager_gather")),
     Group("train_wta16", "train_maps data=images maps=16 batch=100"),
     Group("train_wta128", "train_maps data=images maps=128 batch=100"),
     Group("train_wta_cifar", "train_maps data=colour maps=128 batch=100"),

@@ -22,8 +22,6 @@ OUTSTANDING = 64
 # call is bound to wait.
 STREAM_OUTSTANDING = 256
 SILENCE = 5.0
-# Whatever else stops a processor for some milliseconds decides a p99; most rounds go without.
-TAIL_ROUNDS = 7
 
 
 class Server:
@@ -65,7 +63,8 @@ class Wire:
         self.root, self.programs, self.inputs, self.python, self.no_peers = root, programs, inputs, python, no_peers
         self.threads = arguments.threads
         self.quick = arguments.quick
-        self.rounds, self.seconds = (3, 2.0) if arguments.quick else (5, 4.0)
+        self.rounds, self.seconds, self.warm_up = (3, 0.8, 0.3) if arguments.quick else (5, 4.0, 0.5)
+        self.tail_rounds = 5 if arguments.quick else 7
         self.folder = None
         self.server = None
         self.one_row_capacity = None
@@ -107,7 +106,7 @@ class Wire:
 
     def load(self, *words, seconds=None, server=None):
         seconds = str(seconds or self.seconds)
-        return json.loads(self.kwta("load", "--seconds", seconds, "--warm-up", "0.5", *words, server=server))
+        return json.loads(self.kwta("load", "--seconds", seconds, "--warm-up", str(self.warm_up), *words, server=server))
 
     def one_row(self, *words, outstanding=OUTSTANDING, **more):
         return self.load("--model", SMALL, "--input", self.floats, "--outstanding", str(outstanding), *words, **more)
@@ -178,7 +177,7 @@ class Wire:
             peer.close()
 
     def tail(self, _):
-        return self.turns({"ours": self.at_half}, TAIL_ROUNDS)
+        return self.turns({"ours": self.at_half}, self.tail_rounds)
 
     def tail_training(self, _):
         self.capacity()
@@ -195,11 +194,11 @@ class Wire:
                 while json.loads(self.kwta("jobs", job))["jobs"][0]["state"] != "JOB_STATE_CANCELLED":
                     time.sleep(0.1)
 
-        return self.turns({"ours": during, "without": self.at_half}, TAIL_ROUNDS)
+        return self.turns({"ours": during, "without": self.at_half}, self.tail_rounds)
 
     def idle(self, _):
         words = ["--model", SMALL, "--input", self.floats, "--rate", str(1 / SILENCE)]
-        report = self.load(*words, seconds=(2.5 if self.rounds == 3 else 4.5) * SILENCE)
+        report = self.load(*words, seconds=(1.5 if self.quick else 4.5) * SILENCE)
         return {"ours": [report["accepted"]["p50_ms"]]}
 
     def overload(self, _):
@@ -220,7 +219,7 @@ class Wire:
         with tempfile.NamedTemporaryFile(suffix=".json") as report:
             command = [os.path.join(self.root, "scripts/reloads"), "--programs", self.programs, "--json", report.name]
             done = subprocess.run(
-                [*command, "--swaps", "200" if self.quick else "1000"], capture_output=True, text=True, check=False
+                [*command, "--swaps", "60" if self.quick else "1000"], capture_output=True, text=True, check=False
             )
             figures = json.loads(report.read() or "null")
         if not figures or not figures["calls"]:
