@@ -13,6 +13,7 @@ GEMMS = ("gemm_f32", "gemm_bf16", "gemm_int8")
 SAE = "data=patches units=32768"
 SAE_PRODUCT = "m=1024 k=768 n=32768"
 READ_BYTES = 512 << 20
+HANDOVER = {"handover": "handover times=20000"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,10 +55,20 @@ GROUPS = (
         machine={name: f"product type={name[5:]} {SAE_PRODUCT}" for name in GEMMS},
     ),
     Group("encode_sae32k_b1", f"encode {SAE} k=32 batch=1", slow_peers=("bf16", "onnxruntime")),
-    Group("train_ksparse", "train data=images units=1000 k=25 batch=100", slow_peers=("bf16", "eager_gather")),
+    Group(
+        "train_ksparse",
+        "train data=images units=1000 k=25 batch=100",
+        slow_peers=("bf16", "eager_gather"),
+        machine=HANDOVER,
+    ),
     Group("train_ksparse_b1000", "train data=images units=1000 k=25 batch=1000", slow_peers=("bf16", "eager_gather")),
-    Group("train_ksparse_dense", "train data=patches units=1000 k=25 batch=100", slow_peers=("bf16", "eager_gather")),
-    Group("train_wta16", "train_maps data=images maps=16 batch=100"),
+    Group(
+        "train_ksparse_dense",
+        "train data=patches units=1000 k=25 batch=100",
+        slow_peers=("bf16", "eager_gather"),
+        machine=HANDOVER,
+    ),
+    Group("train_wta16", "train_maps data=images maps=16 batch=100", machine=HANDOVER),
     Group("train_wta128", "train_maps data=images maps=128 batch=100"),
     Group("train_wta_cifar", "train_maps data=colour maps=128 batch=100"),
     Group("encode_wta128", "encode_maps data=images maps=128 batch=100"),

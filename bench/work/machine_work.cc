@@ -1,11 +1,14 @@
-// What the machine can do at most: matrix products by oneDNN, and reading memory.
+// What the machine can do at most: matrix products by oneDNN, reading memory, and passing a word between processors.
 //
 //   product type=f32|bf16|int8 m=M k=K n=N    rows are rows of the first factor
 //   read bytes=B                              rows are bytes
+//   handover times=N                          rows are hand-overs of a cache line from one thread to another
 #include <omp.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -86,6 +89,35 @@ class ReadWork final : public Workload {
   int64_t total_ = 0;
 };
 
+// Two threads that answer each other through one word. Processors that share a cache take a quarter of the time of
+// those that do not, which training feels, since its threads read what the others wrote.
+class HandoverWork final : public Workload {
+ public:
+  explicit HandoverWork(int64_t times) : times_(times / 2 * 2) {}
+
+  int64_t rows() const override { return times_; }
+  absl::Status Call() override {
+    word_.store(0);
+    std::thread other([this] { Answer(1); });
+    Answer(0);
+    other.join();
+    return word_.load() == times_ ? absl::OkStatus() : absl::InternalError("a hand-over was lost");
+  }
+
+ private:
+  // Adds one whenever the word is even, or odd.
+  void Answer(int64_t remainder) {
+    for (int64_t turn = remainder; turn < times_; turn += 2) {
+      while (word_.load(std::memory_order_acquire) != turn) {
+      }
+      word_.store(turn + 1, std::memory_order_release);
+    }
+  }
+
+  const int64_t times_;
+  alignas(64) std::atomic<int64_t> word_{0};
+};
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Workload>> CreateProductWork(const WorkSpec& spec, const WorkOptions& options) {
@@ -108,6 +140,12 @@ absl::StatusOr<std::unique_ptr<Workload>> CreateProductWork(const WorkSpec& spec
 absl::StatusOr<std::unique_ptr<Workload>> CreateReadWork(const WorkSpec& spec, const WorkOptions& options) {
   KWTA_ASSIGN_OR_RETURN(const int64_t bytes, spec.Number("bytes"));
   return std::make_unique<ReadWork>(bytes, ResolveThreads(options.threads));
+}
+
+absl::StatusOr<std::unique_ptr<Workload>> CreateHandoverWork(const WorkSpec& spec, const WorkOptions& options) {
+  KWTA_ASSIGN_OR_RETURN(const int64_t times, spec.Number("times"));
+  if (ResolveThreads(options.threads) < 2) return absl::UnimplementedError("handing over takes two threads");
+  return std::make_unique<HandoverWork>(times);
 }
 
 }  // namespace kwta::bench

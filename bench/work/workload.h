@@ -56,5 +56,6 @@ absl::StatusOr<std::unique_ptr<Workload>> CreateJobWork(const WorkSpec& spec, co
 absl::StatusOr<std::unique_ptr<Workload>> CreateSelectWork(const WorkSpec& spec, const WorkOptions& options);
 absl::StatusOr<std::unique_ptr<Workload>> CreateProductWork(const WorkSpec& spec, const WorkOptions& options);
 absl::StatusOr<std::unique_ptr<Workload>> CreateReadWork(const WorkSpec& spec, const WorkOptions& options);
+absl::StatusOr<std::unique_ptr<Workload>> CreateHandoverWork(const WorkSpec& spec, const WorkOptions& options);
 
 }  // namespace kwta::bench

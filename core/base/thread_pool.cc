@@ -48,18 +48,30 @@ struct ThreadPool::Loop {
   int64_t count;
   int64_t grain;
   const std::function<void(int64_t, int64_t, int)>& body;
-  std::atomic<int64_t> next{0};
+  std::vector<Part>& parts;
+
+  void Divide() {
+    const auto threads = static_cast<int64_t>(parts.size());
+    const int64_t ranges = (count + grain - 1) / grain;
+    for (int64_t i = 0; i < threads; ++i) {
+      parts[i].next.store(ranges * i / threads * grain, std::memory_order_relaxed);
+      parts[i].end = std::min(ranges * (i + 1) / threads * grain, count);
+    }
+  }
 
   void Run(int thread) {
-    while (true) {
-      const int64_t begin = next.fetch_add(grain, std::memory_order_relaxed);
-      if (begin >= count) return;
-      body(begin, std::min(begin + grain, count), thread);
+    for (size_t i = 0; i < parts.size(); ++i) {
+      Part& part = parts[(static_cast<size_t>(thread) + i) % parts.size()];
+      while (part.next.load(std::memory_order_relaxed) < part.end) {
+        const int64_t begin = part.next.fetch_add(grain, std::memory_order_relaxed);
+        if (begin >= part.end) break;
+        body(begin, std::min(begin + grain, part.end), thread);
+      }
     }
   }
 };
 
-ThreadPool::ThreadPool(int threads) {
+ThreadPool::ThreadPool(int threads) : parts_(static_cast<size_t>(threads)) {
   workers_.reserve(static_cast<size_t>(threads - 1));
   for (int thread = 1; thread < threads; ++thread) workers_.emplace_back([this, thread] { Work(thread); });
 }
@@ -74,12 +86,14 @@ ThreadPool::~ThreadPool() {
 
 void ThreadPool::ParallelFor(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t, int)>& body) {
   if (count <= 0) return;
-  Loop loop{count, std::max<int64_t>(grain, 1), body};
+  grain = std::max<int64_t>(grain, 1);
   absl::MutexLock one_loop_at_a_time(&callers_);
-  if (workers_.empty() || count <= loop.grain) {
-    loop.Run(0);
+  if (workers_.empty() || count <= grain) {
+    for (int64_t begin = 0; begin < count; begin += grain) body(begin, std::min(begin + grain, count), 0);
     return;
   }
+  Loop loop{count, grain, body, parts_};
+  loop.Divide();
   {
     // The lock is for workers that sleep.
     absl::MutexLock lock(&mutex_);

@@ -16,6 +16,8 @@ namespace kwta {
 // another, so that kernels never compete for the processors they were sized for. A loop waits only for threads that
 // took part in it: where other programs have the processors, the caller does what the others do not come to. Where
 // loops follow each other closely, a thread without work stays awake for a few dozen microseconds before it sleeps.
+// Each thread has its part of a loop, the same of every loop over as many ranges, and takes ranges of others' parts
+// only when it has done its own: what it writes in one loop is in its own cache in the next.
 class ThreadPool {
  public:
   // REQUIRES: threads >= 1. A pool of one runs everything in the caller.
@@ -33,6 +35,11 @@ class ThreadPool {
 
  private:
   struct Loop;
+  // What is left of the ranges that a thread is to take first; on a cache line of its own.
+  struct alignas(64) Part {
+    std::atomic<int64_t> next{0};
+    int64_t end = 0;
+  };
   void Work(int thread);
 
   absl::Mutex callers_;  // Held by the caller whose loop is running.
@@ -43,6 +50,7 @@ class ThreadPool {
   std::atomic<Loop*> loop_{nullptr};
   std::atomic<int64_t> loop_begin_{0};  // nanoseconds of the steady clock
   std::atomic<uint64_t> state_{0};
+  std::vector<Part> parts_;  // of the loop that loop_ is, one for each thread
   std::vector<std::thread> workers_;
 };
 
