@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 
 #include "core/backends/backend_registry.h"
 #include "core/encoders/k_sparse.h"
 #include "tests/core/encoders/distant_backend.h"
+#include "tests/core/encoders/gradient_check.h"
 #include "tests/core/encoders/k_sparse_fixture.h"
 
 namespace kwta {
@@ -52,25 +52,6 @@ double Loss(const KSparseOracle& model, const std::vector<double>& x,
   return loss / static_cast<double>(supports.size());
 }
 
-// Expects before - after to be the gradient of `loss`, by finite differences of `parameters`, which it depends on.
-void ExpectMovedByTheGradient(const char* name, const std::vector<float>& before, const std::vector<float>& after,
-                              std::vector<double>& parameters, const std::function<double()>& loss) {
-  double largest = 0;
-  for (size_t j = 0; j < parameters.size(); ++j) {
-    constexpr double kH = 1e-5;
-    const double kept = parameters[j];
-    parameters[j] = kept + kH;
-    const double above = loss();
-    parameters[j] = kept - kH;
-    const double below = loss();
-    parameters[j] = kept;
-    const double gradient = (above - below) / (2 * kH);
-    EXPECT_NEAR(double{before[j]} - after[j], gradient, 2e-5 * (1 + std::fabs(gradient))) << name << " " << j;
-    largest = std::max(largest, std::fabs(gradient));
-  }
-  EXPECT_GT(largest, 0.1) << name;
-}
-
 class LearnerOnEveryBackend : public testing::TestWithParam<std::string> {
  protected:
   std::shared_ptr<Backend> backend_ = CreateBackend(GetParam(), {2}).value();
@@ -103,7 +84,7 @@ TEST_P(LearnerOnEveryBackend, AStepFollowsTheGradientOfTheLoss) {
   EXPECT_NEAR(statistics.squared_error / kRows, Loss(oracle, exact_x, supports), 1e-4);
   const TensorMap moved = learner->Parameters().value();
   const auto check = [&](const char* name, std::vector<double>& parameters) {
-    ExpectMovedByTheGradient(name, Floats(model.tensors.at(name)), Floats(moved.at(name)), parameters,
+    ExpectMovedByTheGradient(name, model.tensors.at(name), moved.at(name), parameters, 2e-5,
                              [&] { return Loss(oracle, exact_x, supports); });
   };
   check("atoms", oracle.atoms);
@@ -174,7 +155,7 @@ TEST_P(LearnerOnEveryBackend, DeadUnitsFollowTheGradientOfTheAuxiliaryLoss) {
     for (const int32_t j : KSparseOracle::Support(of_dead, 3)) supports.back().push_back(dead[j]);
   }
   const auto check = [&](const char* name, std::vector<double>& parameters) {
-    ExpectMovedByTheGradient(name, Floats(without.at(name)), Floats(with.at(name)), parameters,
+    ExpectMovedByTheGradient(name, without.at(name), with.at(name), parameters, 2e-5,
                              [&] { return AuxiliaryLoss(oracle, exact_x, left_over, supports, kWeight); });
   };
   check("atoms", oracle.atoms);

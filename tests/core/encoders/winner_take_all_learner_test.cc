@@ -6,6 +6,7 @@
 
 #include "core/backends/backend_registry.h"
 #include "tests/core/encoders/distant_backend.h"
+#include "tests/core/encoders/gradient_check.h"
 #include "tests/core/encoders/winner_take_all_fixture.h"
 
 namespace kwta {
@@ -71,21 +72,7 @@ TEST_P(WinnerTakeAllLearnerOnEveryBackend, AStepFollowsTheGradientOfTheLoss) {
     const TensorMap moved = learner->Parameters().value();
     EXPECT_EQ(moved.count("decoder_filters"), tied ? 0u : 1u);
     const auto check = [&](const char* name, std::vector<double>& parameters) {
-      double largest = 0;
-      for (size_t j = 0; j < parameters.size(); ++j) {
-        constexpr double kH = 1e-5;
-        const double kept = parameters[j];
-        parameters[j] = kept + kH;
-        const double above = loss();
-        parameters[j] = kept - kH;
-        const double below = loss();
-        parameters[j] = kept;
-        const double gradient = (above - below) / (2 * kH);
-        const double step = double{model.tensors.at(name).as<float>()[j]} - moved.at(name).as<float>()[j];
-        EXPECT_NEAR(step, gradient, 5e-5 * (1 + std::fabs(gradient))) << name << " " << j;
-        largest = std::max(largest, std::fabs(gradient));
-      }
-      EXPECT_GT(largest, 0.1) << name;
+      ExpectMovedByTheGradient(name, model.tensors.at(name), moved.at(name), parameters, 5e-5, loss);
     };
     check("filters", oracle.filters);
     check("bias", oracle.bias);
