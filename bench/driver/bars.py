@@ -75,10 +75,10 @@ GROUPS = (
     Group(
         "select",
         f"select {SAE} k=64 rows=4096",
-        peers=("eager", "compiled"),
+        slow_peers=(),
         machine={"memory": f"read bytes={READ_BYTES}"},
     ),
-    Group("train_time", "job data=images units=1000 k=25 batch=100 epochs=50 rows=50000", peers=()),
+    Group("train_time", "job data=images units=1000 k=25 batch=100 epochs=50 rows=50000", peers=(), slow_peers=()),
     Group("wire_unary", "one-row calls", wire=True),
     Group("wire_stream", "one-row messages", wire=True),
     Group("wire_b256_u8", "encode data=images units=1000 k=75 batch=256 dtype=u8", peers=(), wire=True),

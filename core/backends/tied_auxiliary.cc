@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "core/backends/reference/tied_training.h"
 #include "core/base/status_macros.h"
 
 namespace kwta {
@@ -20,13 +21,8 @@ GatheredAtoms Gather(const TiedParameters& p, const int32_t* units, int64_t coun
   gathered.velocities.resize(gathered.atoms.size());
   gathered.bias.resize(static_cast<size_t>(count));
   for (int64_t j = 0; j < count; ++j) {
-    const int64_t unit = units[j];
-    for (int64_t d = 0; d < p.width; ++d) {
-      const float velocity = p.atom_velocity[unit * p.width + d];
-      gathered.atoms[j * p.width + d] = p.atoms[unit * p.width + d] + p.shift[unit] * velocity;
-      gathered.velocities[j * p.width + d] = p.decay[unit] * velocity;
-    }
-    gathered.bias[j] = p.bias[unit];
+    BringUpToDate(p, units[j], gathered.atoms.data() + j * p.width, gathered.velocities.data() + j * p.width);
+    gathered.bias[j] = p.bias[units[j]];
   }
   return gathered;
 }

@@ -15,8 +15,10 @@
 namespace kwta::server {
 namespace {
 
-// A message that is not larger is kept, with its memory, for those that come after its answer.
-constexpr int64_t kSmallMessage = 1 << 16;
+// So many messages that are not larger are kept, with their memory, for those that come after their answers; and an
+// answer's memory for the next. A stream that waits holds no more.
+constexpr int64_t kSmallMessage = 1 << 13;
+constexpr size_t kSpareMessages = 256;
 
 // A stream reads while fewer than max_stream_messages of its messages are unanswered and they and their answers take
 // less than max_stream_bytes, and writes the answers in the order of the messages: a client that does not read is not
@@ -36,7 +38,7 @@ class EncodeStreamCall {
     v1::EncodeStreamRequest request;
     absl::Time start;
     absl::StatusOr<EncodedRows> rows;
-    int64_t bytes = 0;  // of the rows, and of their codes once there are some
+    int64_t bytes = 0;  // of the request, and of the codes once there are some
     bool encoded = false;
   };
 
@@ -96,9 +98,7 @@ class EncodeStreamCall {
     messages_.push_back(std::move(owned));
     Message* message = messages_.back().get();
     message->start = absl::Now();
-    const v1::Tensor& input = message->request.request().input();
-    AddBytes(message,
-             input.floats_size() * static_cast<int64_t>(sizeof(float)) + static_cast<int64_t>(input.raw().size()));
+    AddBytes(message, static_cast<int64_t>(message->request.ByteSizeLong()));
     CallContext context;
     context.deadline = deadline();
     context.caller = admission_->caller;
@@ -125,6 +125,7 @@ class EncodeStreamCall {
     const absl::Status status = FinishEncode(message->request.request(), message->rows, answer_.mutable_response());
     parts_.Record("EncodeStream", message->start, status);
     if (!status.ok()) *answer_.mutable_error() = ToFailure(status);
+    const bool small = message->bytes <= kSmallMessage;
     Recycle(std::move(message));
     grpc::WriteOptions options;
     // More follows at once: let gRPC send them together. Not the first, which completes only once it was sent, since
@@ -132,7 +133,8 @@ class EncodeStreamCall {
     if (answered_any_ && !messages_.empty() && messages_.front()->encoded) options.set_buffer_hint();
     answered_any_ = true;
     writing_ = true;
-    stream_.Write(answer_, options, &written_);
+    stream_.Write(answer_, options, &written_);  // serialises it at once
+    if (!small) answer_.Clear();
   }
 
   std::unique_ptr<Message> NewMessage() {
@@ -151,7 +153,7 @@ class EncodeStreamCall {
   void Recycle(std::unique_ptr<Message> message) {
     const int64_t bytes = message->bytes;
     AddBytes(message.get(), -bytes);
-    if (bytes > kSmallMessage) return;
+    if (bytes > kSmallMessage || spare_.size() >= kSpareMessages) return;
     message->rows = absl::StatusOr<EncodedRows>();  // the model too, which may be about to be unloaded
     message->encoded = false;
     spare_.push_back(std::move(message));

@@ -7,9 +7,7 @@
 #include "core/base/status_macros.h"
 
 namespace kwta {
-namespace {
 
-// What an atom's stored numbers stand for; to and from may be the same.
 void BringUpToDate(const TiedParameters& p, int64_t unit, float* atom, float* velocity) {
   const float* stored = p.atoms + unit * p.width;
   const float* stored_velocity = p.atom_velocity + unit * p.width;
@@ -19,8 +17,6 @@ void BringUpToDate(const TiedParameters& p, int64_t unit, float* atom, float* ve
     if (velocity != nullptr) velocity[d] = p.decay[unit] * moving;
   }
 }
-
-}  // namespace
 
 absl::Status EagerTiedStep(Backend& backend, const TiedStepArgs& args) {
   const TiedParameters& p = args.dictionary->parameters;

@@ -6,6 +6,9 @@
 
 namespace kwta {
 
+// What an atom's stored numbers stand for: [width] each, velocity may be null, and both may be the stored numbers' own.
+void BringUpToDate(const TiedParameters& parameters, int64_t unit, float* atom, float* velocity);
+
 // As Backend::TiedStep, on a backend whose memory is the host's. Nothing is put off: atoms that a state from elsewhere
 // put off are brought up to date first.
 absl::Status EagerTiedStep(Backend& backend, const TiedStepArgs& args);
