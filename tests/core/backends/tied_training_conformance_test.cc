@@ -2,165 +2,15 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tests/core/backends/conformance.h"
+#include "tests/core/backends/tied_problems.h"
 
 namespace kwta {
 namespace {
 
-struct Shape {
-  int64_t rows, k, units, width;
-};
-
-const std::vector<Shape> kShapes = {{1, 1, 1, 1},     {1, 3, 3, 5},     {2, 1, 7, 16},    {5, 7, 11, 97},
-                                    {9, 25, 70, 784}, {31, 4, 200, 65}, {40, 20, 20, 33}, {100, 3, 130, 28}};
-
-// A state of training in a backend's memory.
-struct State {
-  State(Backend& backend, int64_t units, int64_t width, bool unit_norm = false, double sigma = 0.1,
-        const std::vector<float>& mean = {})
-      : backend(backend),
-        atoms(backend, Gaussians(units * width, 11, sigma)),
-        bias(backend, units),
-        decoder_bias(backend, width),
-        atom_velocity(backend, units * width),
-        bias_velocity(backend, units),
-        decoder_velocity(backend, width),
-        shift(backend, units),
-        decay(backend, std::vector<float>(units, 1.0f)),
-        offset(backend, mean) {
-    parameters.units = units;
-    parameters.width = width;
-    parameters.atoms = atoms.data();
-    parameters.bias = bias.data();
-    parameters.decoder_bias = decoder_bias.data();
-    parameters.atom_velocity = atom_velocity.data();
-    parameters.bias_velocity = bias_velocity.data();
-    parameters.decoder_velocity = decoder_velocity.data();
-    parameters.shift = shift.data();
-    parameters.decay = decay.data();
-    parameters.unit_norm = unit_norm;
-    if (!mean.empty()) parameters.offset = offset.data();
-    auto prepared = backend.PrepareTiedDictionary(parameters);
-    EXPECT_TRUE(prepared.ok()) << prepared.status();
-    dictionary = *std::move(prepared);
-  }
-
-  void Refresh() { EXPECT_EQ(backend.RefreshTiedDictionary(*dictionary), absl::OkStatus()); }
-
-  // Atoms, then velocities, that the stored numbers stand for.
-  std::vector<float> UpToDate() {
-    const int64_t size = parameters.units * parameters.width;
-    Floats up_to_date(backend, size), velocity(backend, size);
-    EXPECT_EQ(backend.TiedAtoms({dictionary.get(), up_to_date.data(), velocity.data()}), absl::OkStatus());
-    std::vector<float> all = up_to_date.Read();
-    const std::vector<float> velocities = velocity.Read();
-    all.insert(all.end(), velocities.begin(), velocities.end());
-    return all;
-  }
-  std::vector<float> UpToDateAtoms() {
-    Floats up_to_date(backend, parameters.units * parameters.width);
-    EXPECT_EQ(backend.TiedAtoms({dictionary.get(), up_to_date.data(), nullptr}), absl::OkStatus());
-    return up_to_date.Read();
-  }
-  // Every stored number.
-  std::vector<float> Stored() {
-    std::vector<float> all;
-    for (Floats* array :
-         {&atoms, &bias, &decoder_bias, &atom_velocity, &bias_velocity, &decoder_velocity, &shift, &decay}) {
-      const std::vector<float> part = array->Read();
-      all.insert(all.end(), part.begin(), part.end());
-    }
-    return all;
-  }
-
-  Backend& backend;
-  Floats atoms, bias, decoder_bias, atom_velocity, bias_velocity, decoder_velocity, shift, decay, offset;
-  TiedParameters parameters;
-  std::unique_ptr<TiedDictionary> dictionary;
-};
-
-struct StepResult {
-  Codes codes;
-  std::vector<int32_t> active_rows;
-  double squared_error = -1;
-};
-
-StepResult RunStep(State& state, const std::vector<float>& x, int64_t k, float rate = 0.01f, float momentum = 0.9f,
-                   std::vector<float>* residual = nullptr) {
-  const int64_t rows = static_cast<int64_t>(x.size()) / state.parameters.width;
-  Floats x_array(state.backend, x), values(state.backend, rows * k);
-  Ints indices(state.backend, rows * k), active_rows(state.backend, std::vector<int32_t>(state.parameters.units, -1));
-  Floats residual_array(state.backend, static_cast<int64_t>(x.size()));
-  StepResult result;
-  EXPECT_EQ(state.backend.TiedStep({state.dictionary.get(), x_array.data(), rows, k, rate, momentum, indices.data(),
-                                    values.data(), active_rows.data(), &result.squared_error,
-                                    residual != nullptr ? residual_array.data() : nullptr}),
-            absl::OkStatus());
-  if (residual != nullptr) *residual = residual_array.Read();
-  result.codes = {indices.Read(), values.Read()};
-  result.active_rows = active_rows.Read();
-  return result;
-}
-
-// Gives the squared error. At most two of the units are kept.
-double RunAuxiliaryStep(State& state, const std::vector<float>& x, const std::vector<float>& residual,
-                        const std::vector<int32_t>& units, float rate) {
-  Floats x_array(state.backend, x), residual_array(state.backend, residual);
-  const auto count = static_cast<int64_t>(units.size());
-  double squared_error = -1;
-  EXPECT_EQ(state.backend.TiedAuxiliaryStep({state.dictionary.get(), x_array.data(), residual_array.data(),
-                                             static_cast<int64_t>(x.size()) / state.parameters.width, units.data(),
-                                             count, std::min<int64_t>(2, count), 0.5f, rate, &squared_error}),
-            absl::OkStatus());
-  return squared_error;
-}
-
-// The codes of x with the atoms that `state` stands for, by the reference.
-Codes ExpectedCodes(Backend& reference, State& state, const std::vector<float>& x, int64_t k) {
-  const int64_t rows = static_cast<int64_t>(x.size()) / state.parameters.width;
-  Floats atoms(reference, state.UpToDateAtoms()), bias(reference, state.bias.Read()), x_array(reference, x);
-  Floats values(reference, rows * k);
-  Ints indices(reference, rows * k);
-  const auto dictionary =
-      reference.PrepareDictionary(atoms.data(), bias.data(), state.parameters.units, state.parameters.width);
-  EXPECT_EQ(reference.AffineTopK({dictionary->get(), x_array.data(), rows, k, indices.data(), values.data()}),
-            absl::OkStatus());
-  return {indices.Read(), values.Read()};
-}
-
-// Rows like small images: bytes / 255, most of them zero in runs of eight, and alike.
-std::vector<float> SparseRows(int64_t rows, int64_t width, uint64_t seed) {
-  Rng rng(seed), pattern_rng(99);
-  std::vector<double> pattern(static_cast<size_t>((width + 7) / 8));
-  for (double& value : pattern) value = 0.7 * pattern_rng.Uniform();
-  std::vector<float> x(static_cast<size_t>(rows * width));
-  bool active = false;
-  for (int64_t i = 0; i < rows * width; ++i) {
-    const int64_t d = i % width;
-    if (d % 8 == 0) active = rng.Uniform() < pattern[d / 8];
-    if (active) x[i] = static_cast<float>(rng.UniformBelow(256)) / 255.0f;
-  }
-  return x;
-}
-
-// What such rows are on average.
-std::vector<float> MeanOfSparseRows(int64_t width) {
-  constexpr int64_t kRows = 200;
-  const std::vector<float> x = SparseRows(kRows, width, 4);
-  std::vector<float> mean(static_cast<size_t>(width));
-  for (int64_t i = 0; i < kRows * width; ++i) mean[i % width] += x[i] / kRows;
-  return mean;
-}
-
-std::vector<float> Less(std::vector<float> x, const std::vector<float>& mean) {
-  for (size_t i = 0; i < x.size(); ++i) x[i] -= mean[i % mean.size()];
-  return x;
-}
-
 class TiedStepConformance : public Conformance {
  protected:
   // Takes `steps` steps and expects every code to be that of the atoms as they are then, bit for bit.
-  void ExpectExactCodes(State& state, int64_t k, int64_t steps, float rate, float momentum,
+  void ExpectExactCodes(TiedState& state, int64_t k, int64_t steps, float rate, float momentum,
                         const std::function<std::vector<float>(int64_t step)>& batch) {
     for (int64_t step = 0; step < steps; ++step) {
       const std::vector<float> x = batch(step);
@@ -178,12 +28,12 @@ class TiedStepConformance : public Conformance {
 
 TEST_P(TiedStepConformance, OneStepIsTheReferencesOnAllShapes) {
   for (const bool sparse : {false, true}) {
-    for (const Shape& s : kShapes) {
+    for (const TiedShape& s : kTiedShapes) {
       SCOPED_TRACE(testing::Message() << s.rows << " rows, k " << s.k << ", " << s.units << " units, width " << s.width
                                       << (sparse ? ", sparse" : ", dense"));
       const std::vector<float> x = sparse ? SparseRows(s.rows, s.width, 5) : Gaussians(s.rows * s.width, 5);
-      State actual(*backend_, s.units, s.width), expected(*reference_, s.units, s.width);
-      for (State* state : {&actual, &expected}) {
+      TiedState actual(*backend_, s.units, s.width), expected(*reference_, s.units, s.width);
+      for (TiedState* state : {&actual, &expected}) {
         state->bias.Write(Gaussians(s.units, 6, 0.1));
         state->decoder_bias.Write(Gaussians(s.width, 7, 0.1));
         state->atom_velocity.Write(Gaussians(s.units * s.width, 8, 0.01));
@@ -206,13 +56,13 @@ TEST_P(TiedStepConformance, OneStepIsTheReferencesOnAllShapes) {
 }
 
 TEST_P(TiedStepConformance, CodesOfEveryStepAreExactOnSparseRows) {
-  State state(*backend_, 150, 96, false, 0.02);
+  TiedState state(*backend_, 150, 96, false, 0.02);
   ExpectExactCodes(state, 6, 250, 0.02f, 0.9f, [](int64_t step) { return SparseRows(12, 96, 100 + step); });
 }
 
 TEST_P(TiedStepConformance, CodesOfEveryStepAreExactOnRowsLessTheirMean) {
   const std::vector<float> mean = MeanOfSparseRows(97);
-  State state(*backend_, 150, 97, false, 0.02, mean);
+  TiedState state(*backend_, 150, 97, false, 0.02, mean);
   ExpectExactCodes(state, 6, 250, 0.02f, 0.9f,
                    [&](int64_t step) { return Less(SparseRows(12, 97, 100 + step), mean); });
 }
@@ -221,7 +71,7 @@ TEST_P(TiedStepConformance, CodesAreExactWhateverTheOffset) {
   // An offset that is far longer than the rows, for some of which it is not their mean.
   std::vector<float> offset = Gaussians(80, 12);
   for (float& value : offset) value = std::abs(value) * 1000;
-  State state(*backend_, 320, 80, false, 0.2, offset);
+  TiedState state(*backend_, 320, 80, false, 0.2, offset);
   state.atom_velocity.Write(Gaussians(320 * 80, 3, 0.2));
   std::vector<float> shift(320), decay(320, 1.0f);
   for (int64_t unit = 0; unit < 320; unit += 2) {
@@ -238,12 +88,12 @@ TEST_P(TiedStepConformance, CodesAreExactWhateverTheOffset) {
 }
 
 TEST_P(TiedStepConformance, CodesOfEveryStepAreExactOnDenseRows) {
-  State state(*backend_, 90, 50, false, 0.05);
+  TiedState state(*backend_, 90, 50, false, 0.05);
   ExpectExactCodes(state, 5, 150, 0.01f, 0.9f, [](int64_t step) { return Gaussians(8 * 50, 100 + step); });
 }
 
 TEST_P(TiedStepConformance, CodesOfEveryStepAreExactWhenKindsOfBatchesAndTheirSizesChange) {
-  State state(*backend_, 140, 64, false, 0.02);
+  TiedState state(*backend_, 140, 64, false, 0.02);
   ExpectExactCodes(state, 7, 60, 1e-5f, 0.9f, [](int64_t step) {
     const int64_t rows = 1 + step * 5 % 23;
     if (step % 3 == 1) return Gaussians(rows * 64, 100 + step, 0.3);
@@ -261,7 +111,7 @@ TEST_P(TiedStepConformance, CodesOfEveryStepAreExactForAtomsThatAreAlike) {
   // Atoms that differ by about the error of an 8-bit copy, so that its order is not theirs; by a few units of the last
   // place; and, in pairs, not at all.
   for (const double difference : {1e-3, 1e-7}) {
-    State state(*backend_, 320, 80);
+    TiedState state(*backend_, 320, 80);
     const std::vector<float> common = Gaussians(80, 1, 0.2), own = Gaussians(160 * 80, 2, difference);
     std::vector<float> atoms(320 * 80);
     for (int64_t unit = 0; unit < 320; ++unit) {
@@ -274,7 +124,7 @@ TEST_P(TiedStepConformance, CodesOfEveryStepAreExactForAtomsThatAreAlike) {
 }
 
 TEST_P(TiedStepConformance, CodesAreExactForAtomsThatWerePutOff) {
-  State state(*backend_, 320, 80, false, 0.2);
+  TiedState state(*backend_, 320, 80, false, 0.2);
   state.atom_velocity.Write(Gaussians(320 * 80, 3, 0.2));
   std::vector<float> shift(320), decay(320, 1.0f);
   for (int64_t unit = 0; unit < 320; unit += 2) {
@@ -288,7 +138,7 @@ TEST_P(TiedStepConformance, CodesAreExactForAtomsThatWerePutOff) {
 }
 
 TEST_P(TiedStepConformance, ManyStepsFollowTheReference) {
-  State actual(*backend_, 60, 40), expected(*reference_, 60, 40);
+  TiedState actual(*backend_, 60, 40), expected(*reference_, 60, 40);
   for (int64_t step = 0; step < 30; ++step) {
     const std::vector<float> x = SparseRows(10, 40, 100 + step);
     const double error = RunStep(actual, x, 4).squared_error;
@@ -300,7 +150,7 @@ TEST_P(TiedStepConformance, ManyStepsFollowTheReference) {
 
 TEST_P(TiedStepConformance, TheSameBitsOnAnyNumberOfThreads) {
   const std::shared_ptr<Backend> alone = MakeBackend(GetParam().name, 1);
-  State actual(*backend_, 300, 70, false, 0.02), expected(*alone, 300, 70, false, 0.02);
+  TiedState actual(*backend_, 300, 70, false, 0.02), expected(*alone, 300, 70, false, 0.02);
   for (int64_t step = 0; step < 12; ++step) {
     const std::vector<float> x = step % 4 == 3 ? Gaussians(40 * 70, step, 0.3) : SparseRows(40, 70, step);
     const StepResult result = RunStep(actual, x, 6), wanted = RunStep(expected, x, 6);
@@ -310,7 +160,7 @@ TEST_P(TiedStepConformance, TheSameBitsOnAnyNumberOfThreads) {
 }
 
 TEST_P(TiedStepConformance, GoesOnFromStoredNumbersAsIfNothingHadHappened) {
-  State whole(*backend_, 100, 48, false, 0.02), resumed(*backend_, 100, 48);
+  TiedState whole(*backend_, 100, 48, false, 0.02), resumed(*backend_, 100, 48);
   const auto batch = [](int64_t step) { return SparseRows(5, 48, step); };
   for (int64_t step = 0; step < 20; ++step) RunStep(whole, batch(step), 3);
   resumed.atoms.Write(whole.atoms.Read());
@@ -331,7 +181,7 @@ TEST_P(TiedStepConformance, GoesOnFromStoredNumbersAsIfNothingHadHappened) {
 
 TEST_P(TiedStepConformance, IdleAtomsDriftAlongTheirVelocity) {
   // The second unit's bias keeps it out of every code.
-  State state(*backend_, 2, 3);
+  TiedState state(*backend_, 2, 3);
   state.atoms.Write({1, 0, 0, 0, 1, 0});
   state.bias.Write({0, -100});
   state.atom_velocity.Write({0, 0, 0, 1, 0, -2});
@@ -346,7 +196,7 @@ TEST_P(TiedStepConformance, IdleAtomsDriftAlongTheirVelocity) {
 }
 
 TEST_P(TiedStepConformance, TakesAtomsThatWerePutOffElsewhere) {
-  State put_off(*backend_, 3, 2), plain(*backend_, 3, 2);
+  TiedState put_off(*backend_, 3, 2), plain(*backend_, 3, 2);
   put_off.atoms.Write({1, 2, 3, 4, 5, 6});
   put_off.atom_velocity.Write({4, 8, 0, 0, 2, 2});
   put_off.shift.Write({0.5f, 0, 0.75f});
@@ -365,7 +215,7 @@ TEST_P(TiedStepConformance, TakesAtomsThatWerePutOffElsewhere) {
 }
 
 TEST_P(TiedStepConformance, KeepsAtomsAtUnitLength) {
-  State state(*backend_, 40, 30, true);
+  TiedState state(*backend_, 40, 30, true);
   for (int64_t step = 0; step < 6; ++step) {
     RunStep(state, SparseRows(7, 30, step), 3, 0.05f);
     const std::vector<float> atoms = state.UpToDateAtoms();
@@ -379,7 +229,7 @@ TEST_P(TiedStepConformance, KeepsAtomsAtUnitLength) {
 
 TEST_P(TiedStepConformance, UpdatesNothingWhenTheErrorIsNotFinite) {
   for (const float large : {1e30f, 3e38f}) {
-    State state(*backend_, 20, 10);
+    TiedState state(*backend_, 20, 10);
     state.atoms.Write(std::vector<float>(200, large));
     state.Refresh();
     const std::vector<float> before = state.Stored();
@@ -389,9 +239,9 @@ TEST_P(TiedStepConformance, UpdatesNothingWhenTheErrorIsNotFinite) {
 }
 
 TEST_P(TiedStepConformance, GivesTheResidual) {
-  for (const Shape& s : kShapes) {
+  for (const TiedShape& s : kTiedShapes) {
     SCOPED_TRACE(testing::Message() << s.rows << " rows, k " << s.k << ", width " << s.width);
-    State state(*backend_, s.units, s.width);
+    TiedState state(*backend_, s.units, s.width);
     state.decoder_bias.Write(Gaussians(s.width, 7, 0.1));
     state.Refresh();
     const std::vector<float> atoms = state.UpToDateAtoms(), decoder_bias = state.decoder_bias.Read();
@@ -410,61 +260,6 @@ TEST_P(TiedStepConformance, GivesTheResidual) {
     }
     ExpectClose(residual, expected, 2e-5, 1e-5);
   }
-}
-
-// Those units of a batch that are in no code of it.
-std::vector<int32_t> IdleUnits(const StepResult& result) {
-  std::vector<int32_t> idle;
-  for (size_t unit = 0; unit < result.active_rows.size(); ++unit) {
-    if (result.active_rows[unit] == 0) idle.push_back(static_cast<int32_t>(unit));
-  }
-  return idle;
-}
-
-TEST_P(TiedStepConformance, AnAuxiliaryStepIsTheReferencesOnAllShapes) {
-  for (const bool unit_norm : {false, true}) {
-    for (const Shape& s : kShapes) {
-      SCOPED_TRACE(testing::Message() << s.rows << " rows, k " << s.k << ", " << s.units << " units, width " << s.width
-                                      << (unit_norm ? ", unit norm" : ""));
-      const std::vector<float> x = SparseRows(s.rows, s.width, 5);
-      State actual(*backend_, s.units, s.width, unit_norm), expected(*reference_, s.units, s.width, unit_norm);
-      for (State* state : {&actual, &expected}) {
-        // A quarter of the units are in no code.
-        std::vector<float> bias(s.units);
-        for (int64_t unit = 0; unit < s.units / 4; ++unit) bias[4 * unit + 1] = -1000;
-        state->bias.Write(bias);
-        state->atom_velocity.Write(Gaussians(s.units * s.width, 8, 0.01));
-        state->Refresh();
-        std::vector<float> residual;
-        const std::vector<int32_t> idle = IdleUnits(RunStep(*state, x, s.k, 1e-3f, 0.9f, &residual));
-        if (idle.empty()) continue;
-        const double error = RunAuxiliaryStep(*state, x, residual, idle, 1e-6f);
-        EXPECT_GT(error, 0);
-      }
-      ExpectClose(actual.UpToDate(), expected.UpToDate(), 2e-4, 1e-4);
-      ExpectClose(actual.bias.Read(), expected.bias.Read(), 2e-5, 1e-5);
-      ExpectClose(actual.bias_velocity.Read(), expected.bias_velocity.Read(), 2e-4, 1e-4);
-      // The next step's codes are of the atoms as they are now.
-      const Codes codes = ExpectedCodes(*reference_, actual, x, s.k);
-      EXPECT_EQ(RunStep(actual, x, s.k).codes.indices, codes.indices);
-    }
-  }
-}
-
-TEST_P(TiedStepConformance, AnAuxiliaryStepUpdatesNothingWhenItsErrorIsNotFinite) {
-  State state(*backend_, 6, 8);
-  state.bias.Write({0, 0, 0, -1e30f, -1e30f, -1e30f});
-  state.Refresh();
-  const std::vector<float> x = SparseRows(4, 8, 1);
-  std::vector<float> residual;
-  const std::vector<int32_t> idle = IdleUnits(RunStep(state, x, 2, 0.01f, 0.9f, &residual));
-  ASSERT_GE(idle.size(), 3u);
-  std::vector<float> atoms(48, 3e38f);
-  state.atoms.Write(atoms);
-  state.Refresh();
-  const std::vector<float> before = state.Stored();
-  EXPECT_FALSE(std::isfinite(RunAuxiliaryStep(state, x, residual, idle, 1)));
-  EXPECT_EQ(Bits(state.Stored()), Bits(before));
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, TiedStepConformance, testing::ValuesIn(AllBackendCases()), CaseName);

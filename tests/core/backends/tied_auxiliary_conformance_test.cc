@@ -1,0 +1,83 @@
+// TiedAuxiliaryStep of every backend.
+#include <algorithm>
+#include <cmath>
+
+#include "tests/core/backends/tied_problems.h"
+
+namespace kwta {
+namespace {
+
+class TiedAuxiliaryStepConformance : public Conformance {};
+
+// Gives the squared error. At most two of the units are kept.
+double RunAuxiliaryStep(TiedState& state, const std::vector<float>& x, const std::vector<float>& residual,
+                        const std::vector<int32_t>& units, float rate) {
+  Floats x_array(state.backend, x), residual_array(state.backend, residual);
+  const auto count = static_cast<int64_t>(units.size());
+  double squared_error = -1;
+  EXPECT_EQ(state.backend.TiedAuxiliaryStep({state.dictionary.get(), x_array.data(), residual_array.data(),
+                                             static_cast<int64_t>(x.size()) / state.parameters.width, units.data(),
+                                             count, std::min<int64_t>(2, count), 0.5f, rate, &squared_error}),
+            absl::OkStatus());
+  return squared_error;
+}
+
+// Those units of a batch that are in no code of it.
+std::vector<int32_t> IdleUnits(const StepResult& result) {
+  std::vector<int32_t> idle;
+  for (size_t unit = 0; unit < result.active_rows.size(); ++unit) {
+    if (result.active_rows[unit] == 0) idle.push_back(static_cast<int32_t>(unit));
+  }
+  return idle;
+}
+
+TEST_P(TiedAuxiliaryStepConformance, AnAuxiliaryStepIsTheReferencesOnAllShapes) {
+  for (const bool unit_norm : {false, true}) {
+    for (const TiedShape& s : kTiedShapes) {
+      SCOPED_TRACE(testing::Message() << s.rows << " rows, k " << s.k << ", " << s.units << " units, width " << s.width
+                                      << (unit_norm ? ", unit norm" : ""));
+      const std::vector<float> x = SparseRows(s.rows, s.width, 5);
+      TiedState actual(*backend_, s.units, s.width, unit_norm), expected(*reference_, s.units, s.width, unit_norm);
+      for (TiedState* state : {&actual, &expected}) {
+        // A quarter of the units are in no code.
+        std::vector<float> bias(s.units);
+        for (int64_t unit = 0; unit < s.units / 4; ++unit) bias[4 * unit + 1] = -1000;
+        state->bias.Write(bias);
+        state->atom_velocity.Write(Gaussians(s.units * s.width, 8, 0.01));
+        state->Refresh();
+        std::vector<float> residual;
+        const std::vector<int32_t> idle = IdleUnits(RunStep(*state, x, s.k, 1e-3f, 0.9f, &residual));
+        if (idle.empty()) continue;
+        const double error = RunAuxiliaryStep(*state, x, residual, idle, 1e-6f);
+        EXPECT_GT(error, 0);
+      }
+      ExpectClose(actual.UpToDate(), expected.UpToDate(), 2e-4, 1e-4);
+      ExpectClose(actual.bias.Read(), expected.bias.Read(), 2e-5, 1e-5);
+      ExpectClose(actual.bias_velocity.Read(), expected.bias_velocity.Read(), 2e-4, 1e-4);
+      // The next step's codes are of the atoms as they are now.
+      const Codes codes = ExpectedCodes(*reference_, actual, x, s.k);
+      EXPECT_EQ(RunStep(actual, x, s.k).codes.indices, codes.indices);
+    }
+  }
+}
+
+TEST_P(TiedAuxiliaryStepConformance, AnAuxiliaryStepUpdatesNothingWhenItsErrorIsNotFinite) {
+  TiedState state(*backend_, 6, 8);
+  state.bias.Write({0, 0, 0, -1e30f, -1e30f, -1e30f});
+  state.Refresh();
+  const std::vector<float> x = SparseRows(4, 8, 1);
+  std::vector<float> residual;
+  const std::vector<int32_t> idle = IdleUnits(RunStep(state, x, 2, 0.01f, 0.9f, &residual));
+  ASSERT_GE(idle.size(), 3u);
+  std::vector<float> atoms(48, 3e38f);
+  state.atoms.Write(atoms);
+  state.Refresh();
+  const std::vector<float> before = state.Stored();
+  EXPECT_FALSE(std::isfinite(RunAuxiliaryStep(state, x, residual, idle, 1)));
+  EXPECT_EQ(Bits(state.Stored()), Bits(before));
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, TiedAuxiliaryStepConformance, testing::ValuesIn(AllBackendCases()), CaseName);
+
+}  // namespace
+}  // namespace kwta
