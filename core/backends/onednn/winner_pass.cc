@@ -35,7 +35,7 @@ int64_t ChunkFloats(const WinnerPassArgs& args) {
 
 bool OnednnWinnerPass::Suits(const OnednnContext& context, const WinnerPassArgs& args) {
   return args.encode.scope == WinnerScope::kEachMap && args.encode.winners == 1 && args.encode.images.rows > 0 &&
-         context.filter == Filter::kBytes && context.byte_product != ByteProduct::kPortable &&
+         context.filter != Filter::kFloats && context.byte_product != ByteProduct::kPortable &&
          args.decoder_size <= kPassLanes && ChunkFloats(args) * static_cast<int64_t>(sizeof(float)) <= kMaxChunkBytes &&
          WinnerFilter::Suits(WinnerFilterKernelsFor(context.byte_product), ConvolutionOf(args));
 }
