@@ -82,7 +82,8 @@ absl::Status OnednnConvWinners(OnednnContext& context, const ConvolutionRowKerne
                         context.byte_product != ByteProduct::kPortable &&
                         WinnerFilter::Suits(filter_kernels, convolution);
   if (!filtered) return ExactConvWinners(context, kernels, args);
-  KWTA_ASSIGN_OR_RETURN(WinnerFilter filter, WinnerFilter::Create(context, filter_kernels, convolution));
+  KWTA_ASSIGN_OR_RETURN(WinnerFilter filter, WinnerFilter::Create(context, filter_kernels, convolution,
+                                                                  WinnerColumnKernelsFor(context.byte_product)));
   // Whole images if they are enough for all threads.
   const int64_t rows = args.images.rows, threads = context.pool.threads();
   const int64_t parts =

@@ -25,6 +25,9 @@ constexpr float kRoundUp = 1 + 1e-4f;
 // Residuals below this part of the norm are bounded by the largest of them.
 constexpr float kSmallResidual = 1e-5f;
 
+// Below every threshold, however much products add to it.
+constexpr int32_t kOutsideImage = -(1 << 30);
+
 // Maps that are worth waking a thread for.
 constexpr int64_t kGrainMaps = 256;
 
@@ -71,7 +74,8 @@ bool WinnerFilter::Suits(const WinnerFilterKernels& kernels, const Convolution& 
 }
 
 absl::StatusOr<WinnerFilter> WinnerFilter::Create(OnednnContext& context, const WinnerFilterKernels& kernels,
-                                                  const Convolution& convolution) {
+                                                  const Convolution& convolution,
+                                                  const WinnerColumnKernels* column_kernels) {
   const ImageBatch& images = convolution.images;
   const PaddedShape shape(images.channels, images.height, images.width, convolution.size);
   const int64_t tile_positions = TilePositions(convolution, kernels.lanes);
@@ -79,6 +83,10 @@ absl::StatusOr<WinnerFilter> WinnerFilter::Create(OnednnContext& context, const 
   const int64_t block_lanes = std::min(lanes, MaxVectors(tile_positions) * kernels.lanes);
   const int64_t positions = images.positions();
   std::vector<Workspace> workspaces(static_cast<size_t>(context.pool.threads()));
+  const bool columns = column_kernels != nullptr && lanes == kernels.lanes && SuitsColumns(shape);
+  const int64_t stretches = columns ? ColumnScores::MaxStretches(shape) : 0;
+  const int64_t column_starts = columns ? shape.padded_height() + kColumnRows - 1 : 0;
+  const int64_t places = std::max(positions * block_lanes, stretches * kStretchSlots * kernels.lanes);
   WinnerFilter filter(kernels, convolution);
   const auto arrange = [&](MemoryParts parts) {
     filter.weights_ = parts.Take<int8_t>(shape.groups() * lanes * 4);
@@ -88,6 +96,7 @@ absl::StatusOr<WinnerFilter> WinnerFilter::Create(OnednnContext& context, const 
       *each = parts.Take<float>(lanes);
     }
     filter.zero_sum_ = parts.Take<int32_t>(lanes);
+    filter.column_starts_ = parts.Take<int32_t>(column_starts);
     for (Workspace& w : workspaces) {
       w.pixels = parts.Take<float>(shape.channels * shape.plane() + kImageSlack);
       w.bytes = parts.Take<uint8_t>(shape.channels * shape.plane() + kImageSlack);
@@ -100,8 +109,13 @@ absl::StatusOr<WinnerFilter> WinnerFilter::Create(OnednnContext& context, const 
       w.tiles.unsorted_masks = parts.Take<uint64_t>(positions);
       w.maxima = parts.Take<int32_t>(positions * block_lanes);
       w.stretch_maxima = parts.Take<int32_t>(DivideUp(positions, kStretchTiles) * block_lanes);
-      w.stretches = parts.Take<int32_t>(DivideUp(positions, kStretchTiles) * block_lanes + kernels.lanes);
-      w.places = parts.Take<int32_t>(positions * block_lanes + kernels.lanes);
+      w.stretches =
+          parts.Take<int32_t>(std::max(DivideUp(positions, kStretchTiles) * block_lanes, stretches) + kernels.lanes);
+      w.places = parts.Take<int32_t>(places + kernels.lanes);
+      w.ends = parts.Take<uint8_t>(columns ? 2 * ColumnEnds(shape) : 0);
+      w.columns.scores = parts.Take<int32_t>(stretches * kStretchSlots * kernels.lanes);
+      w.columns.maxima = parts.Take<int32_t>(stretches * kernels.lanes);
+      w.columns.stretches = parts.Take<ColumnStretch>(stretches);
       w.thresholds = parts.Take<int32_t>(block_lanes);
       w.keys = parts.Take<uint64_t>(block_lanes);
     }
@@ -127,6 +141,11 @@ absl::StatusOr<WinnerFilter> WinnerFilter::Create(OnednnContext& context, const 
         filter.offsets_.push_back(static_cast<int32_t>(c * shape.plane() + dy * shape.stride() + 4 * h));
       }
     }
+  }
+  if (columns) {
+    filter.column_kernels_ = column_kernels;
+    std::fill_n(filter.column_starts_, column_starts, kOutsideImage);
+    std::fill_n(filter.column_starts_ + kColumnRows - 1, shape.height, 0);
   }
   std::fill_n(filter.weights_, shape.groups() * lanes * 4, int8_t{0});
   context.pool.ParallelFor(lanes, kGrainMaps, [&](int64_t begin, int64_t end, int) {
@@ -203,6 +222,7 @@ bool WinnerFilter::Load(const float* image, int thread) {
   // The residuals themselves were rounded, by less than 2^-22 of a pixel.
   w.residual_norm = (residual <= small ? kRoundUp * residual * std::sqrt(elements) : norm(w.bytes)) + 0x1p-22f * w.norm;
   w.sparse = w.zero == 0 && shape_.groups() <= kMaskGroups;
+  if (w.sparse && column_kernels_ != nullptr) return true;
   if (w.sparse) {
     kernels_.list_tiles(shape_, tile_positions_, w.bytes, w.rows, w.fields, &w.tiles);
     return true;
@@ -218,8 +238,42 @@ bool WinnerFilter::Load(const float* image, int thread) {
   return true;
 }
 
+void WinnerFilter::FindThresholds(int64_t first_map, int64_t vectors, const int32_t* maxima, int64_t count,
+                                  Workspace& w) const {
+  MapBounds bounds;
+  bounds.of_norm = (w.zero == 0 ? of_norm_ : of_signed_norm_) + first_map;
+  bounds.of_residual = of_residual_ + first_map;
+  bounds.constant = constant_ + first_map;
+  bounds.bias = scaled_bias_ + first_map;
+  bounds.zero_sum = zero_sum_ + first_map;
+  kernels_.thresholds(bounds, vectors, maxima, count, w.norm, w.residual_norm, w.step, w.zero, w.thresholds);
+}
+
+void WinnerFilter::FindColumnWinners(Workspace& w, int32_t* units, float* values) const {
+  ColumnScoreArgs score;
+  score.bytes = w.bytes;
+  score.weights = weights_;
+  score.ends = w.ends;
+  score.starts = column_starts_;
+  column_kernels_->score(shape_, score, &w.columns);
+  FindThresholds(0, 1, w.columns.maxima, w.columns.count, w);
+  ColumnWinnersArgs decide;
+  decide.pixels = w.pixels;
+  decide.exact_weights = exact_weights_;
+  decide.bias = bias_;
+  decide.thresholds = w.thresholds;
+  decide.maps = convolution_.maps;
+  decide.hits = w.stretches;
+  decide.places = w.places;
+  column_kernels_->winners(shape_, w.columns, decide, units, values);
+}
+
 void WinnerFilter::FindWinners(int64_t first, int64_t last, int thread, int32_t* units, float* values) {
   Workspace& w = workspaces_[thread];
+  if (w.sparse && column_kernels_ != nullptr) {
+    if (first < last) FindColumnWinners(w, units, values);
+    return;
+  }
   const int64_t stride = shape_.stride(), width = shape_.width, positions = shape_.height * width;
   const int64_t exact_floats = shape_.channels * shape_.size * kFilterSize;
   FilterScoreArgs args;
@@ -237,14 +291,7 @@ void WinnerFilter::FindWinners(int64_t first, int64_t last, int thread, int32_t*
     const int64_t vectors = lanes / kernels_.lanes;
     args.weights = weights_ + first_map * shape_.groups() * 4;
     kernels_.score(tile_positions_, vectors, args);
-    MapBounds bounds;
-    bounds.of_norm = (w.zero == 0 ? of_norm_ : of_signed_norm_) + first_map;
-    bounds.of_residual = of_residual_ + first_map;
-    bounds.constant = constant_ + first_map;
-    bounds.bias = scaled_bias_ + first_map;
-    bounds.zero_sum = zero_sum_ + first_map;
-    kernels_.thresholds(bounds, vectors, w.stretch_maxima, DivideUp(w.tiles.count, kStretchTiles), w.norm,
-                        w.residual_norm, w.step, w.zero, w.thresholds);
+    FindThresholds(first_map, vectors, w.stretch_maxima, DivideUp(w.tiles.count, kStretchTiles), w);
     const int64_t candidates = kernels_.candidates(args, vectors, w.thresholds, w.stretches, w.places);
 
     // The bits of activities above zero are in their order; the lowest position comes first of those that are equal.

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "core/backends/onednn/context.h"
 #include "core/backends/onednn/convolution_blocks.h"
+#include "core/backends/onednn/winner_columns.h"
 #include "core/backends/onednn/winner_filter_kernels.h"
 
 namespace kwta {
@@ -25,7 +26,7 @@ class WinnerFilter {
   // Copies the filters; images are given one by one. REQUIRES: Suits(kernels, convolution); `context` outlives it.
   // Errors: RESOURCE_EXHAUSTED.
   static absl::StatusOr<WinnerFilter> Create(OnednnContext& context, const WinnerFilterKernels& kernels,
-                                             const Convolution& convolution);
+                                             const Convolution& convolution, const WinnerColumnKernels* column_kernels);
 
   int64_t blocks() const { return blocks_; }
 
@@ -48,6 +49,8 @@ class WinnerFilter {
     uint8_t* rows = nullptr;
     uint16_t* fields = nullptr;         // [channels, columns]
     FilterTiles tiles;                  // [positions]
+    uint8_t* ends = nullptr;            // of ColumnScoreArgs
+    ColumnScores columns;               // [its MaxStretches]
     int32_t* maxima = nullptr;          // [tiles, lanes of a block]
     int32_t* stretch_maxima = nullptr;  // [stretches of tiles, lanes of a block]
     int32_t* stretches = nullptr;       // likewise and a vector
@@ -65,8 +68,12 @@ class WinnerFilter {
 
   void QuantiseMap(int64_t map);
   void SetZero(int32_t zero, Workspace& workspace) const;
+  // thresholds of the lanes of a block from their maxima.
+  void FindThresholds(int64_t first_map, int64_t vectors, const int32_t* maxima, int64_t count, Workspace& w) const;
+  void FindColumnWinners(Workspace& workspace, int32_t* units, float* values) const;
 
   const WinnerFilterKernels& kernels_;
+  const WinnerColumnKernels* column_kernels_ = nullptr;  // of sparse images, if they are to be used
   const Convolution convolution_;
   std::optional<ScratchPool::Lease> lease_;
   PaddedShape shape_;
@@ -85,6 +92,7 @@ class WinnerFilter {
   float* constant_ = nullptr;
   float* scaled_bias_ = nullptr;
   int32_t* zero_sum_ = nullptr;
+  int32_t* column_starts_ = nullptr;  // of ColumnScoreArgs
   std::vector<Workspace> workspaces_;
 };
 

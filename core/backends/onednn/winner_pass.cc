@@ -198,9 +198,9 @@ void OnednnWinnerPass::AddUpChunks() {
 }
 
 absl::StatusOr<bool> OnednnWinnerPass::Run() {
-  KWTA_ASSIGN_OR_RETURN(
-      WinnerFilter filter,
-      WinnerFilter::Create(context_, WinnerFilterKernelsFor(context_.byte_product), ConvolutionOf(args_)));
+  KWTA_ASSIGN_OR_RETURN(WinnerFilter filter,
+                        WinnerFilter::Create(context_, WinnerFilterKernelsFor(context_.byte_product),
+                                             ConvolutionOf(args_), WinnerColumnKernelsFor(context_.byte_product)));
   KWTA_RETURN_IF_ERROR(Allocate());
   SpreadDecoder();
   std::atomic<bool> all_loaded{true};

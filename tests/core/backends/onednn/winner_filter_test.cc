@@ -35,7 +35,13 @@ struct Problem {
   std::vector<float> filters, bias, x;
 };
 
-class WinnerFilterTest : public testing::TestWithParam<ByteProduct> {
+// Which kernels, and whether columns are used where they can be.
+struct Kernels {
+  ByteProduct product;
+  bool columns;
+};
+
+class WinnerFilterTest : public testing::TestWithParam<Kernels> {
  protected:
   void ExpectExact(const Problem& p) {
     SCOPED_TRACE(testing::Message() << p.images.rows << " x " << p.images.channels << " x " << p.images.height << " x "
@@ -54,7 +60,7 @@ class WinnerFilterTest : public testing::TestWithParam<ByteProduct> {
     args.values = expected.values.data();
     ReferenceConvWinners(args);
     ASSERT_TRUE(WinnerFilter::Suits(kernels_, p.convolution()));
-    absl::StatusOr<WinnerFilter> filter = WinnerFilter::Create(context_, kernels_, p.convolution());
+    absl::StatusOr<WinnerFilter> filter = Create(p);
     ASSERT_TRUE(filter.ok()) << filter.status();
     for (int64_t i = 0; i < p.images.rows; ++i) {
       const int thread = static_cast<int>(i % 2);
@@ -67,7 +73,12 @@ class WinnerFilterTest : public testing::TestWithParam<ByteProduct> {
   }
   bool Suits(const Problem& p) const { return WinnerFilter::Suits(kernels_, p.convolution()); }
 
-  const WinnerFilterKernels& kernels_ = WinnerFilterKernelsFor(GetParam());
+  absl::StatusOr<WinnerFilter> Create(const Problem& p) {
+    return WinnerFilter::Create(context_, kernels_, p.convolution(),
+                                GetParam().columns ? WinnerColumnKernelsFor(GetParam().product) : nullptr);
+  }
+
+  const WinnerFilterKernels& kernels_ = WinnerFilterKernelsFor(GetParam().product);
   OnednnContext context_{2, InstructionSet::kPortable, ByteProduct::kPortable, Filter::kBytes};
 };
 
@@ -191,25 +202,94 @@ TEST_P(WinnerFilterTest, RefusesWhatItCannotBound) {
   EXPECT_FALSE(Suits(Problem({1, 256, 8, 8}, 64, 5)));
   p = good;
   p.x[3] = -1e30f;
-  absl::StatusOr<WinnerFilter> filter = WinnerFilter::Create(context_, kernels_, p.convolution());
+  absl::StatusOr<WinnerFilter> filter = Create(p);
   ASSERT_TRUE(filter.ok()) << filter.status();
   EXPECT_FALSE(filter->Load(p.x.data(), 0));
 }
 
-std::string ProductName(const testing::TestParamInfo<ByteProduct>& info) {
-  switch (info.param) {
-    case ByteProduct::kVnni:
-      return "vnni";
-    case ByteProduct::kAvx512:
-      return "avx512";
-    case ByteProduct::kAvx2:
-      return "avx2";
-    default:
-      return "portable";
+TEST_P(WinnerFilterTest, FewMapsOnImagesOfEverySize) {
+  for (int64_t size : {5, 6, 7}) {
+    for (int64_t width : {2, 3, 8, 9, 28, 57, 65}) {
+      for (int64_t height : {1, 2, 7, 28}) {
+        for (int zeros : {0, 3}) {
+          Problem p({2, 1, height, width}, zeros == 0 ? 16 : 15, size);
+          p.MakeBytes(zeros);
+          ExpectExact(p);
+        }
+      }
+    }
+    Problem tall({1, 1, 210, 2}, 3, size);
+    tall.MakeBytes(2);
+    ExpectExact(tall);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, WinnerFilterTest, testing::ValuesIn(AvailableByteProducts()), ProductName);
+TEST_P(WinnerFilterTest, OnePixelAnywhere) {
+  for (int64_t size : {5, 7}) {
+    Problem p({90, 1, 9, 10}, 16, size);
+    std::fill(p.x.begin(), p.x.end(), 0.0f);
+    for (int64_t i = 0; i < 90; ++i) p.x[i * 90 + i] = 1;
+    ExpectExact(p);
+    // And far from it another one.
+    for (int64_t i = 0; i < 90; ++i) p.x[i * 90 + (i * 37 + 41) % 90] = 0.6f;
+    ExpectExact(p);
+  }
+}
+
+TEST_P(WinnerFilterTest, PositionsThatSeeNothingWin) {
+  // Every pixel that a position sees takes something away: the lowest of those that see none wins, if there is one.
+  for (int64_t size : {5, 7}) {
+    Problem p({90, 1, 9, 10}, 7, size);
+    std::fill(p.x.begin(), p.x.end(), 0.0f);
+    for (int64_t i = 0; i < 90; ++i) std::fill_n(p.x.begin() + i * 90, i + 1, 0.5f);
+    for (float& weight : p.filters) weight = -std::abs(weight) - 0.01f;
+    for (float& bias : p.bias) bias = 0.25f + std::abs(bias);
+    ExpectExact(p);
+    // With the picture's lower end blank, or its left.
+    for (int64_t i = 0; i < 90; ++i) std::reverse(p.x.begin() + i * 90, p.x.begin() + (i + 1) * 90);
+    ExpectExact(p);
+  }
+}
+
+TEST_P(WinnerFilterTest, TiesOfFewMapsGoToTheLowestPosition) {
+  for (int64_t size : {5, 7}) {
+    for (bool constant : {false, true}) {
+      Problem p({3, 1, 19, 20}, 16, size);
+      for (float& value : p.x) value = constant ? 1 : std::min(1.0f, std::abs(std::round(value)));
+      for (float& value : p.filters) value = std::round(value * 3);
+      ExpectExact(p);
+    }
+    // Almost the same everywhere.
+    Problem p({2, 1, 22, 23}, 16, size);
+    for (size_t i = 0; i < p.x.size(); ++i) p.x[i] = 1 - static_cast<float>(i * 37 % 11) * 0x1p-24f;
+    ExpectExact(p);
+  }
+}
+
+std::vector<Kernels> EveryKernels() {
+  std::vector<Kernels> every;
+  for (const ByteProduct product : AvailableByteProducts()) {
+    every.push_back({product, false});
+    if (WinnerColumnKernelsFor(product) != nullptr) every.push_back({product, true});
+  }
+  return every;
+}
+
+std::string KernelsName(const testing::TestParamInfo<Kernels>& info) {
+  const std::string columns = info.param.columns ? "_columns" : "";
+  switch (info.param.product) {
+    case ByteProduct::kVnni:
+      return "vnni" + columns;
+    case ByteProduct::kAvx512:
+      return "avx512" + columns;
+    case ByteProduct::kAvx2:
+      return "avx2" + columns;
+    default:
+      return "portable" + columns;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, WinnerFilterTest, testing::ValuesIn(EveryKernels()), KernelsName);
 
 }  // namespace
 }  // namespace kwta
