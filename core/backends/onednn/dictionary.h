@@ -23,8 +23,17 @@ class OnednnDictionary final : public Dictionary {
   // Which copies Refresh makes; kBytes if it is never called. REQUIRES: not kMeasured.
   void set_filter(Filter filter) { filter_ = filter; }
 
+  // Prepares for Update. REQUIRES: before the first Refresh, and the filter is not kBf16.
+  void set_trains() { use_ = QuantisedAtoms::Use::kTraining; }
+
   // Takes up the atoms and biases as they are now. Errors: RESOURCE_EXHAUSTED.
   absl::Status Refresh(OnednnContext& context);
+
+  // Takes up one atom and its bias; FinishUpdates when all that have changed since the last Refresh are taken up.
+  // Different units may run at the same time. REQUIRES: set_trains.
+  void Update(const OnednnContext& context, int64_t unit);
+  // False if numbers are so large that Refresh must look at them.
+  bool FinishUpdates();
 
   // The length of the longest atom, rounded up; infinite if any is not finite.
   double largest_norm() const { return largest_norm_; }
@@ -38,6 +47,13 @@ class OnednnDictionary final : public Dictionary {
   const Bf16Atoms* bf16() const { return has_bf16_ ? bf16_.get() : nullptr; }
 
  private:
+  float NormFactor(double norm) const;
+  float Constant(double magnitude) const;
+  void SetFloatBounds(int64_t unit);
+  // Those of all units from those of each. Returns false if scores could overflow.
+  bool SetLargest();
+
+  std::vector<double> norms_;  // [units], rounded up
   UnitBounds float_bounds_;
   double largest_norm_ = 0;
   double largest_bias_ = 0;
@@ -46,6 +62,7 @@ class OnednnDictionary final : public Dictionary {
   std::unique_ptr<Bf16Atoms> bf16_;
   bool has_bf16_ = false;
   Filter filter_ = Filter::kBytes;
+  QuantisedAtoms::Use use_ = QuantisedAtoms::Use::kFixed;
 };
 
 }  // namespace kwta

@@ -5,9 +5,13 @@
 #include <cstring>
 #include <limits>
 #include <utility>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #include "core/backends/fixed_order_dot.h"
 #include "core/backends/host_backend.h"
+#include "core/backends/onednn/norm_bound.h"
 #include "core/base/status_macros.h"
 
 namespace kwta {
@@ -22,15 +26,28 @@ struct RoundedAtom {
   double rest_norm = 0;     // of the rest as computed in binary32
 };
 
+// Sums of squares, as binary32 arithmetic gives them.
+struct AtomSquares {
+  float length = 0;  // of w
+  float rest = 0;    // of w - mean - scale q
+};
+
 struct RoundingKernels {
   void (*add_row)(const float* x, int64_t n, float* sums);
   // bytes[n] = q.
   RoundedAtom (*round_atom)(const float* w, const float* mean, int64_t n, int32_t limit, int8_t* bytes);
+  AtomSquares (*measure_atom)(const float* w, const float* mean, const int8_t* bytes, float scale, int64_t n);
 };
 
+#if defined(__clang__)
+#define KWTA_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define KWTA_UNROLL _Pragma("GCC unroll 8")
+#endif
 #define KWTA_KERNELS "core/backends/onednn/quantised_atoms.inc"
 #include "core/backends/for_each_instruction_set.inc"
 #undef KWTA_KERNELS
+#undef KWTA_UNROLL
 
 const RoundingKernels& RoundingKernelsFor(ByteProduct product) {
   switch (product) {
@@ -52,6 +69,9 @@ constexpr double kRoundUp = 1 + 0x1p-20;
 // Columns of the mean that one range sums.
 constexpr int64_t kGrainColumns = 128;
 
+// How much worse than new ones the bytes of an atom in training may become.
+constexpr float kStale = 2;
+
 // The mean is taken off if it holds at least this share of the atoms' squared lengths.
 constexpr double kShareOfMean = 0.02;
 
@@ -63,13 +83,13 @@ float RoundedUp(double value) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<QuantisedAtoms>> QuantisedAtoms::Create(ByteProduct product, int64_t units,
-                                                                       int64_t width) {
+                                                                       int64_t width, Use use) {
   const int64_t panels = (units + kPanelUnits - 1) / kPanelUnits;
   KWTA_ASSIGN_OR_RETURN(Buffer weights, AllocateHost(static_cast<size_t>(panels * Quads(width) * kPanelUnits * 4)));
-  return std::unique_ptr<QuantisedAtoms>(new QuantisedAtoms(product, units, width, std::move(weights)));
+  return std::unique_ptr<QuantisedAtoms>(new QuantisedAtoms(product, units, width, std::move(weights), use));
 }
 
-QuantisedAtoms::QuantisedAtoms(ByteProduct product, int64_t units, int64_t width, Buffer weights)
+QuantisedAtoms::QuantisedAtoms(ByteProduct product, int64_t units, int64_t width, Buffer weights, Use use)
     : product_(product),
       kernels_(ByteKernelsFor(product)),
       units_(units),
@@ -85,6 +105,10 @@ QuantisedAtoms::QuantisedAtoms(ByteProduct product, int64_t units, int64_t width
   for (auto* factors : {&bounds_.norm_factor, &bounds_.residual_factor, &bounds_.constant}) {
     factors->assign(static_cast<size_t>(units), 0);
   }
+  if (use == Use::kFixed) return;
+  rows_.resize(static_cast<size_t>(units * Quads(width) * 4));
+  fresh_rest_.resize(static_cast<size_t>(units));
+  rounded_length_.resize(static_cast<size_t>(units));
 }
 
 void QuantisedAtoms::ChooseMean(ThreadPool& pool, const float* atoms) {
@@ -120,46 +144,79 @@ void QuantisedAtoms::ChooseMean(ThreadPool& pool, const float* atoms) {
   mean_norm_ = has_mean_ ? std::sqrt(square) * kRoundUp : 0;
 }
 
-void QuantisedAtoms::QuantisePanel(int64_t p, const float* atoms, const float* bias) {
-  const RoundingKernels& kernels = RoundingKernelsFor(product_);
-  std::vector<int8_t> bytes(static_cast<size_t>(Quads(width_) * 4));
-  int8_t* const panel = weights_.as<int8_t>() + p * panel_bytes_;
+QuantisedAtoms::Lengths QuantisedAtoms::QuantiseAtom(int64_t unit, const float* atom, int8_t* bytes) {
+  const RoundedAtom rounded =
+      RoundingKernelsFor(product_).round_atom(atom, mean_.data(), width_, kernels_.weight_limit, bytes);
+  int8_t* const panel = weights_.as<int8_t>() + unit / kPanelUnits * panel_bytes_ + unit % kPanelUnits * 4;
+  for (int64_t quad = 0; quad < Quads(width_); ++quad) std::memcpy(panel + quad * kPanelUnits * 4, bytes + quad * 4, 4);
+  scales_[unit] = rounded.scale;
+  sums_[unit] = rounded.sum;
+  return {rounded.norm * kRoundUp, rounded.rounded_norm * kRoundUp, rounded.rest_norm * kRoundUp};
+}
+
+void QuantisedAtoms::SetBounds(int64_t unit, const Lengths& lengths, float bias) {
   const double sum_error = static_cast<double>(DotErrorFactor(width_)) * kRoundUp;
   const double subnormal_error = static_cast<double>(width_) * 0x1p-147;
-  LargestFactors& largest = panel_factors_[p];
-  largest = LargestFactors();
+  bias_[unit] = bias;
+  // What binary32 makes of the rest is off by 2^-22 of |w| + |mean| + |rounded| at most.
+  const double length = (lengths.atom + mean_norm_) * kRoundUp;
+  const double rest = lengths.rest + (length + lengths.rounded) * 0x1p-22;
+  bounds_.norm_factor[unit] = RoundedUp(rest + sum_error * length + 0x1p-22 * (length + lengths.rounded));
+  bounds_.residual_factor[unit] = RoundedUp(lengths.rounded * (1 + 0x1p-21));
+  bounds_.constant[unit] = RoundedUp(std::abs(static_cast<double>(bias)) * 0x1p-22 + subnormal_error);
+}
+
+void QuantisedAtoms::QuantisePanel(int64_t p, const float* atoms, const float* bias) {
+  std::vector<int8_t> bytes(static_cast<size_t>(Quads(width_) * 4));
   const int64_t end = std::min((p + 1) * kPanelUnits, units_);
   for (int64_t unit = p * kPanelUnits; unit < end; ++unit) {
-    const RoundedAtom atom =
-        kernels.round_atom(atoms + unit * width_, mean_.data(), width_, kernels_.weight_limit, bytes.data());
-    for (int64_t quad = 0; quad < Quads(width_); ++quad) {
-      std::memcpy(panel + (quad * kPanelUnits + unit % kPanelUnits) * 4, bytes.data() + quad * 4, 4);
+    const bool trains = !rows_.empty();
+    const Lengths lengths = QuantiseAtom(unit, atoms + unit * width_, trains ? Row(unit) : bytes.data());
+    SetBounds(unit, lengths, bias[unit]);
+    if (!trains) continue;
+    fresh_rest_[unit] = static_cast<float>(lengths.rest);
+    rounded_length_[unit] = lengths.rounded;
+  }
+}
+
+float QuantisedAtoms::Update(int64_t unit, const float* atom, float bias) {
+  const auto measure = [&] {
+    const AtomSquares squares =
+        RoundingKernelsFor(product_).measure_atom(atom, mean_.data(), Row(unit), scales_[unit], width_);
+    return AtomSquares{NormBound(squares.length, width_), NormBound(squares.rest, width_)};
+  };
+  AtomSquares lengths = measure();
+  if (!(lengths.length < kLongestInTraining)) return lengths.length;
+  if (!(lengths.rest <= kStale * fresh_rest_[unit])) {
+    rounded_length_[unit] = QuantiseAtom(unit, atom, Row(unit)).rounded;
+    lengths = measure();
+    fresh_rest_[unit] = lengths.rest;
+  }
+  SetBounds(unit, {lengths.length, rounded_length_[unit], lengths.rest}, bias);
+  return lengths.length;
+}
+
+void QuantisedAtoms::FinishUpdates() {
+  bounds_.largest_norm_factor = bounds_.largest_residual_factor = bounds_.largest_constant = 0;
+  for (int64_t p = 0; p < panels(); ++p) {
+    LargestFactors& largest = panel_factors_[p];
+    largest = LargestFactors();
+    const int64_t end = std::min((p + 1) * kPanelUnits, units_);
+    for (int64_t unit = p * kPanelUnits; unit < end; ++unit) {
+      largest.norm = std::max(largest.norm, bounds_.norm_factor[unit]);
+      largest.residual = std::max(largest.residual, bounds_.residual_factor[unit]);
+      largest.constant = std::max(largest.constant, bounds_.constant[unit]);
     }
-    scales_[unit] = atom.scale;
-    bias_[unit] = bias[unit];
-    sums_[unit] = atom.sum;
-    // What binary32 makes of the rest is off by 2^-22 of |w| + |mean| at most.
-    const double length = (atom.norm + mean_norm_) * kRoundUp;
-    const double rest = atom.rest_norm * kRoundUp + length * 0x1p-22;
-    const double rounded = atom.rounded_norm * kRoundUp;
-    bounds_.norm_factor[unit] = RoundedUp(rest + sum_error * length + 0x1p-22 * (length + rounded));
-    bounds_.residual_factor[unit] = RoundedUp(rounded * (1 + 0x1p-21));
-    bounds_.constant[unit] = RoundedUp(std::abs(static_cast<double>(bias[unit])) * 0x1p-22 + subnormal_error);
-    largest.norm = std::max(largest.norm, bounds_.norm_factor[unit]);
-    largest.residual = std::max(largest.residual, bounds_.residual_factor[unit]);
-    largest.constant = std::max(largest.constant, bounds_.constant[unit]);
+    bounds_.largest_norm_factor = std::max(bounds_.largest_norm_factor, largest.norm);
+    bounds_.largest_residual_factor = std::max(bounds_.largest_residual_factor, largest.residual);
+    bounds_.largest_constant = std::max(bounds_.largest_constant, largest.constant);
   }
 }
 
 void QuantisedAtoms::Refresh(ThreadPool& pool, const float* atoms, const float* bias) {
   ChooseMean(pool, atoms);
   pool.ParallelFor(panels(), 1, [&](int64_t p, int64_t, int) { QuantisePanel(p, atoms, bias); });
-  bounds_.largest_norm_factor = bounds_.largest_residual_factor = bounds_.largest_constant = 0;
-  for (const LargestFactors& panel : panel_factors_) {
-    bounds_.largest_norm_factor = std::max(bounds_.largest_norm_factor, panel.norm);
-    bounds_.largest_residual_factor = std::max(bounds_.largest_residual_factor, panel.residual);
-    bounds_.largest_constant = std::max(bounds_.largest_constant, panel.constant);
-  }
+  FinishUpdates();
 }
 
 }  // namespace kwta

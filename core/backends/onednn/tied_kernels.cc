@@ -1,5 +1,9 @@
 #include "core/backends/onednn/tied_kernels.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 namespace kwta {
 namespace {
 

@@ -21,6 +21,9 @@ constexpr int64_t kGrainColumns = 256;
 // checkpoint would round differently.
 constexpr float kSpentDecay = 0.1f;
 
+// Steps after which the dictionary is refreshed as a whole, because the mean of its atoms has moved.
+constexpr int64_t kDictionarySteps = 256;
+
 // One call of TiedStep.
 class StepCall {
  public:
@@ -39,8 +42,11 @@ class StepCall {
     sparse_ = context_.filter != Filter::kFloats && !p_.unit_norm &&
               state_.sparse.Prepare(context_, args_.x, args_.rows, args_.k);
     if (!sparse_) {
-      BringAtomsUpToDate();
-      KWTA_RETURN_IF_ERROR(state_.dictionary.Refresh(context_));
+      if (state_.dictionary_steps == 0) {
+        BringAtomsUpToDate();
+        KWTA_RETURN_IF_ERROR(state_.dictionary.Refresh(context_));
+        state_.dictionary_steps = kDictionarySteps;
+      }
       KWTA_RETURN_IF_ERROR(
           OnednnAffineTopK(context_, {&state_.dictionary, args_.x, args_.rows, args_.k, args_.indices, args_.values}));
     }
@@ -48,8 +54,14 @@ class StepCall {
     if (args_.residual != nullptr) std::copy(state_.residual.begin(), state_.residual.end(), args_.residual);
     if (!std::isfinite(*args_.squared_error)) return absl::OkStatus();
     state_.codes.Sort(args_.indices, args_.rows, args_.k, p_.units);
-    if (!sparse_) state_.sparse.Invalidate();
     Update();
+    if (sparse_) {
+      state_.dictionary_steps = 0;
+    } else {
+      state_.sparse.Invalidate();
+      --state_.dictionary_steps;
+      if (!state_.dictionary.FinishUpdates()) state_.dictionary_steps = 0;
+    }
     return absl::OkStatus();
   }
 
@@ -132,12 +144,14 @@ class StepCall {
       p_.decay[unit] = 1;
     } else {
       PutOff(unit);
+      if (!sparse_) Advance(unit);
     }
     if (p_.unit_norm) Normalise(unit);
     p_.bias_velocity[unit] = args_.momentum * p_.bias_velocity[unit] - args_.rate * static_cast<float>(bias_gradient);
     p_.bias[unit] += p_.bias_velocity[unit];
-    if (!sparse_) return;
-    if (IsUpToDate(p_, unit)) {
+    if (!sparse_) {
+      state_.dictionary.Update(context_, unit);
+    } else if (IsUpToDate(p_, unit)) {
       state_.sparse.UpdateAtom(unit);
     } else {
       state_.sparse.UpdateBias(unit);
@@ -179,7 +193,10 @@ class StepCall {
 
 }  // namespace
 
-void RefreshOnednnTiedDictionary(OnednnTiedDictionary& dictionary) { dictionary.sparse.Invalidate(); }
+void RefreshOnednnTiedDictionary(OnednnTiedDictionary& dictionary) {
+  dictionary.sparse.Invalidate();
+  dictionary.dictionary_steps = 0;
+}
 
 absl::Status OnednnTiedStep(OnednnContext& context, const TiedStepArgs& args) { return StepCall(context, args).Run(); }
 
@@ -194,6 +211,10 @@ absl::Status OnednnTiedAuxiliaryStep(Backend& backend, OnednnContext& context, c
     return dictionary;
   };
   KWTA_RETURN_IF_ERROR(StepAuxiliaryAtoms(backend, args, prepare));
+  if (state.dictionary_steps > 0) {
+    for (int64_t j = 0; j < args.count; ++j) state.dictionary.Update(context, args.units[j]);
+    if (!state.dictionary.FinishUpdates()) state.dictionary_steps = 0;
+  }
   if (state.sparse.stale()) return absl::OkStatus();
   for (int64_t j = 0; j < args.count; ++j) state.sparse.UpdateAtom(args.units[j]);
   return absl::OkStatus();

@@ -23,9 +23,11 @@ class OnednnTiedDictionary final : public TiedDictionary {
         dictionary(parameters.atoms, parameters.bias, parameters.units, parameters.width),
         sparse(context, parameters) {
     dictionary.set_filter(context.filter == Filter::kFloats ? Filter::kFloats : Filter::kBytes);
+    dictionary.set_trains();
   }
 
   OnednnDictionary dictionary;
+  int64_t dictionary_steps = 0;  // for which it may still be updated atom by atom; 0: it must be refreshed
   SparseEncoder sparse;
   CodesByUnit codes;
   std::vector<float> residual;     // [rows, width]: xhat - x

@@ -89,7 +89,23 @@ TEST_P(TiedStepConformance, CodesAreExactWhateverTheOffset) {
 
 TEST_P(TiedStepConformance, CodesOfEveryStepAreExactOnDenseRows) {
   TiedState state(*backend_, 90, 50, false, 0.05);
-  ExpectExactCodes(state, 5, 150, 0.01f, 0.9f, [](int64_t step) { return Gaussians(8 * 50, 100 + step); });
+  ExpectExactCodes(state, 5, 270, 0.01f, 0.9f, [](int64_t step) { return Gaussians(8 * 50, 100 + step); });
+}
+
+TEST_P(TiedStepConformance, CodesAreExactForAtomsOfAnyLengthOnDenseRows) {
+  for (const double length : {0x1p-70, 0x1p-20, 0x1p50, 0x1p62}) {
+    SCOPED_TRACE(length);
+    // Rows and rates such that neither products nor steps are out of range.
+    const bool is_long = length > 1;
+    TiedState state(*backend_, 90, 50, false, length);
+    ExpectExactCodes(state, 5, 6, is_long ? 1e-37f : 1e-9f, 0.9f,
+                     [&](int64_t step) { return Gaussians(8 * 50, 100 + step, is_long ? 0x1p-80 : 0.1); });
+  }
+}
+
+TEST_P(TiedStepConformance, CodesOfEveryStepAreExactOnDenseRowsForAtomsOfUnitLength) {
+  TiedState state(*backend_, 90, 50, true);
+  ExpectExactCodes(state, 5, 40, 0.01f, 0.9f, [](int64_t step) { return Gaussians(8 * 50, 100 + step); });
 }
 
 TEST_P(TiedStepConformance, CodesOfEveryStepAreExactWhenKindsOfBatchesAndTheirSizesChange) {

@@ -187,27 +187,24 @@ TEST_P(ByteProductTest, CollectsWhatReachesTheThresholdOfEachRowAndCountsWhatItH
 }
 
 // How far scores are from the exact ones, against the bound: the largest share over all rows and units.
-double LargestShareOfBound(ByteProduct product, const std::vector<float>& x, const std::vector<float>& atoms,
-                           const std::vector<float>& bias, int64_t width) {
-  const ByteKernels& kernels = ByteKernelsFor(product);
-  ThreadPool pool(1);
-  const int64_t units = static_cast<int64_t>(bias.size());
-  auto quantised = *QuantisedAtoms::Create(product, units, width);
-  quantised->Refresh(pool, atoms.data(), bias.data());
-  const Rows block(kernels, x, width);
-  const int64_t stride = quantised->panels() * kPanelUnits;
+double LargestShareOfBound(const QuantisedAtoms& quantised, const std::vector<float>& x,
+                           const std::vector<float>& atoms, const std::vector<float>& bias) {
+  const int64_t units = quantised.units(), width = quantised.width();
+  const Rows block(quantised.kernels(), x, width);
+  const int64_t stride = quantised.panels() * kPanelUnits;
   const int64_t rows = static_cast<int64_t>(x.size()) / width;
   std::vector<float> scores(rows * stride);
-  for (int64_t p = 0; p < quantised->panels(); ++p) {
+  for (int64_t p = 0; p < quantised.panels(); ++p) {
     for (const RowTile& tile : block.tiles) {
-      kernels.score_tile(tile, block.quantised.data(), quantised->panel(p), scores.data() + p * kPanelUnits, stride);
+      quantised.kernels().score_tile(tile, block.quantised.data(), quantised.panel(p), scores.data() + p * kPanelUnits,
+                                     stride);
     }
   }
   double largest = 0;
   for (int64_t i = 0; i < rows; ++i) {
-    RowBound bound{&quantised->bounds(), block.quantised[i].norm, block.quantised[i].residual_norm, 0};
+    RowBound bound{&quantised.bounds(), block.quantised[i].norm, block.quantised[i].residual_norm, 0};
     const float* row = x.data() + i * width;
-    if (quantised->mean() != nullptr) bound.offset = FixedOrderDot(row, quantised->mean(), width);
+    if (quantised.mean() != nullptr) bound.offset = FixedOrderDot(row, quantised.mean(), width);
     for (int64_t unit = 0; unit < units; ++unit) {
       const double exact = FixedOrderDot(row, atoms.data() + unit * width, width) + bias[unit];
       const double error = std::abs(scores[i * stride + unit] + bound.offset - exact);
@@ -218,40 +215,85 @@ double LargestShareOfBound(ByteProduct product, const std::vector<float>& x, con
   return largest;
 }
 
+std::unique_ptr<QuantisedAtoms> Quantised(ByteProduct product, const std::vector<float>& atoms,
+                                          const std::vector<float>& bias,
+                                          QuantisedAtoms::Use use = QuantisedAtoms::Use::kFixed) {
+  ThreadPool pool(1);
+  const int64_t units = static_cast<int64_t>(bias.size());
+  auto quantised = *QuantisedAtoms::Create(product, units, static_cast<int64_t>(atoms.size()) / units, use);
+  quantised->Refresh(pool, atoms.data(), bias.data());
+  return quantised;
+}
+
+// A row for each atom of the only panel, in the direction of what rounding took from it.
+std::vector<float> RowsAlongTheRest(const QuantisedAtoms& quantised, const std::vector<float>& atoms) {
+  const int64_t width = quantised.width();
+  const AtomPanel panel = quantised.panel(0);
+  std::vector<float> x(atoms.size());
+  for (int64_t i = 0; i < static_cast<int64_t>(x.size()); ++i) {
+    const int64_t unit = i / width, d = i % width;
+    const float mean = quantised.mean() != nullptr ? quantised.mean()[d] : 0;
+    x[i] = atoms[i] - mean - panel.scales[unit] * panel.weights[(d / 4 * kPanelUnits + unit) * 4 + d % 4];
+  }
+  return x;
+}
+
 TEST_P(ByteProductTest, ErrorsStayWithinTheBound) {
   for (int64_t width : {1, 7, 64, 300}) {
     for (double scale : {1e-25, 1e-3, 1.0, 1e12}) {
       for (float shift : {0.0f, 1.0f, 20.0f}) {  // atoms that resemble each other
         std::vector<float> x = Gaussians(10 * width, 1, scale), atoms = Gaussians(90 * width, 2);
         for (float& value : atoms) value += shift;
-        EXPECT_LE(LargestShareOfBound(GetParam(), x, atoms, Gaussians(90, 3), width), 1);
+        const std::vector<float> bias = Gaussians(90, 3);
+        EXPECT_LE(LargestShareOfBound(*Quantised(GetParam(), atoms, bias), x, atoms, bias), 1);
       }
     }
   }
 }
 
 TEST_P(ByteProductTest, TheBoundIsNearlyReachedByRowsAlongTheRoundingErrors) {
-  // A row in the direction of what rounding took from an atom has that atom's score off by |x| |e|: a bound half as
-  // large would be wrong.
-  constexpr int64_t kWidth = 256;
-  const std::vector<float> atoms = Gaussians(kPanelUnits * kWidth, 5);
-  ThreadPool pool(1);
-  auto quantised = *QuantisedAtoms::Create(GetParam(), kPanelUnits, kWidth);
-  const std::vector<float> bias(kPanelUnits);
-  quantised->Refresh(pool, atoms.data(), bias.data());
-  const AtomPanel panel = quantised->panel(0);
-  std::vector<float> x(kPanelUnits * kWidth);
-  for (int64_t unit = 0; unit < kPanelUnits; ++unit) {
-    for (int64_t d = 0; d < kWidth; ++d) {
-      const float mean = quantised->mean() != nullptr ? quantised->mean()[d] : 0;
-      const float rest = atoms[unit * kWidth + d] - mean -
-                         panel.scales[unit] * panel.weights[(d / 4 * kPanelUnits + unit) * 4 + d % 4];
-      x[unit * kWidth + d] = rest;
-    }
-  }
-  const double share = LargestShareOfBound(GetParam(), x, atoms, bias, kWidth);
+  // Such a row has its atom's score off by |x| |e|: a bound half as large would be wrong.
+  const std::vector<float> atoms = Gaussians(kPanelUnits * 256, 5), bias(kPanelUnits);
+  const auto quantised = Quantised(GetParam(), atoms, bias);
+  const double share = LargestShareOfBound(*quantised, RowsAlongTheRest(*quantised, atoms), atoms, bias);
   EXPECT_LE(share, 1);
   EXPECT_GT(share, 0.5);
+}
+
+TEST_P(ByteProductTest, TheBoundFollowsAtomsThatChangeOneByOne) {
+  constexpr int64_t kWidth = 250;
+  for (const float common : {0.0f, 3.0f}) {
+    std::vector<float> atoms = Gaussians(kPanelUnits * kWidth, 5), bias = Gaussians(kPanelUnits, 6, 0.1);
+    for (float& value : atoms) value += common;
+    const auto quantised = Quantised(GetParam(), atoms, bias, QuantisedAtoms::Use::kTraining);
+    const float fresh = quantised->bounds().largest_norm_factor;
+    for (int64_t round = 0; round < 12; ++round) {
+      const std::vector<float> steps = Gaussians(kPanelUnits * kWidth, 10 + round, 0.01);
+      for (int64_t unit = round % 2; unit < kPanelUnits; unit += 2) {
+        for (int64_t d = 0; d < kWidth; ++d) atoms[unit * kWidth + d] += steps[unit * kWidth + d];
+        bias[unit] += steps[unit];
+        const float* atom = atoms.data() + unit * kWidth;
+        const float length = quantised->Update(unit, atom, bias[unit]);
+        EXPECT_GE(length, std::sqrt(FixedOrderDot(atom, atom, kWidth)));
+      }
+      quantised->FinishUpdates();
+      const double share = LargestShareOfBound(*quantised, RowsAlongTheRest(*quantised, atoms), atoms, bias);
+      EXPECT_LE(share, 1);
+      EXPECT_GT(share, 0.5);
+      // Bytes that have become bad are made anew.
+      EXPECT_LT(quantised->bounds().largest_norm_factor, 2.5f * fresh);
+    }
+  }
+}
+
+TEST_P(ByteProductTest, AnAtomThatIsTooLongIsNotTakenUp) {
+  std::vector<float> atoms = Gaussians(kPanelUnits * 20, 5);
+  const std::vector<float> bias(kPanelUnits);
+  const auto quantised = Quantised(GetParam(), atoms, bias, QuantisedAtoms::Use::kTraining);
+  for (const float large : {1e20f, 1e30f, INFINITY, NAN}) {
+    atoms[7] = large;
+    EXPECT_FALSE(quantised->Update(0, atoms.data(), 0) < QuantisedAtoms::kLongestInTraining);
+  }
 }
 
 TEST(QuantisedAtoms, TheMeanIsTakenOffWhereAtomsResembleEachOther) {
