@@ -28,6 +28,10 @@ constexpr float kSmallResidual = 1e-5f;
 // Below every threshold, however much products add to it.
 constexpr int32_t kOutsideImage = -(1 << 30);
 
+// What of the next image is fetched ahead; a part of the innermost cache.
+constexpr int64_t kPrefetchElements = 4096;
+constexpr int64_t kLineFloats = 16;
+
 // Maps that are worth waking a thread for.
 constexpr int64_t kGrainMaps = 256;
 
@@ -196,10 +200,18 @@ void WinnerFilter::SetZero(int32_t zero, Workspace& workspace) const {
   std::fill_n(workspace.bytes, shape_.channels * shape_.plane() + kImageSlack, static_cast<uint8_t>(zero));
 }
 
+void WinnerFilter::PrefetchNext(const float* image) const {
+  const int64_t elements = convolution_.images.elements();
+  const float* const next = image + elements;
+  if (next >= convolution_.x + convolution_.images.rows * elements) return;
+  for (int64_t i = 0; i < std::min(elements, kPrefetchElements); i += kLineFloats) __builtin_prefetch(next + i);
+}
+
 bool WinnerFilter::Load(const float* image, int thread) {
   Workspace& w = workspaces_[thread];
   float smallest = 0;
   const float largest = kernels_.load(shape_, image, w.pixels, &smallest);
+  PrefetchNext(image);
   if (!(largest <= kMaxMagnitude)) return false;
   const float elements = static_cast<float>(shape_.channels * shape_.size * shape_.size);
   // Squares that underflow are below 2^-149 each.

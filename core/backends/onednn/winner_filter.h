@@ -68,6 +68,8 @@ class WinnerFilter {
 
   void QuantiseMap(int64_t map);
   void SetZero(int32_t zero, Workspace& workspace) const;
+  // Processors fetch ahead within a page of memory only, and many images begin one.
+  void PrefetchNext(const float* image) const;
   // thresholds of the lanes of a block from their maxima.
   void FindThresholds(int64_t first_map, int64_t vectors, const int32_t* maxima, int64_t count, Workspace& w) const;
   void FindColumnWinners(Workspace& workspace, int32_t* units, float* values) const;

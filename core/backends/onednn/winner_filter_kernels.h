@@ -96,8 +96,8 @@ struct WinnerFilterKernels {
   float (*load)(const PaddedShape& shape, const float* image, float* pixels, float* smallest);
   // bytes = x / step + zero, rounded; returns the largest |x - step (bytes - zero)|.
   float (*quantise)(const PaddedShape& shape, const float* pixels, float step, float zero, uint8_t* bytes);
-  // The largest sum of squares over patches: of pixels, or if bytes is not null of pixels - step (bytes - zero).
-  // `squares` is scratch [padded_height, stride] and slack.
+  // The largest sum of squares over patches, or slightly more: of pixels, or if bytes is not null of pixels - step
+  // (bytes - zero). `squares` is scratch [padded_height, stride] and slack, columns behind the image's zero.
   float (*largest_square)(const PaddedShape& shape, const float* pixels, const uint8_t* bytes, float step, float zero,
                           float* squares);
   // Fills tiles of 1 x 2 or 2 x 2 positions: those that see a pixel by falling number of groups, then the first of

@@ -67,8 +67,8 @@ absl::Status OnednnWinnerPass::Allocate() {
   residual.width = images_.width;
   residual.before = (args_.decoder_size - 1) / 2;
   residual.padded_height = images_.height + args_.decoder_size - 1;
-  residual.margin = kPassLanes;
-  residual.stride = kPassLanes + DivideUp(images_.width, kPassLanes) * kPassLanes + 2 * kPassLanes;
+  residual.margin = kResidualMargin;
+  residual.stride = (DivideUp(images_.width, kResidualMargin) + 2) * kResidualMargin;
   const auto arrange = [&](MemoryParts parts) {
     float* const spread = parts.Take<float>(lanes - 1 + maps * decoder_rows_ * filters_.stride);
     spread_rows_ = spread + lanes - 1;

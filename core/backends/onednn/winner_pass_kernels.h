@@ -9,10 +9,12 @@ namespace kwta {
 
 // Rows of filters and of gradients of filters: whole vectors of so many elements.
 constexpr int64_t kPassLanes = 8;
+// Elements on both sides of a residual's rows, which are whole vectors of every instruction set.
+constexpr int64_t kResidualMargin = 16;
 
 // A residual image, [channels, padded_height, stride]: zeros around it so that patches need no clipping. The pixel of
-// (y, x) is at row y + before and column x + margin. Rows hold whole vectors before the first pixel and behind the
-// last.
+// (y, x) is at row y + before and column x + margin. Rows are multiples of kResidualMargin, which also
+// is the margin, and end with as many elements or more behind the last pixel.
 struct ResidualImage {
   int64_t channels = 0, height = 0, width = 0;
   int64_t before = 0, padded_height = 0, margin = 0, stride = 0;
@@ -49,7 +51,7 @@ struct ImageGradientArgs {
 };
 
 struct WinnerPassKernels {
-  // residual = bias - x; the margins of its rows become zero too.
+  // residual = bias - x; what lies beside the image is left to `finish`.
   void (*start)(const ResidualImage& residual, const float* bias, const float* x);
   // Makes what lies beside the image zero again; returns the sum of squares and adds the sums of each channel.
   double (*finish)(const ResidualImage& residual, double* channel_sums);
