@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/io/find_tensor.h"
+#include "core/preprocessing/byte_values.h"
 
 namespace kwta {
 namespace {
@@ -26,10 +27,7 @@ std::string TensorPrefix(int step) { return absl::StrCat("preprocessing.", step,
 }  // namespace
 
 Preprocessor::Preprocessor(const v1::PreprocessingSpec& spec, std::vector<float> mean)
-    : u8_divisor_(spec.u8_divisor()), byte_values_(256), mean_(std::move(mean)) {
-  // One binary32 division is correctly rounded, which a multiplication by the reciprocal would not be.
-  for (int byte = 0; byte < 256; ++byte) byte_values_[byte] = static_cast<float>(byte) / spec.u8_divisor();
-}
+    : u8_divisor_(spec.u8_divisor()), mean_(std::move(mean)) {}
 
 absl::StatusOr<Preprocessor> Preprocessor::Load(const v1::PreprocessingSpec& spec, int64_t row_width,
                                                 const TensorMap& tensors) {
@@ -111,23 +109,8 @@ absl::Status Preprocessor::ApplySteps(const RowsView& rows, float* out) const {
 void Preprocessor::ToFloat(const RowsView& rows, float* out) const {
   const int64_t elements = rows.rows * rows.width;
   switch (rows.dtype) {
-    case DType::kU8: {
-      const uint8_t* bytes = static_cast<const uint8_t*>(rows.data);
-      const float* values = byte_values_.data();
-      int64_t i = 0;
-      // Most of an image is often black: runs of zeros take no look-ups.
-      for (; i + 8 <= elements; i += 8) {
-        uint64_t eight;
-        std::memcpy(&eight, bytes + i, sizeof(eight));
-        if (eight == 0) {
-          std::fill_n(out + i, 8, values[0]);
-        } else {
-          for (int64_t j = i; j < i + 8; ++j) out[j] = values[bytes[j]];
-        }
-      }
-      for (; i < elements; ++i) out[i] = values[bytes[i]];
-      return;
-    }
+    case DType::kU8:
+      return DivideBytes(static_cast<const uint8_t*>(rows.data), elements, u8_divisor_, out);
     case DType::kF16:
       return ConvertHalves<F16ToFloat>(rows.data, elements, out);
     case DType::kBF16:

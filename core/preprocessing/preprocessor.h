@@ -64,7 +64,6 @@ class Preprocessor {
   void AddStep(int index, std::shared_ptr<const Step> step, const Shape& output);
 
   float u8_divisor_;
-  std::vector<float> byte_values_;  // [256]
   std::vector<float> mean_;
   Shape input_shape_, output_shape_;
   std::vector<NamedStep> steps_;

@@ -9,6 +9,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/base/aligned_vector.h"
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/encoder_registry.h"
@@ -80,7 +81,7 @@ class Run {
   std::string fingerprint_;
   std::unique_ptr<Learner> learner_;
   TrainingState state_;
-  std::vector<float> batch_;  // [batch, width] as the learner sees it
+  AlignedVector<float> batch_;  // [batch, width] as the learner sees it
 
   Clock::time_point started_ = Clock::now();
   int64_t images_at_start_ = 0;

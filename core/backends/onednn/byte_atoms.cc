@@ -37,7 +37,7 @@ ByteAtoms::ByteAtoms(const TiedParameters& parameters, const TiedKernels& kernel
       fresh_distance_(static_cast<size_t>(p_.units), -1),
       usable_(static_cast<size_t>(p_.units)) {
   const size_t padded = static_cast<size_t>(blocks_ * kFilterBlock);
-  for (std::vector<float>* bound : {&bounds_.scale, &bounds_.above, &bounds_.below, &bounds_.length}) {
+  for (AlignedVector<float>* bound : {&bounds_.scale, &bounds_.above, &bounds_.below, &bounds_.length}) {
     bound->assign(padded, 0);
   }
   bounds_.bias_above.assign(padded, -std::numeric_limits<float>::infinity());

@@ -8,6 +8,7 @@
 #include "core/backends/backend.h"
 #include "core/backends/onednn/sparse_filter.h"
 #include "core/backends/onednn/tied_kernels.h"
+#include "core/base/aligned_vector.h"
 
 namespace kwta {
 
@@ -43,8 +44,8 @@ class ByteAtoms {
   const int64_t padded_width_;
   const int64_t blocks_;
   const float offset_norm_;  // >= |offset|
-  std::vector<int8_t> packed_;
-  std::vector<int8_t> rows_;  // [units, padded width]: the same bytes
+  AlignedVector<int8_t> packed_;
+  AlignedVector<int8_t> rows_;  // [units, padded width]: the same bytes
   std::vector<AtomMeasures> measures_;
   std::vector<float> offset_products_;           // [units]: <offset, atom> as it is stored
   std::vector<float> offset_velocity_products_;  // [units]: <offset, velocity>

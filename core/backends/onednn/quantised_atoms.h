@@ -13,6 +13,7 @@
 #include "core/backends/backend.h"
 #include "core/backends/onednn/byte_product.h"
 #include "core/backends/onednn/score_bounds.h"
+#include "core/base/aligned_vector.h"
 #include "core/base/thread_pool.h"
 
 namespace kwta {
@@ -75,13 +76,13 @@ class QuantisedAtoms {
   Buffer weights_;  // [panels][quads][kPanelUnits][4]
   std::vector<float> scales_, bias_;
   std::vector<int32_t> sums_;
-  std::vector<float> mean_;  // [width]
+  AlignedVector<float> mean_;  // [width]
   bool has_mean_ = false;
   double mean_norm_ = 0;
   UnitBounds bounds_;
   std::vector<LargestFactors> panel_factors_;
   // For Update only.
-  std::vector<int8_t> rows_;            // [units][quads][4]: the same bytes by rows
+  AlignedVector<int8_t> rows_;          // [units][quads][4]: the same bytes by rows
   std::vector<float> fresh_rest_;       // [units]: bound of the rest when the bytes were new
   std::vector<double> rounded_length_;  // [units]
 };

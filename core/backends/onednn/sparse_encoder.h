@@ -11,6 +11,7 @@
 #include "core/backends/onednn/context.h"
 #include "core/backends/onednn/sparse_dots.h"
 #include "core/backends/onednn/sparse_filter.h"
+#include "core/base/aligned_vector.h"
 
 namespace kwta {
 
@@ -50,7 +51,7 @@ class SparseEncoder {
   struct Scratch {
     std::vector<SparseRow> rows;
     std::vector<InputGroup> groups;
-    std::vector<float> upper, lower;
+    AlignedVector<float> upper, lower;
     std::vector<const float*> atoms;
     std::vector<float> scores, select;
   };
@@ -67,7 +68,7 @@ class SparseEncoder {
   bool stale_ = true;  // atoms_ must be made anew
   const int64_t tile_stride_;
   std::vector<int32_t> all_units_;
-  std::vector<float> copies_;  // [units, width], of atoms that are put off
+  AlignedVector<float> copies_;  // [units, width], of atoms that are put off
   std::vector<std::atomic<bool>> wanted_;
   std::vector<Scratch> scratch_;  // of each thread
 

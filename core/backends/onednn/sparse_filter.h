@@ -3,9 +3,9 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "core/backends/onednn/byte_product.h"
+#include "core/base/aligned_vector.h"
 
 namespace kwta {
 
@@ -37,12 +37,12 @@ struct SparseRow {
 
 // Bounds of the units, [units] each, padded to whole blocks with units that score minus infinity.
 struct FilterBounds {
-  std::vector<float> scale;       // atom = scale * bytes + rest
-  std::vector<float> bias_above;  // bias - <offset, atom>, with room for rounding
-  std::vector<float> bias_below;
-  std::vector<float> above;   // the exact score is at most the approximate one + |y| above + error * length
-  std::vector<float> below;   // and at least the approximate one - |y| below - error * length
-  std::vector<float> length;  // >= |scale * bytes|
+  AlignedVector<float> scale;       // atom = scale * bytes + rest
+  AlignedVector<float> bias_above;  // bias - <offset, atom>, with room for rounding
+  AlignedVector<float> bias_below;
+  AlignedVector<float> above;   // the exact score is at most the approximate one + |y| above + error * length
+  AlignedVector<float> below;   // and at least the approximate one - |y| below - error * length
+  AlignedVector<float> length;  // >= |scale * bytes|
 };
 
 // One version for each instruction set. Every function is thread-safe.

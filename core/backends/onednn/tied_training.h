@@ -12,6 +12,7 @@
 #include "core/backends/onednn/context.h"
 #include "core/backends/onednn/dictionary.h"
 #include "core/backends/onednn/sparse_encoder.h"
+#include "core/base/aligned_vector.h"
 
 namespace kwta {
 
@@ -30,7 +31,7 @@ class OnednnTiedDictionary final : public TiedDictionary {
   int64_t dictionary_steps = 0;  // for which it may still be updated atom by atom; 0: it must be refreshed
   SparseEncoder sparse;
   CodesByUnit codes;
-  std::vector<float> residual;     // [rows, width]: xhat - x
+  AlignedVector<float> residual;   // [rows, width]: xhat - x
   std::vector<float> products;     // [rows, k]: <residual, active atom>
   std::vector<double> row_errors;  // [rows]: |residual|^2
   // Of each thread: operands of a gradient or of a decoded row.

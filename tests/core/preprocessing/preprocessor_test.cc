@@ -31,6 +31,18 @@ TEST(Preprocessor, DividesBytesWithCorrectRounding) {
   }
 }
 
+TEST(Preprocessor, DividesAnyNumberOfBytes) {
+  for (int64_t count = 0; count < 40; ++count) {
+    std::vector<uint8_t> bytes(count);
+    for (int64_t i = 0; i < count; ++i) bytes[i] = static_cast<uint8_t>(255 - 6 * i);
+    std::vector<float> out(count + 1, -1);
+    Preprocessor(WithDivisor(255), {}).ToFloat({DType::kU8, bytes.data(), 1, count}, out.data());
+    for (int64_t i = 0; i < count; ++i)
+      EXPECT_EQ(out[i], static_cast<float>(bytes[i]) / 255.0f) << i << " of " << count;
+    EXPECT_EQ(out[count], -1);
+  }
+}
+
 TEST(Preprocessor, TakesFloatsAsTheyAre) {
   const Preprocessor preprocessor(WithDivisor(255), {});
   std::vector<float> out(3);

@@ -1,0 +1,38 @@
+#include "core/preprocessing/byte_values.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include "core/backends/instruction_sets.h"
+
+namespace kwta {
+namespace {
+
+#define KWTA_KERNELS "core/preprocessing/byte_values.inc"
+#include "core/backends/for_each_instruction_set.inc"
+#undef KWTA_KERNELS
+
+using DivideFunction = void (*)(const uint8_t* bytes, int64_t n, float divisor, float* out);
+
+DivideFunction FunctionFor(InstructionSet set) {
+  switch (set) {
+#if defined(__x86_64__)
+    case InstructionSet::kAvx512:
+      return avx512::Divide;
+    case InstructionSet::kAvx2:
+      return avx2::Divide;
+#endif
+    default:
+      return portable::Divide;
+  }
+}
+
+}  // namespace
+
+void DivideBytes(const uint8_t* bytes, int64_t n, float divisor, float* out) {
+  static const DivideFunction divide = FunctionFor(AvailableInstructionSets().front());
+  divide(bytes, n, divisor, out);
+}
+
+}  // namespace kwta
