@@ -77,13 +77,12 @@ void LargestAboveZero(const float* activities, int64_t first, int64_t count, int
 absl::Status OnednnConvWinners(OnednnContext& context, const ConvolutionRowKernels& kernels,
                                const ConvWinnersArgs& args) {
   const Convolution convolution{args.filters, args.bias, args.maps, args.size, args.images, args.x};
-  const WinnerFilterKernels& filter_kernels = WinnerFilterKernelsFor(context.byte_product);
+  const WinnerFilterParts filter_kernels(context.byte_product);
   const bool filtered = args.scope == WinnerScope::kEachMap && args.winners == 1 && context.filter != Filter::kFloats &&
                         context.byte_product != ByteProduct::kPortable &&
                         WinnerFilter::Suits(filter_kernels, convolution);
   if (!filtered) return ExactConvWinners(context, kernels, args);
-  KWTA_ASSIGN_OR_RETURN(WinnerFilter filter, WinnerFilter::Create(context, filter_kernels, convolution,
-                                                                  WinnerColumnKernelsFor(context.byte_product)));
+  KWTA_ASSIGN_OR_RETURN(WinnerFilter filter, WinnerFilter::Create(context, filter_kernels, convolution));
   // Whole images if they are enough for all threads.
   const int64_t rows = args.images.rows, threads = context.pool.threads();
   const int64_t parts =

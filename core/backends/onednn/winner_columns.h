@@ -8,15 +8,16 @@
 
 #include <cstdint>
 
-#include "core/backends/onednn/winner_filter_kernels.h"
+#include "core/backends/onednn/winner_images.h"
 
 namespace kwta {
 
 // Rows of filters, at most, and of positions of a stretch.
 constexpr int64_t kColumnRows = 7;
 constexpr int64_t kMinColumnFilter = 5;
-// Positions of a stretch, with room for it to be told from a lane in a place.
+// Positions of a stretch; four at a time are looked at, so that there is room for 16.
 constexpr int64_t kStretchSlots = 2 * kColumnRows;
+constexpr int64_t kStretchWords = (kStretchSlots + 3) / 4;
 constexpr int kPlaceSlotBits = 4;
 // Rows of a padded image are numbered in bytes.
 constexpr int64_t kMaxColumnHeight = 200;
@@ -30,7 +31,7 @@ struct ColumnStretch {
 
 // The scores of an image. Stretches are written one behind the other.
 struct ColumnScores {
-  int32_t* scores = nullptr;  // [stretches, kStretchSlots, lanes]
+  int32_t* scores = nullptr;  // [stretches, kStretchSlots, lanes] and two vectors
   int32_t* maxima = nullptr;  // [stretches, lanes]
   ColumnStretch* stretches = nullptr;
   int64_t count = 0;
@@ -59,7 +60,8 @@ struct ColumnWinnersArgs {
   const int32_t* thresholds = nullptr;   // [lanes]
   int64_t maps = 0;
   int32_t* hits = nullptr;    // scratch [stretches]
-  int32_t* places = nullptr;  // scratch [stretches, kStretchSlots, lanes] and a vector
+  uint64_t* words = nullptr;  // scratch [stretches * kStretchWords]
+  int32_t* slots = nullptr;   // likewise
 };
 
 struct WinnerColumnKernels {

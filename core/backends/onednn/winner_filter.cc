@@ -32,6 +32,9 @@ constexpr int32_t kOutsideImage = -(1 << 30);
 constexpr int64_t kPrefetchElements = 4096;
 constexpr int64_t kLineFloats = 16;
 
+// Of bytes that were pixels.
+constexpr float kByteStep = 1.0f / 255;
+
 // Maps that are worth waking a thread for.
 constexpr int64_t kGrainMaps = 256;
 
@@ -68,29 +71,27 @@ int64_t MaxVectors(int64_t tile_positions) { return tile_positions == 2 ? kFilte
 
 }  // namespace
 
-bool WinnerFilter::Suits(const WinnerFilterKernels& kernels, const Convolution& c) {
+bool WinnerFilter::Suits(const WinnerFilterParts& kernels, const Convolution& c) {
   if (c.size > kFilterSize || c.images.width < 2) return false;
   const PaddedShape shape(c.images.channels, c.images.height, c.images.width, c.size);
-  if (shape.groups() * kFilterVectors * kernels.lanes * 4 > kMaxBlockWeightBytes) return false;
-  if (c.images.positions() > (int64_t{1} << 30) / (kFilterVectors * kernels.lanes)) return false;
+  if (shape.groups() * kFilterVectors * kernels.tiles.lanes * 4 > kMaxBlockWeightBytes) return false;
+  if (c.images.positions() > (int64_t{1} << 30) / (kFilterVectors * kernels.tiles.lanes)) return false;
   return AllWithin(c.bias, c.maps, kMaxMagnitude) &&
          AllWithin(c.filters, c.maps * c.images.channels * c.size * c.size, kMaxMagnitude);
 }
 
-absl::StatusOr<WinnerFilter> WinnerFilter::Create(OnednnContext& context, const WinnerFilterKernels& kernels,
-                                                  const Convolution& convolution,
-                                                  const WinnerColumnKernels* column_kernels) {
+absl::StatusOr<WinnerFilter> WinnerFilter::Create(OnednnContext& context, const WinnerFilterParts& kernels,
+                                                  const Convolution& convolution) {
   const ImageBatch& images = convolution.images;
   const PaddedShape shape(images.channels, images.height, images.width, convolution.size);
-  const int64_t tile_positions = TilePositions(convolution, kernels.lanes);
-  const int64_t lanes = DivideUp(convolution.maps, kernels.lanes) * kernels.lanes;
-  const int64_t block_lanes = std::min(lanes, MaxVectors(tile_positions) * kernels.lanes);
+  const int64_t tile_positions = TilePositions(convolution, kernels.tiles.lanes);
+  const int64_t lanes = DivideUp(convolution.maps, kernels.tiles.lanes) * kernels.tiles.lanes;
+  const int64_t block_lanes = std::min(lanes, MaxVectors(tile_positions) * kernels.tiles.lanes);
   const int64_t positions = images.positions();
   std::vector<Workspace> workspaces(static_cast<size_t>(context.pool.threads()));
-  const bool columns = column_kernels != nullptr && lanes == kernels.lanes && SuitsColumns(shape);
+  const bool columns = kernels.columns != nullptr && lanes == kernels.tiles.lanes && SuitsColumns(shape);
   const int64_t stretches = columns ? ColumnScores::MaxStretches(shape) : 0;
   const int64_t column_starts = columns ? shape.padded_height() + kColumnRows - 1 : 0;
-  const int64_t places = std::max(positions * block_lanes, stretches * kStretchSlots * kernels.lanes);
   WinnerFilter filter(kernels, convolution);
   const auto arrange = [&](MemoryParts parts) {
     filter.weights_ = parts.Take<int8_t>(shape.groups() * lanes * 4);
@@ -105,6 +106,7 @@ absl::StatusOr<WinnerFilter> WinnerFilter::Create(OnednnContext& context, const 
       w.pixels = parts.Take<float>(shape.channels * shape.plane() + kImageSlack);
       w.bytes = parts.Take<uint8_t>(shape.channels * shape.plane() + kImageSlack);
       w.squares = parts.Take<float>(shape.plane() + kImageSlack);
+      w.byte_squares = parts.Take<int32_t>(shape.plane() + kImageSlack);
       w.rows = parts.Take<uint8_t>(shape.channels * shape.plane() + kImageSlack);
       w.fields = parts.Take<uint16_t>(shape.channels * shape.columns());
       w.tiles.patches = parts.Take<int32_t>(positions);
@@ -113,12 +115,14 @@ absl::StatusOr<WinnerFilter> WinnerFilter::Create(OnednnContext& context, const 
       w.tiles.unsorted_masks = parts.Take<uint64_t>(positions);
       w.maxima = parts.Take<int32_t>(positions * block_lanes);
       w.stretch_maxima = parts.Take<int32_t>(DivideUp(positions, kStretchTiles) * block_lanes);
-      w.stretches =
-          parts.Take<int32_t>(std::max(DivideUp(positions, kStretchTiles) * block_lanes, stretches) + kernels.lanes);
-      w.places = parts.Take<int32_t>(places + kernels.lanes);
+      w.stretches = parts.Take<int32_t>(std::max(DivideUp(positions, kStretchTiles) * block_lanes, stretches) +
+                                        kernels.tiles.lanes);
+      w.places = parts.Take<int32_t>(positions * block_lanes + kernels.tiles.lanes);
+      w.words = parts.Take<uint64_t>(stretches * kStretchWords);
+      w.slots = parts.Take<int32_t>(stretches * kStretchWords);
       w.ends = parts.Take<uint8_t>(columns ? 2 * ColumnEnds(shape) : 0);
-      w.columns.scores = parts.Take<int32_t>(stretches * kStretchSlots * kernels.lanes);
-      w.columns.maxima = parts.Take<int32_t>(stretches * kernels.lanes);
+      w.columns.scores = parts.Take<int32_t>((stretches * kStretchSlots + 2) * kernels.tiles.lanes);
+      w.columns.maxima = parts.Take<int32_t>(stretches * kernels.tiles.lanes);
       w.columns.stretches = parts.Take<ColumnStretch>(stretches);
       w.thresholds = parts.Take<int32_t>(block_lanes);
       w.keys = parts.Take<uint64_t>(block_lanes);
@@ -137,6 +141,7 @@ absl::StatusOr<WinnerFilter> WinnerFilter::Create(OnednnContext& context, const 
   for (Workspace& w : workspaces) {
     std::fill_n(w.pixels, shape.channels * shape.plane() + kImageSlack, 0.0f);
     std::fill_n(w.squares, shape.plane() + kImageSlack, 0.0f);
+    std::fill_n(w.byte_squares, shape.plane() + kImageSlack, 0);
   }
   filter.workspaces_ = std::move(workspaces);
   for (int64_t c = 0; c < shape.channels; ++c) {
@@ -147,7 +152,7 @@ absl::StatusOr<WinnerFilter> WinnerFilter::Create(OnednnContext& context, const 
     }
   }
   if (columns) {
-    filter.column_kernels_ = column_kernels;
+    filter.columns_ = true;
     std::fill_n(filter.column_starts_, column_starts, kOutsideImage);
     std::fill_n(filter.column_starts_ + kColumnRows - 1, shape.height, 0);
   }
@@ -171,11 +176,11 @@ void WinnerFilter::QuantiseMap(int64_t map) {
   int8_t* const lane = weights_ + block * shape_.groups() * block_lanes_ * 4 + map % block_lanes_ * 4;
   float* const exact = exact_weights_ + map * rows * kFilterSize;
   const float largest = LargestMagnitude(filter, rows * size);
-  const auto limit = static_cast<float>(kernels_.weight_limit);
+  const auto limit = static_cast<float>(kernels_.tiles.weight_limit);
   // A step whose inverse is finite; a filter below it is all zeros to the scores, and all in its residual.
   const float step = std::max(largest / limit, 1e-30f);
   FilterNorms norms;
-  kernels_.quantise_filter(filter, rows, size, step, lanes * 4, lane, exact, &norms);
+  kernels_.tiles.quantise_filter(filter, rows, size, step, lanes * 4, lane, exact, &norms);
   // Squares that underflow are below 2^-149 each; a residual is rounded by less than 2^-22 of its weight.
   const double elements = static_cast<double>(rows * size), underflow = elements * 0x1p-149;
   const double norm = std::sqrt(norms.squares + underflow);
@@ -207,36 +212,55 @@ void WinnerFilter::PrefetchNext(const float* image) const {
   for (int64_t i = 0; i < std::min(elements, kPrefetchElements); i += kLineFloats) __builtin_prefetch(next + i);
 }
 
-bool WinnerFilter::Load(const float* image, int thread) {
-  Workspace& w = workspaces_[thread];
-  float smallest = 0;
-  const float largest = kernels_.load(shape_, image, w.pixels, &smallest);
-  PrefetchNext(image);
-  if (!(largest <= kMaxMagnitude)) return false;
+bool WinnerFilter::TakeLoadedBytes(float residual, Workspace& w) const {
+  const float elements = static_cast<float>(shape_.channels * shape_.size * shape_.size);
+  const auto square = static_cast<float>(kernels_.images.largest_byte_square(shape_, w.bytes, w.byte_squares));
+  const float of_bytes = w.step * std::sqrt(square), of_residual = residual * std::sqrt(elements);
+  if (!(of_residual <= kSmallResidual * of_bytes)) return false;
+  w.norm = kRoundUp * (of_bytes + of_residual);
+  // The residuals themselves were rounded, by less than 2^-22 of a pixel.
+  w.residual_norm = kRoundUp * of_residual + 0x1p-22f * w.norm;
+  return true;
+}
+
+void WinnerFilter::Quantise(const LoadedImage& loaded, Workspace& w) const {
   const float elements = static_cast<float>(shape_.channels * shape_.size * shape_.size);
   // Squares that underflow are below 2^-149 each.
   const auto norm = [&](const uint8_t* bytes) {
     const double square =
-        kernels_.largest_square(shape_, w.pixels, bytes, w.step, static_cast<float>(w.zero), w.squares);
+        kernels_.images.largest_square(shape_, w.pixels, bytes, w.step, static_cast<float>(w.zero), w.squares);
     return kRoundUp * static_cast<float>(std::sqrt(square + double{elements} * 0x1p-149));
   };
   const auto quantise = [&](float step) {
     w.step = std::max(step, 1e-30f);
-    return kernels_.quantise(shape_, w.pixels, w.step, static_cast<float>(w.zero), w.bytes);
+    return kernels_.images.quantise(shape_, w.pixels, w.step, static_cast<float>(w.zero), w.bytes);
   };
-  SetZero(smallest < 0 ? 128 : 0, w);
+  SetZero(loaded.smallest < 0 ? 128 : 0, w);
   w.norm = norm(nullptr);
   const float small = kSmallResidual * w.norm / std::sqrt(elements);
   float residual = std::numeric_limits<float>::infinity();
-  // Images are often bytes over 255 whose largest is not 255.
-  if (w.zero == 0 && largest <= 1) residual = quantise(1.0f / 255);
-  if (!(residual <= small)) residual = quantise(largest / static_cast<float>(w.zero == 0 ? 255 : 127));
-  // The residuals themselves were rounded, by less than 2^-22 of a pixel.
+  if (w.zero == 0 && loaded.largest <= 1) residual = quantise(kByteStep);
+  // Images of bytes whose largest is not 255 are not rounded either.
+  if (!(residual <= small)) residual = quantise(loaded.largest / static_cast<float>(w.zero == 0 ? 255 : 127));
   w.residual_norm = (residual <= small ? kRoundUp * residual * std::sqrt(elements) : norm(w.bytes)) + 0x1p-22f * w.norm;
+}
+
+bool WinnerFilter::Load(const float* image, int thread) {
+  Workspace& w = workspaces_[thread];
+  if (w.zero < 0) SetZero(0, w);
+  // Images are often bytes over 255, and often all of them are.
+  w.step = kByteStep;
+  LoadedImage loaded;
+  kernels_.images.load(shape_, image, w.step, w.pixels, w.zero == 0 ? w.bytes : nullptr, &loaded);
+  PrefetchNext(image);
+  if (!(loaded.largest <= kMaxMagnitude)) return false;
+  if (w.zero != 0 || loaded.smallest < 0 || loaded.largest > 1 || !TakeLoadedBytes(loaded.residual, w)) {
+    Quantise(loaded, w);
+  }
   w.sparse = w.zero == 0 && shape_.groups() <= kMaskGroups;
-  if (w.sparse && column_kernels_ != nullptr) return true;
+  if (w.sparse && columns_) return true;
   if (w.sparse) {
-    kernels_.list_tiles(shape_, tile_positions_, w.bytes, w.rows, w.fields, &w.tiles);
+    kernels_.tiles.list_tiles(shape_, tile_positions_, w.bytes, w.rows, w.fields, &w.tiles);
     return true;
   }
   w.tiles.count = 0;
@@ -258,7 +282,7 @@ void WinnerFilter::FindThresholds(int64_t first_map, int64_t vectors, const int3
   bounds.constant = constant_ + first_map;
   bounds.bias = scaled_bias_ + first_map;
   bounds.zero_sum = zero_sum_ + first_map;
-  kernels_.thresholds(bounds, vectors, maxima, count, w.norm, w.residual_norm, w.step, w.zero, w.thresholds);
+  kernels_.tiles.thresholds(bounds, vectors, maxima, count, w.norm, w.residual_norm, w.step, w.zero, w.thresholds);
 }
 
 void WinnerFilter::FindColumnWinners(Workspace& w, int32_t* units, float* values) const {
@@ -267,7 +291,7 @@ void WinnerFilter::FindColumnWinners(Workspace& w, int32_t* units, float* values
   score.weights = weights_;
   score.ends = w.ends;
   score.starts = column_starts_;
-  column_kernels_->score(shape_, score, &w.columns);
+  kernels_.columns->score(shape_, score, &w.columns);
   FindThresholds(0, 1, w.columns.maxima, w.columns.count, w);
   ColumnWinnersArgs decide;
   decide.pixels = w.pixels;
@@ -276,13 +300,14 @@ void WinnerFilter::FindColumnWinners(Workspace& w, int32_t* units, float* values
   decide.thresholds = w.thresholds;
   decide.maps = convolution_.maps;
   decide.hits = w.stretches;
-  decide.places = w.places;
-  column_kernels_->winners(shape_, w.columns, decide, units, values);
+  decide.words = w.words;
+  decide.slots = w.slots;
+  kernels_.columns->winners(shape_, w.columns, decide, units, values);
 }
 
 void WinnerFilter::FindWinners(int64_t first, int64_t last, int thread, int32_t* units, float* values) {
   Workspace& w = workspaces_[thread];
-  if (w.sparse && column_kernels_ != nullptr) {
+  if (w.sparse && columns_) {
     if (first < last) FindColumnWinners(w, units, values);
     return;
   }
@@ -300,11 +325,11 @@ void WinnerFilter::FindWinners(int64_t first, int64_t last, int thread, int32_t*
   for (int64_t block = first; block < last; ++block) {
     const int64_t first_map = block * block_lanes_;
     const int64_t lanes = std::min(block_lanes_, lanes_ - first_map);
-    const int64_t vectors = lanes / kernels_.lanes;
+    const int64_t vectors = lanes / kernels_.tiles.lanes;
     args.weights = weights_ + first_map * shape_.groups() * 4;
-    kernels_.score(tile_positions_, vectors, args);
+    kernels_.tiles.score(tile_positions_, vectors, args);
     FindThresholds(first_map, vectors, w.stretch_maxima, DivideUp(w.tiles.count, kStretchTiles), w);
-    const int64_t candidates = kernels_.candidates(args, vectors, w.thresholds, w.stretches, w.places);
+    const int64_t candidates = kernels_.tiles.candidates(args, vectors, w.thresholds, w.stretches, w.places);
 
     // The bits of activities above zero are in their order; the lowest position comes first of those that are equal.
     std::fill_n(w.keys, lanes, uint64_t{0});
@@ -312,8 +337,8 @@ void WinnerFilter::FindWinners(int64_t first, int64_t last, int thread, int32_t*
       const int64_t lane = w.places[i] & (kMaxBlockLanes - 1);
       const int32_t patch = w.tiles.patches[w.places[i] >> kLaneBits];
       float z[4];
-      kernels_.activities(shape_, tile_positions_, w.pixels + patch, exact_weights_ + (first_map + lane) * exact_floats,
-                          bias_[first_map + lane], z);
+      kernels_.tiles.activities(shape_, tile_positions_, w.pixels + patch,
+                                exact_weights_ + (first_map + lane) * exact_floats, bias_[first_map + lane], z);
       uint64_t best = w.keys[lane];
       for (int64_t p = 0; p < tile_positions_; ++p) {
         uint32_t bits;

@@ -18,15 +18,27 @@
 
 namespace kwta {
 
+// The kernels that a filter is made of: those of a set of instructions.
+struct WinnerFilterParts {
+  explicit WinnerFilterParts(ByteProduct product)
+      : images(WinnerImageKernelsFor(product)),
+        tiles(WinnerFilterKernelsFor(product)),
+        columns(WinnerColumnKernelsFor(product)) {}
+
+  const WinnerImageKernels& images;
+  const WinnerFilterKernels& tiles;
+  const WinnerColumnKernels* columns;  // if null, tiles do what columns could
+};
+
 class WinnerFilter {
  public:
   // False if the shape or the numbers (infinite or overflowing filters) are not for the filter.
-  static bool Suits(const WinnerFilterKernels& kernels, const Convolution& convolution);
+  static bool Suits(const WinnerFilterParts& kernels, const Convolution& convolution);
 
   // Copies the filters; images are given one by one. REQUIRES: Suits(kernels, convolution); `context` outlives it.
   // Errors: RESOURCE_EXHAUSTED.
-  static absl::StatusOr<WinnerFilter> Create(OnednnContext& context, const WinnerFilterKernels& kernels,
-                                             const Convolution& convolution, const WinnerColumnKernels* column_kernels);
+  static absl::StatusOr<WinnerFilter> Create(OnednnContext& context, const WinnerFilterParts& kernels,
+                                             const Convolution& convolution);
 
   int64_t blocks() const { return blocks_; }
 
@@ -45,11 +57,14 @@ class WinnerFilter {
   struct Workspace {
     float* pixels = nullptr;  // [channels, padded height, stride] and slack, as the next three
     uint8_t* bytes = nullptr;
-    float* squares = nullptr;  // of one channel
+    float* squares = nullptr;         // of one channel
+    int32_t* byte_squares = nullptr;  // likewise
     uint8_t* rows = nullptr;
     uint16_t* fields = nullptr;         // [channels, columns]
     FilterTiles tiles;                  // [positions]
     uint8_t* ends = nullptr;            // of ColumnScoreArgs
+    uint64_t* words = nullptr;          // of ColumnWinnersArgs
+    int32_t* slots = nullptr;           // likewise
     ColumnScores columns;               // [its MaxStretches]
     int32_t* maxima = nullptr;          // [tiles, lanes of a block]
     int32_t* stretch_maxima = nullptr;  // [stretches of tiles, lanes of a block]
@@ -63,19 +78,23 @@ class WinnerFilter {
     float norm = 0, residual_norm = 0;  // bounds for every patch
   };
 
-  WinnerFilter(const WinnerFilterKernels& kernels, const Convolution& convolution)
+  WinnerFilter(const WinnerFilterParts& kernels, const Convolution& convolution)
       : kernels_(kernels), convolution_(convolution) {}
 
   void QuantiseMap(int64_t map);
   void SetZero(int32_t zero, Workspace& workspace) const;
+  // Whether the bytes that were loaded are as good as the image; if so, sets the norms.
+  bool TakeLoadedBytes(float residual, Workspace& workspace) const;
+  // Makes bytes of any image, and the norms.
+  void Quantise(const LoadedImage& loaded, Workspace& workspace) const;
   // Processors fetch ahead within a page of memory only, and many images begin one.
   void PrefetchNext(const float* image) const;
   // thresholds of the lanes of a block from their maxima.
   void FindThresholds(int64_t first_map, int64_t vectors, const int32_t* maxima, int64_t count, Workspace& w) const;
   void FindColumnWinners(Workspace& workspace, int32_t* units, float* values) const;
 
-  const WinnerFilterKernels& kernels_;
-  const WinnerColumnKernels* column_kernels_ = nullptr;  // of sparse images, if they are to be used
+  const WinnerFilterParts kernels_;
+  bool columns_ = false;  // are used for sparse images
   const Convolution convolution_;
   std::optional<ScratchPool::Lease> lease_;
   PaddedShape shape_;

@@ -8,11 +8,10 @@
 #include <cstdint>
 
 #include "core/backends/onednn/byte_product.h"
+#include "core/backends/onednn/winner_images.h"
 
 namespace kwta {
 
-// The widest filter; eight pixels of each row of a patch may be read.
-constexpr int64_t kFilterSize = 8;
 // Vectors of maps in a block, at most, for tiles of two and of four positions.
 constexpr int64_t kFilterVectors = 8;
 constexpr int64_t kSquareTileVectors = 4;
@@ -23,28 +22,6 @@ constexpr int64_t kMaxBlockLanes = 1 << kLaneBits;
 constexpr int64_t kStretchTiles = 4;
 // Groups that a mask can hold.
 constexpr int64_t kMaskGroups = 64;
-// Elements that kernels may read beyond the arrays of a padded image.
-constexpr int64_t kImageSlack = 128;
-
-// A padded image: arrays [channels, padded_height, stride] of pixels and of bytes, the pixel of (y, x) at row y + (size
-// - 1) / 2 and column x + (size - 1) / 2. Everything else is zero, or the byte of zero.
-struct PaddedShape {
-  PaddedShape() = default;
-  PaddedShape(int64_t channels, int64_t height, int64_t width, int64_t size)
-      : channels(channels), height(height), width(width), size(size) {}
-
-  int64_t channels = 0, height = 0, width = 0, size = 0;
-
-  int64_t before() const { return (size - 1) / 2; }
-  int64_t padded_height() const { return height + size - 1; }
-  int64_t stride() const { return (width + kFilterSize + 15) / 16 * 16; }
-  int64_t plane() const { return padded_height() * stride(); }
-  // Of an array with an element for each column of the map, in whole vectors of 16-bit numbers.
-  int64_t columns() const { return (width + 31) / 32 * 32; }
-  int64_t groups_of_row() const { return (size + 3) / 4; }
-  int64_t groups() const { return channels * size * groups_of_row(); }
-};
-
 // Tiles of an image, each inside the map; the last of a row or column overlaps its neighbour if it must.
 struct FilterTiles {
   int32_t* patches = nullptr;  // where the patch of the tile's first position begins
@@ -92,14 +69,6 @@ struct WinnerFilterKernels {
   // apart; and as it is, to exact [rows, kFilterSize] with zeros behind each row.
   void (*quantise_filter)(const float* filter, int64_t rows, int64_t size, float step, int64_t group_stride,
                           int8_t* weights, float* exact, FilterNorms* norms);
-  // Copies an image to pixels; returns the largest magnitude, and the smallest pixel or 0.
-  float (*load)(const PaddedShape& shape, const float* image, float* pixels, float* smallest);
-  // bytes = x / step + zero, rounded; returns the largest |x - step (bytes - zero)|.
-  float (*quantise)(const PaddedShape& shape, const float* pixels, float step, float zero, uint8_t* bytes);
-  // The largest sum of squares over patches, or slightly more: of pixels, or if bytes is not null of pixels - step
-  // (bytes - zero). `squares` is scratch [padded_height, stride] and slack, columns behind the image's zero.
-  float (*largest_square)(const PaddedShape& shape, const float* pixels, const uint8_t* bytes, float step, float zero,
-                          float* squares);
   // Fills tiles of 1 x 2 or 2 x 2 positions: those that see a pixel by falling number of groups, then the first of
   // those that see none. `rows` and `fields` are scratch: [channels, padded_height, stride] and [channels, stride],
   // both with slack. REQUIRES: the groups fit into a mask, and a tile into the map.

@@ -37,7 +37,7 @@ bool OnednnWinnerPass::Suits(const OnednnContext& context, const WinnerPassArgs&
   return args.encode.scope == WinnerScope::kEachMap && args.encode.winners == 1 && args.encode.images.rows > 0 &&
          context.filter != Filter::kFloats && context.byte_product != ByteProduct::kPortable &&
          args.decoder_size <= kPassLanes && ChunkFloats(args) * static_cast<int64_t>(sizeof(float)) <= kMaxChunkBytes &&
-         WinnerFilter::Suits(WinnerFilterKernelsFor(context.byte_product), ConvolutionOf(args));
+         WinnerFilter::Suits(WinnerFilterParts(context.byte_product), ConvolutionOf(args));
 }
 
 OnednnWinnerPass::OnednnWinnerPass(OnednnContext& context, const WinnerKernels& kernels, const WinnerPassArgs& args)
@@ -199,8 +199,7 @@ void OnednnWinnerPass::AddUpChunks() {
 
 absl::StatusOr<bool> OnednnWinnerPass::Run() {
   KWTA_ASSIGN_OR_RETURN(WinnerFilter filter,
-                        WinnerFilter::Create(context_, WinnerFilterKernelsFor(context_.byte_product),
-                                             ConvolutionOf(args_), WinnerColumnKernelsFor(context_.byte_product)));
+                        WinnerFilter::Create(context_, WinnerFilterParts(context_.byte_product), ConvolutionOf(args_)));
   KWTA_RETURN_IF_ERROR(Allocate());
   SpreadDecoder();
   std::atomic<bool> all_loaded{true};

@@ -43,6 +43,9 @@ struct Kernels {
 
 class WinnerFilterTest : public testing::TestWithParam<Kernels> {
  protected:
+  WinnerFilterTest() {
+    if (!GetParam().columns) kernels_.columns = nullptr;
+  }
   void ExpectExact(const Problem& p) {
     SCOPED_TRACE(testing::Message() << p.images.rows << " x " << p.images.channels << " x " << p.images.height << " x "
                                     << p.images.width << ", " << p.maps << " maps, size " << p.size);
@@ -74,11 +77,10 @@ class WinnerFilterTest : public testing::TestWithParam<Kernels> {
   bool Suits(const Problem& p) const { return WinnerFilter::Suits(kernels_, p.convolution()); }
 
   absl::StatusOr<WinnerFilter> Create(const Problem& p) {
-    return WinnerFilter::Create(context_, kernels_, p.convolution(),
-                                GetParam().columns ? WinnerColumnKernelsFor(GetParam().product) : nullptr);
+    return WinnerFilter::Create(context_, kernels_, p.convolution());
   }
 
-  const WinnerFilterKernels& kernels_ = WinnerFilterKernelsFor(GetParam().product);
+  WinnerFilterParts kernels_{GetParam().product};
   OnednnContext context_{2, InstructionSet::kPortable, ByteProduct::kPortable, Filter::kBytes};
 };
 
