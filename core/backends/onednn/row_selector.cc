@@ -72,19 +72,7 @@ Selected RowSelector::Select(const float* x, const ScoreList& list, const RowBou
   const float last = kernels_.threshold(exact_.get(), PaddedScores(count), k, k);
   std::fill_n(list.scores, padded, -kInfinity);
   for (int64_t i = 0; i < count; ++i) list.scores[positions_[i]] = exact_[i];
-  const int64_t chosen = kernels_.collect(list.scores, padded, last, positions_.get());
-  // Of units tied at the threshold the lowest win.
-  int64_t too_many = chosen - k;
-  for (int64_t i = chosen - 1, place = k - 1; i >= 0; --i) {
-    const float score = list.scores[positions_[i]];
-    if (too_many > 0 && score == last) {
-      --too_many;
-      continue;
-    }
-    indices[place] = list.unit(positions_[i]);
-    values[place] = score;
-    --place;
-  }
+  KeepLargest(kernels_, list.scores, padded, last, k, positions_.get(), indices, values);
   return Selected::kCode;
 }
 

@@ -13,6 +13,22 @@ namespace {
 
 }  // namespace
 
+void KeepLargest(const SelectionKernels& kernels, const float* scores, int64_t n, float last, int64_t k,
+                 int32_t* positions, int32_t* kept, float* values) {
+  const int64_t reached = kernels.collect(scores, n, last, positions);
+  int64_t too_many = reached - k;
+  for (int64_t i = reached - 1, place = k - 1; i >= 0; --i) {
+    const float score = scores[positions[i]];
+    if (too_many > 0 && score == last) {
+      --too_many;
+      continue;
+    }
+    kept[place] = positions[i];
+    values[place] = score;
+    --place;
+  }
+}
+
 const SelectionKernels& SelectionKernelsFor(InstructionSet set) {
   switch (set) {
 #if defined(__x86_64__)

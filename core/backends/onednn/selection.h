@@ -21,6 +21,11 @@ struct SelectionKernels {
   int64_t (*collect)(const float* scores, int64_t n, float threshold, int32_t* positions);
 };
 
+// Positions and values of the k largest scores, positions ascending, of which the smallest is `last`; of those tied
+// with it the lowest. positions is scratch memory for as many as reach `last`, and 16 more.
+void KeepLargest(const SelectionKernels& kernels, const float* scores, int64_t n, float last, int64_t k,
+                 int32_t* positions, int32_t* kept, float* values);
+
 // REQUIRES: set is in AvailableInstructionSets().
 const SelectionKernels& SelectionKernelsFor(InstructionSet set);
 

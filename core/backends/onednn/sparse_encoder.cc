@@ -1,9 +1,12 @@
 #include "core/backends/onednn/sparse_encoder.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
+#include <utility>
 
 #include "core/backends/onednn/flush_subnormals.h"
+#include "core/backends/onednn/prefetch.h"
 
 namespace kwta {
 namespace {
@@ -22,12 +25,13 @@ SparseEncoder::SparseEncoder(const OnednnContext& context, const TiedParameters&
       kernels_(context.tied_kernels),
       filter_(context.sparse_filter),
       dots_(context.sparse_dots),
-      select_(context.select_top_k),
+      select_(SelectionKernelsFor(context.instruction_set)),
       atoms_(parameters, context.tied_kernels),
       tile_stride_(p_.width / (kTileInputs * kTileClasses) + 1),
       all_units_(static_cast<size_t>(p_.units)),
       copies_(static_cast<size_t>(p_.units * p_.width)),
       wanted_(static_cast<size_t>(p_.units)),
+      updated_by_(static_cast<size_t>(p_.units), -1),
       scratch_(static_cast<size_t>(context.pool.threads())) {
   std::iota(all_units_.begin(), all_units_.end(), 0);
 }
@@ -61,8 +65,9 @@ bool SparseEncoder::Prepare(OnednnContext& context, const float* x, int64_t rows
   candidates_.resize(static_cast<size_t>(rows * (capacity_ + 16)));
   counts_.resize(static_cast<size_t>(rows));
   unsuited_ = false;
+  for (Scratch& scratch : scratch_) scratch.has_fetched = false;
   context.pool.ParallelFor(rows, kFilterRows,
-                           [&](int64_t begin, int64_t end, int thread) { FilterRows(begin, end, &scratch_[thread]); });
+                           [&](int64_t begin, int64_t end, int thread) { FilterRows(begin, end, thread); });
   if (unsuited_) {
     for (std::atomic<bool>& wanted : wanted_) wanted = false;
     return false;
@@ -71,7 +76,16 @@ bool SparseEncoder::Prepare(OnednnContext& context, const float* x, int64_t rows
   return true;
 }
 
-void SparseEncoder::FilterRows(int64_t begin, int64_t end, Scratch* scratch) {
+void SparseEncoder::FetchUpdated(int64_t begin, int64_t end, int thread) const {
+  for (int64_t unit = begin; unit < end; ++unit) {
+    if (updated_by_[unit] != thread && IsUpToDate(p_, unit)) PrefetchToRead(p_.atoms + unit * p_.width, p_.width);
+  }
+}
+
+void SparseEncoder::FilterRows(int64_t begin, int64_t end, int thread) {
+  Scratch* const scratch = &scratch_[thread];
+  // The product leaves the memory idle, and most atoms that were in a code are in one again.
+  const bool fetches = scratch_.size() > 1 && !std::exchange(scratch->has_fetched, true);
   const int64_t row_groups = atoms_.groups() + kGroupInputs;
   const int64_t row_upper = atoms_.blocks() * kFilterBlock;
   const int64_t row_lower = atoms_.blocks() * 16;
@@ -91,6 +105,12 @@ void SparseEncoder::FilterRows(int64_t begin, int64_t end, Scratch* scratch) {
   }
   for (int64_t block = 0; block < atoms_.blocks(); ++block) {
     for (int64_t i = begin; i < end; ++i) {
+      if (fetches) {
+        const auto first_unit = [&](int64_t row) {
+          return std::min(block * kFilterBlock + (row - begin) * kFilterBlock / (end - begin), p_.units);
+        };
+        FetchUpdated(first_unit(i), first_unit(i + 1), thread);
+      }
       filter_.score_block(rows_[i], scratch->groups.data() + (i - begin) * row_groups, atoms_.packed(block),
                           atoms_.bounds(), block * kFilterBlock,
                           scratch->upper.data() + (i - begin) * row_upper + block * kFilterBlock,
@@ -127,14 +147,17 @@ void SparseEncoder::Encode(int64_t row, int thread, int32_t* indices, float* val
   const bool all = count > capacity_;
   const int32_t* candidates = all ? all_units_.data() : candidates_.data() + row * (capacity_ + 16);
   scratch.atoms.resize(static_cast<size_t>(count));
-  scratch.scores.resize(static_cast<size_t>(count));
-  scratch.select.resize(static_cast<size_t>(TopKScratchElements(count)));
+  const int64_t padded = PaddedScores(count);
+  scratch.scores.resize(static_cast<size_t>(padded));
+  scratch.positions.resize(static_cast<size_t>(count + 16));
   for (int64_t c = 0; c < count; ++c) scratch.atoms[c] = atom(candidates[c]);
   dots_(x_ + row * p_.width, p_.width, tiles_.data() + row * kTileClasses * tile_stride_, tile_stride_,
         rows_[row].tiles, scratch.atoms.data(), count, scratch.scores.data());
   for (int64_t c = 0; c < count; ++c) scratch.scores[c] += p_.bias[candidates[c]];
   // Positions among the candidates stand for the units: both ascend.
-  select_(scratch.scores.data(), count, k_, nullptr, scratch.select.data(), indices, values);
+  std::fill(scratch.scores.begin() + count, scratch.scores.end(), -std::numeric_limits<float>::infinity());
+  const float last = select_.threshold(scratch.scores.data(), padded, k_, k_);
+  KeepLargest(select_, scratch.scores.data(), padded, last, k_, scratch.positions.data(), indices, values);
   for (int64_t j = 0; j < k_; ++j) indices[j] = candidates[indices[j]];
 }
 

@@ -29,12 +29,10 @@ struct AtomMeasures {
 
 // Every function is thread-safe, takes unaligned pointers, and gives the same bits for the same arguments.
 struct TiedKernels {
-  // out = bias + sum over j < k of values[j] * atoms[j] - x, in the order of j. Each array of `width`
-  // elements.
-  void (*decode)(const float* const* atoms, const float* values, int64_t k, const float* bias, const float* x,
-                 int64_t width, float* out);
-  // products[j] = <row, atoms[j]>.
-  void (*products)(const float* const* atoms, int64_t k, const float* row, int64_t width, float* products);
+  // residual = bias + sum over j < k of values[j] * atoms[j] - x, in the order of j, arrays of `width` elements, and
+  // products[j] = <residual, atoms[j]>. partial has room for 16 k numbers.
+  void (*reconstruct)(const float* const* atoms, const float* values, int64_t k, const float* bias, const float* x,
+                      int64_t width, float* residual, float* products, float* partial);
   // On atom and velocity as advance brings them up to date, with the same bits:
   // velocity = momentum * velocity - rate * gradient, atom += velocity.
   void (*update_atom)(const AtomGradient& gradient, float rate, float momentum, float shift, float decay, int64_t width,

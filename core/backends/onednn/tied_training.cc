@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/backends/onednn/flush_subnormals.h"
+#include "core/backends/onednn/prefetch.h"
 #include "core/backends/tied_auxiliary.h"
 #include "core/base/status_macros.h"
 
@@ -88,6 +89,7 @@ class StepCall {
     context_.pool.ParallelFor(args_.rows, kGrainRows, [&](int64_t begin, int64_t end, int thread) {
       std::vector<const float*>& atoms = state_.scratch[thread].rows;
       atoms.resize(static_cast<size_t>(args_.k));
+      state_.scratch[thread].partial.resize(static_cast<size_t>(16 * args_.k));
       for (int64_t i = begin; i < end; ++i) {
         int32_t* indices = args_.indices + i * args_.k;
         float* values = args_.values + i * args_.k;
@@ -96,10 +98,10 @@ class StepCall {
           atoms[j] = sparse_ ? state_.sparse.atom(indices[j]) : p_.atoms + indices[j] * p_.width;
         }
         float* residual = state_.residual.data() + i * p_.width;
-        context_.tied_kernels.decode(atoms.data(), values, args_.k, p_.decoder_bias, args_.x + i * p_.width, p_.width,
-                                     residual);
+        context_.tied_kernels.reconstruct(atoms.data(), values, args_.k, p_.decoder_bias, args_.x + i * p_.width,
+                                          p_.width, residual, state_.products.data() + i * args_.k,
+                                          state_.scratch[thread].partial.data());
         state_.row_errors[i] = context_.kernels.squared_norm(residual, p_.width);
-        context_.tied_kernels.products(atoms.data(), args_.k, residual, p_.width, state_.products.data() + i * args_.k);
       }
     });
     *args_.squared_error = 0;
@@ -118,8 +120,19 @@ class StepCall {
       }
       const int64_t begin = (range - column_ranges) * kGrainUnits;
       const int64_t end = std::min(begin + kGrainUnits, p_.units);
-      for (int64_t unit = begin; unit < end; ++unit) UpdateUnit(unit, &state_.scratch[thread].scales);
+      for (int64_t unit = begin; unit < end; ++unit) {
+        if (unit + 1 < end && state_.codes.count(unit + 1) > 0) FetchToWrite(unit + 1);
+        UpdateUnit(unit, &state_.scratch[thread].scales);
+        if (sparse_) state_.sparse.NoteThread(unit, thread);
+      }
     });
+  }
+
+  // The atom is in the caches of threads that read it, and the processor would ask for each line when it is written.
+  void FetchToWrite(int64_t unit) {
+    const int64_t at = unit * p_.width;
+    PrefetchToWrite(p_.atoms + at, p_.width);
+    PrefetchToWrite(p_.atom_velocity + at, p_.width);
   }
 
   void UpdateUnit(int64_t unit, std::vector<float>* scales) {

@@ -38,6 +38,7 @@ class OnednnTiedDictionary final : public TiedDictionary {
   struct Scratch {
     std::vector<const float*> rows;
     std::vector<float> scales;
+    AlignedVector<float> partial;
   };
   std::vector<Scratch> scratch;
 };
