@@ -54,7 +54,8 @@ class WinnerFilter {
   const float* pixels(int thread) const { return workspaces_[thread].pixels; }
 
  private:
-  struct Workspace {
+  // Of a thread; what it writes for every image must not share a line of the cache with what another one reads.
+  struct alignas(128) Workspace {
     float* pixels = nullptr;  // [channels, padded height, stride] and slack, as the next three
     uint8_t* bytes = nullptr;
     float* squares = nullptr;         // of one channel
