@@ -7,11 +7,6 @@ namespace kwta {
 
 constexpr int64_t kFloatsOfALine = 16;
 
-// Lines of x[n], which will be read.
-inline void PrefetchToRead(const float* x, int64_t n) {
-  for (int64_t at = 0; at < n; at += kFloatsOfALine) __builtin_prefetch(x + at, 0, 2);
-}
-
 // Lines of x[n], which will be written: other processors give up theirs.
 inline void PrefetchToWrite(float* x, int64_t n) {
   for (int64_t at = 0; at < n; at += kFloatsOfALine) {

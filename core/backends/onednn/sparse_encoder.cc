@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
-#include <utility>
 
 #include "core/backends/onednn/flush_subnormals.h"
-#include "core/backends/onednn/prefetch.h"
 
 namespace kwta {
 namespace {
@@ -31,7 +29,6 @@ SparseEncoder::SparseEncoder(const OnednnContext& context, const TiedParameters&
       all_units_(static_cast<size_t>(p_.units)),
       copies_(static_cast<size_t>(p_.units * p_.width)),
       wanted_(static_cast<size_t>(p_.units)),
-      updated_by_(static_cast<size_t>(p_.units), -1),
       scratch_(static_cast<size_t>(context.pool.threads())) {
   std::iota(all_units_.begin(), all_units_.end(), 0);
 }
@@ -65,9 +62,8 @@ bool SparseEncoder::Prepare(OnednnContext& context, const float* x, int64_t rows
   candidates_.resize(static_cast<size_t>(rows * (capacity_ + 16)));
   counts_.resize(static_cast<size_t>(rows));
   unsuited_ = false;
-  for (Scratch& scratch : scratch_) scratch.has_fetched = false;
   context.pool.ParallelFor(rows, kFilterRows,
-                           [&](int64_t begin, int64_t end, int thread) { FilterRows(begin, end, thread); });
+                           [&](int64_t begin, int64_t end, int thread) { FilterRows(begin, end, &scratch_[thread]); });
   if (unsuited_) {
     for (std::atomic<bool>& wanted : wanted_) wanted = false;
     return false;
@@ -76,16 +72,7 @@ bool SparseEncoder::Prepare(OnednnContext& context, const float* x, int64_t rows
   return true;
 }
 
-void SparseEncoder::FetchUpdated(int64_t begin, int64_t end, int thread) const {
-  for (int64_t unit = begin; unit < end; ++unit) {
-    if (updated_by_[unit] != thread && IsUpToDate(p_, unit)) PrefetchToRead(p_.atoms + unit * p_.width, p_.width);
-  }
-}
-
-void SparseEncoder::FilterRows(int64_t begin, int64_t end, int thread) {
-  Scratch* const scratch = &scratch_[thread];
-  // The product leaves the memory idle, and most atoms that were in a code are in one again.
-  const bool fetches = scratch_.size() > 1 && !std::exchange(scratch->has_fetched, true);
+void SparseEncoder::FilterRows(int64_t begin, int64_t end, Scratch* scratch) {
   const int64_t row_groups = atoms_.groups() + kGroupInputs;
   const int64_t row_upper = atoms_.blocks() * kFilterBlock;
   const int64_t row_lower = atoms_.blocks() * 16;
@@ -105,12 +92,6 @@ void SparseEncoder::FilterRows(int64_t begin, int64_t end, int thread) {
   }
   for (int64_t block = 0; block < atoms_.blocks(); ++block) {
     for (int64_t i = begin; i < end; ++i) {
-      if (fetches) {
-        const auto first_unit = [&](int64_t row) {
-          return std::min(block * kFilterBlock + (row - begin) * kFilterBlock / (end - begin), p_.units);
-        };
-        FetchUpdated(first_unit(i), first_unit(i + 1), thread);
-      }
       filter_.score_block(rows_[i], scratch->groups.data() + (i - begin) * row_groups, atoms_.packed(block),
                           atoms_.bounds(), block * kFilterBlock,
                           scratch->upper.data() + (i - begin) * row_upper + block * kFilterBlock,

@@ -30,8 +30,6 @@ class SparseEncoder {
   void UpdateAtom(int64_t unit) { atoms_.Update(unit); }
   // The same when its bias, shift or decay have changed but not its atom.
   void UpdateBias(int64_t unit) { atoms_.SetBounds(unit); }
-  // Which thread did so. It changes nothing but what the others fetch ahead.
-  void NoteThread(int64_t unit, int thread) { updated_by_[unit] = thread; }
 
   // To be called when any stored number may have changed otherwise. Nothing is lost if no sparse batch follows.
   void Invalidate() { stale_ = true; }
@@ -58,12 +56,9 @@ class SparseEncoder {
     std::vector<const float*> atoms;
     AlignedVector<float> scores;
     std::vector<int32_t> positions;
-    bool has_fetched = false;  // what others updated
   };
   bool MayTake(OnednnContext& context, const float* x, int64_t k);
-  void FilterRows(int64_t begin, int64_t end, int thread);
-  // Fetches the atoms of units begin .. end - 1 that another thread has updated.
-  void FetchUpdated(int64_t begin, int64_t end, int thread) const;
+  void FilterRows(int64_t begin, int64_t end, Scratch* scratch);
   void CopyPutOffAtoms(OnednnContext& context);
 
   const TiedParameters p_;
@@ -77,7 +72,6 @@ class SparseEncoder {
   std::vector<int32_t> all_units_;
   AlignedVector<float> copies_;  // [units, width], of atoms that are put off
   std::vector<std::atomic<bool>> wanted_;
-  std::vector<int> updated_by_;   // [units]: thread, or -1
   std::vector<Scratch> scratch_;  // of each thread
 
   // Of the batch.

@@ -123,7 +123,6 @@ class StepCall {
       for (int64_t unit = begin; unit < end; ++unit) {
         if (unit + 1 < end && state_.codes.count(unit + 1) > 0) FetchToWrite(unit + 1);
         UpdateUnit(unit, &state_.scratch[thread].scales);
-        if (sparse_) state_.sparse.NoteThread(unit, thread);
       }
     });
   }
