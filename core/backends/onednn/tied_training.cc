@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "core/backends/onednn/flush_subnormals.h"
-#include "core/backends/onednn/prefetch.h"
 #include "core/backends/tied_auxiliary.h"
 #include "core/base/status_macros.h"
 
@@ -120,18 +119,8 @@ class StepCall {
       }
       const int64_t begin = (range - column_ranges) * kGrainUnits;
       const int64_t end = std::min(begin + kGrainUnits, p_.units);
-      for (int64_t unit = begin; unit < end; ++unit) {
-        if (unit + 1 < end && state_.codes.count(unit + 1) > 0) FetchToWrite(unit + 1);
-        UpdateUnit(unit, &state_.scratch[thread].scales);
-      }
+      for (int64_t unit = begin; unit < end; ++unit) UpdateUnit(unit, &state_.scratch[thread].scales);
     });
-  }
-
-  // The atom is in the caches of threads that read it, and the processor would ask for each line when it is written.
-  void FetchToWrite(int64_t unit) {
-    const int64_t at = unit * p_.width;
-    PrefetchToWrite(p_.atoms + at, p_.width);
-    PrefetchToWrite(p_.atom_velocity + at, p_.width);
   }
 
   void UpdateUnit(int64_t unit, std::vector<float>* scales) {
