@@ -12,6 +12,9 @@ namespace {
 // Tasks that each thread should find, so that threads end at about the same time.
 constexpr int64_t kTasksPerThread = 4;
 
+// The fraction of pixels that are not zero from which on leaving out the others gains nothing.
+constexpr double kDense = 0.5;
+
 int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
@@ -53,6 +56,7 @@ absl::StatusOr<ConvolutionBlocks> ConvolutionBlocks::Create(OnednnContext& conte
       workspace.own = parts.Take<float>(own_floats);
       ConvolutionRowArgs& row = workspace.row;
       row.channels = images.channels;
+      row.height = images.height;
       row.width = images.width;
       row.size = size;
       row.sums = parts.Take<float>(images.width * size * lanes);
@@ -95,6 +99,16 @@ void ConvolutionBlocks::PackBlock(int64_t block) {
 void ConvolutionBlocks::Load(const float* image, Workspace& workspace) const {
   const int64_t channels = convolution_.images.channels;
   const int64_t height = convolution_.images.height, width = convolution_.images.width;
+  workspace.row.dense = nullptr;
+  if (convolution_.size <= kWidestDense) {
+    const int64_t elements = convolution_.images.elements();
+    int64_t pixels = 0;
+    for (int64_t i = 0; i < elements; ++i) pixels += image[i] != 0 ? 1 : 0;
+    if (static_cast<double>(pixels) >= kDense * static_cast<double>(elements)) {
+      workspace.row.dense = image;
+      return;
+    }
+  }
   const auto step = static_cast<int32_t>(convolution_.size * kernels_.lanes);
   for (int64_t c = 0; c < channels; ++c) {
     int32_t* start = workspace.starts + c * (height + 1) * width;

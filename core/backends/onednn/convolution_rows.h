@@ -5,6 +5,9 @@
 // sum of a filter's column dx at position (y, x) sees pixels of one image column u = x - (size - 1) / 2 + dx only, and
 // rows y - (size - 1) / 2 .. y + size / 2 of it. So one visit of (y, u) gives the partial sums of all `size` columns of
 // the filters, for as many positions, and the activity of a position adds up what `size` neighbouring visits left.
+//
+// An image with few zeros, such as pooled maps of a layer below, has nothing worth leaving out: neighbouring columns
+// are then visited together, so that a weight is read once for all of them. Products with zero change no sum.
 #pragma once
 
 #include <cstdint>
@@ -32,9 +35,13 @@ struct RowVisits {
   PixelSpan* spans = nullptr;  // [count, channels]
 };
 
+// The widest filters that can see a `dense` image.
+inline constexpr int64_t kWidestDense = 9;
+
 struct ConvolutionRowArgs {
-  int64_t channels = 0, width = 0, size = 0;
+  int64_t channels = 0, height = 0, width = 0, size = 0;
   int64_t y = 0;
+  const float* dense = nullptr;  // [channels, height, width], zeros included; null: what `visits` says
   RowVisits visits;
   const float* filters = nullptr;   // a block: [channels, dy, dx, lanes]
   const float* bias = nullptr;      // [lanes]

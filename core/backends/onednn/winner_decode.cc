@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/backends/onednn/interleaved_winner_decode.h"
 #include "core/base/status_macros.h"
 
 namespace kwta {
@@ -18,6 +19,7 @@ int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 absl::Status OnednnWinnerDecode(OnednnContext& context, const WinnerKernels& kernels, const WinnerDecodeArgs& args) {
   const ImageBatch& images = args.images;
+  if (images.channels >= kInterleavedChannels) return InterleavedWinnerDecode(context, kernels, args);
   const int64_t lanes = kernels.lanes;
   PlacedFilters filters;
   filters.size = args.size;

@@ -12,9 +12,6 @@ namespace {
 // Ranges that each thread should find, so that threads end at about the same time.
 constexpr int64_t kRangesPerThread = 4;
 
-// Channels from which on they lie side by side: with fewer, a row of a filter is about as long as its vectors.
-constexpr int64_t kInterleavedChannels = 16;
-
 int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Images with zeros around them, so that no patch needs clipping and whole vectors of its rows may be read. Few

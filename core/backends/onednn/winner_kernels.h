@@ -9,6 +9,10 @@
 
 namespace kwta {
 
+// Channels from which on they lie side by side at each pixel: with fewer, a row of a filter is about as long as its
+// vectors.
+inline constexpr int64_t kInterleavedChannels = 16;
+
 // Filters for Place: row (m, c, dy) is `stride` = span * lanes floats, its weights first and zeros behind them, and
 // lanes - 1 zeros go before the first row; so a row can be read as `span` vectors that begin up to lanes - 1 elements
 // before it. `span` is the number of aligned vectors that a row of weights can touch.
@@ -22,7 +26,8 @@ struct PlacedFilters {
 struct PlacedImage {
   int64_t channels = 0, height = 0, width = 0, margin = 0, stride = 0;
   int64_t channel_stride = 0;  // at least height * stride
-  float* pixels = nullptr;     // in, out [channels, channel_stride], aligned to a vector
+  int64_t pixel = 1;  // elements from one pixel to the next; if not one, `channels` is and margin = before * pixel
+  float* pixels = nullptr;  // in, out [channels, channel_stride], aligned to a vector
 };
 
 // A winner of a map: where its patches begin in the padded images, and its value.

@@ -100,6 +100,12 @@ TEST_P(OnednnWinnerPatchesTest, ManyChannels) {
   }
 }
 
+// More images and winners than are decoded at the same time.
+TEST_P(OnednnWinnerPatchesTest, ManyChannelsOfManyImages) {
+  ExpectReference({13, 70, 6, 6}, 90, 130, 3, 3);
+  ExpectReference({3, 256, 30, 30}, 2, 3, 3, 3);  // of which one image is more than is decoded at the same time
+}
+
 TEST_P(OnednnWinnerPatchesTest, NoImages) { ExpectReference({0, 1, 4, 4}, 3, 3, 3, 3); }
 
 INSTANTIATE_TEST_SUITE_P(All, OnednnWinnerPatchesTest, testing::ValuesIn(AvailableInstructionSets()),
