@@ -70,7 +70,10 @@ void AddWinnerTakeAllOptions(CLI::App& app, v1::WinnerTakeAllSpec* spec) {
        {"--pool-width", "pool_width", "Width of the windows of max-pooling, 1 .. the image's smaller side"},
        {"--pool-stride", "pool_stride", "Distance of two windows"},
        {"--pool-padding", "pool_padding", "Zeros around the maps, 0 .. pool-width - 1", "pool-width / 2"},
-       {"--decoder-init-sigma", "decoder_init_sigma", "Standard deviation of the decoder's initial filters, above 0"}},
+       {"--decoder-init-sigma", "decoder_init_sigma", "Standard deviation of the decoder's initial filters, above 0",
+        "0.02, with --base 0.001"},
+       {"--biases-from-mean", "biases_from_mean", "Start the biases at the averages of the channels",
+        "only with --base"}},
       defaults.winner_take_all(), spec);
   AddNamedOption(app, "--sparsity",
                  {{"each-map", v1::WINNER_SPARSITY_EACH_MAP},

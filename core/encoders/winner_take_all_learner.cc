@@ -2,6 +2,7 @@
 // activity within each feature map, and set the rest of the activities as well as their derivatives to zero".
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -23,7 +24,11 @@ std::vector<float> Gaussians(const Shape& shape, float sigma, Rng& rng) {
 class WinnerTakeAllLearner : public Learner {
  public:
   WinnerTakeAllLearner(const v1::WinnerTakeAllSpec& spec, v1::Optimiser optimiser, std::shared_ptr<Backend> backend)
-      : spec_(spec), winners_(WinnersOf(spec)), backend_(std::move(backend)), parameters_(optimiser, backend_) {}
+      : spec_(spec),
+        winners_(WinnersOf(spec)),
+        backend_(std::move(backend)),
+        parameters_(optimiser, backend_),
+        biases_wait_(spec.biases_from_mean()) {}
 
   absl::Status Initialise(uint64_t seed) {
     Rng rng(seed, kWeightStream);
@@ -50,15 +55,21 @@ class WinnerTakeAllLearner : public Learner {
   const int32_t* active_rows() const override { return host_active_rows_.data(); }
   absl::StatusOr<TensorMap> Parameters() const override { return parameters_.Values(); }
   absl::StatusOr<TensorMap> Checkpoint() const override { return parameters_.State(); }
-  absl::Status Restore(const TensorMap& state) override { return parameters_.Restore(state); }
+  absl::Status Restore(const TensorMap& state) override {
+    biases_wait_ = false;
+    return parameters_.Restore(state);
+  }
 
  private:
+  absl::Status SetBiases(const float* x, const ImageBatch& images);
+
   const v1::WinnerTakeAllSpec spec_;
   const TrainingWinners winners_;
   const std::shared_ptr<Backend> backend_;
   ParameterSet parameters_;
   int filters_ = 0, bias_ = 0, decoder_filters_ = 0,
       decoder_bias_ = 0;  // of parameters_; tied: the first and third same
+  bool biases_wait_;      // for the first batch
 
   // Scratch memory of a step, kept for the next one.
   Buffer units_, values_;  // [rows, entries]
@@ -67,8 +78,36 @@ class WinnerTakeAllLearner : public Learner {
   std::vector<int32_t> host_active_rows_;
 };
 
+// WinnerTakeAllSpec.biases_from_mean, from the first batch.
+absl::Status WinnerTakeAllLearner::SetBiases(const float* x, const ImageBatch& images) {
+  biases_wait_ = false;
+  KWTA_ASSIGN_OR_RETURN(TensorMap state, parameters_.State());
+  float* const means = state.at("decoder_bias").as<float>();
+  const int64_t positions = images.positions();
+  for (int64_t c = 0; c < images.channels; ++c) {
+    double sum = 0;
+    for (int64_t i = 0; i < images.rows; ++i) {
+      const float* const channel = x + i * images.elements() + c * positions;
+      sum += std::accumulate(channel, channel + positions, 0.0);
+    }
+    means[c] = static_cast<float>(sum / static_cast<double>(images.rows * positions));
+  }
+  const float* filter = state.at("filters").as<float>();
+  float* const bias = state.at("bias").as<float>();
+  const int64_t area = int64_t{spec_.filter_size()} * spec_.filter_size();
+  for (int64_t m = 0; m < units(); ++m) {
+    double response = 0;
+    for (int64_t c = 0; c < images.channels; ++c, filter += area) {
+      response += means[c] * std::accumulate(filter, filter + area, 0.0);
+    }
+    bias[m] = static_cast<float>(-response);
+  }
+  return parameters_.Restore(state);
+}
+
 absl::StatusOr<StepStatistics> WinnerTakeAllLearner::Step(const float* x, int64_t rows, const StepOptions& options) {
   const ImageBatch images = ImagesOf(spec_, rows);
+  if (biases_wait_ && rows > 0) KWTA_RETURN_IF_ERROR(SetBiases(x, images));
   const size_t bytes = rows * images.elements() * sizeof(float);
   KWTA_ASSIGN_OR_RETURN(const StagedInput input, StagedInput::Create(*backend_, x, bytes));
   KWTA_RETURN_IF_ERROR(Reserve(*backend_, rows * winners_.entries * sizeof(int32_t), &units_));

@@ -17,6 +17,7 @@ namespace {
 
 constexpr size_t kSha256Bytes = 32;
 constexpr uint64_t kMaxScores = uint64_t{1} << 31;
+constexpr float kLayerDecoderSigma = 0.001f;
 
 absl::Status ResolveTraining(const v1::EncoderSpec& encoder, v1::TrainingSpec* spec) {
   KWTA_RETURN_IF_ERROR(ResolveOptimiser(encoder, spec));
@@ -67,6 +68,14 @@ absl::Status FitShapes(v1::JobSpec* spec) {
   return FitEncoder(spec->mutable_encoder(), shapes.back());
 }
 
+// Pooled maps of a layer below are far from zero (docs/stacks.md).
+void SetLayerDefaults(v1::EncoderSpec* encoder) {
+  if (!encoder->has_winner_take_all()) return;
+  v1::WinnerTakeAllSpec& spec = *encoder->mutable_winner_take_all();
+  if (!spec.has_biases_from_mean()) spec.set_biases_from_mean(true);
+  if (!spec.has_decoder_init_sigma()) spec.set_decoder_init_sigma(kLayerDecoderSigma);
+}
+
 absl::Status ResolveBase(v1::JobSpec* spec) {
   KWTA_RETURN_IF_ERROR(ValidateName("base.model", spec->base().model()));
   if (spec->preprocessing().ByteSizeLong() > 0) {
@@ -87,6 +96,7 @@ absl::Status ResolveBase(v1::JobSpec* spec) {
 
 absl::Status ResolveJobSpec(v1::JobSpec* spec) {
   KWTA_RETURN_IF_ERROR(ValidateName("model", spec->model()));
+  if (spec->has_base()) SetLayerDefaults(spec->mutable_encoder());
   KWTA_RETURN_IF_ERROR(ResolveEncoder(spec->mutable_encoder()));
   if (spec->has_base()) {
     KWTA_RETURN_IF_ERROR(ResolveBase(spec));

@@ -83,14 +83,15 @@ TEST(TrainOptions, RefusesStepsThatAreNone) {
 }
 
 TEST(TrainOptions, SetsEveryFieldOfAWinnerTakeAllEncoder) {
-  ExpectRequest(Parse("--model m --encoder winner-take-all --maps 16 --filter-size 7 --decoder-filter-size 5 "
-                      "--sparsity across-maps --winners 32 --no-tied-weights --pool-width 5 --pool-stride 3 "
-                      "--pool-padding 2 --init-sigma 0.25 --decoder-init-sigma 0.125 --image 3,32,30 "
-                      "--optimiser sgd --data d"),
-                R"(spec { model: "m" encoder { winner_take_all {
+  ExpectRequest(
+      Parse("--model m --encoder winner-take-all --maps 16 --filter-size 7 --decoder-filter-size 5 "
+            "--sparsity across-maps --winners 32 --no-tied-weights --pool-width 5 --pool-stride 3 "
+            "--pool-padding 2 --init-sigma 0.25 --decoder-init-sigma 0.125 --biases-from-mean --image 3,32,30 "
+            "--optimiser sgd --data d"),
+      R"(spec { model: "m" encoder { winner_take_all {
                      maps: 16 filter_size: 7 decoder_filter_size: 5 sparsity: WINNER_SPARSITY_ACROSS_MAPS winners: 32
                      tied_weights: false pool_width: 5 pool_stride: 3 pool_padding: 2 init_sigma: 0.25
-                     decoder_init_sigma: 0.125 input { channels: 3 height: 32 width: 30 } } }
+                     decoder_init_sigma: 0.125 biases_from_mean: true input { channels: 3 height: 32 width: 30 } } }
                    preprocessing {} training { optimiser: OPTIMISER_SGD } dataset { name: "d" } })");
   EXPECT_THROW(Parse("--model m --data d --encoder winner-take-all --sparsity some"), CLI::ValidationError);
   EXPECT_THROW(Parse("--model m --data d --encoder winner-take-all --image 28,28"), CLI::ParseError);

@@ -134,6 +134,46 @@ TEST(WinnerTakeAllLearner, InitialWeightsHaveTheSpreadAskedForAndFollowTheSeed) 
             Bytes(MakeLearner(spec, v1::OPTIMISER_ADAM, Reference(), 2)->Parameters().value())["filters"]);
 }
 
+TEST_P(WinnerTakeAllLearnerOnEveryBackend, BiasesStartAtTheMeansOfTheFirstBatch) {
+  const auto spec = FittedWinnerTakeAll({2, 5, 6}, [](v1::WinnerTakeAllSpec* s) { s->set_biases_from_mean(true); });
+  constexpr int64_t kRows = 4, kPositions = 30;
+  Rng rng(33);
+  Tensor x = GaussianTensor({kRows, 2 * kPositions}, 1.0, rng);
+  double means[2] = {};
+  for (int64_t i = 0; i < x.elements(); ++i) {
+    x.as<float>()[i] += 3;
+    means[i / kPositions % 2] += x.as<float>()[i] / (kRows * kPositions);
+  }
+  auto learner = MakeLearner(spec, v1::OPTIMISER_ADAM, backend_);
+  const auto expect_biases = [&](double scale) {
+    const TensorMap tensors = learner->Parameters().value();
+    const Tensor& filters = tensors.at("filters");
+    const int64_t weights = filters.elements() / 4;
+    for (int64_t c = 0; c < 2; ++c) {
+      EXPECT_NEAR(tensors.at("decoder_bias").as<float>()[c], scale * means[c], 1e-5);
+    }
+    for (int64_t m = 0; m < 4; ++m) {
+      double response = 0;
+      for (int64_t w = 0; w < weights; ++w) {
+        response += filters.as<float>()[m * weights + w] * means[w / (weights / 2)];
+      }
+      EXPECT_NEAR(tensors.at("bias").as<float>()[m], -scale * response, 1e-4);
+    }
+  };
+  const StepOptions nothing_moves{learner->ScheduledK(0), 0.0f, 0.9f};
+  expect_biases(0);
+  ASSERT_TRUE(learner->Step(x.as<float>(), kRows, nothing_moves).ok());
+  expect_biases(1);
+  // Only the first batch counts, and none after a checkpoint.
+  ASSERT_TRUE(learner->Step(GaussianTensor({kRows, 2 * kPositions}, 1.0, rng).as<float>(), kRows, nothing_moves).ok());
+  expect_biases(1);
+  const TensorMap state = learner->Checkpoint().value();
+  learner = MakeLearner(spec, v1::OPTIMISER_ADAM, backend_, 2);
+  ASSERT_EQ(learner->Restore(state), absl::OkStatus());
+  ASSERT_TRUE(learner->Step(GaussianTensor({kRows, 2 * kPositions}, 1.0, rng).as<float>(), kRows, nothing_moves).ok());
+  expect_biases(1);
+}
+
 TEST(WinnerTakeAllLearner, GoesOnFromACheckpointExactlyWhereItWas) {
   for (const auto optimiser : {v1::OPTIMISER_ADAM, v1::OPTIMISER_SGD}) {
     const auto spec = FittedWinnerTakeAll({6, 6});

@@ -35,6 +35,28 @@ TEST(ResolveJobSpec, FillsInEveryDefault) {
   EXPECT_EQ(spec.dataset().split(), v1::DATASET_SPLIT_TRAIN);
 }
 
+TEST(ResolveJobSpec, AWinnerTakeAllLayerOnAnotherModelStartsAtTheMean) {
+  v1::JobSpec spec = MinimalSpec();
+  spec.mutable_encoder()->mutable_winner_take_all();
+  ASSERT_EQ(ResolveJobSpec(&spec), absl::OkStatus());
+  EXPECT_FALSE(spec.encoder().winner_take_all().biases_from_mean());
+  EXPECT_EQ(spec.encoder().winner_take_all().decoder_init_sigma(), 0.02f);
+
+  spec.mutable_encoder()->mutable_winner_take_all()->Clear();
+  spec.clear_preprocessing();
+  spec.mutable_base()->set_model("below");
+  v1::JobSpec chosen = spec;
+  ASSERT_EQ(ResolveJobSpec(&spec), absl::OkStatus());
+  EXPECT_TRUE(spec.encoder().winner_take_all().biases_from_mean());
+  EXPECT_EQ(spec.encoder().winner_take_all().decoder_init_sigma(), 0.001f);
+
+  chosen.mutable_encoder()->mutable_winner_take_all()->set_biases_from_mean(false);
+  chosen.mutable_encoder()->mutable_winner_take_all()->set_decoder_init_sigma(0.5f);
+  ASSERT_EQ(ResolveJobSpec(&chosen), absl::OkStatus());
+  EXPECT_FALSE(chosen.encoder().winner_take_all().biases_from_mean());
+  EXPECT_EQ(chosen.encoder().winner_take_all().decoder_init_sigma(), 0.5f);
+}
+
 TEST(ResolveJobSpec, ResolvingAgainChangesNothing) {
   v1::JobSpec spec = MinimalSpec();
   spec.mutable_training()->set_learning_rate(0.01f);
