@@ -36,10 +36,10 @@ absl::Status ValidateOptions(const LabelledFeatures& data, const LinearProbeOpti
 
 absl::Status Validate(const LabelledFeatures& data, absl::Span<const uint32_t> which,
                       const LinearProbeOptions& options) {
-  const int64_t rows = data.features->rows();
-  if (static_cast<int64_t>(data.labels.size()) != rows) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("there are ", data.labels.size(), " labels for ", rows, " rows; expected one a row"));
+  const auto rows = static_cast<int64_t>(data.labels.size());
+  if (data.views < 1 || data.features->rows() != data.views * rows) {
+    return absl::InvalidArgumentError(absl::StrCat("there are ", rows, " labels for ", data.features->rows(),
+                                                   " rows in ", data.views, " views; expected one a row"));
   }
   if (which.empty()) return absl::InvalidArgumentError("there are no rows to train the probe on");
   if (data.classes < 2) {
@@ -105,7 +105,7 @@ double LinearProbe::ErrorRate(const LabelledFeatures& data, absl::Span<const uin
 }
 
 double LinearProbe::ErrorRate(const LabelledFeatures& data) const {
-  std::vector<uint32_t> all(data.features->rows());
+  std::vector<uint32_t> all(data.labels.size());
   std::iota(all.begin(), all.end(), 0u);
   return ErrorRate(data, all);
 }
@@ -173,7 +173,7 @@ class ProbeTrainer {
     for (size_t r = 0; r < rows.size(); ++r) {
       float* scores = scores_.data() + r * lanes;
       for (int c = 0; c < data_.classes; ++c) scores[c] += probe_.weights_[bias + c];
-      gradient(share, data_.labels[rows[r]], data_.classes, scores);
+      gradient(share, data_.labels[rows[r] % data_.labels.size()], data_.classes, scores);
       std::fill(scores + data_.classes, scores + lanes, 0.0f);
       for (int c = 0; c < lanes; ++c) gradient_[bias + c] += scores[c];
     }
@@ -214,7 +214,12 @@ class ProbeTrainer {
 absl::StatusOr<LinearProbe> LinearProbe::Fit(const LabelledFeatures& data, absl::Span<const uint32_t> which,
                                              const LinearProbeOptions& options, const AfterEpoch& after_epoch) {
   KWTA_RETURN_IF_ERROR(Validate(data, which, options));
-  ProbeTrainer trainer(data, which, options);
+  std::vector<uint32_t> views;
+  views.reserve(which.size() * data.views);
+  for (int view = 0; view < data.views; ++view) {
+    for (const uint32_t row : which) views.push_back(static_cast<uint32_t>(view * data.labels.size() + row));
+  }
+  ProbeTrainer trainer(data, views, options);
   for (int epoch = 0; epoch < options.epochs; ++epoch) {
     trainer.Epoch(epoch);
     if (after_epoch) after_epoch(epoch + 1, trainer.probe());

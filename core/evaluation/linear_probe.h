@@ -44,6 +44,9 @@ struct LabelledFeatures {
   const FeatureRows* features = nullptr;
   absl::Span<const int32_t> labels;  // one a row
   int classes = 0;
+  // A row may have further views, such as the mirror image of an image: training reads each as a row of its own, and
+  // only the first is judged. View v of row i is row v * labels.size() + i of `features`.
+  int views = 1;
 };
 
 // A trained classifier: score of class c = <x, w_c> + b_c on features as they come. Immutable and thread-safe.
@@ -54,7 +57,7 @@ class LinearProbe {
 
   // Trains on rows which[...] of `data`. The result is a function of the arguments and the processor's instruction set:
   // one thread computes it. Memory beside the features: batch_size rows of them, and four times the weights.
-  // Errors: INVALID_ARGUMENT (no rows, labels that do not fit the rows or the classes, options out of range).
+  // Errors: INVALID_ARGUMENT (no rows, labels that do not fit the rows, views or classes, options out of range).
   static absl::StatusOr<LinearProbe> Fit(const LabelledFeatures& data, absl::Span<const uint32_t> which,
                                          const LinearProbeOptions& options, const AfterEpoch& after_epoch = {});
 

@@ -36,7 +36,7 @@ class Progress {
 absl::StatusOr<ChosenProbe> ChooseProbe(const LabelledFeatures& training, const LinearProbeOptions& base,
                                         const ProbeGrid& grid, ThreadPool& pool,
                                         const std::function<void(double)>& progress) {
-  const int64_t rows = training.features->rows();
+  const auto rows = static_cast<int64_t>(training.labels.size());
   if (grid.l2.empty() || grid.validation_rows < 1 || grid.validation_rows >= rows) {
     return absl::InvalidArgumentError(absl::StrCat(
         "cannot select among ", grid.l2.size(), " values of l2 on ", grid.validation_rows, " validation rows of ", rows,
@@ -93,7 +93,7 @@ absl::StatusOr<SelectedProbe> SelectProbe(const LabelledFeatures& training, cons
   KWTA_ASSIGN_OR_RETURN(const ChosenProbe chosen, ChooseProbe(training, base, grid, pool, [&](double fraction) {
                           if (progress) progress(choice_share * fraction);
                         }));
-  std::vector<uint32_t> all(training.features->rows());
+  std::vector<uint32_t> all(training.labels.size());
   std::iota(all.begin(), all.end(), 0u);
   KWTA_ASSIGN_OR_RETURN(LinearProbe probe,
                         LinearProbe::Fit(training, all, chosen.options, [&](int epochs_done, const LinearProbe&) {

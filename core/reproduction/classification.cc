@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/io/mirror_images.h"
 
 namespace kwta {
 namespace {
@@ -49,6 +50,11 @@ LinearProbeOptions WithChoice(LinearProbeOptions probe, const nlohmann::json& ch
 
 int Classes(const std::vector<int32_t>& labels) { return 1 + *std::max_element(labels.begin(), labels.end()); }
 
+LabelledFeatures TrainingFeatures(const ClassificationPlan& plan, const FeatureRows& rows,
+                                  const std::vector<int32_t>& labels) {
+  return {&rows, labels, Classes(labels), plan.mirrored ? 2 : 1};
+}
+
 // One choice of features and probe, on validation rows.
 absl::StatusOr<nlohmann::json> Validate(Workbench& bench, const ClassificationPlan& plan,
                                         const std::vector<int32_t>& labels, const LinearProbeOptions& probe,
@@ -56,7 +62,7 @@ absl::StatusOr<nlohmann::json> Validate(Workbench& bench, const ClassificationPl
   const Clock::time_point start = Clock::now();
   const DenseFeatures rows(features.rows());
   KWTA_ASSIGN_OR_RETURN(const ChosenProbe chosen,
-                        ChooseProbe({&rows, labels, Classes(labels)}, probe, plan.grid, bench.pool(),
+                        ChooseProbe(TrainingFeatures(plan, rows, labels), probe, plan.grid, bench.pool(),
                                     [&](double fraction) { bench.Update(fraction); }));
   nlohmann::json result = ProbeJson(chosen.options);
   result["validation_error"] = 100 * chosen.validation_error;
@@ -69,11 +75,11 @@ absl::StatusOr<nlohmann::json> Test(Workbench& bench, const ClassificationPlan& 
                                     const FeatureChoice& choice, const Tensor& training) {
   const Clock::time_point start = Clock::now();
   const DenseFeatures rows(training.rows());
-  std::vector<uint32_t> all(training.rows().rows);
+  std::vector<uint32_t> all(labels.size());
   std::iota(all.begin(), all.end(), 0u);
   KWTA_ASSIGN_OR_RETURN(
       const LinearProbe fitted,
-      LinearProbe::Fit({&rows, labels, Classes(labels)}, all, probe, [&](int epochs_done, const LinearProbe&) {
+      LinearProbe::Fit(TrainingFeatures(plan, rows, labels), all, probe, [&](int epochs_done, const LinearProbe&) {
         bench.Update(static_cast<double>(epochs_done) / probe.epochs);
       }));
   KWTA_ASSIGN_OR_RETURN(const Tensor test, choice.features(*plan.test));
@@ -94,17 +100,23 @@ absl::StatusOr<nlohmann::json> Classify(Workbench& bench, const ClassificationPl
     if (computed == &choice) return absl::OkStatus();
     features.reset();
     computed = nullptr;
-    KWTA_ASSIGN_OR_RETURN(features, choice.features(*plan.training));
+    if (plan.mirrored) {
+      KWTA_ASSIGN_OR_RETURN(const Dataset images, WithMirrorImages(*plan.training));
+      KWTA_ASSIGN_OR_RETURN(features, choice.features(images));
+    } else {
+      KWTA_ASSIGN_OR_RETURN(features, choice.features(*plan.training));
+    }
     computed = &choice;
     return absl::OkStatus();
   };
-  const nlohmann::json data = {{"training_rows", plan.training->rows()},
-                               {"test_rows", plan.test->rows()},
-                               {"validation_rows", plan.grid.validation_rows},
-                               {"split_seed", plan.grid.split_seed},
-                               {"choose_epochs", plan.grid.choose_epochs},
-                               {"l2", plan.grid.l2},
-                               {"dropout", plan.grid.dropout}};
+  nlohmann::json data = {{"training_rows", plan.training->rows()},
+                         {"test_rows", plan.test->rows()},
+                         {"validation_rows", plan.grid.validation_rows},
+                         {"split_seed", plan.grid.split_seed},
+                         {"choose_epochs", plan.grid.choose_epochs},
+                         {"l2", plan.grid.l2},
+                         {"dropout", plan.grid.dropout}};
+  if (plan.mirrored) data["mirrored"] = true;
   nlohmann::json candidates = nlohmann::json::array();
   nlohmann::json best;
   size_t best_choice = 0, best_probe = 0;
@@ -142,6 +154,7 @@ absl::StatusOr<nlohmann::json> Classify(Workbench& bench, const ClassificationPl
   nlohmann::json result = best;
   result["test_error"] = tested["test_error"];
   result["seconds"] = seconds + tested["seconds"].get<double>();
+  result["mirrored"] = plan.mirrored;
   result["candidates"] = std::move(candidates);
   return result;
 }

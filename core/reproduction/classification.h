@@ -22,6 +22,9 @@ struct ClassificationPlan {
   nlohmann::json key;                 // what the features depend on
   const Dataset* training = nullptr;  // the validation rows are a part of these
   const Dataset* test = nullptr;
+  // Classifiers are fitted to the mirror images of the training images too, whose features are then those of
+  // WithMirrorImages. Validation and test images are judged as they are.
+  bool mirrored = false;
   std::vector<FeatureChoice> choices;
   std::vector<LinearProbeOptions> probes;  // that compete, each with the grid
   ProbeGrid grid;

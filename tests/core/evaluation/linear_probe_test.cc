@@ -52,6 +52,34 @@ TEST(LinearProbe, FollowsTheFeaturesAndWithoutAnyThePrior) {
   EXPECT_EQ(LinearProbe::Fit(blind, AllRows(400), {})->ErrorRate(blind), 0.25);
 }
 
+TEST(LinearProbe, LearnsFromEveryViewAndIsJudgedByTheFirst) {
+  // Feature 0 tells the classes apart in the first view, feature 1 in the second.
+  std::vector<std::vector<float>> points;
+  std::vector<int32_t> labels;
+  for (int view = 0; view < 2; ++view) {
+    for (int i = 0; i < 200; ++i) {
+      points.emplace_back(2);
+      points.back()[view] = i % 2 == 0 ? 1.0f : -1.0f;
+      if (view == 0) labels.push_back(i % 2);
+    }
+  }
+  const SparseCodes codes = ToCodes(points);
+  const CodeFeatures features(codes);
+  const LabelledFeatures data{&features, labels, 2, 2};
+  const auto probe = LinearProbe::Fit(data, AllRows(200), {});
+  ASSERT_TRUE(probe.ok()) << probe.status();
+  EXPECT_EQ(probe->ErrorRate(data), 0);
+  for (const auto& [point, label] : {std::pair<std::vector<float>, int>{{1, 0}, 0}, {{0, 1}, 0}, {{0, -1}, 1}}) {
+    const SparseCodes code = ToCodes({point});
+    FeatureScratch scratch;
+    EXPECT_EQ(probe->Predict(CodeFeatures(code).Row(0, &scratch)), label);
+  }
+  // The second view's labels are those of the first.
+  const auto refused = LinearProbe::Fit({&features, labels, 2, 3}, AllRows(200), {});
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(refused.status().message(), HasSubstr("200 labels for 400 rows in 3 views"));
+}
+
 TEST(LinearProbe, ComesCloseToTheBestLinearClassifierOfGaussianClasses) {
   // Two unit Gaussians at distance 2: no classifier has an error below Phi(-1) = 15.87%.
   Rng rng(5);

@@ -49,6 +49,26 @@ TEST(SelectProbe, PrefersTheGridValueThatValidatesBest) {
   EXPECT_LT(selected->validation_error, 0.6);
 }
 
+TEST(SelectProbe, JudgesARowByNoViewThatItWasTrainedOn) {
+  // Labels at random, and a feature of each row's own in both of its views: who trains on one view of a row that is
+  // held out knows its label, others can only guess.
+  std::vector<std::vector<float>> points(1200, std::vector<float>(600));
+  for (size_t i = 0; i < points.size(); ++i) points[i][i % 600] = 1;
+  const SparseCodes codes = ToCodes(points);
+  Rng rng(13);
+  std::vector<int32_t> labels;
+  for (int i = 0; i < 600; ++i) labels.push_back(static_cast<int32_t>(rng.UniformBelow(2)));
+  const CodeFeatures features(codes);
+  ThreadPool pool(2);
+  ProbeGrid grid;
+  grid.validation_rows = 300;
+  grid.l2 = {1e-6};
+  const auto chosen = ChooseProbe({&features, labels, 2, 2}, {}, grid, pool);
+  ASSERT_TRUE(chosen.ok()) << chosen.status();
+  EXPECT_GT(chosen->validation_error, 0.35);
+  EXPECT_LT(chosen->validation_error, 0.65);
+}
+
 TEST(SelectProbe, ChoosesDropoutToo) {
   const Blobs blobs(1500, 8, 0.3, 10);
   const CodeFeatures features(blobs.codes);
