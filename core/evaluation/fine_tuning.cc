@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/divide_up.h"
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/encoder_registry.h"
@@ -92,7 +93,7 @@ class Run {
         backend_(std::move(backend)),
         control_(control),
         labels_(Labels(data)),
-        batches_((data.rows() + options.batch_size - 1) / options.batch_size) {}
+        batches_(DivideUp(data.rows(), options.batch_size)) {}
 
   absl::Status Prepare();
   absl::Status Tune();

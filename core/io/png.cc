@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 #include "core/io/files.h"
 
@@ -101,7 +102,7 @@ Image TileFilters(const float* filters, int64_t count, const Shape& shape, const
     const double square = std::sqrt(static_cast<double>(count * tile_height) / static_cast<double>(tile_width));
     columns = std::max<int64_t>(1, std::llround(square));
   }
-  const int64_t lines = std::max<int64_t>(1, (count + columns - 1) / columns);
+  const int64_t lines = std::max<int64_t>(1, DivideUp(count, columns));
   Image image{channels, lines * tile_height + options.gap, columns * tile_width + options.gap, {}};
   image.pixels.assign(image.channels * image.height * image.width, kMiddleGrey);
   for (int64_t i = 0; i < count; ++i) {

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/base/aligned_vector.h"
+#include "core/base/divide_up.h"
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/encoder_registry.h"
@@ -44,7 +45,7 @@ class Run {
         rows_(rows),
         backend_(std::move(backend)),
         options_(options),
-        batches_((rows.rows() + training_.batch_size() - 1) / training_.batch_size()),
+        batches_(DivideUp(rows.rows(), training_.batch_size())),
         learning_rate_(training_.learning_rate(), training_.final_learning_rate(), batches_ * training_.epochs()) {}
 
   absl::Status Prepare();

@@ -10,6 +10,7 @@
 #include "core/backends/backend.h"
 #include "core/backends/onednn/kernels.h"
 #include "core/backends/onednn/score_bounds.h"
+#include "core/base/divide_up.h"
 #include "core/base/thread_pool.h"
 
 namespace kwta {
@@ -34,7 +35,7 @@ class Bf16Atoms {
   // is longer than 2^100. Errors: INTERNAL, RESOURCE_EXHAUSTED.
   absl::Status Refresh(ThreadPool& pool, const Kernels& kernels, const float* atoms, const float* bias);
 
-  int64_t tiles() const { return (units_ + kTileUnits - 1) / kTileUnits; }
+  int64_t tiles() const { return DivideUp(units_, kTileUnits); }
   // Elements from a row of scores to the next.
   int64_t stride() const { return tiles() * kTileUnits; }
 

@@ -7,6 +7,7 @@
 
 #include "core/backends/fixed_order_dot.h"
 #include "core/backends/onednn/norm_bound.h"
+#include "core/base/divide_up.h"
 
 namespace kwta {
 namespace {
@@ -25,9 +26,9 @@ float NormOf(const float* x, int64_t n) { return x == nullptr ? 0 : NormBound(Fi
 ByteAtoms::ByteAtoms(const TiedParameters& parameters, const TiedKernels& kernels)
     : p_(parameters),
       kernels_(kernels),
-      groups_((p_.width + kGroupInputs - 1) / kGroupInputs),
+      groups_(DivideUp(p_.width, kGroupInputs)),
       padded_width_((p_.width + 63) / 64 * 64),
-      blocks_((p_.units + kFilterBlock - 1) / kFilterBlock),
+      blocks_(DivideUp(p_.units, kFilterBlock)),
       offset_norm_(NormOf(p_.offset, p_.width)),
       packed_(static_cast<size_t>(blocks_ * groups_ * kFilterBlock * kGroupInputs)),
       rows_(static_cast<size_t>(p_.units * padded_width_)),

@@ -5,6 +5,7 @@
 #include "core/backends/onednn/arena.h"
 #include "core/backends/onednn/byte_rows.h"
 #include "core/backends/onednn/sampled_filter.h"
+#include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 
 namespace kwta {
@@ -19,8 +20,6 @@ constexpr int64_t kMaxUnitsAtOnce = 2048;
 constexpr int64_t kFewRows = 8;
 // Products of a row and a quad of 64 units that are worth waking a thread for.
 constexpr int64_t kWorkOfAThread = 20000;
-
-int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 class Call {
  public:

@@ -8,6 +8,7 @@
 #include "core/backends/onednn/winner_filter.h"
 #include "core/backends/reference/exact_top_k.h"
 #include "core/backends/reference/winner_operations.h"
+#include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 
 namespace kwta {
@@ -114,7 +115,7 @@ absl::Status ExactConvWinners(OnednnContext& context, const ConvolutionRowKernel
   const int64_t entries = each_map ? args.maps * args.winners : args.winners;
   const int64_t own_floats = one_each   ? 2 * WinnersSoFar::kParts * lanes
                              : each_map ? lanes * positions
-                                        : (args.maps + lanes - 1) / lanes * lanes * positions;
+                                        : RoundUp(args.maps, lanes) * positions;
   KWTA_ASSIGN_OR_RETURN(ConvolutionBlocks blocks, ConvolutionBlocks::Create(context, kernels, convolution, own_floats));
   blocks.ForEachImage(!each_map, [&](int64_t image, int64_t first, int64_t last, Workspace& workspace) {
     int32_t* const units = args.units + image * entries;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/backends/onednn/memory_parts.h"
+#include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 
 namespace kwta {
@@ -14,8 +15,6 @@ constexpr int64_t kTasksPerThread = 4;
 
 // The fraction of pixels that are not zero from which on leaving out the others gains nothing.
 constexpr double kDense = 0.5;
-
-int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
 

@@ -10,6 +10,7 @@
 #include "core/backends/onednn/first_error.h"
 #include "core/backends/onednn/row_selector.h"
 #include "core/backends/reference/exact_top_k.h"
+#include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 
 namespace kwta {
@@ -31,8 +32,6 @@ constexpr int64_t kMaxScoreBytes = int64_t{16} << 20;
 
 constexpr int64_t kGrainUnits = 64;
 constexpr int64_t kGrainRows = 4;
-
-int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 class Call {
  public:
@@ -82,8 +81,7 @@ class Call {
   size_t TakeMemory(char* memory) {
     Arena arena(memory);
     // Products of bf16 are made of whole tiles of rows.
-    const int64_t rows =
-        bf16_ != nullptr ? DivideUp(block_rows_, Bf16Atoms::kTileRows) * Bf16Atoms::kTileRows : block_rows_;
+    const int64_t rows = bf16_ != nullptr ? RoundUp(block_rows_, Bf16Atoms::kTileRows) : block_rows_;
     scores_ = arena.Take<float>(rows * stride_);
     gathered_ = arena.Take<float>(block_rows_ * width_);
     rounded_ = arena.Take<uint16_t>(bf16_ != nullptr ? rows * width_ : 0);
@@ -154,7 +152,7 @@ class Call {
         rest_norms_[i] = std::sqrt(context_.kernels.squared_norm(rest, width_)) * kRoundUp;
       }
     });
-    const int64_t padded = DivideUp(rows, Bf16Atoms::kTileRows) * Bf16Atoms::kTileRows;
+    const int64_t padded = RoundUp(rows, Bf16Atoms::kTileRows);
     std::fill(rounded_ + rows * width_, rounded_ + padded * width_, uint16_t{0});
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 
 namespace kwta {
@@ -13,15 +14,13 @@ namespace {
 constexpr int64_t kImageFloats = int64_t{96} << 10;
 constexpr int64_t kFilterFloats = int64_t{64} << 10;
 
-int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 // One call. What kernels see are images of one channel, whose pixels are vectors of channels: a row of a filter is then
 // one stretch of memory, and begins at a whole vector wherever its winner is.
 class InterleavedDecode {
  public:
   InterleavedDecode(OnednnContext& context, const WinnerKernels& kernels, const WinnerDecodeArgs& args)
       : context_(context), kernels_(kernels), args_(args), images_(args.images) {
-    const int64_t pixel = DivideUp(images_.channels, kernels.lanes) * kernels.lanes;
+    const int64_t pixel = RoundUp(images_.channels, kernels.lanes);
     filters_.size = args.size;
     filters_.stride = args.size * pixel;
     filters_.span = filters_.stride / kernels.lanes;
@@ -32,13 +31,13 @@ class InterleavedDecode {
     shape_.margin = (args.size - 1) / 2 * pixel;
     shape_.stride = (images_.width + args.size - 1) * pixel;
     shape_.channel_stride = shape_.height * shape_.stride;
-    image_floats_ = DivideUp(shape_.channel_stride, 16) * 16;
+    image_floats_ = RoundUp(shape_.channel_stride, 16);
     images_at_once_ = std::max<int64_t>(1, kImageFloats / image_floats_);
     entries_at_once_ = std::max<int64_t>(1, kFilterFloats / filter_floats());
   }
 
   absl::Status Run() {
-    const int64_t floats = DivideUp(args_.maps * filter_floats(), 16) * 16;
+    const int64_t floats = RoundUp(args_.maps * filter_floats(), 16);
     const int64_t thread_floats = images_at_once_ * image_floats_;
     KWTA_ASSIGN_OR_RETURN(
         ScratchPool::Lease lease,

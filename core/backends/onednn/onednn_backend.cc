@@ -26,6 +26,7 @@
 #include "core/backends/onednn/winner_gradient.h"
 #include "core/backends/onednn/winner_pass.h"
 #include "core/base/cpu.h"
+#include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 
 namespace kwta {
@@ -64,8 +65,8 @@ class OnednnBackend final : public HostBackend {
   }
 
   absl::Status Gemm(const GemmArgs& args) override {
-    const int64_t row_tiles = (args.m + kGemmTileRows - 1) / kGemmTileRows;
-    const int64_t column_tiles = (args.n + kGemmTileColumns - 1) / kGemmTileColumns;
+    const int64_t row_tiles = DivideUp(args.m, kGemmTileRows);
+    const int64_t column_tiles = DivideUp(args.n, kGemmTileColumns);
     FirstError error;
     context_.pool.ParallelFor(row_tiles * column_tiles, 1, [&](int64_t tile, int64_t, int) {
       const int64_t row = tile / column_tiles * kGemmTileRows;

@@ -12,6 +12,7 @@
 #include "core/backends/fixed_order_dot.h"
 #include "core/backends/host_backend.h"
 #include "core/backends/onednn/norm_bound.h"
+#include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 
 namespace kwta {
@@ -84,7 +85,7 @@ float RoundedUp(double value) {
 
 absl::StatusOr<std::unique_ptr<QuantisedAtoms>> QuantisedAtoms::Create(ByteProduct product, int64_t units,
                                                                        int64_t width, Use use) {
-  const int64_t panels = (units + kPanelUnits - 1) / kPanelUnits;
+  const int64_t panels = DivideUp(units, kPanelUnits);
   KWTA_ASSIGN_OR_RETURN(Buffer weights, AllocateHost(static_cast<size_t>(panels * Quads(width) * kPanelUnits * 4)));
   return std::unique_ptr<QuantisedAtoms>(new QuantisedAtoms(product, units, width, std::move(weights), use));
 }
@@ -115,7 +116,7 @@ void QuantisedAtoms::ChooseMean(ThreadPool& pool, const float* atoms) {
   // Any vector would do, so binary32 sums are good enough.
   const RoundingKernels& kernels = RoundingKernelsFor(product_);
   std::fill(mean_.begin(), mean_.end(), 0.0f);
-  const int64_t column_ranges = (width_ + kGrainColumns - 1) / kGrainColumns;
+  const int64_t column_ranges = DivideUp(width_, kGrainColumns);
   pool.ParallelFor(column_ranges, 1, [&](int64_t range, int64_t, int) {
     const int64_t begin = range * kGrainColumns;
     const int64_t count = std::min(kGrainColumns, width_ - begin);

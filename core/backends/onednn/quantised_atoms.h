@@ -14,6 +14,7 @@
 #include "core/backends/onednn/byte_product.h"
 #include "core/backends/onednn/score_bounds.h"
 #include "core/base/aligned_vector.h"
+#include "core/base/divide_up.h"
 #include "core/base/thread_pool.h"
 
 namespace kwta {
@@ -43,7 +44,7 @@ class QuantisedAtoms {
   const ByteKernels& kernels() const { return kernels_; }
   int64_t units() const { return units_; }
   int64_t width() const { return width_; }
-  int64_t panels() const { return (units_ + kPanelUnits - 1) / kPanelUnits; }
+  int64_t panels() const { return DivideUp(units_, kPanelUnits); }
   AtomPanel panel(int64_t p) const {
     return {weights_.as<int8_t>() + p * panel_bytes_, scales_.data() + p * kPanelUnits, bias_.data() + p * kPanelUnits,
             sums_.data() + p * kPanelUnits};

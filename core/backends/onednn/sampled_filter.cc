@@ -7,6 +7,7 @@
 
 #include "core/backends/onednn/arena.h"
 #include "core/backends/onednn/byte_rows.h"
+#include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 
 namespace kwta {
@@ -20,8 +21,6 @@ constexpr int64_t kMaxBlockRows = 258;
 constexpr int64_t kSampleStep = 16;
 // Sampled scores of some rows, which stay in a core's own cache too.
 constexpr int64_t kSampleBytes = 256 << 10;
-
-int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 class Call {
  public:

@@ -4,12 +4,13 @@
 #include <cstdint>
 
 #include "core/backends/instruction_sets.h"
+#include "core/base/divide_up.h"
 
 namespace kwta {
 
 // Scores come in arrays padded with -infinity to a whole number of kSelectionStep, and no score is NaN or infinite.
 constexpr int64_t kSelectionStep = 64;
-inline int64_t PaddedScores(int64_t n) { return (n + kSelectionStep - 1) / kSelectionStep * kSelectionStep; }
+inline int64_t PaddedScores(int64_t n) { return RoundUp(n, kSelectionStep); }
 
 // Thread-safe. n is the padded number of scores.
 struct SelectionKernels {

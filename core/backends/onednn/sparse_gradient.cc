@@ -5,6 +5,7 @@
 
 #include "core/backends/fixed_order_dot.h"
 #include "core/backends/onednn/codes_by_unit.h"
+#include "core/base/divide_up.h"
 
 namespace kwta {
 namespace {
@@ -60,8 +61,8 @@ absl::Status OnednnSparseGradient(OnednnContext& context, const SparseGradientAr
   CodesByUnit codes;
   codes.Sort(args.indices, args.rows, args.k, args.units);
   std::vector<Terms> terms(static_cast<size_t>(context.pool.threads()));
-  const int64_t unit_ranges = (args.units + kGrainUnits - 1) / kGrainUnits;
-  const int64_t column_ranges = (args.width + kGrainColumns - 1) / kGrainColumns;
+  const int64_t unit_ranges = DivideUp(args.units, kGrainUnits);
+  const int64_t column_ranges = DivideUp(args.width, kGrainColumns);
   context.pool.ParallelFor(unit_ranges + column_ranges, 1, [&](int64_t range, int64_t, int thread) {
     if (range >= unit_ranges) {
       const int64_t begin = (range - unit_ranges) * kGrainColumns;

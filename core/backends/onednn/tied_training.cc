@@ -5,6 +5,7 @@
 
 #include "core/backends/onednn/flush_subnormals.h"
 #include "core/backends/tied_auxiliary.h"
+#include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 
 namespace kwta {
@@ -108,8 +109,8 @@ class StepCall {
   }
 
   void Update() {
-    const int64_t unit_ranges = (p_.units + kGrainUnits - 1) / kGrainUnits;
-    const int64_t column_ranges = (p_.width + kGrainColumns - 1) / kGrainColumns;
+    const int64_t unit_ranges = DivideUp(p_.units, kGrainUnits);
+    const int64_t column_ranges = DivideUp(p_.width, kGrainColumns);
     context_.pool.ParallelFor(column_ranges + unit_ranges, 1, [&](int64_t range, int64_t, int thread) {
       const FlushSubnormals flush;
       if (range < column_ranges) {

@@ -8,6 +8,8 @@
 #include <immintrin.h>
 #endif
 
+#include "core/base/divide_up.h"
+
 namespace kwta {
 namespace {
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "core/backends/onednn/winner_images.h"
+#include "core/base/divide_up.h"
 
 namespace kwta {
 
@@ -39,7 +40,7 @@ struct ColumnScores {
   // Of an image.
   static int64_t MaxStretches(const PaddedShape& shape) {
     const int64_t rows = shape.padded_height() + kColumnRows - 1;
-    return (shape.width + 1) / 2 * ((rows + kColumnRows - 1) / kColumnRows) + 1;
+    return (shape.width + 1) / 2 * DivideUp(rows, kColumnRows) + 1;
   }
 };
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/backends/onednn/interleaved_winner_decode.h"
+#include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 
 namespace kwta {
@@ -12,8 +13,6 @@ namespace {
 // Rows of filters that one range of threads spreads out, and winners that are worth waking a thread for.
 constexpr int64_t kGrainRows = 4096;
 constexpr int64_t kGrainWinners = 64;
-
-int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
 
@@ -26,10 +25,10 @@ absl::Status OnednnWinnerDecode(OnednnContext& context, const WinnerKernels& ker
   filters.span = (args.size + lanes - 2) / lanes + 1;
   filters.stride = filters.span * lanes;
   const int64_t filter_rows = args.maps * images.channels * args.size;
-  const int64_t filter_floats = DivideUp(lanes - 1 + filter_rows * filters.stride, 16) * 16;
+  const int64_t filter_floats = RoundUp(lanes - 1 + filter_rows * filters.stride, 16);
   const int64_t margin = DivideUp((args.size - 1) / 2, lanes) * lanes;
   const int64_t image_stride = margin + (DivideUp(images.width, lanes) + filters.span - 1) * lanes;
-  const int64_t image_floats = DivideUp(images.channels * images.height * image_stride, 16) * 16;
+  const int64_t image_floats = RoundUp(images.channels * images.height * image_stride, 16);
   KWTA_ASSIGN_OR_RETURN(
       ScratchPool::Lease lease,
       context.scratch.Take(static_cast<size_t>(filter_floats + context.pool.threads() * image_floats) * sizeof(float)));

@@ -8,6 +8,7 @@
 
 #include "core/backends/fixed_order_dot.h"
 #include "core/backends/onednn/memory_parts.h"
+#include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 
 namespace kwta {
@@ -37,8 +38,6 @@ constexpr float kByteStep = 1.0f / 255;
 
 // Maps that are worth waking a thread for.
 constexpr int64_t kGrainMaps = 256;
-
-int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // As bits, which are in the order of the magnitudes; those of infinities and NaN are the largest.
 int32_t LargestBits(const float* values, int64_t count) {
@@ -85,7 +84,7 @@ absl::StatusOr<WinnerFilter> WinnerFilter::Create(OnednnContext& context, const 
   const ImageBatch& images = convolution.images;
   const PaddedShape shape(images.channels, images.height, images.width, convolution.size);
   const int64_t tile_positions = TilePositions(convolution, kernels.tiles.lanes);
-  const int64_t lanes = DivideUp(convolution.maps, kernels.tiles.lanes) * kernels.tiles.lanes;
+  const int64_t lanes = RoundUp(convolution.maps, kernels.tiles.lanes);
   const int64_t block_lanes = std::min(lanes, MaxVectors(tile_positions) * kernels.tiles.lanes);
   const int64_t positions = images.positions();
   std::vector<Workspace> workspaces(static_cast<size_t>(context.pool.threads()));

@@ -4,6 +4,8 @@
 #include <immintrin.h>
 #endif
 
+#include "core/base/divide_up.h"
+
 // This file is compiled with -ffp-contract=off: activities are never fused.
 
 namespace kwta {

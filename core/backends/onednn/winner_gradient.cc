@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 
 namespace kwta {
@@ -12,8 +13,6 @@ namespace {
 // Ranges that each thread should find, so that threads end at about the same time.
 constexpr int64_t kRangesPerThread = 4;
 
-int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 // Images with zeros around them, so that no patch needs clipping and whole vectors of its rows may be read. Few
 // channels are planes. Many lie side by side at each pixel, so that a row of a patch is one stretch of memory: what
 // kernels see is an image of one channel, with rows of size * channels elements, the channels rounded up to whole
@@ -21,7 +20,7 @@ int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 struct PaddedImages {
   PaddedImages(const ImageBatch& images, int64_t size, int64_t lanes)
       : interleaved(images.channels >= kInterleavedChannels), pixel(1) {
-    if (interleaved) pixel = DivideUp(images.channels, lanes) * lanes;
+    if (interleaved) pixel = RoundUp(images.channels, lanes);
     shape.size = size;
     shape.row_vectors = DivideUp(size * pixel, lanes);
     shape.row_stride = interleaved ? (images.width + size - 1) * pixel : images.width + shape.row_vectors * lanes;
@@ -115,7 +114,7 @@ class GradientCall {
 
  private:
   int64_t FilterFloats(const PatchShape& shape) const {
-    return DivideUp(kernel_channels() * shape.size * shape.row_vectors * kernels_.lanes, 16) * 16;
+    return RoundUp(kernel_channels() * shape.size * shape.row_vectors * kernels_.lanes, 16);
   }
 
   void PadAndSumResiduals() {

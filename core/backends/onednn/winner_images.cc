@@ -4,6 +4,8 @@
 #include <immintrin.h>
 #endif
 
+#include "core/base/divide_up.h"
+
 namespace kwta {
 namespace {
 

@@ -5,6 +5,7 @@
 
 #include "core/backends/backend.h"
 #include "core/backends/onednn/memory_parts.h"
+#include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 
 namespace kwta {
@@ -18,8 +19,6 @@ constexpr int64_t kMaxLargeChunks = 8;
 constexpr int64_t kLargeChunkBytes = 64 << 10;
 // Maps whose gradients are worth waking a thread for.
 constexpr int64_t kGrainMaps = 32;
-
-int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 Convolution ConvolutionOf(const WinnerPassArgs& args) {
   const ConvWinnersArgs& encode = args.encode;
