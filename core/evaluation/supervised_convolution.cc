@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/divide_up.h"
 #include "core/base/invalid_field.h"
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
@@ -13,7 +14,7 @@ namespace kwta {
 namespace {
 
 constexpr int64_t kImagesAPart = 8;  // whose gradients are added up by one thread, so that no thread's number matters
-constexpr double kMomentDecay = 0.9, kSquareDecay = 0.999, kTiny = 1e-8;
+constexpr float kMomentDecay = 0.9f, kSquareDecay = 0.999f, kTiny = 1e-8f;  // of Adam
 
 ConvolutionParameters Zeros(const ConvolutionShape& shape) {
   ConvolutionParameters zeros;
@@ -36,19 +37,34 @@ void Fill(std::vector<float>& values, double sigma, Rng& rng) {
   for (float& value : values) value = static_cast<float>(sigma * rng.Gaussian());
 }
 
-// What a filter at `position` sees, zeros outside the image.
-void CopyPatch(const float* image, const ConvolutionShape& shape, int64_t position, float* patch) {
+// What filters see at every position, zeros outside the image: [height * width, patch].
+void CopyPatches(const float* image, const ConvolutionShape& shape, float* patches) {
   const int64_t size = shape.filter_size, before = (size - 1) / 2;
-  const int64_t top = position / shape.width - before, left = position % shape.width - before;
-  for (int64_t c = 0; c < shape.channels; ++c) {
-    for (int64_t dy = 0; dy < size; ++dy) {
-      for (int64_t dx = 0; dx < size; ++dx) {
-        const int64_t y = top + dy, x = left + dx;
-        const bool inside = y >= 0 && y < shape.height && x >= 0 && x < shape.width;
-        *patch++ = inside ? image[(c * shape.height + y) * shape.width + x] : 0.0f;
+  for (int64_t row = 0; row < shape.height; ++row) {
+    for (int64_t column = 0; column < shape.width; ++column) {
+      const int64_t left = column - before;
+      const int64_t first = std::max<int64_t>(0, -left), last = std::min(size, shape.width - left);  // inside the image
+      for (int64_t c = 0; c < shape.channels; ++c) {
+        for (int64_t dy = 0; dy < size; ++dy, patches += size) {
+          const int64_t y = row - before + dy;
+          std::fill(patches, patches + size, 0.0f);
+          if (y < 0 || y >= shape.height) continue;
+          const float* seen = image + (c * shape.height + y) * shape.width + left;
+          std::copy(seen + first, seen + last, patches + first);
+        }
       }
     }
   }
+}
+
+// Filters with the maps side by side, [patch, lanes].
+std::vector<float> Transposed(const ConvolutionShape& shape, const std::vector<float>& filters) {
+  const int64_t lanes = RoundUp(shape.maps, kProbeLanes), patch = shape.patch();
+  std::vector<float> transposed(patch * lanes);
+  for (int64_t m = 0; m < shape.maps; ++m) {
+    for (int64_t e = 0; e < patch; ++e) transposed[e * lanes + m] = filters[m * patch + e];
+  }
+  return transposed;
 }
 
 absl::Status Validate(const ConvolutionShape& shape) {
@@ -78,48 +94,55 @@ absl::StatusOr<SupervisedConvolution> SupervisedConvolution::Create(const Convol
 }
 
 SupervisedConvolution::SupervisedConvolution(const ConvolutionShape& shape, uint64_t seed, ThreadPool& pool)
-    : shape_(shape), pool_(&pool), parameters_(Zeros(shape)) {
+    : shape_(shape),
+      pool_(&pool),
+      kernels_(&ProbeKernelsFor(AvailableInstructionSets().front())),
+      parameters_(Zeros(shape)) {
   Rng rng(seed);
   Fill(parameters_.filters, std::sqrt(2.0 / static_cast<double>(shape.patch())), rng);
   Fill(parameters_.weights, 0.01, rng);
 }
 
-void SupervisedConvolution::Forward(const float* image, float* pooled, int32_t* sources) const {
-  const int64_t maps = shape_.maps, patch = shape_.patch(), positions = shape_.height * shape_.width;
-  // Activities with the maps side by side: one pass over a transposed filter bank for each pixel of a patch.
-  std::vector<float> transposed(patch * maps), activities(positions * maps), seen(patch);
-  for (int64_t m = 0; m < maps; ++m) {
-    for (int64_t e = 0; e < patch; ++e) transposed[e * maps + m] = parameters_.filters[m * patch + e];
-  }
-  for (int64_t p = 0; p < positions; ++p) {
-    CopyPatch(image, shape_, p, seen.data());
-    float* z = activities.data() + p * maps;
-    std::copy(parameters_.bias.begin(), parameters_.bias.end(), z);
-    for (int64_t e = 0; e < patch; ++e) {
-      if (seen[e] == 0) continue;
-      const float* filter = transposed.data() + e * maps;
-      for (int64_t m = 0; m < maps; ++m) z[m] += seen[e] * filter[m];
-    }
-  }
+// Memory for one image.
+struct SupervisedConvolution::Pass {
+  explicit Pass(const ConvolutionShape& shape)
+      : patches(shape.height * shape.width * shape.patch()),
+        activities(shape.height * shape.width * RoundUp(shape.maps, kProbeLanes)),
+        pooled(shape.pooled()),
+        sources(shape.pooled()),
+        scores(shape.classes) {}
+
+  std::vector<float> patches;     // [positions, patch]
+  std::vector<float> activities;  // [positions, lanes]
+  std::vector<float> pooled;
+  std::vector<int32_t> sources;  // the position that each pooled activity came from, -1 if it is zero
+  std::vector<float> scores;
+};
+
+void SupervisedConvolution::Forward(const float* image, const std::vector<float>& transposed, Pass* pass) const {
+  const int64_t maps = shape_.maps, lanes = RoundUp(maps, kProbeLanes), positions = shape_.height * shape_.width;
+  CopyPatches(image, shape_, pass->patches.data());
+  float* z = pass->activities.data();
+  for (int64_t p = 0; p < positions; ++p) std::copy(parameters_.bias.begin(), parameters_.bias.end(), z + p * lanes);
+  kernels_->multiply(pass->patches.data(), transposed.data(), positions, shape_.patch(), static_cast<int>(lanes), z);
+  std::fill(pass->pooled.begin(), pass->pooled.end(), 0.0f);
+  std::fill(pass->sources.begin(), pass->sources.end(), -1);
   const Pooling& pooling = shape_.pooling;
   const int64_t down = pooling.Extent(shape_.height), across = pooling.Extent(shape_.width);
-  for (int64_t row = 0; row < down; ++row) {
-    for (int64_t column = 0; column < across; ++column) {
-      const int64_t top = row * pooling.stride - pooling.padding, left = column * pooling.stride - pooling.padding;
-      for (int64_t m = 0; m < maps; ++m) {
-        float most = 0;
-        int32_t source = -1;
-        for (int64_t y = std::max<int64_t>(0, top); y < std::min(shape_.height, top + pooling.width); ++y) {
-          for (int64_t x = std::max<int64_t>(0, left); x < std::min(shape_.width, left + pooling.width); ++x) {
-            const float z = activities[(y * shape_.width + x) * maps + m];
-            if (z <= most) continue;
-            most = z;
-            source = static_cast<int32_t>(y * shape_.width + x);
-          }
+  for (int64_t window = 0; window < down * across; ++window) {
+    float* most = pass->pooled.data() + window * maps;
+    int32_t* source = pass->sources.data() + window * maps;
+    const int64_t top = window / across * pooling.stride - pooling.padding;
+    const int64_t left = window % across * pooling.stride - pooling.padding;
+    for (int64_t y = std::max<int64_t>(0, top); y < std::min(shape_.height, top + pooling.width); ++y) {
+      for (int64_t x = std::max<int64_t>(0, left); x < std::min(shape_.width, left + pooling.width); ++x) {
+        const auto position = static_cast<int32_t>(y * shape_.width + x);
+        const float* activity = z + position * lanes;
+        for (int64_t m = 0; m < maps; ++m) {
+          const int32_t more = -static_cast<int32_t>(activity[m] > most[m]);  // a mask, so that there is no branch
+          source[m] = (position & more) | (source[m] & ~more);
+          most[m] = std::max(activity[m], most[m]);
         }
-        const int64_t at = (m * down + row) * across + column;
-        pooled[at] = most;
-        sources[at] = source;
       }
     }
   }
@@ -137,18 +160,18 @@ void SupervisedConvolution::Scores(const float* pooled, float* scores) const {
 double SupervisedConvolution::LossAndGradient(const float* const* images, const int32_t* labels, int64_t rows,
                                               const float* kept, ConvolutionParameters* gradient) const {
   const int64_t pooled_width = shape_.pooled(), patch = shape_.patch();
-  const int64_t outputs = pooled_width / shape_.maps;  // of a map
-  const int64_t parts = (rows + kImagesAPart - 1) / kImagesAPart;
+  const std::vector<float> transposed = Transposed(shape_, parameters_.filters);
+  const int64_t parts = DivideUp(rows, kImagesAPart);
   std::vector<ConvolutionParameters> gradients(parts);
   std::vector<double> losses(parts);
   const float share = 1 / static_cast<float>(rows);
   pool_->ParallelFor(parts, 1, [&](int64_t first, int64_t last, int) {
-    std::vector<float> pooled(pooled_width), scores(shape_.classes), seen(patch);
-    std::vector<int32_t> sources(pooled_width);
+    Pass pass(shape_);
+    std::vector<float>&pooled = pass.pooled, &scores = pass.scores;
     for (int64_t part = first; part < last; ++part) {
       ConvolutionParameters& sum = gradients[part] = Zeros(shape_);
       for (int64_t i = part * kImagesAPart; i < std::min(rows, (part + 1) * kImagesAPart); ++i) {
-        Forward(images[i], pooled.data(), sources.data());
+        Forward(images[i], transposed, &pass);
         const float* factors = kept == nullptr ? nullptr : kept + i * pooled_width;
         for (int64_t f = 0; factors != nullptr && f < pooled_width; ++f) pooled[f] *= factors[f];
         Scores(pooled.data(), scores.data());
@@ -161,7 +184,7 @@ double SupervisedConvolution::LossAndGradient(const float* const* images, const 
         scores[labels[i]] -= share;
         for (int c = 0; c < shape_.classes; ++c) sum.classifier_bias[c] += scores[c];
         for (int64_t f = 0; f < pooled_width; ++f) {
-          if (sources[f] < 0 || (factors != nullptr && factors[f] == 0)) continue;
+          if (pass.sources[f] < 0 || (factors != nullptr && factors[f] == 0)) continue;
           const float* weights = parameters_.weights.data() + f * shape_.classes;
           float* weight_sums = sum.weights.data() + f * shape_.classes;
           float back = 0;
@@ -171,8 +194,8 @@ double SupervisedConvolution::LossAndGradient(const float* const* images, const 
           }
           if (factors != nullptr) back *= factors[f];
           // Through the maximum to the one activity that it was, and from there to what the filter saw.
-          const int64_t map = f / outputs;
-          CopyPatch(images[i], shape_, sources[f], seen.data());
+          const int64_t map = f % shape_.maps;
+          const float* seen = pass.patches.data() + pass.sources[f] * patch;
           float* filter_sums = sum.filters.data() + map * patch;
           for (int64_t e = 0; e < patch; ++e) filter_sums[e] += back * seen[e];
           sum.bias[map] += back;
@@ -193,7 +216,7 @@ double SupervisedConvolution::LossAndGradient(const float* const* images, const 
 
 absl::Status SupervisedConvolution::Train(const float* x, const std::vector<int32_t>& labels,
                                           const ConvolutionOptions& options,
-                                          const std::function<void(int, double)>& report) {
+                                          const std::function<absl::Status(double, double)>& report) {
   const auto rows = static_cast<int64_t>(labels.size());
   if (rows < 1) return absl::InvalidArgumentError("there are no rows to train on");
   for (int64_t i = 0; i < rows; ++i) {
@@ -209,16 +232,19 @@ absl::Status SupervisedConvolution::Train(const float* x, const std::vector<int3
   if (!(options.dropout >= 0 && options.dropout < 1))
     return InvalidField("dropout", options.dropout, "0 .. 1 without 1");
 
-  const int64_t batches = (rows + options.batch_size - 1) / options.batch_size;
+  const int64_t batches = DivideUp(rows, options.batch_size);
   ConvolutionParameters moment = Zeros(shape_), square = Zeros(shape_), gradient;
   std::vector<const float*> images(options.batch_size);
   std::vector<int32_t> batch_labels(options.batch_size);
   std::vector<float> kept(options.dropout > 0 ? options.batch_size * shape_.pooled() : 0);
+  ProbeAdam adam;
+  adam.moment_decay = kMomentDecay;
+  adam.square_decay = kSquareDecay;
+  adam.tiny = kTiny;
   int64_t updates = 0;
   for (int epoch = 0; epoch < options.epochs; ++epoch) {
     Rng rng(options.seed, epoch);
     const std::vector<uint32_t> order = RandomPermutation(rows, rng);
-    double loss = 0;
     for (int64_t begin = 0; begin < rows; begin += options.batch_size) {
       const int64_t count = std::min<int64_t>(options.batch_size, rows - begin);
       for (int64_t i = 0; i < count; ++i) {
@@ -234,42 +260,36 @@ absl::Status SupervisedConvolution::Train(const float* x, const std::vector<int3
         return absl::FailedPreconditionError(absl::StrCat(
             "training diverged in epoch ", epoch + 1, "; take a smaller learning_rate than ", options.learning_rate));
       }
-      loss += batch_loss * static_cast<double>(count);
-      for (size_t j = 0; j < gradient.weights.size(); ++j) {
-        gradient.weights[j] += static_cast<float>(options.l2) * parameters_.weights[j];
-      }
       const double done = static_cast<double>(updates) / static_cast<double>(batches * options.epochs);
       ++updates;
-      const double step = options.learning_rate * std::min(1.0, 2 * (1 - done)) / (1 - std::pow(kMomentDecay, updates));
-      const double correction = 1 / (1 - std::pow(kSquareDecay, updates));
-      const auto update = [&](std::vector<float>& parameter, std::vector<float>& m, std::vector<float>& s,
-                              const std::vector<float>& g) {
-        for (size_t j = 0; j < parameter.size(); ++j) {
-          m[j] = static_cast<float>(kMomentDecay * m[j] + (1 - kMomentDecay) * g[j]);
-          s[j] = static_cast<float>(kSquareDecay * s[j] + (1 - kSquareDecay) * g[j] * g[j]);
-          parameter[j] -= static_cast<float>(step * m[j] / (std::sqrt(s[j] * correction) + kTiny));
-        }
+      adam.step = static_cast<float>(options.learning_rate * std::min(1.0, 2 * (1 - done)) /
+                                     (1 - std::pow(kMomentDecay, updates)));
+      adam.square_correction = static_cast<float>(1 / (1 - std::pow(kSquareDecay, updates)));
+      const auto update = [&](std::vector<float>& parameter, std::vector<float>& g, std::vector<float>& m,
+                              std::vector<float>& s, double l2) {
+        adam.l2 = static_cast<float>(l2);
+        kernels_->adam(parameter.data(), g.data(), m.data(), s.data(), static_cast<int64_t>(parameter.size()), adam);
       };
-      update(parameters_.filters, moment.filters, square.filters, gradient.filters);
-      update(parameters_.bias, moment.bias, square.bias, gradient.bias);
-      update(parameters_.weights, moment.weights, square.weights, gradient.weights);
-      update(parameters_.classifier_bias, moment.classifier_bias, square.classifier_bias, gradient.classifier_bias);
+      update(parameters_.filters, gradient.filters, moment.filters, square.filters, 0);
+      update(parameters_.bias, gradient.bias, moment.bias, square.bias, 0);
+      update(parameters_.weights, gradient.weights, moment.weights, square.weights, options.l2);
+      update(parameters_.classifier_bias, gradient.classifier_bias, moment.classifier_bias, square.classifier_bias, 0);
+      if (report) KWTA_RETURN_IF_ERROR(report(static_cast<double>(updates) / static_cast<double>(batches), batch_loss));
     }
-    if (report) report(epoch + 1, loss / static_cast<double>(rows));
   }
   return absl::OkStatus();
 }
 
 double SupervisedConvolution::ErrorRate(const float* x, const std::vector<int32_t>& labels) const {
   const auto rows = static_cast<int64_t>(labels.size());
+  const std::vector<float> transposed = Transposed(shape_, parameters_.filters);
   std::vector<char> wrong(rows);
   pool_->ParallelFor(rows, kImagesAPart, [&](int64_t begin, int64_t end, int) {
-    std::vector<float> pooled(shape_.pooled()), scores(shape_.classes);
-    std::vector<int32_t> sources(shape_.pooled());
+    Pass pass(shape_);
     for (int64_t i = begin; i < end; ++i) {
-      Forward(x + i * shape_.image(), pooled.data(), sources.data());
-      Scores(pooled.data(), scores.data());
-      wrong[i] = std::max_element(scores.begin(), scores.end()) - scores.begin() != labels[i];
+      Forward(x + i * shape_.image(), transposed, &pass);
+      Scores(pass.pooled.data(), pass.scores.data());
+      wrong[i] = std::max_element(pass.scores.begin(), pass.scores.end()) - pass.scores.begin() != labels[i];
     }
   });
   return static_cast<double>(std::count(wrong.begin(), wrong.end(), 1)) / static_cast<double>(rows);

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "core/backends/winner_args.h"
 #include "core/base/thread_pool.h"
+#include "core/evaluation/probe_kernels.h"
 #include "core/tensors/tensor.h"
 
 namespace kwta {
@@ -40,7 +41,7 @@ struct ConvolutionOptions {
 struct ConvolutionParameters {
   std::vector<float> filters;          // [maps, patch]
   std::vector<float> bias;             // [maps]
-  std::vector<float> weights;          // [pooled, classes]
+  std::vector<float> weights;          // [pooled height, pooled width, maps, classes]
   std::vector<float> classifier_bias;  // [classes]
 };
 
@@ -52,10 +53,11 @@ class SupervisedConvolution {
   static absl::StatusOr<SupervisedConvolution> Create(const ConvolutionShape& shape, uint64_t seed, ThreadPool& pool);
 
   // Trains on x[rows, channels * height * width] with labels 0 .. classes - 1. `report`, if not empty, is called after
-  // each epoch with the epochs done and their mean loss. The result is a function of the arguments, whatever the number
-  // of threads. Errors: INVALID_ARGUMENT (labels or options out of range), FAILED_PRECONDITION (diverged).
+  // each update with the epochs done, whole or not, and the mean loss of its batch; an error that it gives ends
+  // training and is returned. The result is a function of the arguments, whatever the number of threads. Errors also:
+  // INVALID_ARGUMENT (labels or options out of range), FAILED_PRECONDITION (diverged).
   absl::Status Train(const float* x, const std::vector<int32_t>& labels, const ConvolutionOptions& options,
-                     const std::function<void(int, double)>& report = {});
+                     const std::function<absl::Status(double, double)>& report = {});
 
   // Fraction of the rows whose most probable class is not their label.
   double ErrorRate(const float* x, const std::vector<int32_t>& labels) const;
@@ -70,12 +72,14 @@ class SupervisedConvolution {
 
  private:
   SupervisedConvolution(const ConvolutionShape& shape, uint64_t seed, ThreadPool& pool);
-  // Pooled activities [pooled], and for each the position of the image that it came from, -1 if it is zero.
-  void Forward(const float* image, float* pooled, int32_t* sources) const;
+  struct Pass;
+  // From an image to the pooled activities of `pass`. `transposed` are the filters with the maps side by side.
+  void Forward(const float* image, const std::vector<float>& transposed, Pass* pass) const;
   void Scores(const float* pooled, float* scores) const;
 
   ConvolutionShape shape_;
   ThreadPool* pool_;
+  const ProbeKernels* kernels_;
   ConvolutionParameters parameters_;
 };
 

@@ -56,8 +56,9 @@ absl::StatusOr<double> TrainAndJudge(Workbench& bench, const ConvolutionShape& s
                                      const Images& fitted, const Images& judged) {
   KWTA_ASSIGN_OR_RETURN(SupervisedConvolution network,
                         SupervisedConvolution::Create(shape, options.seed, bench.pool()));
-  KWTA_RETURN_IF_ERROR(network.Train(fitted.x.data(), fitted.labels, options, [&](int epochs_done, double) {
-    bench.Update(static_cast<double>(epochs_done) / options.epochs);
+  KWTA_RETURN_IF_ERROR(network.Train(fitted.x.data(), fitted.labels, options, [&](double epochs_done, double) {
+    bench.Update(epochs_done / options.epochs);
+    return bench.CheckStop();
   }));
   return 100 * network.ErrorRate(judged.x.data(), judged.labels);
 }
@@ -112,7 +113,7 @@ absl::StatusOr<nlohmann::json> ClassifySupervised(Workbench& bench, const Classi
   const v1::WinnerTakeAllSpec& spec = description.encoder().winner_take_all();
   ConvolutionOptions options;
   options.seed = seed;
-  options.epochs = bench.quick() ? 3 : 30;
+  options.epochs = bench.quick() ? 3 : 20;
   const std::vector<double> rates = bench.quick() ? std::vector<double>{0.001} : std::vector<double>{0.001, 0.0003};
   const nlohmann::json key = {{"supervised", description.encoder().DebugString()},
                               {"preprocessing", description.preprocessing().DebugString()},

@@ -104,14 +104,35 @@ TEST(SupervisedConvolution, LearnsWhatNoPixelTellsAndDoesNotDependOnThreads) {
     ThreadPool pool(threads);
     auto network = SupervisedConvolution::Create(shape, 7, pool);
     ASSERT_TRUE(network.ok());
-    std::vector<double> losses;
-    ASSERT_TRUE(network->Train(x.data(), labels, options, [&](int, double loss) { losses.push_back(loss); }).ok());
-    EXPECT_EQ(losses.size(), 15u);
-    EXPECT_LT(losses.back(), 0.3 * losses.front());
+    std::vector<double> epochs(options.epochs);  // the loss of each
+    const absl::Status trained = network->Train(x.data(), labels, options, [&](double epochs_done, double loss) {
+      epochs.at(static_cast<size_t>(std::ceil(epochs_done - 1e-9)) - 1) += loss;
+      return absl::OkStatus();
+    });
+    ASSERT_TRUE(trained.ok()) << trained;
+    EXPECT_GT(epochs.back(), 0);
+    EXPECT_LT(epochs.back(), 0.3 * epochs.front());
     EXPECT_LT(network->ErrorRate(x.data(), labels), 0.05);
     if (threads == 1) filters = network->parameters().filters;
     EXPECT_EQ(network->parameters().filters, filters);
   }
+}
+
+TEST(SupervisedConvolution, TrainingEndsWhenItsReportSaysSo) {
+  ThreadPool pool(1);
+  auto network = SupervisedConvolution::Create(Small(), 1, pool);
+  ASSERT_TRUE(network.ok());
+  const std::vector<float> x = Gaussian(20 * Small().image(), 8);
+  ConvolutionOptions options;
+  options.batch_size = 5;
+  std::vector<double> reported;
+  const absl::Status status =
+      network->Train(x.data(), std::vector<int32_t>(20, 1), options, [&](double epochs, double) {
+        reported.push_back(epochs);
+        return reported.size() == 3 ? absl::CancelledError("enough") : absl::OkStatus();
+      });
+  EXPECT_EQ(status, absl::CancelledError("enough"));
+  EXPECT_EQ(reported, (std::vector<double>{0.25, 0.5, 0.75}));
 }
 
 TEST(SupervisedConvolution, RefusesWhatDoesNotFit) {
