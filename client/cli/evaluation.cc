@@ -161,9 +161,11 @@ class Evaluator {
                                     const LinearProbeOptions& options, ProbeGrid grid) {
     progress_.Start("training a softmax probe on " + name);
     grid.validation_rows = std::min(grid.validation_rows, training.rows() / kValidationShare);
-    KWTA_ASSIGN_OR_RETURN(const SelectedProbe selected,
-                          SelectProbe({&training, training_.labels, classes_}, options, grid, pool_,
-                                      [&](double fraction) { progress_.Update(fraction); }));
+    KWTA_ASSIGN_OR_RETURN(const SelectedProbe selected, SelectProbe({&training, training_.labels, classes_}, options,
+                                                                    grid, pool_, [&](double fraction) {
+                                                                      progress_.Update(fraction);
+                                                                      return absl::OkStatus();
+                                                                    }));
     return ProbeResult{selected.probe.ErrorRate({&evaluation, evaluation_.labels, classes_}), selected.validation_error,
                        selected.options.l2, selected.options.epochs};
   }

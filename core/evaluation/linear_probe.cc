@@ -222,7 +222,7 @@ absl::StatusOr<LinearProbe> LinearProbe::Fit(const LabelledFeatures& data, absl:
   ProbeTrainer trainer(data, views, options);
   for (int epoch = 0; epoch < options.epochs; ++epoch) {
     trainer.Epoch(epoch);
-    if (after_epoch) after_epoch(epoch + 1, trainer.probe());
+    if (after_epoch) KWTA_RETURN_IF_ERROR(after_epoch(epoch + 1, trainer.probe()));
   }
   return trainer.probe();
 }

@@ -52,8 +52,9 @@ struct LabelledFeatures {
 // A trained classifier: score of class c = <x, w_c> + b_c on features as they come. Immutable and thread-safe.
 class LinearProbe {
  public:
-  // Called after each epoch with the epochs done and the classifier so far; may be empty.
-  using AfterEpoch = std::function<void(int, const LinearProbe&)>;
+  // Called after each epoch with the epochs done and the classifier so far; may be empty. An error that it gives ends
+  // training and is returned.
+  using AfterEpoch = std::function<absl::Status(int, const LinearProbe&)>;
 
   // Trains on rows which[...] of `data`. The result is a function of the arguments and the processor's instruction set:
   // one thread computes it. Memory beside the features: batch_size rows of them, and four times the weights.
@@ -103,10 +104,11 @@ struct ChosenProbe {
 // Chooses l2, dropout and, if asked for, the number of epochs by the error on validation rows, which a seeded
 // permutation takes from the end of `training`. The candidates are spread over the pool's threads; the result does not
 // depend on their number. `progress`, if not empty, is called with the fraction of the work done, by one thread at a
-// time. Errors: INVALID_ARGUMENT as Fit, and if the validation rows leave no row to train on.
+// time; an error that it gives ends the work and is returned. Errors also: INVALID_ARGUMENT as Fit, and if the
+// validation rows leave no row to train on.
 absl::StatusOr<ChosenProbe> ChooseProbe(const LabelledFeatures& training, const LinearProbeOptions& base,
                                         const ProbeGrid& grid, ThreadPool& pool,
-                                        const std::function<void(double)>& progress = {});
+                                        const std::function<absl::Status(double)>& progress = {});
 
 struct SelectedProbe {
   LinearProbe probe;
@@ -117,6 +119,6 @@ struct SelectedProbe {
 // ChooseProbe, then a fit on all of `training` with what was chosen.
 absl::StatusOr<SelectedProbe> SelectProbe(const LabelledFeatures& training, const LinearProbeOptions& base,
                                           const ProbeGrid& grid, ThreadPool& pool,
-                                          const std::function<void(double)>& progress = {});
+                                          const std::function<absl::Status(double)>& progress = {});
 
 }  // namespace kwta

@@ -16,17 +16,17 @@ namespace {
 // Counts epochs of several fits that run at the same time.
 class Progress {
  public:
-  Progress(double total, const std::function<void(double)>& report) : total_(total), report_(report) {}
+  Progress(double total, const std::function<absl::Status(double)>& report) : total_(total), report_(report) {}
 
-  void Add(double amount) {
+  absl::Status Add(double amount) {
     absl::MutexLock lock(&mutex_);
     done_ += amount;
-    if (report_) report_(std::min(1.0, done_ / total_));
+    return report_ ? report_(std::min(1.0, done_ / total_)) : absl::OkStatus();
   }
 
  private:
   const double total_;
-  const std::function<void(double)>& report_;
+  const std::function<absl::Status(double)>& report_;
   absl::Mutex mutex_;
   double done_ ABSL_GUARDED_BY(mutex_) = 0;
 };
@@ -35,7 +35,7 @@ class Progress {
 
 absl::StatusOr<ChosenProbe> ChooseProbe(const LabelledFeatures& training, const LinearProbeOptions& base,
                                         const ProbeGrid& grid, ThreadPool& pool,
-                                        const std::function<void(double)>& progress) {
+                                        const std::function<absl::Status(double)>& progress) {
   const auto rows = static_cast<int64_t>(training.labels.size());
   if (grid.l2.empty() || grid.validation_rows < 1 || grid.validation_rows >= rows) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -68,7 +68,7 @@ absl::StatusOr<ChosenProbe> ChooseProbe(const LabelledFeatures& training, const 
                       if (epochs_done >= first_judged) {
                         errors[c][epochs_done - 1] = probe.ErrorRate(training, held_out);
                       }
-                      counter.Add(1);
+                      return counter.Add(1);
                     }).status();
     }
   });
@@ -87,18 +87,18 @@ absl::StatusOr<ChosenProbe> ChooseProbe(const LabelledFeatures& training, const 
 
 absl::StatusOr<SelectedProbe> SelectProbe(const LabelledFeatures& training, const LinearProbeOptions& base,
                                           const ProbeGrid& grid, ThreadPool& pool,
-                                          const std::function<void(double)>& progress) {
+                                          const std::function<absl::Status(double)>& progress) {
   const size_t candidates = grid.l2.size() * std::max<size_t>(1, grid.dropout.size());
   const double choice_share = static_cast<double>(candidates) / static_cast<double>(candidates + 1);
   KWTA_ASSIGN_OR_RETURN(const ChosenProbe chosen, ChooseProbe(training, base, grid, pool, [&](double fraction) {
-                          if (progress) progress(choice_share * fraction);
+                          return progress ? progress(choice_share * fraction) : absl::OkStatus();
                         }));
   std::vector<uint32_t> all(training.labels.size());
   std::iota(all.begin(), all.end(), 0u);
   KWTA_ASSIGN_OR_RETURN(LinearProbe probe,
                         LinearProbe::Fit(training, all, chosen.options, [&](int epochs_done, const LinearProbe&) {
                           const double share = static_cast<double>(epochs_done) / chosen.options.epochs;
-                          if (progress) progress(choice_share + (1 - choice_share) * share);
+                          return progress ? progress(choice_share + (1 - choice_share) * share) : absl::OkStatus();
                         }));
   return SelectedProbe{std::move(probe), chosen.options, chosen.validation_error};
 }

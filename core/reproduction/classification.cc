@@ -63,7 +63,7 @@ absl::StatusOr<nlohmann::json> Validate(Workbench& bench, const ClassificationPl
   const DenseFeatures rows(features.rows());
   KWTA_ASSIGN_OR_RETURN(const ChosenProbe chosen,
                         ChooseProbe(TrainingFeatures(plan, rows, labels), probe, plan.grid, bench.pool(),
-                                    [&](double fraction) { bench.Update(fraction); }));
+                                    [&](double fraction) { return bench.Advance(fraction); }));
   nlohmann::json result = ProbeJson(chosen.options);
   result["validation_error"] = 100 * chosen.validation_error;
   result["seconds"] = SecondsSince(start);
@@ -80,7 +80,7 @@ absl::StatusOr<nlohmann::json> Test(Workbench& bench, const ClassificationPlan& 
   KWTA_ASSIGN_OR_RETURN(
       const LinearProbe fitted,
       LinearProbe::Fit(TrainingFeatures(plan, rows, labels), all, probe, [&](int epochs_done, const LinearProbe&) {
-        bench.Update(static_cast<double>(epochs_done) / probe.epochs);
+        return bench.Advance(static_cast<double>(epochs_done) / probe.epochs);
       }));
   KWTA_ASSIGN_OR_RETURN(const Tensor test, choice.features(*plan.test));
   const DenseFeatures test_rows(test.rows());

@@ -57,8 +57,7 @@ absl::StatusOr<double> TrainAndJudge(Workbench& bench, const ConvolutionShape& s
   KWTA_ASSIGN_OR_RETURN(SupervisedConvolution network,
                         SupervisedConvolution::Create(shape, options.seed, bench.pool()));
   KWTA_RETURN_IF_ERROR(network.Train(fitted.x.data(), fitted.labels, options, [&](double epochs_done, double) {
-    bench.Update(epochs_done / options.epochs);
-    return bench.CheckStop();
+    return bench.Advance(epochs_done / options.epochs);
   }));
   return 100 * network.ErrorRate(judged.x.data(), judged.labels);
 }
@@ -94,11 +93,10 @@ absl::StatusOr<nlohmann::json> ClassifyTriangleKMeans(Workbench& bench, Classifi
          Tensor features(DType::kF32, {data.rows(), (*model)->width()});
          Tensor stored = StoredRows(data);
          for (int64_t begin = 0; begin < data.rows(); begin += kImages) {
-           KWTA_RETURN_IF_ERROR(bench.CheckStop());
+           KWTA_RETURN_IF_ERROR(bench.Advance(static_cast<double>(begin) / static_cast<double>(data.rows())));
            const int64_t count = std::min(kImages, data.rows() - begin);
            KWTA_RETURN_IF_ERROR(
                (*model)->Features(stored.rows().Slice(begin, count), features.as<float>() + begin * (*model)->width()));
-           bench.Update(static_cast<double>(begin) / static_cast<double>(data.rows()));
          }
          return features;
        }}};

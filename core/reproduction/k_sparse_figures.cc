@@ -71,7 +71,7 @@ absl::Status CompareCoders(Workbench& bench, const ModelBundle& model, const Dat
         UnexplainedVariance by_encoder(width);
         std::vector<float> x(width), seen(width), decoded(width);
         for (int64_t i = 0; i < rows; ++i) {
-          KWTA_RETURN_IF_ERROR(bench.CheckStop());
+          KWTA_RETURN_IF_ERROR(bench.Advance(static_cast<double>(i) / static_cast<double>(rows)));
           KWTA_RETURN_IF_ERROR(preprocessor.Apply(test.row(i), x.data()));
           KWTA_RETURN_IF_ERROR(preprocessor.ApplySteps(test.row(i), seen.data()));
           KWTA_RETURN_IF_ERROR(encoder->Reconstruct(test.row(i), kCodedK, decoded.data()));
@@ -87,7 +87,6 @@ absl::Status CompareCoders(Workbench& bench, const ModelBundle& model, const Dat
           thresholding += iterated.squared_residual;
           settled += iterated.converged;
           pursuit += pursued.squared_residual;
-          bench.Update(static_cast<double>(i + 1) / static_cast<double>(rows));
         }
         const double coherence = MutualCoherence(atoms, bench.pool());
         return nlohmann::json{{"encoder", by_encoder.Fraction()},

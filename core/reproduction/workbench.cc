@@ -78,6 +78,11 @@ absl::Status Workbench::CheckStop() const {
   return absl::CancelledError("stopped; the same command goes on from here");
 }
 
+absl::Status Workbench::Advance(double fraction) {
+  Update(fraction);
+  return CheckStop();
+}
+
 absl::StatusOr<std::string> Workbench::Digits() const {
   v1::DatasetRef reference;
   reference.set_name("mnist");
@@ -173,7 +178,6 @@ absl::StatusOr<Tensor> Workbench::Codes(const ModelBundle& model, const Dataset&
   std::vector<char> stored(kEncodedRows * data.row(0).row_bytes());
   std::vector<uint32_t> which;
   for (int64_t begin = 0; begin < data.rows(); begin += kEncodedRows) {
-    KWTA_RETURN_IF_ERROR(CheckStop());
     const int64_t rows = std::min(kEncodedRows, data.rows() - begin);
     which.clear();
     for (int64_t i = begin; i < begin + rows; ++i) which.push_back(static_cast<uint32_t>(i));
@@ -181,7 +185,7 @@ absl::StatusOr<Tensor> Workbench::Codes(const ModelBundle& model, const Dataset&
     float* out = halves ? block.data() : codes.as<float>() + begin * width;
     KWTA_RETURN_IF_ERROR(encoder->EncodeDense({data.dtype(), stored.data(), rows, data.width()}, k, out));
     if (halves) std::transform(out, out + rows * width, codes.as<uint16_t>() + begin * width, ToBF16);
-    Update(static_cast<double>(begin + rows) / static_cast<double>(data.rows()));
+    KWTA_RETURN_IF_ERROR(Advance(static_cast<double>(begin + rows) / static_cast<double>(data.rows())));
   }
   return codes;
 }

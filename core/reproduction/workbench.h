@@ -36,6 +36,8 @@ class Workbench {
   void Update(double fraction);
   // CANCELLED once the caller wants an end.
   absl::Status CheckStop() const;
+  // Both: for callbacks that may end what calls them.
+  absl::Status Advance(double fraction);
 
   // The name of the data set to take for MNIST: "mnist", or in a quick run without it "fashion-mnist".
   absl::StatusOr<std::string> Digits() const;

@@ -136,9 +136,14 @@ TEST(LinearProbe, StopsTheScheduleEarlyIfToldTo) {
   const auto record = [&](int epochs_done, const LinearProbe& probe) {
     errors.push_back(probe.ErrorRate(data));
     EXPECT_EQ(static_cast<int>(errors.size()), epochs_done);
+    return absl::OkStatus();
   };
   ASSERT_TRUE(LinearProbe::Fit(data, AllRows(500), {}, record).ok());
   ASSERT_EQ(errors.size(), 20u);
+  const auto enough = [](int epochs_done, const LinearProbe&) {
+    return epochs_done == 4 ? absl::CancelledError("enough") : absl::OkStatus();
+  };
+  EXPECT_EQ(LinearProbe::Fit(data, AllRows(500), {}, enough).status(), absl::CancelledError("enough"));
   LinearProbeOptions options;
   options.epochs = 3;
   EXPECT_EQ(LinearProbe::Fit(data, AllRows(500), options)->ErrorRate(data), errors[2]);

@@ -22,8 +22,10 @@ TEST(SelectProbe, DoesNotDependOnTheNumberOfThreads) {
   for (const int threads : {1, 3}) {
     ThreadPool pool(threads);
     std::vector<double> progress;
-    const auto selected = SelectProbe({&features, blobs.labels, 8}, {}, grid, pool,
-                                      [&](double fraction) { progress.push_back(fraction); });
+    const auto selected = SelectProbe({&features, blobs.labels, 8}, {}, grid, pool, [&](double fraction) {
+      progress.push_back(fraction);
+      return absl::OkStatus();
+    });
     ASSERT_TRUE(selected.ok());
     EXPECT_GT(selected->validation_error, 0);
     errors.push_back(selected->probe.ErrorRate({&test_features, test.labels, 8}));
@@ -47,6 +49,23 @@ TEST(SelectProbe, PrefersTheGridValueThatValidatesBest) {
   ASSERT_TRUE(selected.ok());
   EXPECT_EQ(selected->options.l2, 1e-6);
   EXPECT_LT(selected->validation_error, 0.6);
+}
+
+TEST(SelectProbe, EndsWhenItsProgressSaysSo) {
+  const Blobs blobs(600, 4, 0.3, 8);
+  const CodeFeatures features(blobs.codes);
+  ThreadPool pool(2);
+  ProbeGrid grid;
+  grid.validation_rows = 200;
+  for (const double end : {0.2, 0.95}) {  // while choosing, and while fitting what was chosen
+    double reached = 0;
+    const auto selected = SelectProbe({&features, blobs.labels, 4}, {}, grid, pool, [&](double fraction) {
+      reached = std::max(reached, fraction);
+      return fraction < end ? absl::OkStatus() : absl::CancelledError("enough");
+    });
+    EXPECT_EQ(selected.status(), absl::CancelledError("enough"));
+    EXPECT_LT(reached, end + 0.05);
+  }
 }
 
 TEST(SelectProbe, JudgesARowByNoViewThatItWasTrainedOn) {
