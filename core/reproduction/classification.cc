@@ -50,19 +50,31 @@ LinearProbeOptions WithChoice(LinearProbeOptions probe, const nlohmann::json& ch
 
 int Classes(const std::vector<int32_t>& labels) { return 1 + *std::max_element(labels.begin(), labels.end()); }
 
-LabelledFeatures TrainingFeatures(const ClassificationPlan& plan, const FeatureRows& rows,
-                                  const std::vector<int32_t>& labels) {
-  return {&rows, labels, Classes(labels), plan.mirrored ? 2 : 1};
-}
+// Features of the training rows, and labels.
+class TrainingFeatures {
+ public:
+  // Looks at both arguments. `features` may go on behind what the plan needs.
+  TrainingFeatures(const ClassificationPlan& plan, const Tensor& features, const std::vector<int32_t>& labels)
+      : views_(plan.mirrored ? 2 : 1),
+        rows_(features.rows().Slice(0, views_ * static_cast<int64_t>(labels.size()))),
+        labels_(labels) {}
+
+  LabelledFeatures labelled() const { return {&rows_, labels_, Classes(labels_), views_}; }
+
+ private:
+  const int views_;
+  const DenseFeatures rows_;
+  const std::vector<int32_t>& labels_;
+};
 
 // One choice of features and probe, on validation rows.
 absl::StatusOr<nlohmann::json> Validate(Workbench& bench, const ClassificationPlan& plan,
                                         const std::vector<int32_t>& labels, const LinearProbeOptions& probe,
                                         const Tensor& features) {
   const Clock::time_point start = Clock::now();
-  const DenseFeatures rows(features.rows());
+  const TrainingFeatures training(plan, features, labels);
   KWTA_ASSIGN_OR_RETURN(const ChosenProbe chosen,
-                        ChooseProbe(TrainingFeatures(plan, rows, labels), probe, plan.grid, bench.pool(),
+                        ChooseProbe(training.labelled(), probe, plan.grid, bench.pool(),
                                     [&](double fraction) { return bench.Advance(fraction); }));
   nlohmann::json result = ProbeJson(chosen.options);
   result["validation_error"] = 100 * chosen.validation_error;
@@ -72,16 +84,15 @@ absl::StatusOr<nlohmann::json> Validate(Workbench& bench, const ClassificationPl
 
 absl::StatusOr<nlohmann::json> Test(Workbench& bench, const ClassificationPlan& plan,
                                     const std::vector<int32_t>& labels, const LinearProbeOptions& probe,
-                                    const FeatureChoice& choice, const Tensor& training) {
+                                    const FeatureChoice& choice, const Tensor& features) {
   const Clock::time_point start = Clock::now();
-  const DenseFeatures rows(training.rows());
+  const TrainingFeatures training(plan, features, labels);
   std::vector<uint32_t> all(labels.size());
   std::iota(all.begin(), all.end(), 0u);
-  KWTA_ASSIGN_OR_RETURN(
-      const LinearProbe fitted,
-      LinearProbe::Fit(TrainingFeatures(plan, rows, labels), all, probe, [&](int epochs_done, const LinearProbe&) {
-        return bench.Advance(static_cast<double>(epochs_done) / probe.epochs);
-      }));
+  KWTA_ASSIGN_OR_RETURN(const LinearProbe fitted,
+                        LinearProbe::Fit(training.labelled(), all, probe, [&](int epochs_done, const LinearProbe&) {
+                          return bench.Advance(static_cast<double>(epochs_done) / probe.epochs);
+                        }));
   KWTA_ASSIGN_OR_RETURN(const Tensor test, choice.features(*plan.test));
   const DenseFeatures test_rows(test.rows());
   const std::vector<int32_t> test_labels = Labels(*plan.test);
@@ -94,19 +105,21 @@ absl::StatusOr<nlohmann::json> Test(Workbench& bench, const ClassificationPlan& 
 absl::StatusOr<nlohmann::json> Classify(Workbench& bench, const ClassificationPlan& plan) {
   const std::vector<int32_t> labels = Labels(*plan.training);
   // Features of the training rows are computed when they are first needed, and kept while nothing else is.
-  std::optional<Tensor> features;
-  const FeatureChoice* computed = nullptr;
+  KeptFeatures of_this_plan;
+  KeptFeatures& kept = plan.kept != nullptr ? *plan.kept : of_this_plan;
   const auto compute = [&](const FeatureChoice& choice) -> absl::Status {
-    if (computed == &choice) return absl::OkStatus();
-    features.reset();
-    computed = nullptr;
+    nlohmann::json key = {{"features", plan.key}, {"choice", choice.name}, {"rows", plan.training->rows()}};
+    // Those of mirror images come behind those of the images.
+    if (kept.features.has_value() && kept.key == key && (kept.mirrored || !plan.mirrored)) return absl::OkStatus();
+    kept = {};
     if (plan.mirrored) {
       KWTA_ASSIGN_OR_RETURN(const Dataset images, WithMirrorImages(*plan.training));
-      KWTA_ASSIGN_OR_RETURN(features, choice.features(images));
+      KWTA_ASSIGN_OR_RETURN(kept.features, choice.features(images));
     } else {
-      KWTA_ASSIGN_OR_RETURN(features, choice.features(*plan.training));
+      KWTA_ASSIGN_OR_RETURN(kept.features, choice.features(*plan.training));
     }
-    computed = &choice;
+    kept.key = std::move(key);
+    kept.mirrored = plan.mirrored;
     return absl::OkStatus();
   };
   nlohmann::json data = {{"training_rows", plan.training->rows()},
@@ -130,7 +143,7 @@ absl::StatusOr<nlohmann::json> Classify(Workbench& bench, const ClassificationPl
           {"validate", plan.key}, {"features", choice.name}, {"data", data}, {"probe", ProbeJson(probe)}};
       KWTA_ASSIGN_OR_RETURN(nlohmann::json result, bench.Once(label, key, [&]() -> absl::StatusOr<nlohmann::json> {
         KWTA_RETURN_IF_ERROR(compute(choice));
-        return Validate(bench, plan, labels, probe, *features);
+        return Validate(bench, plan, labels, probe, *kept.features);
       }));
       seconds += result["seconds"].get<double>();
       result["features"] = choice.name;
@@ -149,7 +162,7 @@ absl::StatusOr<nlohmann::json> Classify(Workbench& bench, const ClassificationPl
       const nlohmann::json tested,
       bench.Once(absl::StrCat("testing ", plan.label, ", ", choice.name), key, [&]() -> absl::StatusOr<nlohmann::json> {
         KWTA_RETURN_IF_ERROR(compute(choice));
-        return Test(bench, plan, labels, chosen, choice, *features);
+        return Test(bench, plan, labels, chosen, choice, *kept.features);
       }));
   nlohmann::json result = best;
   result["test_error"] = tested["test_error"];

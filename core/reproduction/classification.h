@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,13 @@ struct FeatureChoice {
   std::function<absl::StatusOr<Tensor>(const Dataset&)> features;  // [rows, width]
 };
 
+// Features of training rows that one plan leaves to the next, which takes them if they are what it needs.
+struct KeptFeatures {
+  nlohmann::json key;  // what they depend on
+  bool mirrored = false;
+  std::optional<Tensor> features;
+};
+
 struct ClassificationPlan {
   std::string label;                  // for progress
   nlohmann::json key;                 // what the features depend on
@@ -26,6 +35,7 @@ struct ClassificationPlan {
   // WithMirrorImages. Validation and test images are judged as they are.
   bool mirrored = false;
   std::vector<FeatureChoice> choices;
+  std::shared_ptr<KeptFeatures> kept;      // null: features are let go of with the plan
   std::vector<LinearProbeOptions> probes;  // that compete, each with the grid
   ProbeGrid grid;
 };

@@ -1,6 +1,9 @@
 // "A Winner-Take-All Method for Training Sparse Convolutional Autoencoders", table 2: CIFAR-10, contrast-normalised and
 // whitened; with triangle k-means and a supervised network of the same architecture beside it.
 #include <functional>
+#include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -27,7 +30,6 @@ constexpr uint32_t kEpochs = 5, kSecondLayerEpochs = 1;
 constexpr int kProbeEpochs = 20;
 constexpr double kProbeL2 = 1e-6;
 constexpr double kMirroredDropout = 0.3;  // twice as many images need less of it
-constexpr char kMirrored[] = ", classifier trained on mirror images too";
 constexpr double kPaperShallow = 72.7, kPaperKMeans = 77.9, kPaperDeep = 78.1;
 
 // Of one seed.
@@ -71,24 +73,42 @@ absl::Status WinnerTakeAllTable2(Workbench& bench, Report* report) {
   rows.push_back({"Raw pixels", std::nullopt, {Accuracy(pixels)}, {pixels}, ""});
   KWTA_RETURN_IF_ERROR(bench.Publish(report));
 
-  // Each measurement of every seed before the next.
-  const auto measure = [&](const WinnerLayer& first, Measurement row, const Measure& measure_seed) -> absl::Status {
-    rows.push_back(std::move(row));
+  // Each measurement of every seed before the next. Mirrored: also with classifiers that see each training image and
+  // its mirror image, in a row of their own.
+  const auto measure = [&](const WinnerLayer& first, const Measurement& row, bool mirrored,
+                           const Measure& measure_seed) -> absl::Status {
+    const size_t at = rows.size();
+    rows.push_back(row);
+    if (mirrored) {
+      rows.push_back(row);
+      rows.back().label += ", classifier trained on mirror images too";
+    }
     for (int seed = 1; seed <= bench.seeds(); ++seed) {
       v1::JobSpec job = WinnerJob(bench, first, "cifar10", training_rows, quick ? 3 : kEpochs, seed);
       AddWhitening(&job);
       plan.label = absl::StrCat("CIFAR-10, ", first.maps, " maps, seed ", seed);
       KWTA_ASSIGN_OR_RETURN(const ModelBundle model, bench.Train(plan.label, job));
-      KWTA_ASSIGN_OR_RETURN(nlohmann::json result, measure_seed(plan, model, job));
-      rows.back().values.push_back(Accuracy(result));
-      rows.back().details.push_back(std::move(result));
+      plan.kept = std::make_shared<KeptFeatures>();
+      const auto add = [&](const ClassificationPlan& of_row, Measurement* measurement) -> absl::Status {
+        KWTA_ASSIGN_OR_RETURN(nlohmann::json result, measure_seed(of_row, model, job));
+        measurement->values.push_back(Accuracy(result));
+        measurement->details.push_back(std::move(result));
+        return bench.Publish(report);
+      };
+      if (mirrored) {  // first, for its features serve the other row, too
+        ClassificationPlan both = plan;
+        both.mirrored = true;
+        if (!quick) both.grid.dropout = {kMirroredDropout};
+        KWTA_RETURN_IF_ERROR(add(both, &rows[at + 1]));
+      }
+      KWTA_RETURN_IF_ERROR(add(plan, &rows[at]));
       if (report->pictures.empty()) {
         KWTA_ASSIGN_OR_RETURN(ReportPicture picture, DecoderFiltersPicture(model));
         picture.title = "Decoder filters of whitened CIFAR-10 (figure 1(b))";
         report->pictures.push_back(std::move(picture));
       }
-      KWTA_RETURN_IF_ERROR(bench.Publish(report));
     }
+    plan.kept.reset();
     return absl::OkStatus();
   };
   const Measure pooled_maps = [&](const ClassificationPlan& of_seed, const ModelBundle& model,
@@ -96,35 +116,23 @@ absl::Status WinnerTakeAllTable2(Workbench& bench, Report* report) {
   const Measure two_layers = [&](const ClassificationPlan& of_seed, const ModelBundle& model, const v1::JobSpec& job) {
     return ClassifySecondLayer(bench, of_seed, model, job, kSecondLayer, kSecondLayerEpochs);
   };
-  // The same, with classifiers that see each training image and its mirror image.
-  const auto mirrored = [&](const Measure& measure_seed) -> Measure {
-    return [measure_seed, quick](const ClassificationPlan& of_seed, const ModelBundle& model, const v1::JobSpec& job) {
-      ClassificationPlan both = of_seed;
-      both.mirrored = true;
-      if (!quick) both.grid.dropout = {kMirroredDropout};
-      return measure_seed(both, model, job);
-    };
-  };
   const std::string maps = absl::StrCat(compared.maps, " maps");
   const std::string shallow = absl::StrCat("Winner-take-all, ", layer.maps, " maps");
-  KWTA_RETURN_IF_ERROR(measure(layer, {shallow, kPaperShallow, {}, nullptr, ""}, pooled_maps));
+  KWTA_RETURN_IF_ERROR(measure(layer, {shallow, kPaperShallow, {}, nullptr, ""}, true, pooled_maps));
   report->claims.push_back({"winner-take-all maps are better than raw pixels", rows[1].Mean() > rows[0].Mean()});
   if (!quick) {
     const std::string deep = absl::StrCat("Winner-take-all, ", kLayerBelow.maps, " and ", kSecondLayer.maps, " maps");
     const std::string of_paper = "the paper has 512 and 4096 maps";
-    KWTA_RETURN_IF_ERROR(
-        measure(kLayerBelow, {deep + kMirrored, kPaperDeep, {}, nullptr, of_paper}, mirrored(two_layers)));
-    KWTA_RETURN_IF_ERROR(measure(kLayerBelow, {deep, kPaperDeep, {}, nullptr, of_paper}, two_layers));
-    KWTA_RETURN_IF_ERROR(measure(compared, {absl::StrCat("Winner-take-all, ", maps)}, pooled_maps));
+    KWTA_RETURN_IF_ERROR(measure(kLayerBelow, {deep, kPaperDeep, {}, nullptr, of_paper}, true, two_layers));
+    KWTA_RETURN_IF_ERROR(measure(compared, {absl::StrCat("Winner-take-all, ", maps)}, false, pooled_maps));
   }
-  KWTA_RETURN_IF_ERROR(measure(layer, {shallow + kMirrored, kPaperShallow, {}, nullptr, ""}, mirrored(pooled_maps)));
   KWTA_RETURN_IF_ERROR(measure(
       compared,
       {absl::StrCat("Triangle k-means, ", maps), kPaperKMeans, {}, nullptr, "the paper quotes it with 1600 maps"},
-      [&](const ClassificationPlan& of_seed, const ModelBundle& /*model*/, const v1::JobSpec& job) {
+      false, [&](const ClassificationPlan& of_seed, const ModelBundle& /*model*/, const v1::JobSpec& job) {
         return ClassifyTriangleKMeans(bench, of_seed, compared.maps, job.training().seed());
       }));
-  return measure(compared, {absl::StrCat("Supervised network, ", maps)},
+  return measure(compared, {absl::StrCat("Supervised network, ", maps)}, false,
                  [&](const ClassificationPlan& of_seed, const ModelBundle& model, const v1::JobSpec& job) {
                    return ClassifySupervised(bench, of_seed, model, job.training().seed());
                  });
