@@ -121,7 +121,7 @@ class Call {
     const int64_t row_tiles = DivideUp(rows, kTileRows);
     // At least a tile for each thread.
     const int64_t wanted = std::max(DivideUp(units_, kTileUnits), DivideUp(context_.pool.threads(), row_tiles));
-    const int64_t tile_units = DivideUp(DivideUp(units_, wanted), 16) * 16;
+    const int64_t tile_units = RoundUp(DivideUp(units_, wanted), 16);
     const int64_t unit_tiles = DivideUp(units_, tile_units);
     FirstError error;
     context_.pool.ParallelFor(row_tiles * unit_tiles, 1, [&](int64_t tile, int64_t, int) {

@@ -25,7 +25,7 @@ struct PaddedImages {
     shape.row_vectors = DivideUp(size * pixel, lanes);
     shape.row_stride = interleaved ? (images.width + size - 1) * pixel : images.width + shape.row_vectors * lanes;
     shape.channel_stride = (images.height + size - 1) * shape.row_stride;
-    image_floats = DivideUp((interleaved ? 1 : images.channels) * shape.channel_stride, 16) * 16;
+    image_floats = RoundUp((interleaved ? 1 : images.channels) * shape.channel_stride, 16);
   }
 
   void Pad(const ImageBatch& images, const float* all, int64_t i) {

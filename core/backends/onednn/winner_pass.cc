@@ -55,7 +55,7 @@ absl::Status OnednnWinnerPass::Allocate() {
   filters_.size = args_.decoder_size;
   filters_.span = (filters_.size + lanes - 2) / lanes + 1;
   filters_.stride = std::max(filters_.span * lanes, kPassLanes);
-  chunk_stride_ = DivideUp(ChunkFloats(args_), 16) * 16;
+  chunk_stride_ = RoundUp(ChunkFloats(args_), 16);
   const bool large = ChunkFloats(args_) * static_cast<int64_t>(sizeof(float)) > kLargeChunkBytes;
   chunks_.resize(static_cast<size_t>(std::min(images_.rows, large ? kMaxLargeChunks : kMaxChunks)));
   workspaces_.resize(static_cast<size_t>(context_.pool.threads()));
