@@ -15,7 +15,6 @@ namespace kwta {
 namespace {
 
 constexpr WinnerLayer kDigits = {16, 7, 5, 3, 2};
-constexpr WinnerLayer kObjects = {32, 9, 5, 4, 1};
 
 // The 16 maps of one image while training, with the sparsity off, and pooled.
 absl::Status Maps(Workbench& bench, const ModelBundle& model, const Dataset& test, Report* report) {
@@ -82,7 +81,7 @@ absl::Status Maps(Workbench& bench, const ModelBundle& model, const Dataset& tes
 // Figure 1(c): accuracy on whitened CIFAR-10 by the number of maps.
 absl::Status AccuracyByMaps(Workbench& bench, Report* report) {
   const bool quick = bench.quick();
-  const uint64_t training_rows = quick ? 1000 : 0;
+  const uint64_t training_rows = quick ? 1500 : 0;
   const absl::StatusOr<Dataset> training = bench.Load(Part("cifar10", v1::DATASET_SPLIT_TRAIN, training_rows));
   if (quick && absl::IsNotFound(training.status())) {
     report->notes.push_back("CIFAR-10 was not there: no accuracy by the number of maps (figure 1(c)).");
@@ -91,16 +90,14 @@ absl::Status AccuracyByMaps(Workbench& bench, Report* report) {
   KWTA_RETURN_IF_ERROR(training.status());
   KWTA_ASSIGN_OR_RETURN(const Dataset test, bench.Load(Part("cifar10", v1::DATASET_SPLIT_TEST, quick ? 500 : 0)));
   Series winners{"winner-take-all, whitened", {}, {}}, clusters{"triangle k-means, whitened", {}, {}};
-  for (const uint32_t maps : quick ? std::vector<uint32_t>{4, 8} : std::vector<uint32_t>{8, 16, 32, 64, 128, 256}) {
-    ClassificationPlan plan = PooledMapsPlan(bench, quick ? 250 : 5000, maps);
+  for (const uint32_t maps :
+       quick ? std::vector<uint32_t>{4, 8} : std::vector<uint32_t>{8, 16, 32, 64, 128, 256, 512}) {
+    ClassificationPlan plan = WhitenedCifarPlan(bench, maps);
     plan.training = &*training;
     plan.test = &test;
-    WinnerLayer layer = kObjects;
-    layer.maps = maps;
-    v1::JobSpec job = WinnerJob(bench, layer, "cifar10", training_rows, quick ? 2 : 10, 1);
-    AddWhitening(&job);
     plan.label = absl::StrCat("CIFAR-10, ", maps, " maps, seed 1");
-    KWTA_ASSIGN_OR_RETURN(const ModelBundle model, bench.Train(plan.label, job));
+    KWTA_ASSIGN_OR_RETURN(const ModelBundle model,
+                          bench.Train(plan.label, WhitenedCifarJob(bench, maps, training_rows, 1)));
     KWTA_ASSIGN_OR_RETURN(const nlohmann::json result, ClassifyPooledMaps(bench, plan, model));
     winners.x.push_back(maps);
     winners.y.push_back(100 - result["test_error"].get<double>());

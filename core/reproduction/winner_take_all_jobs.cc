@@ -12,6 +12,8 @@ namespace {
 // (docs/results.md).
 constexpr uint32_t kFewMaps = 32;
 
+bool AreFew(const Workbench& bench, uint32_t maps) { return maps <= kFewMaps && !bench.quick(); }
+
 }  // namespace
 
 v1::JobSpec WinnerJob(const Workbench& bench, const WinnerLayer& layer, const std::string& dataset,
@@ -33,23 +35,34 @@ v1::JobSpec WinnerJob(const Workbench& bench, const WinnerLayer& layer, const st
   return job;
 }
 
-void AddWhitening(v1::JobSpec* job) {
-  job->mutable_preprocessing()->add_steps()->mutable_global_contrast();
-  job->mutable_preprocessing()->add_steps()->mutable_whiten();
-}
-
 ClassificationPlan PooledMapsPlan(const Workbench& bench, int64_t validation_rows, uint32_t maps) {
   ClassificationPlan plan;
   plan.grid.validation_rows = validation_rows;
   LinearProbeOptions probe;
   probe.scaling = FeatureScaling::kCentred;
-  const bool few = maps <= kFewMaps && !bench.quick();
+  const bool few = AreFew(bench, maps);
   probe.learning_rate = few ? 0.1 : 0.03;
   probe.epochs = probe.schedule_epochs = bench.quick() ? 10 : few ? 40 : 30;
   plan.grid.dropout = {few ? 0.2 : 0.5};
   plan.grid.l2 = {1e-7, 1e-6};
   plan.grid.choose_epochs = false;
   plan.probes = {probe};
+  return plan;
+}
+
+v1::JobSpec WhitenedCifarJob(const Workbench& bench, uint32_t maps, uint64_t training_rows, uint64_t seed) {
+  v1::JobSpec job = WinnerJob(bench, {maps, 6, 5, 4, 1}, "cifar10", training_rows, bench.quick() ? 3 : 5, seed);
+  job.mutable_preprocessing()->add_steps()->mutable_global_contrast();
+  job.mutable_preprocessing()->add_steps()->mutable_whiten();
+  return job;
+}
+
+ClassificationPlan WhitenedCifarPlan(const Workbench& bench, uint32_t maps) {
+  ClassificationPlan plan = PooledMapsPlan(bench, bench.quick() ? 300 : 5000, maps);
+  if (!bench.quick() && !AreFew(bench, maps)) {
+    plan.probes[0].epochs = plan.probes[0].schedule_epochs = 20;
+    plan.grid.l2 = {1e-6};
+  }
   return plan;
 }
 

@@ -17,18 +17,13 @@
 namespace kwta {
 namespace {
 
-// Filters of width 6, where the paper has 9: wider ones validate no better (docs/results.md) and take longer. Pooling
-// of width 5 and stride 4: 32x32 gives 8x8 (section 3.2).
-constexpr WinnerLayer kFullLayer = {512, 6, 5, 4, 1};
-constexpr WinnerLayer kComparedLayer = {64, 6, 5, 4, 1};  // with as many maps of other kinds, as in figure 1(c)
-constexpr WinnerLayer kQuickLayer = {8, 6, 5, 4, 1};
+constexpr uint32_t kFullMaps = 512;
+constexpr uint32_t kComparedMaps = 64;  // with as many of other kinds, as in figure 1(c)
+constexpr uint32_t kQuickMaps = 8;
 // Pooling of width 3 and stride 2: 8x8 gives 4x4. The paper has 4096 maps on 512 and does not state the filters' width.
-constexpr WinnerLayer kLayerBelow = {256, 6, 5, 4, 1};
+constexpr uint32_t kMapsBelow = 256;
 constexpr WinnerLayer kSecondLayer = {1024, 3, 3, 2, 1};
-constexpr uint32_t kEpochs = 5, kSecondLayerEpochs = 1;
-// Of the regression; chosen on validation rows as the rest.
-constexpr int kProbeEpochs = 20;
-constexpr double kProbeL2 = 1e-6;
+constexpr uint32_t kSecondLayerEpochs = 1;
 constexpr double kMirroredDropout = 0.3;  // twice as many images need less of it
 constexpr double kPaperShallow = 72.7, kPaperKMeans = 77.9, kPaperDeep = 78.1;
 
@@ -44,8 +39,8 @@ absl::Status WinnerTakeAllTable2(Workbench& bench, Report* report) {
   const bool quick = bench.quick();
   report->title = "Winner-take-all convolutional autoencoders, table 2";
   const uint64_t training_rows = quick ? 1500 : 0;
-  const WinnerLayer layer = quick ? kQuickLayer : kFullLayer;
-  const WinnerLayer compared = quick ? kQuickLayer : kComparedLayer;
+  const uint32_t full = quick ? kQuickMaps : kFullMaps;
+  const uint32_t compared = quick ? kQuickMaps : kComparedMaps;
   const absl::StatusOr<Dataset> training = bench.Load(Part("cifar10", v1::DATASET_SPLIT_TRAIN, training_rows));
   if (quick && absl::IsNotFound(training.status())) {
     report->notes.push_back("CIFAR-10 was not there: nothing was measured.");
@@ -53,11 +48,7 @@ absl::Status WinnerTakeAllTable2(Workbench& bench, Report* report) {
   }
   KWTA_RETURN_IF_ERROR(training.status());
   KWTA_ASSIGN_OR_RETURN(const Dataset test, bench.Load(Part("cifar10", v1::DATASET_SPLIT_TEST, quick ? 500 : 0)));
-  ClassificationPlan plan = PooledMapsPlan(bench, quick ? 300 : 5000, layer.maps);
-  if (!quick) {
-    plan.probes[0].epochs = plan.probes[0].schedule_epochs = kProbeEpochs;
-    plan.grid.l2 = {kProbeL2};
-  }
+  ClassificationPlan plan = WhitenedCifarPlan(bench, full);
   plan.training = &*training;
   plan.test = &test;
   report->notes = {absl::StrCat("Images are contrast-normalised and whitened. ", training->rows(), " training and ",
@@ -75,7 +66,7 @@ absl::Status WinnerTakeAllTable2(Workbench& bench, Report* report) {
 
   // Each measurement of every seed before the next. Mirrored: also with classifiers that see each training image and
   // its mirror image, in a row of their own.
-  const auto measure = [&](const WinnerLayer& first, const Measurement& row, bool mirrored,
+  const auto measure = [&](uint32_t first, const Measurement& row, bool mirrored,
                            const Measure& measure_seed) -> absl::Status {
     const size_t at = rows.size();
     rows.push_back(row);
@@ -84,9 +75,8 @@ absl::Status WinnerTakeAllTable2(Workbench& bench, Report* report) {
       rows.back().label += ", classifier trained on mirror images too";
     }
     for (int seed = 1; seed <= bench.seeds(); ++seed) {
-      v1::JobSpec job = WinnerJob(bench, first, "cifar10", training_rows, quick ? 3 : kEpochs, seed);
-      AddWhitening(&job);
-      plan.label = absl::StrCat("CIFAR-10, ", first.maps, " maps, seed ", seed);
+      const v1::JobSpec job = WhitenedCifarJob(bench, first, training_rows, seed);
+      plan.label = absl::StrCat("CIFAR-10, ", first, " maps, seed ", seed);
       KWTA_ASSIGN_OR_RETURN(const ModelBundle model, bench.Train(plan.label, job));
       plan.kept = std::make_shared<KeptFeatures>();
       const auto add = [&](const ClassificationPlan& of_row, Measurement* measurement) -> absl::Status {
@@ -116,21 +106,21 @@ absl::Status WinnerTakeAllTable2(Workbench& bench, Report* report) {
   const Measure two_layers = [&](const ClassificationPlan& of_seed, const ModelBundle& model, const v1::JobSpec& job) {
     return ClassifySecondLayer(bench, of_seed, model, job, kSecondLayer, kSecondLayerEpochs);
   };
-  const std::string maps = absl::StrCat(compared.maps, " maps");
-  const std::string shallow = absl::StrCat("Winner-take-all, ", layer.maps, " maps");
-  KWTA_RETURN_IF_ERROR(measure(layer, {shallow, kPaperShallow, {}, nullptr, ""}, true, pooled_maps));
+  const std::string maps = absl::StrCat(compared, " maps");
+  const std::string shallow = absl::StrCat("Winner-take-all, ", full, " maps");
+  KWTA_RETURN_IF_ERROR(measure(full, {shallow, kPaperShallow, {}, nullptr, ""}, true, pooled_maps));
   report->claims.push_back({"winner-take-all maps are better than raw pixels", rows[1].Mean() > rows[0].Mean()});
   if (!quick) {
-    const std::string deep = absl::StrCat("Winner-take-all, ", kLayerBelow.maps, " and ", kSecondLayer.maps, " maps");
+    const std::string deep = absl::StrCat("Winner-take-all, ", kMapsBelow, " and ", kSecondLayer.maps, " maps");
     const std::string of_paper = "the paper has 512 and 4096 maps";
-    KWTA_RETURN_IF_ERROR(measure(kLayerBelow, {deep, kPaperDeep, {}, nullptr, of_paper}, true, two_layers));
+    KWTA_RETURN_IF_ERROR(measure(kMapsBelow, {deep, kPaperDeep, {}, nullptr, of_paper}, true, two_layers));
     KWTA_RETURN_IF_ERROR(measure(compared, {absl::StrCat("Winner-take-all, ", maps)}, false, pooled_maps));
   }
   KWTA_RETURN_IF_ERROR(measure(
       compared,
       {absl::StrCat("Triangle k-means, ", maps), kPaperKMeans, {}, nullptr, "the paper quotes it with 1600 maps"},
       false, [&](const ClassificationPlan& of_seed, const ModelBundle& /*model*/, const v1::JobSpec& job) {
-        return ClassifyTriangleKMeans(bench, of_seed, compared.maps, job.training().seed());
+        return ClassifyTriangleKMeans(bench, of_seed, compared, job.training().seed());
       }));
   return measure(compared, {absl::StrCat("Supervised network, ", maps)}, false,
                  [&](const ClassificationPlan& of_seed, const ModelBundle& model, const v1::JobSpec& job) {
