@@ -4,6 +4,8 @@
 #include <chrono>
 #include <numeric>
 #include <optional>
+#include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
@@ -108,7 +110,8 @@ absl::StatusOr<nlohmann::json> Classify(Workbench& bench, const ClassificationPl
   KeptFeatures of_this_plan;
   KeptFeatures& kept = plan.kept != nullptr ? *plan.kept : of_this_plan;
   const auto compute = [&](const FeatureChoice& choice) -> absl::Status {
-    nlohmann::json key = {{"features", plan.key}, {"choice", choice.name}, {"rows", plan.training->rows()}};
+    std::string key =
+        nlohmann::json{{"features", plan.key}, {"choice", choice.name}, {"rows", plan.training->rows()}}.dump();
     // Those of mirror images come behind those of the images.
     if (kept.features.has_value() && kept.key == key && (kept.mirrored || !plan.mirrored)) return absl::OkStatus();
     kept = {};

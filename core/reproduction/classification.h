@@ -21,7 +21,7 @@ struct FeatureChoice {
 
 // Features of training rows that one plan leaves to the next, which takes them if they are what it needs.
 struct KeptFeatures {
-  nlohmann::json key;  // what they depend on
+  std::string key;  // what they depend on, as JSON
   bool mirrored = false;
   std::optional<Tensor> features;
 };
