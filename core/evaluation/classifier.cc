@@ -101,14 +101,6 @@ Classifier::Outcome Classifier::Step(const int32_t* indices, const float* values
   return outcome;
 }
 
-int Classifier::Predict(const float* weights, const float* bias, int64_t classes, const FeatureRow& code) {
-  std::vector<float> logits(bias, bias + classes);
-  for (int64_t e = 0; e < code.entries; ++e) {
-    for (int64_t c = 0; c < classes; ++c) logits[c] += code.values[e] * weights[code.indices[e] * classes + c];
-  }
-  return static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-}
-
 Tensor Classifier::Weights() const {
   Tensor tensor(DType::kF32, {units_, classes_});
   for (int64_t unit = 0; unit < units_; ++unit) {

@@ -34,9 +34,6 @@ class Classifier {
   // That gradient alone.
   void Gradient(const int32_t* indices, const float* values, const int32_t* labels, int64_t rows, int64_t k, float* dz);
 
-  // The most probable class of a code; the lowest if several are. `weights` is [units, classes], `bias` [classes].
-  static int Predict(const float* weights, const float* bias, int64_t classes, const FeatureRow& code);
-
   // weights [units, classes] with the scale in them, and bias [classes].
   Tensor Weights() const;
   Tensor Bias() const;

@@ -40,7 +40,8 @@ struct FineTuningOptions {
   // moves the (mean-subtracted) input by this length where its loss grows fastest (adversarial training; Goodfellow,
   // Shlens & Szegedy, "Explaining and Harnessing Adversarial Examples", 2015, with the direction's own length),
   double adversarial_length = 0;
-  int max_shift = 0;  // moves the image by up to so many pixels in each direction.
+  // moves the image by up to so many pixels in each direction. Range 0 .. the image's smaller side - 1.
+  int max_shift = 0;
   // Of the order of rows and of whatever is random. The result is a function of the arguments, whatever the threads.
   uint64_t seed = 1;
   // The classifier of the first step.
@@ -48,34 +49,46 @@ struct FineTuningOptions {
 };
 
 struct FineTuningProgress {
-  int step = 0, steps = 0;  // of those after the classifier's, from 1
-  int epochs_done = 0, epochs = 0;
-  double loss = 0;            // mean cross-entropy over the last epoch
-  double training_error = 0;  // fraction of its rows classified wrongly, as they went by
+  int step = 0, steps = 0;          // 0: the classifier by itself; then 1 .. steps, each with one more layer
+  int epochs_done = 0, epochs = 0;  // of the step
+  // Of all steps together.
+  int all_epochs_done = 0, all_epochs = 0;
+  int64_t rows_done = 0;
+  double fraction = 0;       // of all rows of all epochs
+  double seconds = 0;        // spent, by all runs that a checkpoint joins
+  double learning_rate = 0;  // at present; in step 0 not known
+  // Over the epoch under way, or the one that was completed just now; in step 0 not known.
+  double loss = 0;             // mean cross-entropy
+  double training_error = -1;  // fraction of the rows classified wrongly, as they went by
   // Fraction of the watched rows classified wrongly; -1 if none are watched.
   double watched_error = -1;
 };
 
 struct FineTuningControl {
-  // Called after each epoch; may be empty.
+  // Called after each epoch, and about every report_seconds within those of the steps from 1 on; may be empty.
   std::function<void(const FineTuningProgress&)> report;
+  double report_seconds = 0.5;
   // Rows whose error is reported every watch_epochs epochs, and after the last. Nothing is decided by them. May be
   // null.
   const Dataset* watched = nullptr;
   int watch_epochs = 1;
-  // Checkpoints are kept here after every checkpoint_epochs epochs; empty: none are written or read.
+  // Checkpoints are kept here after every checkpoint_epochs epochs (at least 1); empty: none are written or read.
   std::string checkpoint_directory;
   int checkpoint_epochs = 5;
-  // Once this is true it stops after the current epoch, having written a checkpoint, with CANCELLED. May be null.
+  // Once this is true it stops after the current update (the current epoch of step 0, which has no checkpoints), having
+  // written a checkpoint, with CANCELLED. May be null.
   const std::atomic<bool>* stop = nullptr;
 };
+
+// Whether a model is k-sparse or a stack of k-sparse layers, of whole rows. Errors: INVALID_ARGUMENT.
+absl::Status CheckCanBeTuned(const v1::ModelDescription& model);
 
 // Fine-tunes `model`, k-sparse or a stack of k-sparse layers, on labelled rows. Gives the model with new atoms and
 // biases, and the classifier: "classifier.weights" [code width, classes] and "classifier.bias" [classes], which read
 // the code that Encode gives by default. Decoders stay as they were, so reconstructions no longer mean much.
-// Errors: CANCELLED (stopped), INVALID_ARGUMENT (no labels, layers of another kind, options out of range, rows of
-// another width), FAILED_PRECONDITION (diverged), DATA_LOSS (a model that does not load), and what the file system
-// gives for checkpoints.
+// The description is that of `model`. Errors: CANCELLED (stopped), INVALID_ARGUMENT (no labels or only one, a model
+// that CheckCanBeTuned refuses, options out of range, rows of another width), FAILED_PRECONDITION (diverged), DATA_LOSS
+// (a model that does not load), and what the file system gives for checkpoints.
 absl::StatusOr<ModelBundle> FineTune(const ModelBundle& model, const Dataset& training,
                                      const FineTuningOptions& options, std::shared_ptr<Backend> backend,
                                      const FineTuningControl& control = {});

@@ -14,7 +14,7 @@ namespace kwta {
 namespace {
 
 constexpr char kFile[] = "/fine_tuning.safetensors";
-constexpr char kFormat[] = "kwta fine-tuning 1";
+constexpr char kFormat[] = "kwta fine-tuning 2";
 
 }  // namespace
 
@@ -47,7 +47,11 @@ absl::Status SaveFineTuningCheckpoint(const std::string& directory, const std::s
                           {{"format", kFormat},
                            {"fingerprint", fingerprint},
                            {"step", absl::StrCat(checkpoint.place.step)},
-                           {"epochs_done", absl::StrCat(checkpoint.place.epochs_done)}});
+                           {"epochs_done", absl::StrCat(checkpoint.place.epochs_done)},
+                           {"batches_done", absl::StrCat(checkpoint.place.batches_done)},
+                           {"loss", absl::StrFormat("%.17g", checkpoint.place.loss)},
+                           {"wrong", absl::StrCat(checkpoint.place.wrong)},
+                           {"seconds", absl::StrFormat("%.17g", checkpoint.place.seconds)}});
 }
 
 absl::StatusOr<std::optional<FineTuningCheckpoint>> LoadFineTuningCheckpoint(const std::string& directory,
@@ -58,8 +62,12 @@ absl::StatusOr<std::optional<FineTuningCheckpoint>> LoadFineTuningCheckpoint(con
   FineTuningCheckpoint checkpoint;
   if (file->metadata["format"] != kFormat || file->metadata["fingerprint"] != fingerprint ||
       !absl::SimpleAtoi(file->metadata["step"], &checkpoint.place.step) ||
-      !absl::SimpleAtoi(file->metadata["epochs_done"], &checkpoint.place.epochs_done) || checkpoint.place.step < 0 ||
-      checkpoint.place.epochs_done < 0) {
+      !absl::SimpleAtoi(file->metadata["epochs_done"], &checkpoint.place.epochs_done) ||
+      !absl::SimpleAtoi(file->metadata["batches_done"], &checkpoint.place.batches_done) ||
+      !absl::SimpleAtod(file->metadata["loss"], &checkpoint.place.loss) ||
+      !absl::SimpleAtoi(file->metadata["wrong"], &checkpoint.place.wrong) ||
+      !absl::SimpleAtod(file->metadata["seconds"], &checkpoint.place.seconds) || checkpoint.place.step < 0 ||
+      checkpoint.place.epochs_done < 0 || checkpoint.place.batches_done < 0) {
     return std::nullopt;
   }
   checkpoint.network = std::move(file->tensors);

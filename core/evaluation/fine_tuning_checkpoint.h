@@ -1,6 +1,7 @@
 // Fine-tuning runs on disk, so that an interrupted one goes on where it was.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -11,10 +12,14 @@
 
 namespace kwta {
 
-// Between two epochs.
+// Between two updates of the steps after the classifier's own.
 struct FineTuningPlace {
-  int step = 0;         // steps that are done
-  int epochs_done = 0;  // of the next one
+  int step = 0;              // steps that are done
+  int epochs_done = 0;       // of the next one
+  int64_t batches_done = 0;  // of the epoch after those, and what they came to:
+  double loss = 0;           // sum of the cross-entropies of their rows
+  int64_t wrong = 0;         // rows classified wrongly
+  double seconds = 0;        // spent until now
 };
 
 struct FineTuningCheckpoint {

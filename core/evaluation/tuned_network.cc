@@ -9,9 +9,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/encoders/encoder_registry.h"
 #include "core/encoders/stack.h"
-#include "core/preprocessing/preprocessing_spec.h"
+#include "core/evaluation/stored_classifier.h"
 
 namespace kwta {
 namespace {
@@ -25,26 +24,17 @@ std::string LayerPrefix(int layers, int i) { return layers == 1 ? "" : absl::Str
 
 absl::Status Diverged() {
   return absl::FailedPreconditionError(
-      "fine-tuning has diverged: a batch has activities or a loss that are not finite; lower learning_rate (a tenth is "
-      "a good next try)");
+      "fine-tuning has diverged: a batch has activities or a loss that are not finite");
 }
 
 }  // namespace
 
 absl::StatusOr<TunedNetwork> TunedNetwork::Create(const ModelBundle& model, const std::shared_ptr<Backend>& backend) {
-  if (SeparatesViews(model.description.preprocessing())) {
-    return absl::InvalidArgumentError(
-        "the model encodes views by themselves (preprocessing step separate_views); it cannot be fine-tuned");
-  }
   TunedNetwork network;
   const int count = LayerCount(model.description.encoder());
   for (int i = 0; i < count; ++i) {
     KWTA_ASSIGN_OR_RETURN(const ModelBundle part, LayerOfStack(model, i));
     const v1::EncoderSpec& spec = part.description.encoder();
-    if (!spec.has_k_sparse()) {
-      return absl::InvalidArgumentError(absl::StrCat("layer ", i, " of the model is ", EncoderKindName(spec),
-                                                     "; only k-sparse layers can be fine-tuned"));
-    }
     const auto k = std::llround(double{spec.k_sparse().encode_alpha()} * spec.k_sparse().k());
     KWTA_ASSIGN_OR_RETURN(TunedLayer layer, TunedLayer::Create(part.tensors, k, backend));
     network.layers_.push_back(std::move(layer));
@@ -136,8 +126,8 @@ absl::Status TunedNetwork::Export(ModelBundle* model) const {
     KWTA_ASSIGN_OR_RETURN(TensorMap tensors, layers_[i].Parameters(/*velocities=*/false));
     for (auto& [name, tensor] : tensors) model->tensors[LayerPrefix(layers(), i) + name] = std::move(tensor);
   }
-  model->tensors["classifier.weights"] = classifier_->Weights();
-  model->tensors["classifier.bias"] = classifier_->Bias();
+  model->tensors[kClassifierWeights] = classifier_->Weights();
+  model->tensors[kClassifierBias] = classifier_->Bias();
   return absl::OkStatus();
 }
 

@@ -18,7 +18,7 @@ namespace kwta {
 // Not thread-safe.
 class TunedNetwork {
  public:
-  // Errors: INVALID_ARGUMENT if a layer is not k-sparse. REQUIRES: an encoder was made of the model.
+  // Errors: DATA_LOSS. REQUIRES: an encoder was made of the model, which CheckCanBeTuned accepts.
   static absl::StatusOr<TunedNetwork> Create(const ModelBundle& model, const std::shared_ptr<Backend>& backend);
 
   int layers() const { return static_cast<int>(layers_.size()); }

@@ -10,9 +10,15 @@ namespace kwta {
 
 absl::StatusOr<TuningRows> TuningRows::Create(const ModelBundle& model, const Dataset& data, double input_dropout,
                                               int max_shift) {
-  if (max_shift > 0 && data.row_shape().size() < 2) {
-    return absl::InvalidArgumentError(absl::StrCat("max_shift is ", max_shift, ", but rows of shape ",
-                                                   ShapeString(data.row_shape()), " are no images"));
+  const Shape& shape = data.row_shape();
+  if (max_shift > 0 && shape.size() < 2) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("max_shift is ", max_shift, ", but rows of shape ", ShapeString(shape), " are no images"));
+  }
+  if (max_shift > 0 && max_shift >= std::min(shape.back(), shape[shape.size() - 2])) {
+    return absl::InvalidArgumentError(absl::StrCat("max_shift is ", max_shift, "; images of shape ", ShapeString(shape),
+                                                   " leave a range of 0 .. ",
+                                                   std::min(shape.back(), shape[shape.size() - 2]) - 1));
   }
   v1::PreprocessingSpec spec = model.description.preprocessing();
   KWTA_RETURN_IF_ERROR(ResolvePreprocessing(&spec));

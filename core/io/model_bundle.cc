@@ -95,10 +95,10 @@ absl::StatusOr<v1::ModelDescription> ReadModelDescription(const std::string& dir
   return description;
 }
 
-absl::StatusOr<ModelBundle> ReadModelBundle(const std::string& directory) {
+absl::StatusOr<ModelBundle> ReadModelBundle(const std::string& directory, absl::string_view prefix) {
   ModelBundle bundle;
   KWTA_ASSIGN_OR_RETURN(bundle.description, ReadModelDescription(directory));
-  absl::StatusOr<SafetensorsFile> file = ReadSafetensors(absl::StrCat(directory, "/", kTensorFile));
+  absl::StatusOr<SafetensorsFile> file = ReadSafetensors(absl::StrCat(directory, "/", kTensorFile), prefix);
   if (!file.ok()) return AsPartOfBundle(file.status());
   bundle.tensors = std::move(file->tensors);
   return bundle;

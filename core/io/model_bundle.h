@@ -28,9 +28,9 @@ inline constexpr uint32_t kModelBundleFormat = 1;
 // other failures of the file system; nothing is left behind.
 absl::Status WriteModelBundle(const std::string& directory, const ModelBundle& bundle);
 
-// Errors: NOT_FOUND (no such directory), DATA_LOSS (a file is missing, truncated, corrupt or of an unknown format),
-// PERMISSION_DENIED, UNAVAILABLE.
-absl::StatusOr<ModelBundle> ReadModelBundle(const std::string& directory);
+// The description, and the tensors whose names start with `prefix`. Errors: NOT_FOUND (no such directory), DATA_LOSS (a
+// file is missing, truncated, corrupt or of an unknown format), PERMISSION_DENIED, UNAVAILABLE.
+absl::StatusOr<ModelBundle> ReadModelBundle(const std::string& directory, absl::string_view prefix = "");
 
 // The description alone, model.json. Errors: as ReadModelBundle.
 absl::StatusOr<v1::ModelDescription> ReadModelDescription(const std::string& directory);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/io/files.h"
@@ -52,7 +53,7 @@ absl::Status WriteSafetensors(const std::string& path, const TensorMap& tensors,
   return writer.Commit();
 }
 
-absl::StatusOr<SafetensorsFile> ReadSafetensors(const std::string& path) {
+absl::StatusOr<SafetensorsFile> ReadSafetensors(const std::string& path, absl::string_view prefix) {
   const auto corrupt = [&path](absl::string_view what) {
     return absl::DataLossError(absl::StrCat("'", path, "': ", what));
   };
@@ -81,6 +82,7 @@ absl::StatusOr<SafetensorsFile> ReadSafetensors(const std::string& path) {
   SafetensorsFile result;
   result.metadata = std::move(header->metadata);
   for (SafetensorsEntry& entry : header->entries) {
+    if (!absl::StartsWith(entry.name, prefix)) continue;
     Tensor tensor(entry.dtype, std::move(entry.shape));
     KWTA_RETURN_IF_ERROR(file.ReadAt(kLengthBytes + length + entry.begin, tensor.data(), tensor.bytes()));
     result.tensors.emplace(std::move(entry.name), std::move(tensor));

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "core/tensors/tensor.h"
 
 namespace kwta {
@@ -25,6 +26,7 @@ absl::Status WriteSafetensors(const std::string& path, const TensorMap& tensors,
 
 // Errors: DATA_LOSS (truncated, corrupt, or of a dtype that kwta has not), naming file and tensor; and what the file
 // system gives (see core/io/files.h). Memory is allocated only for what the file is long enough to hold.
-absl::StatusOr<SafetensorsFile> ReadSafetensors(const std::string& path);
+// Of all tensors the header is checked; only those are read whose names start with `prefix`.
+absl::StatusOr<SafetensorsFile> ReadSafetensors(const std::string& path, absl::string_view prefix = "");
 
 }  // namespace kwta

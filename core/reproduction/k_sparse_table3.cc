@@ -65,9 +65,7 @@ absl::StatusOr<nlohmann::json> Tune(Workbench& bench, const std::string& label, 
     FineTuningControl control;
     control.stop = bench.stop();
     KWTA_ASSIGN_OR_RETURN(control.checkpoint_directory, bench.CheckpointDirectory(label, key));
-    control.report = [&](const FineTuningProgress& progress) {
-      bench.Update((progress.step - 1 + static_cast<double>(progress.epochs_done) / progress.epochs) / progress.steps);
-    };
+    control.report = [&](const FineTuningProgress& progress) { bench.Update(progress.fraction); };
     KWTA_ASSIGN_OR_RETURN(const ModelBundle tuned, FineTune(model, fitted, options, bench.backend(), control));
     KWTA_ASSIGN_OR_RETURN(const double error, ClassificationError(tuned, judged, bench.backend()));
     return nlohmann::json{{"error", 100 * error},

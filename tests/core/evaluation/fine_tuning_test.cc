@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <map>
 
@@ -111,17 +112,24 @@ TEST_F(FineTuningTest, TrainsTheTopFirstThenAllAndKeepsTheRest) {
   FineTuningControl control;
   control.watched = data_;
   control.watch_epochs = 2;
+  control.report_seconds = 1e9;
   control.report = [&](const FineTuningProgress& progress) { reports.push_back(progress); };
   const ModelBundle tuned = Run(*deep_, control).value();
-  ASSERT_EQ(reports.size(), 6u);
-  for (int e = 0; e < 6; ++e) {
-    EXPECT_EQ(reports[e].step, 1 + e / 3);
+  ASSERT_EQ(reports.size(), 9u);
+  for (int e = 0; e < 9; ++e) {
+    EXPECT_EQ(reports[e].step, e / 3) << "0 is the classifier's";
     EXPECT_EQ(reports[e].steps, 2);
     EXPECT_EQ(reports[e].epochs_done, 1 + e % 3);
-    EXPECT_EQ(reports[e].watched_error >= 0, e % 3 > 0) << "every second epoch and the last";
+    EXPECT_EQ(reports[e].all_epochs_done, 1 + e);
+    EXPECT_EQ(reports[e].all_epochs, 9);
+    EXPECT_EQ(reports[e].rows_done, 600 * (1 + e));
+    EXPECT_NEAR(reports[e].fraction, (1 + e) / 9.0, 1e-12);
+    EXPECT_GT(reports[e].seconds, e == 0 ? 0 : reports[e - 1].seconds);
+    EXPECT_EQ(reports[e].training_error >= 0, e >= 3);
+    EXPECT_EQ(reports[e].watched_error >= 0, e >= 3 && e % 3 > 0) << "every second epoch and the last";
   }
-  EXPECT_LT(reports[5].loss, reports[0].loss);
-  EXPECT_EQ(reports[5].watched_error, Error(tuned));
+  EXPECT_LT(reports[8].loss, reports[3].loss);
+  EXPECT_EQ(reports[8].watched_error, Error(tuned));
   const auto before = Numbers(*deep_), after = Numbers(tuned);
   EXPECT_EQ(after.size(), before.size() + 2);
   for (const auto& [name, values] : before) {
@@ -144,49 +152,107 @@ TEST_F(FineTuningTest, DependsOnTheSeedAndNotOnTheThreads) {
   EXPECT_NE(Numbers(Run(*deep_).value()), one);
 }
 
+TEST_F(FineTuningTest, ReportsWithinAnEpochWhatItHasSeen) {
+  std::vector<FineTuningProgress> reports;
+  FineTuningControl control;
+  control.report_seconds = 0;
+  control.report = [&](const FineTuningProgress& progress) { reports.push_back(progress); };
+  options_.epochs = 1;
+  ASSERT_TRUE(Run(*shallow_, control).ok());
+  ASSERT_EQ(reports.size(), 3u + 12u) << "the classifier's epochs, and the batches";
+  for (int batch = 1; batch <= 12; ++batch) {
+    const FineTuningProgress& progress = reports[2 + batch];
+    EXPECT_EQ(progress.rows_done, 3 * 600 + 50 * batch);
+    EXPECT_NEAR(progress.fraction, progress.rows_done / 2400.0, 1e-12);
+    EXPECT_NEAR(progress.training_error * 50 * batch, std::round(progress.training_error * 50 * batch), 1e-9);
+    EXPECT_NEAR(progress.learning_rate, options_.learning_rate * (1 - batch / 12.0), 1e-12);
+    EXPECT_EQ(progress.epochs_done, batch == 12);
+  }
+}
+
 TEST_F(FineTuningTest, GoesOnAfterAnInterruptionAsIfThereHadBeenNone) {
   options_.code_dropout = 0.3;
-  const auto whole = Numbers(Run(*deep_).value());
-  for (const int stop_after : {1, 3, 4}) {
+  FineTuningControl control;
+  control.report_seconds = 0;
+  std::vector<FineTuningProgress> whole_reports;
+  control.report = [&](const FineTuningProgress& progress) { whole_reports.push_back(progress); };
+  const auto whole = Numbers(Run(*deep_, control).value());
+  ASSERT_EQ(whole_reports.size(), 3u + 6u * 12u);
+  // In the middle of an epoch, at the end of one, at the end of a step, and in the last epoch.
+  for (const size_t stop_after : {3 + 5, 3 + 12, 3 + 36, 3 + 71}) {
     std::atomic<bool> stop{false};
-    FineTuningControl control;
     control.checkpoint_directory = directory_.path();
     control.checkpoint_epochs = 100;
     control.stop = &stop;
-    int left = stop_after;
-    control.report = [&](const FineTuningProgress&) { stop = --left <= 1; };
-    if (stop_after == 1) stop = true;
+    size_t seen = 0;
+    control.report = [&](const FineTuningProgress&) { stop = ++seen == stop_after; };
     const absl::Status status = Run(*deep_, control).status();
     ASSERT_EQ(status.code(), absl::StatusCode::kCancelled) << status;
-    EXPECT_THAT(std::string(status.message()), HasSubstr("fine-tuning was stopped after epoch"));
-    int epochs = 0;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("fine-tuning was stopped in epoch"));
+    EXPECT_EQ(seen, stop_after);
     control.stop = nullptr;
-    control.report = [&](const FineTuningProgress&) { ++epochs; };
+    control.report = [&](const FineTuningProgress& progress) {
+      ASSERT_LT(seen, whole_reports.size());
+      EXPECT_EQ(progress.rows_done, whole_reports[seen].rows_done);
+      EXPECT_EQ(progress.loss, whole_reports[seen].loss);
+      EXPECT_EQ(progress.training_error, whole_reports[seen].training_error);
+      ++seen;
+    };
     EXPECT_EQ(Numbers(Run(*deep_, control).value()), whole) << stop_after;
-    EXPECT_EQ(epochs, 6 - stop_after);
+    EXPECT_EQ(seen, whole_reports.size());
     directory_.Clear();
   }
 }
 
+TEST_F(FineTuningTest, StopsWithinTheClassifiersOwnEpochs) {
+  std::atomic<bool> stop{true};
+  FineTuningControl control;
+  control.stop = &stop;
+  const absl::Status status = Run(*shallow_, control).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("after epoch 1 of the classifier's own"));
+}
+
+TEST_F(FineTuningTest, SaysAtWhichRateItDiverged) {
+  options_.learning_rate = 1e30;
+  const absl::Status status = Run(*shallow_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("at a learning_rate of 1e+30 and a classifier_rate of 0.1"));
+}
+
 TEST_F(FineTuningTest, ACheckpointOfOtherOptionsOrADamagedOneIsNotUsed) {
   const auto whole = Numbers(Run(*shallow_).value());
+  int epochs = 0;
   FineTuningControl control;
   control.checkpoint_directory = directory_.path();
+  control.checkpoint_epochs = 1;
+  control.report_seconds = 1e9;
+  control.report = [&](const FineTuningProgress& progress) { epochs += progress.step > 0; };
+  const auto expect_epochs = [&](int expected, const std::string& why) {
+    epochs = 0;
+    EXPECT_EQ(Numbers(Run(*shallow_, control).value()), whole) << why;
+    EXPECT_EQ(epochs, expected) << why;
+  };
   options_.seed = 5;
   ASSERT_TRUE(Run(*shallow_, control).ok());
   options_.seed = 1;
-  int epochs = 0;
-  control.report = [&](const FineTuningProgress&) { ++epochs; };
-  EXPECT_EQ(Numbers(Run(*shallow_, control).value()), whole);
-  EXPECT_EQ(epochs, 3);
+  expect_epochs(3, "another seed");
+  expect_epochs(1, "its own, of all epochs but the last");
   const std::string path = directory_.File("fine_tuning.safetensors");
-  SafetensorsFile file = ReadSafetensors(path).value();
-  file.tensors.erase("classifier");
-  ASSERT_TRUE(WriteSafetensors(path, file.tensors, file.metadata).ok());
-  EXPECT_EQ(Numbers(Run(*shallow_, control).value()), whole);
-  EXPECT_EQ(epochs, 6);
+  const SafetensorsFile file = ReadSafetensors(path).value();
+  for (const auto& [field, value] :
+       std::map<std::string, std::string>{{"step", "1"}, {"epochs_done", "3"}, {"batches_done", "13"}, {"loss", "x"}}) {
+    auto metadata = file.metadata;
+    metadata[field] = value;
+    ASSERT_TRUE(WriteSafetensors(path, file.tensors, metadata).ok());
+    expect_epochs(3, field);
+  }
+  SafetensorsFile damaged = ReadSafetensors(path).value();
+  damaged.tensors.erase("classifier");
+  ASSERT_TRUE(WriteSafetensors(path, damaged.tensors, damaged.metadata).ok());
+  expect_epochs(3, "no classifier");
   std::filesystem::resize_file(path, 20);
-  EXPECT_EQ(Numbers(Run(*shallow_, control).value()), whole);
+  expect_epochs(3, "cut short");
 }
 
 TEST_F(FineTuningTest, TheBundleClassifiesTheSameWhenItWasSavedAndLoaded) {
@@ -230,11 +296,22 @@ TEST_F(FineTuningTest, SaysWhatIsWrong) {
   absl::Status status = FineTune(*shallow_, unlabelled, options_, backend).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("no labels"));
-  const Dataset flat(rows, rows->rows(), {784}, {0, 1}, std::vector<int32_t>(20, 1));
+  std::vector<int32_t> labels(20, 1);
+  const Dataset alike(rows, rows->rows(), {784}, {0, 1}, labels);
+  status = FineTune(*shallow_, alike, options_, backend).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("all 2 rows of the data have the label 1"));
+  labels[1] = 0;
+  const Dataset flat(rows, rows->rows(), {784}, {0, 1}, labels);
   options_.max_shift = 1;
   status = FineTune(*shallow_, flat, options_, backend).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("rows of shape [784] are no images"));
+  options_.max_shift = 28;
+  const Dataset images(rows, rows->rows(), {28, 28}, {0, 1}, labels);
+  status = FineTune(*shallow_, images, options_, backend).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("images of shape [28, 28] leave a range of 0 .. 27"));
   const Dataset narrow(rows, {DType::kU8, rows->data(), 20, 28}, {28}, {0}, std::vector<int32_t>(20, 1));
   status = FineTune(*shallow_, narrow, options_, backend).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);

@@ -1,0 +1,72 @@
+#include "core/evaluation/stored_classifier.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/io/model_bundle.h"
+
+namespace kwta {
+namespace {
+
+constexpr char kPrefix[] = "classifier.";
+
+absl::StatusOr<Tensor> Find(const TensorMap& tensors, const char* name) {
+  const auto found = tensors.find(name);
+  if (found != tensors.end()) return found->second.Clone();
+  return absl::DataLossError(absl::StrCat("the model has no tensor \"", name, "\"; fine-tune it first"));
+}
+
+bool IsFinite(const Tensor& tensor) {
+  return tensor.dtype() == DType::kF32 && !FindNonFinite(tensor.rows()).has_value();
+}
+
+}  // namespace
+
+absl::StatusOr<StoredClassifier> StoredClassifier::Create(Tensor weights, Tensor bias) {
+  const bool shaped = weights.shape().size() == 2 && bias.shape() == Shape{weights.shape()[1]};
+  if (!shaped || bias.elements() < 2 || !IsFinite(weights) || !IsFinite(bias)) {
+    return absl::DataLossError(absl::StrCat("a classifier has weights ", DTypeName(weights.dtype()), " ",
+                                            ShapeString(weights.shape()), " and biases ", DTypeName(bias.dtype()), " ",
+                                            ShapeString(bias.shape()),
+                                            "; expected finite f32 [code width, classes] and [classes], 2 or more"));
+  }
+  return StoredClassifier(std::move(weights), std::move(bias));
+}
+
+absl::StatusOr<StoredClassifier> StoredClassifier::Create(const TensorMap& tensors, int64_t code_width) {
+  KWTA_ASSIGN_OR_RETURN(Tensor weights, Find(tensors, kClassifierWeights));
+  KWTA_ASSIGN_OR_RETURN(Tensor bias, Find(tensors, kClassifierBias));
+  KWTA_ASSIGN_OR_RETURN(StoredClassifier classifier, Create(std::move(weights), std::move(bias)));
+  if (classifier.weights_.shape()[0] != code_width) {
+    return absl::DataLossError(absl::StrCat("the model's classifier is for codes of width ",
+                                            classifier.weights_.shape()[0], ", but its codes have width ", code_width));
+  }
+  return classifier;
+}
+
+absl::StatusOr<StoredClassifier> StoredClassifier::Read(const std::string& directory) {
+  KWTA_ASSIGN_OR_RETURN(const ModelBundle model, ReadModelBundle(directory, kPrefix));
+  return Create(model.tensors, model.description.code_width());
+}
+
+int64_t StoredClassifier::CountWrong(const FeatureRows& codes, absl::Span<const int32_t> labels) const {
+  const float* weights = weights_.as<float>();
+  const float* bias = bias_.as<float>();
+  std::vector<float> scores(classes());
+  FeatureScratch scratch;
+  int64_t wrong = 0;
+  for (int64_t i = 0; i < codes.rows(); ++i) {
+    const FeatureRow code = codes.Row(i, &scratch);
+    std::copy_n(bias, classes(), scores.begin());
+    for (int64_t e = 0; e < code.entries; ++e) {
+      const float* unit = weights + code.indices[e] * classes();
+      for (int64_t c = 0; c < classes(); ++c) scores[c] += code.values[e] * unit[c];
+    }
+    wrong += std::max_element(scores.begin(), scores.end()) - scores.begin() != labels[i];
+  }
+  return wrong;
+}
+
+}  // namespace kwta

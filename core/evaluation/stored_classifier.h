@@ -1,0 +1,46 @@
+// The classifier that a fine-tuned model was tuned with, as its bundle holds it (docs/model-bundle.md).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "core/evaluation/feature_rows.h"
+#include "core/io/safetensors.h"
+#include "core/tensors/tensor.h"
+
+namespace kwta {
+
+// Names of its tensors.
+inline constexpr char kClassifierWeights[] = "classifier.weights";
+inline constexpr char kClassifierBias[] = "classifier.bias";
+
+// Scores of the classes are weights' z + bias for a code z. Immutable and thread-safe.
+class StoredClassifier {
+ public:
+  // f32 [code width, classes] and f32 [classes]. Errors: DATA_LOSS (of another type or shape, not finite, or of fewer
+  // than two classes).
+  static absl::StatusOr<StoredClassifier> Create(Tensor weights, Tensor bias);
+  // Of kClassifierWeights and kClassifierBias among a model's tensors. Errors: DATA_LOSS also if there are none, or for
+  // codes of another width.
+  static absl::StatusOr<StoredClassifier> Create(const TensorMap& tensors, int64_t code_width);
+  // Of the bundle at `directory`, whose other tensors are not read. Errors also: as ReadModelBundle.
+  static absl::StatusOr<StoredClassifier> Read(const std::string& directory);
+
+  int64_t classes() const { return bias_.elements(); }
+  const Tensor& weights() const { return weights_; }  // f32 [code width, classes]
+  const Tensor& bias() const { return bias_; }        // f32 [classes]
+
+  // Rows whose class is not their label. A row's class is the one with the highest score, the lowest of several.
+  // REQUIRES: a label for each row; codes of the width that it was made for.
+  int64_t CountWrong(const FeatureRows& codes, absl::Span<const int32_t> labels) const;
+
+ private:
+  StoredClassifier(Tensor weights, Tensor bias) : weights_(std::move(weights)), bias_(std::move(bias)) {}
+
+  Tensor weights_, bias_;
+};
+
+}  // namespace kwta
