@@ -1,11 +1,14 @@
 #include "client/client.h"
 
+#include <algorithm>
+#include <cstring>
 #include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/connection.h"
+#include "client/tensor_message.h"
 #include "core/base/status_macros.h"
 
 namespace kwta::client {
@@ -79,6 +82,22 @@ absl::StatusOr<v1::Model> Client::GetModel(const std::string& model, const CallO
   KWTA_ASSIGN_OR_RETURN(v1::GetModelResponse response,
                         connection_->Unary(&Stub::GetModel, request, connection_->Deadline(call)));
   return std::move(*response.mutable_model());
+}
+
+absl::StatusOr<StoredClassifier> Client::GetClassifier(const std::string& model, uint64_t version,
+                                                       const CallOptions& call) {
+  v1::GetClassifierRequest request;
+  request.set_model(model);
+  request.set_version(version);
+  KWTA_ASSIGN_OR_RETURN(const v1::GetClassifierResponse response,
+                        connection_->Unary(&Stub::GetClassifier, request, connection_->Deadline(call)));
+  const int64_t units = response.weights().shape_size() > 0 ? response.weights().shape(0) : 0;
+  const int64_t classes = response.bias_size();
+  KWTA_ASSIGN_OR_RETURN(const void* elements, DenseElements(response.weights(), units, classes));
+  Tensor weights(DType::kF32, {units, classes}), bias(DType::kF32, {classes});
+  std::memcpy(weights.data(), elements, weights.bytes());
+  std::copy(response.bias().begin(), response.bias().end(), bias.as<float>());
+  return StoredClassifier::Create(std::move(weights), std::move(bias));
 }
 
 absl::StatusOr<v1::ModelVersion> Client::LoadModel(const std::string& model, uint64_t version, bool reload,

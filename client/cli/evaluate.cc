@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <iostream>
+#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -17,11 +18,12 @@ namespace kwta::client::cli {
 namespace {
 
 constexpr char kFooter[] =
-    R"(A softmax probe is trained on the codes of the training images, and one on their raw pixels; regularisation and epochs
-are chosen on a part of the training images. Choose a model's own hyperparameters with --split validation, never on test.
+    R"(A linear probe is trained on the codes of the training images, and one on their raw pixels; regularisation and epochs
+are chosen on a part of the training images. A model that was fine-tuned is judged by its own classifier, too. Choose a model's own hyperparameters with --split validation, never on test.
 Fraction of variance unexplained is sum |x - xhat|^2 / sum |x - mean|^2; a unit is dead if it is in no code.
 Examples:
   kwta evaluate --model fashion --data fashion-mnist --alpha 3
+  kwta evaluate --model fashion --data fashion-mnist --classifier svm --no-pixels
   kwta evaluate --model fashion --data fashion-mnist --split validation --validation-rows 10000 --no-pixels --json)";
 
 bool OnTest(const EvaluationOptions& options) { return options.data.reference.split() == v1::DATASET_SPLIT_TEST; }
@@ -46,7 +48,11 @@ void Print(const EvaluationOptions& options, const EvaluationReport& report) {
             << part << " images\n\n";
   Table table({{""}, {"codes", Align::kRight}, {report.pixels ? "raw pixels" : "", Align::kRight}});
   const auto pixels = [&](double ProbeResult::*rate) { return report.pixels ? Percent((*report.pixels).*rate) : ""; };
-  table.AddRow({part + " error", Percent(report.codes.error), pixels(&ProbeResult::error)});
+  if (report.own_classifier_error) {
+    table.AddRow({part + " error of the model's own classifier", Percent(*report.own_classifier_error), ""});
+  }
+  table.AddRow({part + (report.own_classifier_error ? " error of the probe" : " error"), Percent(report.codes.error),
+                pixels(&ProbeResult::error)});
   table.AddRow({"error where the probe was chosen", Percent(report.codes.validation_error),
                 pixels(&ProbeResult::validation_error)});
   const auto add_unexplained = [&](const std::string& at, std::optional<double> fraction) {
@@ -83,6 +89,7 @@ nlohmann::json ToJson(const EvaluationOptions& options, const EvaluationReport& 
                          {"split", OnTest(options) ? "test" : "validation"},
                          {"training_rows", report.training_rows},
                          {"evaluation_rows", report.evaluation_rows},
+                         {"classifier", options.classifier == ProbeLoss::kSoftmax ? "softmax" : "svm"},
                          {"codes", ProbeJson(report.codes)},
                          {"l0", report.l0},
                          {"units", description.code_width()},
@@ -99,6 +106,7 @@ nlohmann::json ToJson(const EvaluationOptions& options, const EvaluationReport& 
   if (!report.dense_codes) {
     json["dead_units_alpha_1"] = *report.dead_units_alpha_1;
   }
+  add_if_known("own_classifier_error", report.own_classifier_error);
   if (report.pixels) json["raw_pixels"] = ProbeJson(*report.pixels);
   return json;
 }
@@ -131,6 +139,13 @@ void AddEvaluate(CLI::App& app, Action* action) {
   command->get_option("--data")->required();
   command->get_option("--split")->description("Part to evaluate on; default test");
   AddSparsityOptions(*command, &options->encode);
+  const std::map<std::string, ProbeLoss> classifiers = {{"softmax", ProbeLoss::kSoftmax},
+                                                        {"svm", ProbeLoss::kSquaredHinge}};
+  command
+      ->add_option_function<std::string>(
+          "--classifier", [=](const std::string& name) { options->classifier = classifiers.at(name); },
+          "Softmax regression, or a linear support vector machine (squared hinge loss); default softmax")
+      ->check(CLI::IsMember(classifiers));
   command->add_flag("!--no-pixels", options->pixels, "Skip the comparison with raw pixels");
   command->callback([=] { *action = [=](const GlobalOptions& global) { return Run(*options, global); }; });
 }

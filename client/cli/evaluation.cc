@@ -10,6 +10,7 @@
 #include "core/base/status_macros.h"
 #include "core/evaluation/activation_statistics.h"
 #include "core/evaluation/linear_probe.h"
+#include "core/evaluation/stored_classifier.h"
 #include "core/preprocessing/preprocessor.h"
 
 namespace kwta::client::cli {
@@ -64,10 +65,15 @@ class Evaluator {
     KWTA_ASSIGN_OR_RETURN(report_.fraction_variance_unexplained,
                           Unexplained("reconstructing the evaluation images", options_.encode, preprocessor));
     if (!report_.dense_codes) KWTA_RETURN_IF_ERROR(CompareWithAlpha1(preprocessor));
+    if (report_.model.description().has_fine_tuning()) {
+      KWTA_ASSIGN_OR_RETURN(const StoredClassifier own, client_.GetClassifier(options_.model, report_.model.version()));
+      const int64_t wrong = own.CountWrong(CodeFeatures(evaluation.codes.sparse()), evaluation_.labels);
+      report_.own_classifier_error = static_cast<double>(wrong) / static_cast<double>(report_.evaluation_rows);
+    }
     KWTA_ASSIGN_OR_RETURN(report_.codes, ProbeCodes(training.codes, evaluation.codes));
     if (options_.pixels) {
       KWTA_ASSIGN_OR_RETURN(report_.pixels, Probe("raw pixels", DenseFeatures(training_.rows.rows()),
-                                                  DenseFeatures(evaluation_.rows.rows()), {}, {}));
+                                                  DenseFeatures(evaluation_.rows.rows()), ProbeOptions(), {}));
     }
     return std::move(report_);
   }
@@ -144,12 +150,18 @@ class Evaluator {
     return unexplained.Fraction();
   }
 
+  LinearProbeOptions ProbeOptions() const {
+    LinearProbeOptions options;
+    options.loss = options_.classifier;
+    return options;
+  }
+
   absl::StatusOr<ProbeResult> ProbeCodes(const EncodeResult& training, const EncodeResult& evaluation) {
     if (!report_.dense_codes) {
-      return Probe("codes", CodeFeatures(training.sparse()), CodeFeatures(evaluation.sparse()), {}, {});
+      return Probe("codes", CodeFeatures(training.sparse()), CodeFeatures(evaluation.sparse()), ProbeOptions(), {});
     }
     // Pooled maps are positive and of similar size: they are centred, and half of them left out of each update.
-    LinearProbeOptions options;
+    LinearProbeOptions options = ProbeOptions();
     options.scaling = FeatureScaling::kCentred;
     ProbeGrid grid;
     grid.dropout = {0.5};
@@ -159,7 +171,7 @@ class Evaluator {
 
   absl::StatusOr<ProbeResult> Probe(const std::string& name, const FeatureRows& training, const FeatureRows& evaluation,
                                     const LinearProbeOptions& options, ProbeGrid grid) {
-    progress_.Start("training a softmax probe on " + name);
+    progress_.Start("training a probe on " + name);
     grid.validation_rows = std::min(grid.validation_rows, training.rows() / kValidationShare);
     KWTA_ASSIGN_OR_RETURN(const SelectedProbe selected, SelectProbe({&training, training_.labels, classes_}, options,
                                                                     grid, pool_, [&](double fraction) {

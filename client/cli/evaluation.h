@@ -9,6 +9,7 @@
 #include "client/cli/input_rows.h"
 #include "client/cli/stage_progress.h"
 #include "client/client.h"
+#include "core/evaluation/linear_probe.h"
 
 namespace kwta::client::cli {
 
@@ -16,10 +17,11 @@ struct EvaluationOptions {
   std::string model;
   LocalDataset data;  // reference.split is the part to evaluate on: TEST or VALIDATION.
   v1::EncodeOptions encode;
+  ProbeLoss classifier = ProbeLoss::kSoftmax;
   bool pixels = true;  // Compare with raw pixels.
 };
 
-// A softmax probe on some features.
+// A probe on some features.
 struct ProbeResult {
   double error = 0;             // Fraction of the evaluation rows classified wrongly.
   double validation_error = 0;  // Of the training rows that l2 and epochs were chosen on.
@@ -34,6 +36,8 @@ struct EvaluationReport {
   int64_t evaluation_rows = 0;
   ProbeResult codes;
   std::optional<ProbeResult> pixels;
+  // Of a model that was fine-tuned: fraction of the evaluation rows that its own classifier gets wrong.
+  std::optional<double> own_classifier_error;
   // Over the evaluation rows, encoded as asked for and with alpha = 1. The decoder was trained for the latter. Models
   // with dense codes take no alpha: they reconstruct as they were trained to.
   // Not set for models with preprocessing steps, whose own rows do not travel.

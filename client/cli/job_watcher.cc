@@ -86,12 +86,17 @@ void PrintSummary(Client& client, const v1::Job& job) {
   for (const v1::ModelVersion& version : model->versions()) {
     if (version.version() != job.model_version()) continue;
     const v1::TrainingStatistics& statistics = version.description().statistics();
-    std::cout << absl::StrFormat("  loss %.4g, fraction of variance unexplained %.4f (last epoch)\n", statistics.loss(),
-                                 statistics.fraction_variance_unexplained())
-              << "  dead units " << HumanCount(statistics.dead_units()) << " of "
-              << HumanCount(version.description().code_width()) << " over the last "
-              << HumanCount(statistics.dead_window_rows()) << " training rows\n"
-              << "  " << HumanRate(statistics.images_per_second()) << " images/s, "
+    if (statistics.has_training_error()) {
+      std::cout << absl::StrFormat("  cross-entropy %.4g, %s of the training rows classified wrongly (last epoch)\n",
+                                   statistics.loss(), Percent(statistics.training_error()));
+    } else {
+      std::cout << absl::StrFormat("  loss %.4g, fraction of variance unexplained %.4f (last epoch)\n",
+                                   statistics.loss(), statistics.fraction_variance_unexplained())
+                << "  dead units " << HumanCount(statistics.dead_units()) << " of "
+                << HumanCount(version.description().code_width()) << " over the last "
+                << HumanCount(statistics.dead_window_rows()) << " training rows\n";
+    }
+    std::cout << "  " << HumanRate(statistics.images_per_second()) << " images/s, "
               << HumanDuration(absl::Seconds(statistics.train_seconds())) << " of training\n";
   }
 }

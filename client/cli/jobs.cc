@@ -33,10 +33,10 @@ void Print(const std::vector<v1::Job>& jobs) {
                {"ERROR"}});
   for (const v1::Job& job : jobs) {
     const v1::TrainingProgress& progress = job.progress();
-    const bool started = progress.images_done() > 0;
+    const bool reconstructs = progress.images_done() > 0 && progress.units() > 0;
     table.AddRow({job.id(), StateName(job.state()), job.spec().model(),
                   job.has_progress() ? absl::StrCat(progress.epochs_done(), "/", progress.epochs()) : "-",
-                  started ? absl::StrFormat("%.4f", progress.fraction_variance_unexplained()) : "-",
+                  reconstructs ? absl::StrFormat("%.4f", progress.fraction_variance_unexplained()) : "-",
                   progress.dead_window_rows() > 0 ? absl::StrCat(progress.dead_units()) : "-", TrainingTime(job, now),
                   HumanDuration(now - ToTime(job.created())), job.error().message()});
   }

@@ -25,11 +25,12 @@ void AddVersions(const v1::Model& model, absl::Time now, Table* table) {
   for (const v1::ModelVersion& version : model.versions()) {
     const v1::ModelDescription& description = version.description();
     const v1::TrainingStatistics& statistics = description.statistics();
+    const bool tuned = description.has_fine_tuning();  // and its reconstructions no longer measured
     table->AddRow({model.name(), absl::StrCat(version.version()), StateName(version.state()),
                    absl::StrJoin(version.labels(), ","), EncoderKindName(description.encoder()),
                    absl::StrCat(description.input_width()), absl::StrCat(description.code_width()),
-                   absl::StrFormat("%.4f", statistics.fraction_variance_unexplained()),
-                   absl::StrCat(statistics.dead_units()), HumanBytes(version.parameter_bytes()),
+                   tuned ? "-" : absl::StrFormat("%.4f", statistics.fraction_variance_unexplained()),
+                   tuned ? "-" : absl::StrCat(statistics.dead_units()), HumanBytes(version.parameter_bytes()),
                    HumanDuration(now - ToTime(description.created()))});
   }
 }

@@ -21,11 +21,16 @@ constexpr int kUsualColumns = 80;
 std::string ProgressText(const v1::TrainingProgress& progress) {
   // No epoch's loss is known before the first report of rows.
   std::string text = absl::StrFormat("epoch %d/%d", progress.epochs_done(), progress.epochs());
-  if (progress.images_done() > 0) {
-    absl::StrAppendFormat(&text, "  loss %.4g  unexplained %.4f  %s images/s", progress.loss(),
-                          progress.fraction_variance_unexplained(), HumanRate(progress.images_per_second()));
+  if (progress.has_training_error()) {
+    absl::StrAppendFormat(&text, "  loss %.4g  wrong %s", progress.loss(), Percent(progress.training_error()));
+  } else if (progress.images_done() > 0 && progress.units() > 0) {
+    absl::StrAppendFormat(&text, "  loss %.4g  unexplained %.4f", progress.loss(),
+                          progress.fraction_variance_unexplained());
   }
-  absl::StrAppend(&text, "  k ", progress.k());
+  if (progress.images_done() > 0) {
+    absl::StrAppendFormat(&text, "  %s images/s", HumanRate(progress.images_per_second()));
+  }
+  if (progress.k() > 0) absl::StrAppend(&text, "  k ", progress.k());
   if (progress.dead_window_rows() > 0) {
     absl::StrAppend(&text, "  dead ", progress.dead_units(), "/", progress.units());
   }

@@ -16,6 +16,7 @@ Examples:
   kwta train --model fashion --k 25 --k-start 100 --subtract-mean --rate 0.002 --epochs 50 --data fashion-mnist
   kwta train --model maps --encoder winner-take-all --maps 16 --filter-size 7 --epochs 5 --data fashion-mnist --watch
   kwta train --model deep --base fashion --units 1000 --k 25 --data fashion-mnist --watch
+  kwta train --model tuned --base fashion --fine-tune --epochs 20 --rate 0.05 --code-dropout 0.2 --data fashion-mnist
   kwta train --model filters --k 50 --data cifar10 --step random-patches:size=8 --step global-contrast --step whiten
   kwta train --model patches --data patches.npy --job-id nightly-17 --json)";
 

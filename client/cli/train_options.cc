@@ -10,13 +10,16 @@
 #include "client/cli/step_options.h"
 #include "core/encoders/encoder_registry.h"
 #include "core/io/dataset.h"
+#include "core/training/fine_tuning_job.h"
 #include "core/training/trainer.h"
 
 namespace kwta::client::cli {
 namespace {
 
+constexpr char kEncoderGroup[] = "Encoder";
 constexpr char kKSparseGroup[] = "Encoder k-sparse";
 constexpr char kWinnerTakeAllGroup[] = "Encoder winner-take-all";
+constexpr char kFineTuningGroup[] = "Fine-tuning";
 
 // Every default there is, as the library that trains resolves them.
 v1::JobSpec Defaults() {
@@ -97,28 +100,46 @@ void AddWinnerTakeAllOptions(CLI::App& app, v1::WinnerTakeAllSpec* spec) {
 
 void AddEncoderOptions(CLI::App& app, const v1::JobSpec& defaults, TrainOptions* options) {
   app.add_option("--encoder", options->encoder, "Kind of encoder; default k-sparse")
-      ->check(CLI::IsMember(EncoderKindNames()));
+      ->check(CLI::IsMember(EncoderKindNames()))
+      ->group(kEncoderGroup);
   app.add_option_function<float>(
-      "--init-sigma",
-      [options](float value) {
-        options->k_sparse.set_init_sigma(value);
-        options->winner_take_all.set_init_sigma(value);
-      },
-      absl::StrCat("Standard deviation of the encoder's initial weights, above 0; default ",
-                   defaults.encoder().k_sparse().init_sigma(),
-                   ", winner-take-all: 1.4 / (filter-size * sqrt(channels))"));
+         "--init-sigma",
+         [options](float value) {
+           options->k_sparse.set_init_sigma(value);
+           options->winner_take_all.set_init_sigma(value);
+         },
+         absl::StrCat("Standard deviation of the encoder's initial weights, above 0; default ",
+                      defaults.encoder().k_sparse().init_sigma(),
+                      ", winner-take-all: 1.4 / (filter-size * sqrt(channels))"))
+      ->group(kEncoderGroup);
   AddKSparseOptions(app, defaults.encoder().k_sparse(), &options->k_sparse);
   AddWinnerTakeAllOptions(app, &options->winner_take_all);
 }
 
-// Puts the chosen encoder into the request. Throws if options of another were given, which would have no effect.
-void ChooseEncoder(const CLI::App& app, TrainOptions* options) {
-  const bool winner_take_all = options->encoder == "winner-take-all";
-  const std::string group = winner_take_all ? kKSparseGroup : kWinnerTakeAllGroup;
+// Throws if an option of the group was given, which would have no effect.
+void RefuseGroup(const CLI::App& app, const std::string& group, const std::string& why) {
   for (const CLI::Option* option : app.get_options()) {
-    if (option->get_group() != group || option->count() == 0) continue;
-    throw CLI::ValidationError(option->get_name(), absl::StrCat("is no option of ", options->encoder, " encoders"));
+    if (option->get_group() == group && option->count() > 0) throw CLI::ValidationError(option->get_name(), why);
   }
+}
+
+// Puts the chosen encoder, or fine-tuning, into the request.
+void ChooseWhatToTrain(const CLI::App& app, TrainOptions* options) {
+  if (options->fine_tune) {
+    if (!options->request.spec().has_base()) {
+      throw CLI::ValidationError("--fine-tune", "needs --base, the model to fine-tune");
+    }
+    const char why[] = "has no effect with --fine-tune, which adds no layer";
+    RefuseGroup(app, kEncoderGroup, why);
+    RefuseGroup(app, kKSparseGroup, why);
+    RefuseGroup(app, kWinnerTakeAllGroup, why);
+    *options->request.mutable_spec()->mutable_fine_tuning() = options->fine_tuning;
+    return;
+  }
+  RefuseGroup(app, kFineTuningGroup, "is an option of --fine-tune only");
+  const bool winner_take_all = options->encoder == "winner-take-all";
+  RefuseGroup(app, winner_take_all ? kKSparseGroup : kWinnerTakeAllGroup,
+              absl::StrCat("is no option of ", options->encoder, " encoders"));
   v1::EncoderSpec* encoder = options->request.mutable_spec()->mutable_encoder();
   if (winner_take_all) {
     *encoder->mutable_winner_take_all() = options->winner_take_all;
@@ -141,9 +162,10 @@ void AddTrainingOptions(CLI::App& app, const v1::JobSpec& defaults, v1::JobSpec*
   AddFieldOptions(app, kGroup,
                   {{"--epochs", "epochs", "Passes over the training rows, 1 .. 1000000"},
                    {"--batch-size", "batch_size", "Rows an update, 1 .. 65536"},
-                   {"--rate", "learning_rate", "Learning rate, above 0"},
+                   {"--rate", "learning_rate", "Learning rate, above 0", "0.001, with --fine-tune 0.02"},
                    {"--final-rate", "final_learning_rate",
-                    "Learning rate at the end, reached linearly over the second half, 0 .. rate", "rate, with Adam 0"},
+                    "Learning rate at the end, reached linearly over the second half, 0 .. rate",
+                    "rate, with Adam 0; --fine-tune: 0"},
                    {"--momentum", "momentum", "Momentum, 0 .. 1 without 1"},
                    {"--seed", "seed", "Seed of the initial weights and of the order of rows"},
                    {"--threads", "threads", "Threads of the trainer, 0 .. 1024; 0 takes every processor"}},
@@ -153,6 +175,29 @@ void AddTrainingOptions(CLI::App& app, const v1::JobSpec& defaults, v1::JobSpec*
                  "other, adam for winner-take-all",
                  kGroup,
                  [spec](int value) { spec->mutable_training()->set_optimiser(static_cast<v1::Optimiser>(value)); });
+}
+
+void AddFineTuningOptions(CLI::App& app, TrainOptions* options) {
+  app.add_flag("--fine-tune", options->fine_tune,
+               "Fine-tune the k-sparse model, or stack, that --base names with the labels of --data: a softmax "
+               "classifier first, then the top layer with it, then the layers below, --epochs each")
+      ->group(kFineTuningGroup);
+  v1::JobSpec defaults;
+  defaults.mutable_base()->set_model("defaults");
+  defaults.mutable_fine_tuning();
+  ResolveFineTuning(&defaults).IgnoreError();  // see Defaults
+  AddFieldOptions(app, kFineTuningGroup,
+                  {{"--classifier-epochs", "classifier_epochs",
+                    "Passes in which the classifier is trained by itself at first, 1 .. 10000"},
+                   {"--classifier-rate", "classifier_rate", "Learning rate of the classifier after that, above 0"},
+                   {"--encoder-l2", "encoder_l2", "Penalty on half the squared atoms, at least 0"},
+                   {"--classifier-l2", "classifier_l2", "Penalty on half the classifier's squared weights, at least 0"},
+                   {"--input-dropout", "input_dropout", "Probability of dropping an input, 0 .. 1 without 1"},
+                   {"--code-dropout", "code_dropout", "Probability of dropping an activity, 0 .. 1 without 1"},
+                   {"--adversarial-length", "adversarial_length",
+                    "Length by which inputs are moved where their loss grows fastest, at least 0"},
+                   {"--max-shift", "max_shift", "Pixels by which images are moved at random, at most"}},
+                  defaults.fine_tuning(), &options->fine_tuning);
 }
 
 // "MODEL" or "MODEL:VERSION"; false if it is neither.
@@ -191,8 +236,9 @@ void AddTrainOptions(CLI::App& app, TrainOptions* options) {
       });
   AddEncoderOptions(app, defaults, options);
   AddPreprocessingOptions(app, defaults.preprocessing(), spec->mutable_preprocessing());
+  AddFineTuningOptions(app, options);
   AddTrainingOptions(app, defaults, spec);
-  app.parse_complete_callback([&app, options] { ChooseEncoder(app, options); });
+  app.parse_complete_callback([&app, options] { ChooseWhatToTrain(app, options); });
 }
 
 }  // namespace kwta::client::cli

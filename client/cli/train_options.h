@@ -16,6 +16,9 @@ struct TrainOptions {
   std::string encoder = "k-sparse";
   v1::KSparseSpec k_sparse;
   v1::WinnerTakeAllSpec winner_take_all;
+
+  bool fine_tune = false;
+  v1::FineTuningSpec fine_tuning;
 };
 
 // Parsing fills *options, which must outlive it. Options of another kind of encoder than the one chosen are refused.

@@ -10,17 +10,17 @@
 #include "core/io/model_bundle.h"
 #include "core/io/named_datasets.h"
 #include "core/preprocessing/preprocessing_spec.h"
+#include "core/training/batch_limits.h"
+#include "core/training/fine_tuning_job.h"
 #include "core/training/trainer.h"
 
 namespace kwta {
 namespace {
 
 constexpr size_t kSha256Bytes = 32;
-constexpr uint64_t kMaxScores = uint64_t{1} << 31;
 constexpr float kLayerDecoderSigma = 0.001f;
 
 absl::Status ResolveTraining(const v1::EncoderSpec& encoder, v1::TrainingSpec* spec) {
-  KWTA_RETURN_IF_ERROR(ResolveOptimiser(encoder, spec));
   if (!spec->has_epochs()) spec->set_epochs(30);
   if (spec->epochs() < 1 || spec->epochs() > 1'000'000)
     return InvalidField("training.epochs", spec->epochs(), "1 .. 1000000");
@@ -28,11 +28,11 @@ absl::Status ResolveTraining(const v1::EncoderSpec& encoder, v1::TrainingSpec* s
   if (spec->batch_size() < 1 || spec->batch_size() > 65'536) {
     return InvalidField("training.batch_size", spec->batch_size(), "1 .. 65536");
   }
-  if (encoder.has_k_sparse() && uint64_t{spec->batch_size()} * encoder.k_sparse().units() > kMaxScores) {
+  if (encoder.has_k_sparse() && uint64_t{spec->batch_size()} * encoder.k_sparse().units() > kMaxBatchScores) {
     return InvalidField(
         "training.batch_size", spec->batch_size(),
-        absl::StrCat("1 .. ", kMaxScores / encoder.k_sparse().units(), " with ", encoder.k_sparse().units(),
-                     " units: a batch has at most ", kMaxScores, " scores"));
+        absl::StrCat("1 .. ", kMaxBatchScores / encoder.k_sparse().units(), " with ", encoder.k_sparse().units(),
+                     " units: a batch has at most ", kMaxBatchScores, " scores"));
   }
   if (!spec->has_learning_rate()) spec->set_learning_rate(0.001f);
   if (!(spec->learning_rate() > 0) || !std::isfinite(spec->learning_rate())) {
@@ -96,8 +96,13 @@ absl::Status ResolveBase(v1::JobSpec* spec) {
 
 absl::Status ResolveJobSpec(v1::JobSpec* spec) {
   KWTA_RETURN_IF_ERROR(ValidateName("model", spec->model()));
-  if (spec->has_base()) SetLayerDefaults(spec->mutable_encoder());
-  KWTA_RETURN_IF_ERROR(ResolveEncoder(spec->mutable_encoder()));
+  if (spec->has_fine_tuning()) {
+    KWTA_RETURN_IF_ERROR(ResolveFineTuning(spec));
+  } else {
+    if (spec->has_base()) SetLayerDefaults(spec->mutable_encoder());
+    KWTA_RETURN_IF_ERROR(ResolveEncoder(spec->mutable_encoder()));
+    KWTA_RETURN_IF_ERROR(ResolveOptimiser(spec->encoder(), spec->mutable_training()));
+  }
   if (spec->has_base()) {
     KWTA_RETURN_IF_ERROR(ResolveBase(spec));
   } else {

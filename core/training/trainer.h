@@ -34,7 +34,8 @@ struct TrainerOptions {
 // and the time). Goes on from the checkpoint if there is one of the same spec. The result is a function of the spec and
 // the data, whatever the number of threads and however often it was interrupted: a checkpoint may stand between any two
 // updates. Errors: CANCELLED (stopped), INVALID_ARGUMENT (data that do not fit the spec), FAILED_PRECONDITION
-// (diverged), and what the file system gives for checkpoints. REQUIRES: spec is resolved and has no base.
+// (diverged), and what the file system gives for checkpoints. REQUIRES: spec is resolved and has neither base nor
+// fine_tuning.
 absl::StatusOr<ModelBundle> Train(const v1::JobSpec& spec, const Dataset& data, std::shared_ptr<Backend> backend,
                                   const TrainerOptions& options);
 

@@ -86,7 +86,10 @@ struct Metrics::Families {
   Family<Gauge>& jobs = AddGauge(registry, "kwta_jobs", "Training jobs, by state");
   Family<Gauge>& job_epoch = AddGauge(registry, "kwta_job_epoch", "Epochs that the model's running job completed");
   Family<Gauge>& job_epochs = AddGauge(registry, "kwta_job_epochs", "Epochs that the model's running job will take");
-  Family<Gauge>& job_loss = AddGauge(registry, "kwta_job_loss", "Mean squared error a row of the running job");
+  Family<Gauge>& job_loss = AddGauge(registry, "kwta_job_loss",
+                                     "Mean squared error a row of the running job; of fine-tuning, mean cross-entropy");
+  Family<Gauge>& job_training_error =
+      AddGauge(registry, "kwta_job_training_error", "Fraction of rows that the running fine-tuning classified wrongly");
   Family<Gauge>& job_rate =
       AddGauge(registry, "kwta_job_images_per_second", "Training rows a second of the running job");
   Family<Gauge>& job_dead_units =
@@ -118,7 +121,9 @@ struct Metrics::Families {
   absl::Mutex mutex;
   std::map<std::string, Activity> activity ABSL_GUARDED_BY(mutex);
 
-  std::vector<Family<Gauge>*> OfJob() { return {&job_epoch, &job_epochs, &job_loss, &job_rate, &job_dead_units}; }
+  std::vector<Family<Gauge>*> OfJob() {
+    return {&job_epoch, &job_epochs, &job_loss, &job_training_error, &job_rate, &job_dead_units};
+  }
 };
 
 namespace {
@@ -220,7 +225,8 @@ void Metrics::JobProgress(const std::string& model, const v1::TrainingProgress& 
   families_->job_epochs.Add(labels).Set(progress.epochs());
   families_->job_loss.Add(labels).Set(progress.loss());
   families_->job_rate.Add(labels).Set(progress.images_per_second());
-  families_->job_dead_units.Add(labels).Set(static_cast<double>(progress.dead_units()));
+  if (progress.units() > 0) families_->job_dead_units.Add(labels).Set(static_cast<double>(progress.dead_units()));
+  if (progress.has_training_error()) families_->job_training_error.Add(labels).Set(progress.training_error());
 }
 
 void Metrics::JobStopped(const std::string& model) {

@@ -36,6 +36,7 @@ std::optional<Scope> ScopeOfMethod(absl::string_view method) {
       {"Encode", Scope::kEncode},
       {"EncodeStream", Scope::kEncode},
       {"Reconstruct", Scope::kEncode},
+      {"GetClassifier", Scope::kEncode},
       {"Status", std::nullopt},
       {"ListModels", std::nullopt},
       {"GetModel", std::nullopt},

@@ -96,6 +96,11 @@ class EncoderServiceImpl final : public HotEncoderService, public EncoderService
     return Answer("GetModel", context, response, [&] { return parts_.models->GetModel(*request); });
   }
 
+  grpc::Status GetClassifier(grpc::ServerContext* context, const v1::GetClassifierRequest* request,
+                             v1::GetClassifierResponse* response) override {
+    return Answer("GetClassifier", context, response, [&] { return parts_.models->GetClassifier(*request); });
+  }
+
   grpc::Status LoadModel(grpc::ServerContext* context, const v1::LoadModelRequest* request,
                          v1::LoadModelResponse* response) override {
     return Answer("LoadModel", context, response, [&] { return parts_.models->LoadModel(*request); });

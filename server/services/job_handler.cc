@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/status_macros.h"
+#include "core/evaluation/fine_tuning.h"
 #include "core/io/dataset.h"
 #include "core/io/files.h"
 #include "core/io/model_bundle.h"
@@ -23,7 +24,7 @@ absl::StatusOr<v1::TrainResponse> JobHandler::Train(const v1::TrainRequest& requ
   v1::JobSpec spec = request.spec();
   KWTA_RETURN_IF_ERROR(ResolveJobSpec(&spec));
   KWTA_RETURN_IF_ERROR(CheckDatasetExists(spec.dataset()));
-  if (spec.has_base()) KWTA_RETURN_IF_ERROR(ResolveBase(request.job_id(), spec.mutable_base()));
+  if (spec.has_base()) KWTA_RETURN_IF_ERROR(ResolveBase(request.job_id(), &spec));
   v1::TrainResponse response;
   KWTA_ASSIGN_OR_RETURN(*response.mutable_job(), runner_->Submit(request.job_id(), spec));
   return response;
@@ -42,7 +43,8 @@ absl::Status JobHandler::CheckDatasetExists(const v1::DatasetRef& dataset) const
                                           "; upload it with UploadDataset, or name its directory with --data-dir"));
 }
 
-absl::Status JobHandler::ResolveBase(const std::string& job_id, v1::BaseModelRef* base) const {
+absl::Status JobHandler::ResolveBase(const std::string& job_id, v1::JobSpec* spec) const {
+  v1::BaseModelRef* base = spec->mutable_base();
   if (!job_id.empty()) {
     // A request that is repeated means the version it meant at first, whatever has happened to the base since.
     const absl::StatusOr<v1::Job> job = journal_->store().Get(job_id);
@@ -53,6 +55,7 @@ absl::Status JobHandler::ResolveBase(const std::string& job_id, v1::BaseModelRef
     }
   }
   KWTA_ASSIGN_OR_RETURN(const ModelVersionInfo model, models_->Describe({base->model(), base->version()}));
+  if (spec->has_fine_tuning()) KWTA_RETURN_IF_ERROR(CheckCanBeTuned(model.description));
   KWTA_ASSIGN_OR_RETURN(const std::string hash, HashOfModelBundle(model.directory));
   if (!base->sha256().empty() && base->sha256() != hash) {
     return absl::FailedPreconditionError(

@@ -31,8 +31,8 @@ class JobHandler {
 
  private:
   absl::Status CheckDatasetExists(const v1::DatasetRef& dataset) const;
-  // Writes down which version of the base model is meant, and its hash.
-  absl::Status ResolveBase(const std::string& job_id, v1::BaseModelRef* base) const;
+  // Writes down which version of the base model is meant, and its hash, unless what is asked for does not fit it.
+  absl::Status ResolveBase(const std::string& job_id, v1::JobSpec* spec) const;
 
   JobJournal* const journal_;
   JobRunner* const runner_;

@@ -2,7 +2,9 @@
 
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/evaluation/stored_classifier.h"
 #include "server/jobs/job_events.h"
 
 namespace kwta::server {
@@ -56,6 +58,26 @@ absl::StatusOr<v1::GetModelResponse> ModelHandler::GetModel(const v1::GetModelRe
   KWTA_ASSIGN_OR_RETURN(const ModelInfo model, models_->Info(request.model()));
   v1::GetModelResponse response;
   *response.mutable_model() = ToMessage(model);
+  return response;
+}
+
+absl::StatusOr<v1::GetClassifierResponse> ModelHandler::GetClassifier(const v1::GetClassifierRequest& request) {
+  KWTA_ASSIGN_OR_RETURN(const ModelVersionInfo model, models_->Describe({request.model(), request.version()}));
+  if (!model.description.has_fine_tuning()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("model '", model.name, "' version ", model.version,
+                     " was not fine-tuned and has no classifier; train one with fine_tuning and this model as base"));
+  }
+  // From the file: a classifier is taken once, and need not be in memory for it.
+  KWTA_ASSIGN_OR_RETURN(const StoredClassifier classifier, StoredClassifier::Read(model.directory));
+  v1::GetClassifierResponse response;
+  response.set_version(model.version);
+  const Tensor& weights = classifier.weights();
+  for (const int64_t extent : weights.shape()) response.mutable_weights()->add_shape(extent);
+  response.mutable_weights()->set_dtype(v1::DTYPE_F32);
+  response.mutable_weights()->set_raw(weights.data(), weights.bytes());
+  const float* bias = classifier.bias().as<float>();
+  response.mutable_bias()->Add(bias, bias + classifier.classes());
   return response;
 }
 

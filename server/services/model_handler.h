@@ -15,6 +15,7 @@ class ModelHandler {
 
   absl::StatusOr<v1::ListModelsResponse> ListModels(const v1::ListModelsRequest& request);
   absl::StatusOr<v1::GetModelResponse> GetModel(const v1::GetModelRequest& request);
+  absl::StatusOr<v1::GetClassifierResponse> GetClassifier(const v1::GetClassifierRequest& request);
   absl::StatusOr<v1::LoadModelResponse> LoadModel(const v1::LoadModelRequest& request);
   absl::StatusOr<v1::UnloadModelResponse> UnloadModel(const v1::UnloadModelRequest& request);
   absl::StatusOr<v1::SetModelLabelResponse> SetModelLabel(const v1::SetModelLabelRequest& request);

@@ -23,6 +23,7 @@
 #include "core/base/version.h"
 #include "core/io/dataset.h"
 #include "core/io/model_bundle.h"
+#include "core/training/fine_tuning_job.h"
 #include "core/training/trainer.h"
 #include "google/protobuf/util/time_util.h"
 #include "kwta/v1/job.pb.h"
@@ -95,7 +96,11 @@ absl::StatusOr<v1::TrainingStatistics> RunTask(const v1::TrainerTask& task, Repo
   ModelBundle bundle;
   if (task.spec().has_base()) {
     KWTA_ASSIGN_OR_RETURN(ModelBundle base, ReadBase(task));
-    KWTA_ASSIGN_OR_RETURN(bundle, TrainOnBase(task.spec(), std::move(base), data, backend, options));
+    if (task.spec().has_fine_tuning()) {
+      KWTA_ASSIGN_OR_RETURN(bundle, FineTuneBase(task.spec(), base, data, backend, options));
+    } else {
+      KWTA_ASSIGN_OR_RETURN(bundle, TrainOnBase(task.spec(), std::move(base), data, backend, options));
+    }
   } else {
     KWTA_ASSIGN_OR_RETURN(bundle, Train(task.spec(), data, backend, options));
   }

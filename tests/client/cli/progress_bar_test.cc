@@ -38,6 +38,18 @@ TEST(ProgressText, LeavesOutWhatIsNotKnownYet) {
   EXPECT_EQ(ProgressText(progress), "epoch 0/30  k 100");
 }
 
+TEST(ProgressText, SaysOfFineTuningHowOftenItIsWrong) {
+  v1::TrainingProgress progress;
+  progress.set_epochs_done(3);
+  progress.set_epochs(80);
+  progress.set_images_done(180'000);
+  progress.set_images_per_second(18249.7);
+  EXPECT_EQ(ProgressText(progress), "epoch 3/80  18,250 images/s") << "the classifier by itself";
+  progress.set_loss(0.012345);
+  progress.set_training_error(0.00312);
+  EXPECT_EQ(ProgressText(progress), "epoch 3/80  loss 0.01235  wrong 0.31%  18,250 images/s");
+}
+
 TEST(ProgressLine, FillsTheBarToTheFractionDone) {
   const std::string line = ProgressLine(Progress(), 200);
   EXPECT_THAT(line, StartsWith("[#################-----------------------]  43%  epoch 13/30"));

@@ -127,6 +127,21 @@ TEST(TrainOptions, TakesABaseWithOrWithoutItsVersion) {
   }
 }
 
+TEST(TrainOptions, FineTunesABase) {
+  ExpectRequest(
+      Parse("--model m --data d --base digits:3 --fine-tune --epochs 20 --rate 0.5 --classifier-epochs 5 "
+            "--classifier-rate 0.25 --encoder-l2 0.125 --classifier-l2 2 --input-dropout 0.5 --code-dropout 0.75 "
+            "--adversarial-length 1.5 --max-shift 2"),
+      R"(spec { model: "m" preprocessing {} training { epochs: 20 learning_rate: 0.5 } dataset { name: "d" }
+                base { model: "digits" version: 3 }
+                fine_tuning { classifier_epochs: 5 classifier_rate: 0.25 encoder_l2: 0.125 classifier_l2: 2
+                              input_dropout: 0.5 code_dropout: 0.75 adversarial_length: 1.5 max_shift: 2 } })");
+  for (const char* arguments : {"--fine-tune", "--base b --code-dropout 0.5", "--base b --fine-tune --units 10",
+                                "--base b --fine-tune --encoder k-sparse", "--base b --fine-tune --maps 3"}) {
+    EXPECT_THROW(Parse(std::string("--model m --data d ") + arguments), CLI::ValidationError) << arguments;
+  }
+}
+
 TEST(TrainOptions, RefusesWhatIsNoNumber) {
   EXPECT_THROW(Parse("--model m --data d --k many"), CLI::ConversionError);
   EXPECT_THROW(Parse("--model m --data d --k -3"), CLI::ConversionError);

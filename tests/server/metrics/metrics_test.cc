@@ -92,6 +92,10 @@ TEST_F(MetricsTest, GaugesOfAJobGoWithIt) {
   const std::string text = metrics_.Render();
   EXPECT_THAT(text, HasSubstr("kwta_job_epoch{model=\"digits\"} 3\n"));
   EXPECT_THAT(text, HasSubstr("kwta_job_loss{model=\"digits\"} 2.5\n"));
+  EXPECT_THAT(text, Not(HasSubstr("kwta_job_training_error{"))) << "it does not fine-tune";
+  progress.set_training_error(0.125);
+  metrics_.JobProgress("digits", progress);
+  EXPECT_THAT(metrics_.Render(), HasSubstr("kwta_job_training_error{model=\"digits\"} 0.125\n"));
   metrics_.JobStopped("digits");
   EXPECT_THAT(metrics_.Render(), Not(HasSubstr("model=\"digits\"")));
 }
