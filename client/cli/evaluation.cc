@@ -33,9 +33,7 @@ absl::StatusOr<Part> LoadPart(LocalDataset data, v1::DatasetSplit split) {
     return absl::InvalidArgumentError(
         "the data have no labels to train a probe on; name a labelled data set with --data");
   }
-  Part part{Gathered(dataset), {}};
-  for (int64_t i = 0; i < dataset.rows(); ++i) part.labels.push_back(dataset.label(i));
-  return part;
+  return Part{Gathered(dataset), dataset.Labels()};
 }
 
 // Everything that the steps of an evaluation share.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/encoder_registry.h"
 #include "core/encoders/stack.h"
@@ -92,11 +93,9 @@ absl::StatusOr<double> ClassificationError(const ModelBundle& model, const Datas
   KWTA_ASSIGN_OR_RETURN(const StoredClassifier classifier,
                         StoredClassifier::Create(model.tensors, encoder->code_width()));
   int64_t wrong = 0;
-  std::vector<int32_t> labels;
+  const std::vector<int32_t> labels = data.Labels();
   KWTA_RETURN_IF_ERROR(VisitCodes(data, *encoder, [&](const SparseCodes& codes, int64_t first) {
-    labels.clear();
-    for (int64_t i = 0; i < codes.rows(); ++i) labels.push_back(data.label(first + i));
-    wrong += classifier.CountWrong(CodeFeatures(codes), labels);
+    wrong += classifier.CountWrong(CodeFeatures(codes), absl::MakeConstSpan(labels).subspan(first, codes.rows()));
   }));
   return static_cast<double>(wrong) / static_cast<double>(data.rows());
 }

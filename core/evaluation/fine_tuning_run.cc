@@ -21,12 +21,6 @@ uint64_t BatchStream(int step, int64_t update) {
   return (uint64_t{1} << 63) + (static_cast<uint64_t>(step) << 48) + static_cast<uint64_t>(update);
 }
 
-std::vector<int32_t> LabelsOf(const Dataset& data) {
-  std::vector<int32_t> labels(data.rows());
-  for (int64_t i = 0; i < data.rows(); ++i) labels[i] = data.label(i);
-  return labels;
-}
-
 double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -40,7 +34,7 @@ FineTuningRun::FineTuningRun(const ModelBundle& model, const Dataset& data, cons
       options_(options),
       backend_(std::move(backend)),
       control_(control),
-      labels_(LabelsOf(data)),
+      labels_(data.Labels()),
       classes_(1 + *std::max_element(labels_.begin(), labels_.end())),
       batches_(DivideUp(data.rows(), options.batch_size)) {}
 

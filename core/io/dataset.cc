@@ -185,6 +185,13 @@ void Dataset::Gather(const uint32_t* which, int64_t count, void* out) const {
   }
 }
 
+std::vector<int32_t> Dataset::Labels() const {
+  std::vector<int32_t> labels;
+  labels.reserve(order_.size());
+  for (int64_t i = 0; i < rows(); ++i) labels.push_back(label(i));
+  return labels;
+}
+
 Dataset Dataset::Divided(int64_t parts, Shape part_shape) const {
   std::vector<uint32_t> order;
   order.reserve(order_.size() * parts);

@@ -30,6 +30,8 @@ class Dataset {
   bool labelled() const { return !labels_.empty(); }
   // REQUIRES: labelled().
   int32_t label(int64_t i) const { return labels_[order_[i]]; }
+  // Of all rows. REQUIRES: labelled().
+  std::vector<int32_t> Labels() const;
 
   // Row i as a view of one row.
   RowsView row(int64_t i) const { return all_.Slice(order_[i], 1); }

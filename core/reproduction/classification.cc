@@ -97,7 +97,7 @@ absl::StatusOr<nlohmann::json> Test(Workbench& bench, const ClassificationPlan& 
                         }));
   KWTA_ASSIGN_OR_RETURN(const Tensor test, choice.features(*plan.test));
   const DenseFeatures test_rows(test.rows());
-  const std::vector<int32_t> test_labels = Labels(*plan.test);
+  const std::vector<int32_t> test_labels = plan.test->Labels();
   return nlohmann::json{{"test_error", 100 * fitted.ErrorRate({&test_rows, test_labels, Classes(labels)})},
                         {"seconds", SecondsSince(start)}};
 }
@@ -105,7 +105,7 @@ absl::StatusOr<nlohmann::json> Test(Workbench& bench, const ClassificationPlan& 
 }  // namespace
 
 absl::StatusOr<nlohmann::json> Classify(Workbench& bench, const ClassificationPlan& plan) {
-  const std::vector<int32_t> labels = Labels(*plan.training);
+  const std::vector<int32_t> labels = plan.training->Labels();
   // Features of the training rows are computed when they are first needed, and kept while nothing else is.
   KeptFeatures of_this_plan;
   KeptFeatures& kept = plan.kept != nullptr ? *plan.kept : of_this_plan;

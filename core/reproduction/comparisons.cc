@@ -129,7 +129,7 @@ absl::StatusOr<nlohmann::json> ClassifySupervised(Workbench& bench, const Classi
     const Clock::time_point start = Clock::now();
     KWTA_ASSIGN_OR_RETURN(const Preprocessor preprocessor,
                           Preprocessor::Load(description.preprocessing(), description.input_width(), like.tensors));
-    const std::vector<int32_t> labels = Labels(*plan.training);
+    const std::vector<int32_t> labels = plan.training->Labels();
     const ConvolutionShape shape = ShapeOf(spec, 1 + *std::max_element(labels.begin(), labels.end()));
     Rng rng(plan.grid.split_seed);
     const std::vector<uint32_t> order = RandomPermutation(plan.training->rows(), rng);

@@ -207,12 +207,6 @@ absl::StatusOr<nlohmann::json> Workbench::Once(const std::string& label, const n
   return result;
 }
 
-std::vector<int32_t> Labels(const Dataset& data) {
-  std::vector<int32_t> labels;
-  for (int64_t i = 0; i < data.rows(); ++i) labels.push_back(data.label(i));
-  return labels;
-}
-
 Tensor StoredRows(const Dataset& data) {
   Tensor rows(data.dtype(), {data.rows(), data.width()});
   std::vector<uint32_t> all(data.rows());

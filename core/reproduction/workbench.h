@@ -79,9 +79,6 @@ class Workbench {
   std::string stage_;
 };
 
-// Classes of the rows of a labelled data set.
-std::vector<int32_t> Labels(const Dataset& data);
-
 // Bytes or numbers of all rows as they are stored, [rows, width].
 Tensor StoredRows(const Dataset& data);
 

@@ -11,7 +11,7 @@
 namespace kwta::server {
 namespace {
 
-absl::string_view View(grpc::string_ref text) { return {text.data(), text.size()}; }
+absl::string_view View(const grpc::string_ref& text) { return {text.data(), text.size()}; }
 
 absl::string_view Authorization(const grpc::ServerContext& context) {
   const auto found = context.client_metadata().find("authorization");

@@ -75,6 +75,7 @@ class FineTuning : public ::testing::Test {
     std::vector<float> weights(classifier.weights().raw().size() / sizeof(float));
     std::memcpy(weights.data(), classifier.weights().raw().data(), classifier.weights().raw().size());
     EXPECT_EQ(weights.size(), response.code_width() * 10u);
+    const std::vector<int32_t> labels = data.Labels();
     const uint32_t k = response.top_k().k();
     int wrong = 0;
     for (int64_t i = 0; i < data.rows(); ++i) {
@@ -84,7 +85,7 @@ class FineTuning : public ::testing::Test {
           scores[c] += response.top_k().values(e) * weights[response.top_k().indices(e) * classes + c];
         }
       }
-      wrong += std::max_element(scores.begin(), scores.end()) - scores.begin() != data.label(i);
+      wrong += std::max_element(scores.begin(), scores.end()) - scores.begin() != labels[i];
     }
     return wrong / 500.0;
   }

@@ -145,8 +145,7 @@ TEST(SelectProbe, ReachesWhatPixelsOfRealImagesAllow) {
   Tensor pixels(DType::kU8, {data.rows(), data.width()});
   const std::vector<uint32_t> all = AllRows(data.rows());
   data.Gather(all.data(), data.rows(), pixels.data());
-  std::vector<int32_t> labels;
-  for (int64_t i = 0; i < data.rows(); ++i) labels.push_back(data.label(i));
+  const std::vector<int32_t> labels = data.Labels();
   const DenseFeatures training(pixels.rows().Slice(0, 1500));
   const DenseFeatures test(pixels.rows().Slice(1500, 500));
   ThreadPool pool(2);
