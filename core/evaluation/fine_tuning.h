@@ -49,15 +49,15 @@ struct FineTuningOptions {
 };
 
 struct FineTuningProgress {
-  int step = 0, steps = 0;          // 0: the classifier by itself; then 1 .. steps, each with one more layer
+  int step = 0, steps = 0;          // 1: the classifier by itself; then 2 .. steps, each with one more layer
   int epochs_done = 0, epochs = 0;  // of the step
   // Of all steps together.
   int all_epochs_done = 0, all_epochs = 0;
   int64_t rows_done = 0;
   double fraction = 0;       // of all rows of all epochs
   double seconds = 0;        // spent, by all runs that a checkpoint joins
-  double learning_rate = 0;  // at present; in step 0 not known
-  // Over the epoch under way, or the one that was completed just now; in step 0 not known.
+  double learning_rate = 0;  // at present; in step 1 not known
+  // Over the epoch under way, or the one that was completed just now; in step 1 not known.
   double loss = 0;             // mean cross-entropy
   double training_error = -1;  // fraction of the rows classified wrongly, as they went by
   // Fraction of the watched rows classified wrongly; -1 if none are watched.
@@ -65,7 +65,7 @@ struct FineTuningProgress {
 };
 
 struct FineTuningControl {
-  // Called after each epoch, and about every report_seconds within those of the steps from 1 on; may be empty.
+  // Called after each epoch, and about every report_seconds within those of the steps from 2 on; may be empty.
   std::function<void(const FineTuningProgress&)> report;
   double report_seconds = 0.5;
   // Rows whose error is reported every watch_epochs epochs, and after the last. Nothing is decided by them. May be
@@ -75,7 +75,7 @@ struct FineTuningControl {
   // Checkpoints are kept here after every checkpoint_epochs epochs (at least 1); empty: none are written or read.
   std::string checkpoint_directory;
   int checkpoint_epochs = 5;
-  // Once this is true it stops after the current update (the current epoch of step 0, which has no checkpoints), having
+  // Once this is true it stops after the current update (the current epoch of step 1, which has no checkpoints), having
   // written a checkpoint, with CANCELLED. May be null.
   const std::atomic<bool>* stop = nullptr;
 };

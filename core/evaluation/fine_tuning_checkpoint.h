@@ -14,7 +14,7 @@ namespace kwta {
 
 // Between two updates of the steps after the classifier's own.
 struct FineTuningPlace {
-  int step = 0;              // steps that are done
+  int step = 0;              // of those steps, how many are done
   int epochs_done = 0;       // of the next one
   int64_t batches_done = 0;  // of the epoch after those, and what they came to:
   double loss = 0;           // sum of the cross-entropies of their rows

@@ -72,7 +72,7 @@ absl::Status FineTuningRun::Resume() {
   return absl::OkStatus();
 }
 
-// Step 0: on codes that are fixed.
+// Step 1: on codes that are fixed.
 absl::StatusOr<Classifier> FineTuningRun::FitClassifier(const Encoder& encoder) const {
   SparseCodes codes;
   codes.units = encoder.code_width();
@@ -88,7 +88,8 @@ absl::StatusOr<Classifier> FineTuningRun::FitClassifier(const Encoder& encoder) 
     }
     if (!control_.report) return absl::OkStatus();
     FineTuningProgress progress;
-    progress.steps = layers();
+    progress.step = 1;
+    progress.steps = 1 + layers();
     progress.epochs = options_.probe.epochs;
     progress.epochs_done = progress.all_epochs_done = epochs_done;
     progress.all_epochs = options_.probe.epochs + layers() * options_.epochs;
@@ -141,7 +142,7 @@ absl::Status FineTuningRun::Epoch() {
     if (StopRequested()) {
       if (CheckpointsAreOn()) KWTA_RETURN_IF_ERROR(WriteCheckpoint());
       return absl::CancelledError(absl::StrCat("fine-tuning was stopped in epoch ", place_.epochs_done + 1, " of ",
-                                               options_.epochs, " of step ", place_.step + 1));
+                                               options_.epochs, " of step ", StepNumber()));
     }
     const int64_t begin = EpochRowsDone();
     const absl::StatusOr<Classifier::Outcome> outcome =
@@ -184,15 +185,15 @@ absl::StatusOr<Classifier::Outcome> FineTuningRun::Update(const uint32_t* which,
 
 absl::Status FineTuningRun::Diverged(const absl::Status& cause) const {
   return absl::FailedPreconditionError(absl::StrCat(cause.message(), ", in epoch ", place_.epochs_done + 1, " of step ",
-                                                    place_.step + 1, " at a learning_rate of ", options_.learning_rate,
+                                                    StepNumber(), " at a learning_rate of ", options_.learning_rate,
                                                     " and a classifier_rate of ", options_.classifier_rate,
                                                     "; lower the learning_rate (a tenth is a good next try)"));
 }
 
 FineTuningProgress FineTuningRun::Progress() const {
   FineTuningProgress progress;
-  progress.step = place_.step + 1;
-  progress.steps = layers();
+  progress.step = StepNumber();
+  progress.steps = 1 + layers();
   progress.epochs_done = place_.epochs_done;
   progress.epochs = options_.epochs;
   progress.all_epochs_done = options_.probe.epochs + place_.step * options_.epochs + place_.epochs_done;

@@ -55,8 +55,15 @@ class ProgressWriter {
       progress.set_images_per_second(static_cast<double>(now.rows_done - last_.rows_done) /
                                      (now.seconds - last_.seconds));
     }
-    progress.set_eta_seconds(now.seconds * (1 - now.fraction) / now.fraction);
-    if (now.step > 0) {
+    // Each step takes longer than the one before, the classifier's own next to nothing.
+    if (now.step != step_start_.step) step_start_ = last_.step > 0 ? last_ : now;
+    step_start_.step = now.step;
+    if (now.step > 1 && now.rows_done > step_start_.rows_done) {
+      const double row_seconds =
+          (now.seconds - step_start_.seconds) / static_cast<double>(now.rows_done - step_start_.rows_done);
+      progress.set_eta_seconds(row_seconds * static_cast<double>(now.rows_done) * (1 / now.fraction - 1));
+    }
+    if (now.step > 1) {
       progress.set_loss(now.loss);
       progress.set_training_error(now.training_error);
       progress.set_learning_rate(now.learning_rate);
@@ -78,7 +85,7 @@ class ProgressWriter {
 
  private:
   const int64_t rows_, classifier_rows_;
-  FineTuningProgress last_;
+  FineTuningProgress last_, step_start_;
 };
 
 // What each update depends on that TrainingSpec also has for encoders.

@@ -117,8 +117,8 @@ TEST_F(FineTuningTest, TrainsTheTopFirstThenAllAndKeepsTheRest) {
   const ModelBundle tuned = Run(*deep_, control).value();
   ASSERT_EQ(reports.size(), 9u);
   for (int e = 0; e < 9; ++e) {
-    EXPECT_EQ(reports[e].step, e / 3) << "0 is the classifier's";
-    EXPECT_EQ(reports[e].steps, 2);
+    EXPECT_EQ(reports[e].step, 1 + e / 3) << "1 is the classifier's";
+    EXPECT_EQ(reports[e].steps, 3);
     EXPECT_EQ(reports[e].epochs_done, 1 + e % 3);
     EXPECT_EQ(reports[e].all_epochs_done, 1 + e);
     EXPECT_EQ(reports[e].all_epochs, 9);
@@ -227,7 +227,7 @@ TEST_F(FineTuningTest, ACheckpointOfOtherOptionsOrADamagedOneIsNotUsed) {
   control.checkpoint_directory = directory_.path();
   control.checkpoint_epochs = 1;
   control.report_seconds = 1e9;
-  control.report = [&](const FineTuningProgress& progress) { epochs += progress.step > 0; };
+  control.report = [&](const FineTuningProgress& progress) { epochs += progress.step > 1; };
   const auto expect_epochs = [&](int expected, const std::string& why) {
     epochs = 0;
     EXPECT_EQ(Numbers(Run(*shallow_, control).value()), whole) << why;
