@@ -128,10 +128,12 @@ class Evaluator {
     return statistics;
   }
 
-  // nullopt if the model has preprocessing steps: what it reconstructs is a row after them, which only it knows.
+  // nullopt if the model has preprocessing steps: what it reconstructs is a row after them, which only it knows. So it
+  // is if the model was fine-tuned: what reconstructs is still the decoder of before.
   absl::StatusOr<std::optional<double>> Unexplained(const std::string& stage, const v1::EncodeOptions& options,
                                                     const Preprocessor& preprocessor) {
-    if (report_.model.description().preprocessing().steps_size() > 0) return std::nullopt;
+    const v1::ModelDescription& model = report_.model.description();
+    if (model.preprocessing().steps_size() > 0 || model.has_fine_tuning()) return std::nullopt;
     progress_.Start(stage);
     const RowsView rows = evaluation_.rows.rows();
     UnexplainedVariance unexplained(rows.width);

@@ -40,7 +40,7 @@ struct EvaluationReport {
   std::optional<double> own_classifier_error;
   // Over the evaluation rows, encoded as asked for and with alpha = 1. The decoder was trained for the latter. Models
   // with dense codes take no alpha: they reconstruct as they were trained to.
-  // Not set for models with preprocessing steps, whose own rows do not travel.
+  // Not set for models with preprocessing steps, whose own rows do not travel, and for those that were fine-tuned.
   std::optional<double> fraction_variance_unexplained;
   std::optional<double> fraction_variance_unexplained_alpha_1;
   double l0 = 0;  // Over the evaluation rows, encoded as asked for.

@@ -221,6 +221,7 @@ TEST_F(FineTuning, TheCommandLineTunesAndJudges) {
   ASSERT_EQ(evaluated.exit_code, 0) << evaluated.err;
   const nlohmann::json figures = nlohmann::json::parse(evaluated.out);
   EXPECT_EQ(figures["classifier"], "svm");
+  EXPECT_FALSE(figures.contains("fraction_variance_unexplained")) << "the decoder is that of before";
   EXPECT_LT(figures["own_classifier_error"], 0.5);
   EXPECT_LT(figures["codes"]["error"], 0.5);
 }
