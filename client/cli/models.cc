@@ -31,7 +31,7 @@ void AddVersions(const v1::Model& model, absl::Time now, Table* table) {
                    absl::StrCat(description.input_width()), absl::StrCat(description.code_width()),
                    tuned ? "-" : absl::StrFormat("%.4f", statistics.fraction_variance_unexplained()),
                    tuned ? "-" : absl::StrCat(statistics.dead_units()), HumanBytes(version.parameter_bytes()),
-                   HumanDuration(now - ToTime(description.created()))});
+                   description.has_created() ? HumanDuration(now - ToTime(description.created())) : "-"});
   }
 }
 
