@@ -1,7 +1,6 @@
 #include "server/state_directory.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -37,10 +36,15 @@ absl::StatusOr<std::unique_ptr<StateDirectory>> StateDirectory::Open(const std::
   const std::string lock_path = absolute + "/lock";
   const int lock = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (lock < 0) return Failed(absl::StrCat("cannot open '", lock_path, "'"), errno);
-  if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
+  // A record lock ends with this process, even if it is killed while it starts a trainer: a lock of the open file
+  // (flock) would live on in the child until that has closed the server's files.
+  struct flock whole = {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  if (::fcntl(lock, F_SETLK, &whole) != 0) {
     const int reason = errno;
     ::close(lock);
-    if (reason != EWOULDBLOCK) return Failed(absl::StrCat("cannot lock '", lock_path, "'"), reason);
+    if (reason != EACCES && reason != EAGAIN) return Failed(absl::StrCat("cannot lock '", lock_path, "'"), reason);
     return absl::FailedPreconditionError(absl::StrCat("another kwta-server uses the state directory '", absolute,
                                                       "'; stop it or give this one its own with --state-dir"));
   }
