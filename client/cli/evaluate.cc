@@ -19,7 +19,8 @@ namespace {
 
 constexpr char kFooter[] =
     R"(A linear probe is trained on the codes of the training images, and one on their raw pixels; regularisation and epochs
-are chosen on a part of the training images. A model that was fine-tuned is judged by its own classifier, too. Choose a model's own hyperparameters with --split validation, never on test.
+are chosen on a part of the training images. A model that was fine-tuned is judged by its own classifier, too.
+Choose a model's own hyperparameters with --split validation, never on test.
 Fraction of variance unexplained is sum |x - xhat|^2 / sum |x - mean|^2; a unit is dead if it is in no code.
 Examples:
   kwta evaluate --model fashion --data fashion-mnist --alpha 3

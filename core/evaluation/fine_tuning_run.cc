@@ -92,7 +92,7 @@ absl::StatusOr<Classifier> FineTuningRun::FitClassifier(const Encoder& encoder) 
     progress.steps = 1 + layers();
     progress.epochs = options_.probe.epochs;
     progress.epochs_done = progress.all_epochs_done = epochs_done;
-    progress.all_epochs = options_.probe.epochs + layers() * options_.epochs;
+    progress.all_epochs = AllEpochs();
     progress.rows_done = epochs_done * data_.rows();
     progress.fraction = static_cast<double>(epochs_done) / progress.all_epochs;
     progress.seconds = Seconds();
@@ -197,7 +197,7 @@ FineTuningProgress FineTuningRun::Progress() const {
   progress.epochs_done = place_.epochs_done;
   progress.epochs = options_.epochs;
   progress.all_epochs_done = options_.probe.epochs + place_.step * options_.epochs + place_.epochs_done;
-  progress.all_epochs = options_.probe.epochs + layers() * options_.epochs;
+  progress.all_epochs = AllEpochs();
   const int64_t rows = EpochRowsDone();
   progress.rows_done = progress.all_epochs_done * data_.rows() + rows;
   progress.fraction =

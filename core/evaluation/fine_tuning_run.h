@@ -48,6 +48,7 @@ class FineTuningRun {
   bool StopRequested() const { return control_.stop != nullptr && control_.stop->load(); }
   int layers() const { return network_->layers(); }
   int StepNumber() const { return place_.step + 2; }  // for people: the first was the classifier's own
+  int AllEpochs() const { return options_.probe.epochs + layers() * options_.epochs; }
   int64_t EpochRowsDone() const;
   int64_t UpdatesDone() const { return place_.epochs_done * batches_ + place_.batches_done; }  // of the step
   double RateLeft() const;  // fraction of the step's rate at the start

@@ -104,7 +104,7 @@ absl::Status ResolveUpdates(v1::TrainingSpec* training) {
   return absl::OkStatus();
 }
 
-// What a batch and the classifier need, which depends on the base.
+// What a batch needs, which depends on the base.
 absl::Status CheckMemory(const FineTuningOptions& options, const v1::ModelDescription& base) {
   int64_t units = base.code_width();
   for (const v1::EncoderSpec& layer : base.encoder().stack().layers()) {

@@ -68,7 +68,7 @@ absl::Status Failed(const std::string& what) {
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   // Last, since from here on it may have to wait for a processor, and the server's files must be closed by then: a
-  // server that is killed would seem to hold its state directory.
+  // server that is killed would seem to hold its ports.
   ::setpriority(PRIO_PROCESS, 0, niceness);
   if (niceness >= kLowestNiceness) {
     // A thread that wakes up takes the processor from an idle one at once, but from a nice one only when that has had
