@@ -17,7 +17,7 @@
 #include "core/backends/backend_registry.h"
 #include "core/base/rng.h"
 #include "core/encoders/k_sparse.h"
-#include "core/io/dataset.h"
+#include "core/io/datasets/dataset.h"
 #include "core/preprocessing/preprocessor.h"
 
 namespace kwta {

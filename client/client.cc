@@ -84,8 +84,7 @@ absl::StatusOr<v1::Model> Client::GetModel(const std::string& model, const CallO
   return std::move(*response.mutable_model());
 }
 
-absl::StatusOr<StoredClassifier> Client::GetClassifier(const std::string& model, uint64_t version,
-                                                       const CallOptions& call) {
+absl::StatusOr<Classifier> Client::GetClassifier(const std::string& model, uint64_t version, const CallOptions& call) {
   v1::GetClassifierRequest request;
   request.set_model(model);
   request.set_version(version);
@@ -97,7 +96,7 @@ absl::StatusOr<StoredClassifier> Client::GetClassifier(const std::string& model,
   Tensor weights(DType::kF32, {units, classes}), bias(DType::kF32, {classes});
   std::memcpy(weights.data(), elements, weights.bytes());
   std::copy(response.bias().begin(), response.bias().end(), bias.as<float>());
-  return StoredClassifier::Create(std::move(weights), std::move(bias));
+  return Classifier{std::move(weights), std::move(bias)};
 }
 
 absl::StatusOr<v1::ModelVersion> Client::LoadModel(const std::string& model, uint64_t version, bool reload,

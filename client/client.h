@@ -23,7 +23,6 @@
 #include "absl/status/statusor.h"
 #include "client/encode_types.h"
 #include "client/options.h"
-#include "core/evaluation/stored_classifier.h"
 #include "kwta/v1/service.pb.h"
 
 namespace kwta::client {
@@ -82,8 +81,7 @@ class Client {
   absl::StatusOr<std::vector<v1::Model>> ListModels(const CallOptions& call = {});
   absl::StatusOr<v1::Model> GetModel(const std::string& model, const CallOptions& call = {});
   // The classifier of a fine-tuned model; version 0 is the one that is served.
-  absl::StatusOr<StoredClassifier> GetClassifier(const std::string& model, uint64_t version,
-                                                 const CallOptions& call = {});
+  absl::StatusOr<Classifier> GetClassifier(const std::string& model, uint64_t version, const CallOptions& call = {});
   // Loads a version, 0 being the newest on disk; with `reload`, also one that is in memory. Returns when it is ready.
   absl::StatusOr<v1::ModelVersion> LoadModel(const std::string& model, uint64_t version, bool reload,
                                              const CallOptions& call = {});

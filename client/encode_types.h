@@ -46,6 +46,12 @@ struct EncodeResult {
   int64_t rows() const;
 };
 
+// The classifier that a fine-tuned model was tuned with: the scores of the classes are weights' z + bias for a code z.
+struct Classifier {
+  Tensor weights;  // f32 [units, classes]
+  Tensor bias;     // f32 [classes]
+};
+
 // Reconstructed rows, f32 [rows, width].
 struct ReconstructResult {
   Tensor output;

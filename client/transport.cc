@@ -8,7 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "core/base/status_macros.h"
-#include "core/io/files.h"
+#include "core/files/files.h"
 
 namespace kwta::client {
 namespace {

@@ -6,7 +6,7 @@
 #include "client/client.h"
 #include "client/connection.h"
 #include "core/base/status_macros.h"
-#include "core/io/sha256.h"
+#include "core/files/sha256.h"
 
 namespace kwta::client {
 namespace {

@@ -3,7 +3,7 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-set(kwta_libraries kwta_proto kwta_core)
+set(kwta_libraries kwta_proto kwta_base kwta_simd kwta_io kwta_backends kwta_encoders kwta_evaluation kwta_training kwta_research)
 if(KWTA_SERVER)
   list(APPEND kwta_libraries kwta_grpc kwta_client)
   install(TARGETS kwta-server kwta-trainer kwta RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

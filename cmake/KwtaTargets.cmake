@@ -10,17 +10,20 @@ endif()
 find_program(KWTA_CCACHE ccache)
 mark_as_advanced(KWTA_CCACHE)
 if(KWTA_CCACHE)
-  # ccache serves precompiled headers only with these allowances.
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${KWTA_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${KWTA_CCACHE})
+endif()
+
+# Several files are compiled as one, since most of the time goes into the headers that they share. Names in anonymous
+# namespaces are therefore unique within a target. -DKWTA_UNITY=OFF compiles file by file.
+set(CMAKE_UNITY_BUILD ${KWTA_UNITY})
+if(NOT DEFINED CMAKE_UNITY_BUILD_BATCH_SIZE)
+  set(CMAKE_UNITY_BUILD_BATCH_SIZE 12)
 endif()
 
 # Flags of kwta's own code; generated code does without the warnings.
 function(kwta_compile_options target)
   target_compile_features(${target} PUBLIC cxx_std_17)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wno-missing-field-initializers)
-  if(KWTA_CCACHE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    target_compile_options(${target} PRIVATE -fpch-preprocess)
-  endif()
   if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
     target_compile_options(${target} PRIVATE -Wthread-safety)
   endif()
@@ -37,6 +40,15 @@ function(kwta_library name)
   target_include_directories(kwta_${name} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include/kwta>)
   kwta_compile_options(kwta_${name})
+endfunction()
+
+# kwta_kernels(NAME FILES ... [OPTIONS ...]): files of the library kwta_NAME that are compiled for each instruction set (see
+# core/simd). Each is compiled alone: the macros that choose the instruction set must not meet another file's.
+function(kwta_kernels name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "OPTIONS")
+  target_sources(kwta_${name} PRIVATE ${arg_UNPARSED_ARGUMENTS})
+  set_source_files_properties(${arg_UNPARSED_ARGUMENTS} TARGET_DIRECTORY kwta_${name} PROPERTIES
+    SKIP_UNITY_BUILD_INCLUSION ON COMPILE_OPTIONS "${arg_OPTIONS}")
 endfunction()
 
 # kwta_program(NAME SOURCES ... LIBRARIES ...): a program in bin/, installed.

@@ -14,7 +14,7 @@
 #include "core/backends/backend_registry.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/encoder_registry.h"
-#include "core/io/dataset.h"
+#include "core/io/datasets/dataset.h"
 #include "core/training/trainer.h"
 
 namespace kwta::bench {

@@ -6,8 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
-#include "core/io/dataset.h"
-#include "core/io/npy.h"
+#include "core/io/arrays/npy.h"
+#include "core/io/datasets/dataset.h"
 #include "core/preprocessing/preprocessor.h"
 
 namespace kwta::bench {

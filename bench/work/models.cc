@@ -7,8 +7,8 @@
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/encoder_registry.h"
-#include "core/io/dataset.h"
-#include "core/io/npy.h"
+#include "core/io/arrays/npy.h"
+#include "core/io/datasets/dataset.h"
 #include "core/preprocessing/preprocessor.h"
 #include "core/training/trainer.h"
 

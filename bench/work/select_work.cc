@@ -9,7 +9,7 @@
 #include "bench/work/models.h"
 #include "bench/work/workload.h"
 #include "core/backends/backend_registry.h"
-#include "core/backends/onednn/top_k_select.h"
+#include "core/backends/onednn/codes/top_k_select.h"
 #include "core/base/cpu.h"
 #include "core/base/status_macros.h"
 #include "core/base/thread_pool.h"

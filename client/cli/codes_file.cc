@@ -8,8 +8,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/io/npz.h"
-#include "core/io/safetensors.h"
+#include "core/io/arrays/npz.h"
+#include "core/io/arrays/safetensors.h"
 
 namespace kwta::client::cli {
 namespace {

@@ -6,7 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/version.h"
-#include "core/io/files.h"
+#include "core/files/files.h"
 
 namespace kwta::client::cli {
 namespace {

@@ -64,7 +64,10 @@ class Evaluator {
                           Unexplained("reconstructing the evaluation images", options_.encode, preprocessor));
     if (!report_.dense_codes) KWTA_RETURN_IF_ERROR(CompareWithAlpha1(preprocessor));
     if (report_.model.description().has_fine_tuning()) {
-      KWTA_ASSIGN_OR_RETURN(const StoredClassifier own, client_.GetClassifier(options_.model, report_.model.version()));
+      KWTA_ASSIGN_OR_RETURN(client::Classifier received,
+                            client_.GetClassifier(options_.model, report_.model.version()));
+      KWTA_ASSIGN_OR_RETURN(const StoredClassifier own,
+                            StoredClassifier::Create(std::move(received.weights), std::move(received.bias)));
       const int64_t wrong = own.CountWrong(CodeFeatures(evaluation.codes.sparse()), evaluation_.labels);
       report_.own_classifier_error = static_cast<double>(wrong) / static_cast<double>(report_.evaluation_rows);
     }

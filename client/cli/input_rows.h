@@ -7,7 +7,7 @@
 #include "CLI/CLI.hpp"
 #include "absl/status/statusor.h"
 #include "client/encode_types.h"
-#include "core/io/dataset.h"
+#include "core/io/datasets/dataset.h"
 
 namespace kwta::client::cli {
 

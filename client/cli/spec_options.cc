@@ -2,7 +2,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "core/io/dataset.h"
+#include "core/io/datasets/dataset.h"
 #include "google/protobuf/descriptor.h"
 
 namespace kwta::client::cli {

@@ -9,8 +9,8 @@
 #include "client/cli/spec_options.h"
 #include "client/cli/step_options.h"
 #include "core/encoders/encoder_registry.h"
-#include "core/io/dataset.h"
-#include "core/training/fine_tuning_job.h"
+#include "core/io/datasets/dataset.h"
+#include "core/training/fine_tuning/fine_tuning_job.h"
 #include "core/training/trainer.h"
 
 namespace kwta::client::cli {

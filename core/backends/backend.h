@@ -85,7 +85,7 @@ struct GemmArgs {
 };
 
 // Codes of x: for each row the k largest of z = atoms x + bias (largest, not largest by magnitude), ties going to the
-// lowest unit. z is the sum in FixedOrderDot's order (core/backends/fixed_order_dot.h) plus the bias, so a row's code
+// lowest unit. z is the sum in FixedOrderDot's order (core/simd/fixed_order_dot.h) plus the bias, so a row's code
 // is the same bits in any batch and on any number of threads. Scores that overflow are ordered like all others,
 // infinity first; NaN goes after every number. Units ascend within a row.
 // k-Sparse Autoencoders, section 2.2: Gamma = supp_k(W'x + b).

@@ -5,7 +5,7 @@
 // (y, x) of a map sees image rows y - (size - 1) / 2 .. y + size / 2 and columns likewise.
 //
 // The activity of map m at (y, x) is z = bias[m] + sum filters[m,c,dy,dx] image[c, y - (size-1)/2 + dy, x - (size-1)/2
-// + dx], summed as FixedOrderConvolution says (core/backends/fixed_order_convolution.h): the same bits in any batch, on
+// + dx], summed as FixedOrderConvolution says (core/simd/fixed_order_convolution.h): the same bits in any batch, on
 // any path and any number of threads.
 #pragma once
 

@@ -9,14 +9,14 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/invalid_field.h"
 #include "core/encoders/staging.h"
-#include "core/io/find_tensor.h"
+#include "core/io/arrays/find_tensor.h"
 
 namespace kwta {
 namespace {
 
 constexpr uint32_t kMaxUnits = 1u << 20;
 // Rows are encoded in blocks of about this many bytes, so that a call's scratch memory does not grow with its rows.
-constexpr int64_t kBlockBytes = 8 << 20;
+constexpr int64_t kCodeBlockBytes = 8 << 20;
 
 class KSparseEncoder : public Encoder {
  public:
@@ -61,7 +61,7 @@ class KSparseEncoder : public Encoder {
 
  private:
   // Rows of a block when each takes `row_bytes` of scratch memory.
-  static int64_t BlockRows(int64_t row_bytes) { return std::max<int64_t>(1, kBlockBytes / row_bytes); }
+  static int64_t BlockRows(int64_t row_bytes) { return std::max<int64_t>(1, kCodeBlockBytes / row_bytes); }
 
   const v1::KSparseSpec spec_;
   const int64_t units_;

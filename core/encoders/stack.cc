@@ -16,7 +16,7 @@ namespace {
 
 // Rows pass through the layers in blocks of about this many bytes of codes, so that a call's scratch memory does not
 // grow with its rows.
-constexpr int64_t kBlockBytes = 8 << 20;
+constexpr int64_t kLayerBlockBytes = 8 << 20;
 
 std::string LayerPrefix(int i) { return absl::StrCat("layers.", i, "."); }
 
@@ -61,7 +61,7 @@ class StackEncoder : public Encoder {
   StackEncoder(std::vector<std::shared_ptr<const Encoder>> layers, std::vector<int64_t> kept, int64_t widest)
       : layers_(std::move(layers)),
         kept_(std::move(kept)),
-        block_rows_(std::max<int64_t>(1, kBlockBytes / (widest * static_cast<int64_t>(sizeof(float))))) {}
+        block_rows_(std::max<int64_t>(1, kLayerBlockBytes / (widest * static_cast<int64_t>(sizeof(float))))) {}
 
   // Calls visit(input of the top layer, first row) for consecutive blocks of x.
   template <typename Visit>

@@ -7,13 +7,13 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/staging.h"
-#include "core/io/find_tensor.h"
+#include "core/io/arrays/find_tensor.h"
 
 namespace kwta {
 namespace {
 
 // Rows are encoded in blocks of about this many bytes, so that a call's scratch memory does not grow with its rows.
-constexpr int64_t kBlockBytes = 8 << 20;
+constexpr int64_t kFeatureBlockBytes = 8 << 20;
 
 class WinnerTakeAllEncoder : public Encoder {
  public:
@@ -60,7 +60,7 @@ class WinnerTakeAllEncoder : public Encoder {
   // Calls encode_block(first row, rows) for blocks of rows that each need `row_floats` floats or fewer.
   template <typename EncodeBlock>
   static absl::Status ForEachBlock(int64_t rows, int64_t row_floats, const EncodeBlock& encode_block) {
-    const int64_t block = std::max<int64_t>(1, kBlockBytes / (row_floats * static_cast<int64_t>(sizeof(float))));
+    const int64_t block = std::max<int64_t>(1, kFeatureBlockBytes / (row_floats * static_cast<int64_t>(sizeof(float))));
     for (int64_t begin = 0; begin < rows; begin += block) {
       KWTA_RETURN_IF_ERROR(encode_block(begin, std::min(block, rows - begin)));
     }

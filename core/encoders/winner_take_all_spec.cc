@@ -6,11 +6,11 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "core/backends/fixed_order_convolution.h"
 #include "core/base/checked_math.h"
 #include "core/base/invalid_field.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/winner_take_all.h"
+#include "core/simd/fixed_order_convolution.h"
 
 namespace kwta {
 namespace {

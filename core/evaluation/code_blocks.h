@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/encoder.h"
-#include "core/io/dataset.h"
+#include "core/io/datasets/dataset.h"
 #include "core/tensors/sparse_codes.h"
 
 namespace kwta {

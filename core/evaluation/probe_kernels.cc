@@ -6,7 +6,7 @@ namespace kwta {
 namespace {
 
 #define KWTA_KERNELS "core/evaluation/probe_kernels.inc"
-#include "core/backends/for_each_instruction_set.inc"
+#include "core/simd/for_each_instruction_set.inc"
 #undef KWTA_KERNELS
 
 }  // namespace

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "core/backends/instruction_sets.h"
+#include "core/simd/instruction_sets.h"
 
 namespace kwta {
 

@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "core/evaluation/feature_rows.h"
-#include "core/io/safetensors.h"
+#include "core/io/arrays/safetensors.h"
 #include "core/tensors/tensor.h"
 
 namespace kwta {

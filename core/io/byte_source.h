@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "core/io/files.h"
+#include "core/files/files.h"
 #include "core/io/gzip.h"
 
 namespace kwta {
@@ -17,7 +17,7 @@ namespace kwta {
 // Reads forwards only. `format` names the file's format in messages ("idx"). Not thread-safe; movable.
 class ByteSource {
  public:
-  // Errors: as core/io/files.h says.
+  // Errors: as core/files/files.h says.
   static absl::StatusOr<ByteSource> Open(const std::string& path, absl::string_view format);
 
   const std::string& path() const { return path_; }

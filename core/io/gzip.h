@@ -7,7 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "core/io/files.h"
+#include "core/files/files.h"
 
 namespace kwta {
 

@@ -11,8 +11,8 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/io/files.h"
-#include "core/io/sha256.h"
+#include "core/files/files.h"
+#include "core/files/sha256.h"
 
 namespace kwta {
 namespace {

@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "core/io/safetensors.h"
+#include "core/io/arrays/safetensors.h"
 #include "kwta/v1/encoder.pb.h"
 
 namespace kwta {

@@ -10,9 +10,9 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/io/files.h"
+#include "core/files/files.h"
+#include "core/files/sha256.h"
 #include "core/io/model_bundle.h"
-#include "core/io/sha256.h"
 #include "nlohmann/json.hpp"
 
 namespace kwta {
@@ -20,7 +20,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr uint64_t kMaxFileBytes = 16 << 20;
+constexpr uint64_t kMaxTokenFileBytes = 16 << 20;
 constexpr size_t kHashBytes = 32;
 constexpr char kTokenPrefix[] = "kwta_";
 
@@ -88,7 +88,7 @@ absl::StatusOr<Scope> ParseScope(absl::string_view name) {
 }
 
 absl::StatusOr<std::vector<TokenEntry>> ReadTokenFile(const std::string& path) {
-  KWTA_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxFileBytes));
+  KWTA_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxTokenFileBytes));
   const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || !json.contains("tokens") || !json["tokens"].is_array()) {
     return Wrong(absl::StrCat("'", path, "' is not {\"tokens\": [...]}; 'kwta token' writes one"));

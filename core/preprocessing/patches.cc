@@ -8,7 +8,7 @@
 
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
-#include "core/io/scratch_file.h"
+#include "core/files/scratch_file.h"
 
 namespace kwta {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "core/io/dataset.h"
+#include "core/io/datasets/dataset.h"
 #include "kwta/v1/encoder.pb.h"
 
 namespace kwta {

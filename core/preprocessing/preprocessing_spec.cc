@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/invalid_field.h"
 #include "core/base/status_macros.h"
-#include "core/io/array_bytes.h"
+#include "core/io/arrays/array_bytes.h"
 
 namespace kwta {
 namespace {

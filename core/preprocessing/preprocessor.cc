@@ -6,8 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/io/find_tensor.h"
-#include "core/preprocessing/byte_values.h"
+#include "core/io/arrays/find_tensor.h"
+#include "core/simd/byte_values.h"
 
 namespace kwta {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "absl/status/status.h"
 #include "core/base/thread_pool.h"
-#include "core/io/dataset.h"
+#include "core/io/datasets/dataset.h"
 #include "core/preprocessing/preprocessor.h"
 
 namespace kwta {

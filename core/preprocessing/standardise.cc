@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/base/status_macros.h"
-#include "core/io/find_tensor.h"
+#include "core/io/arrays/find_tensor.h"
 #include "core/preprocessing/moments.h"
 
 namespace kwta {

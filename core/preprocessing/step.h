@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/backends/backend.h"
-#include "core/io/safetensors.h"
+#include "core/io/arrays/safetensors.h"
 #include "core/tensors/tensor.h"
 #include "kwta/v1/encoder.pb.h"
 

@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/io/scratch_file.h"
+#include "core/files/scratch_file.h"
 #include "core/preprocessing/moments.h"
 #include "core/preprocessing/patches.h"
 #include "core/preprocessing/row_blocks.h"

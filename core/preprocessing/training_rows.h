@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "core/backends/backend.h"
 #include "core/base/thread_pool.h"
-#include "core/io/dataset.h"
+#include "core/io/datasets/dataset.h"
 #include "core/preprocessing/preprocessor.h"
 #include "kwta/v1/encoder.pb.h"
 

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "core/backends/fixed_order_dot.h"
 #include "core/base/status_macros.h"
-#include "core/io/find_tensor.h"
+#include "core/io/arrays/find_tensor.h"
 #include "core/preprocessing/moments.h"
+#include "core/simd/fixed_order_dot.h"
 
 namespace kwta {
 namespace {

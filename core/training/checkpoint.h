@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "core/io/safetensors.h"
+#include "core/io/arrays/safetensors.h"
 
 namespace kwta {
 

@@ -6,12 +6,12 @@
 #include "core/base/invalid_field.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/encoder_registry.h"
-#include "core/io/dataset.h"
+#include "core/io/datasets/dataset.h"
+#include "core/io/datasets/named_datasets.h"
 #include "core/io/model_bundle.h"
-#include "core/io/named_datasets.h"
 #include "core/preprocessing/preprocessing_spec.h"
 #include "core/training/batch_limits.h"
-#include "core/training/fine_tuning_job.h"
+#include "core/training/fine_tuning/fine_tuning_job.h"
 #include "core/training/trainer.h"
 
 namespace kwta {

@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/encoders/encoder.h"
-#include "core/io/dataset.h"
+#include "core/io/datasets/dataset.h"
 #include "core/io/model_bundle.h"
 
 namespace kwta {

@@ -12,6 +12,7 @@
 #include "core/base/aligned_vector.h"
 #include "core/base/divide_up.h"
 #include "core/base/rng.h"
+#include "core/base/seconds_since.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/encoder_registry.h"
 #include "core/encoders/stack.h"
@@ -23,8 +24,6 @@ namespace kwta {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // What is trained on what: everything that the result depends on, and nothing else.
 std::string Fingerprint(v1::JobSpec spec, const LearnerRows& rows) {

@@ -128,7 +128,7 @@ struct Metrics::Families {
 
 namespace {
 
-prometheus::Labels ModelLabels(const std::string& model) { return {{"model", model}}; }
+prometheus::Labels LabelsOfModel(const std::string& model) { return {{"model", model}}; }
 prometheus::Labels DeadLabels(const std::string& model) {
   return {{"model", model}, {"window_rows", absl::StrCat(kActivityWindowRows)}};
 }
@@ -193,7 +193,7 @@ template <typename Codes>
 void Metrics::AddActivity(const std::string& model, uint64_t version, int64_t rows, int64_t units, const Codes& codes) {
   families_->total_rows.fetch_add(static_cast<uint64_t>(rows));
   absl::MutexLock lock(&families_->mutex);
-  families_->rows_encoded.Add(ModelLabels(model)).Increment(static_cast<double>(rows));
+  families_->rows_encoded.Add(LabelsOfModel(model)).Increment(static_cast<double>(rows));
   auto found = families_->activity.find(model);
   if (found != families_->activity.end() && version < found->second.version) return;  // a caller that pinned an old one
   if (found == families_->activity.end() || found->second.version != version) {
@@ -203,7 +203,7 @@ void Metrics::AddActivity(const std::string& model, uint64_t version, int64_t ro
     Drop(families_->dead_units, DeadLabels(model));
   }
   const bool complete = found->second.window.Add(codes);
-  families_->active_fraction.Add(ModelLabels(model)).Set(found->second.window.active_fraction());
+  families_->active_fraction.Add(LabelsOfModel(model)).Set(found->second.window.active_fraction());
   if (complete) {
     families_->dead_units.Add(DeadLabels(model)).Set(static_cast<double>(found->second.window.dead_units()));
   }
@@ -219,7 +219,7 @@ void Metrics::SetJobs(const JobCounts& counts) {
 }
 
 void Metrics::JobProgress(const std::string& model, const v1::TrainingProgress& progress) {
-  const prometheus::Labels labels = ModelLabels(model);
+  const prometheus::Labels labels = LabelsOfModel(model);
   absl::MutexLock lock(&families_->mutex);
   families_->job_epoch.Add(labels).Set(progress.epochs_done());
   families_->job_epochs.Add(labels).Set(progress.epochs());
@@ -231,30 +231,30 @@ void Metrics::JobProgress(const std::string& model, const v1::TrainingProgress& 
 
 void Metrics::JobStopped(const std::string& model) {
   absl::MutexLock lock(&families_->mutex);
-  for (Family<Gauge>* family : families_->OfJob()) Drop(*family, ModelLabels(model));
+  for (Family<Gauge>* family : families_->OfJob()) Drop(*family, LabelsOfModel(model));
 }
 
 void Metrics::SetModelVersion(const std::string& model, uint64_t version) {
   absl::MutexLock lock(&families_->mutex);
-  families_->model_version.Add(ModelLabels(model)).Set(static_cast<double>(version));
+  families_->model_version.Add(LabelsOfModel(model)).Set(static_cast<double>(version));
 }
 
 void Metrics::ModelRemoved(const std::string& model) {
   absl::MutexLock lock(&families_->mutex);
   families_->activity.erase(model);
-  Drop(families_->model_version, ModelLabels(model));
+  Drop(families_->model_version, LabelsOfModel(model));
   for (const char* state : kModelStates) Drop(families_->model_versions, {{"model", model}, {"state", state}});
-  Drop(families_->model_memory_bytes, ModelLabels(model));
-  Drop(families_->model_evictions, ModelLabels(model));
-  Drop(families_->rows_encoded, ModelLabels(model));
-  Drop(families_->active_fraction, ModelLabels(model));
+  Drop(families_->model_memory_bytes, LabelsOfModel(model));
+  Drop(families_->model_evictions, LabelsOfModel(model));
+  Drop(families_->rows_encoded, LabelsOfModel(model));
+  Drop(families_->active_fraction, LabelsOfModel(model));
   Drop(families_->dead_units, DeadLabels(model));
 }
 
 void Metrics::SetModelVersions(const std::string& model, const std::map<std::string, int>& by_state,
                                int64_t memory_bytes) {
   absl::MutexLock lock(&families_->mutex);
-  families_->model_memory_bytes.Add(ModelLabels(model)).Set(static_cast<double>(memory_bytes));
+  families_->model_memory_bytes.Add(LabelsOfModel(model)).Set(static_cast<double>(memory_bytes));
   for (const char* state : kModelStates) {
     const auto found = by_state.find(state);
     const int versions = found == by_state.end() ? 0 : found->second;
@@ -266,7 +266,7 @@ void Metrics::ModelLoaded(double seconds) { families_->model_load_seconds.Observ
 
 void Metrics::ModelEvicted(const std::string& model) {
   absl::MutexLock lock(&families_->mutex);
-  families_->model_evictions.Add(ModelLabels(model)).Increment();
+  families_->model_evictions.Add(LabelsOfModel(model)).Increment();
 }
 
 void Metrics::ModelLoadFailed(absl::StatusCode code) {

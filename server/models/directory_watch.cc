@@ -11,7 +11,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "core/io/files.h"
+#include "core/files/files.h"
 
 namespace kwta::server {
 namespace {

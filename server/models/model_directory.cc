@@ -14,7 +14,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/io/files.h"
+#include "core/files/files.h"
 #include "core/io/model_bundle.h"
 #include "server/models/model_labels.h"
 
@@ -27,7 +27,7 @@ constexpr char kLabelsFile[] = "labels.json";
 constexpr uint64_t kMaxLabelsBytes = 1 << 20;
 constexpr int kInstallAttempts = 16;
 
-absl::Status Failed(const std::string& what, int error) {
+absl::Status DirectoryFailed(const std::string& what, int error) {
   const std::string message = absl::StrCat(what, ": ", std::strerror(error));
   if (error == EACCES || error == EPERM || error == EROFS) return absl::PermissionDeniedError(message);
   if (error == ENOSPC || error == EDQUOT) return absl::ResourceExhaustedError(message);
@@ -37,11 +37,11 @@ absl::Status Failed(const std::string& what, int error) {
 // Makes renames and files below `path` survive a crash of the machine.
 absl::Status Sync(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return Failed(absl::StrCat("cannot open '", path, "'"), errno);
+  if (file < 0) return DirectoryFailed(absl::StrCat("cannot open '", path, "'"), errno);
   const int result = ::fsync(file);
   const int error = errno;
   ::close(file);
-  if (result != 0) return Failed(absl::StrCat("cannot sync '", path, "'"), error);
+  if (result != 0) return DirectoryFailed(absl::StrCat("cannot sync '", path, "'"), error);
   return absl::OkStatus();
 }
 
@@ -59,7 +59,8 @@ absl::Status MoveInto(const std::string& source, const std::string& target) {
   if (device(source) == device(fs::path(target).parent_path())) return RenameDirectory(source, target);
   KWTA_ASSIGN_OR_RETURN(const std::string temporary, MakeTemporarySibling(target));
   fs::copy(source, temporary, fs::copy_options::overwrite_existing, error);
-  absl::Status status = error ? Failed(absl::StrCat("cannot copy '", source, "'"), error.value()) : absl::OkStatus();
+  absl::Status status =
+      error ? DirectoryFailed(absl::StrCat("cannot copy '", source, "'"), error.value()) : absl::OkStatus();
   for (fs::directory_iterator file(temporary, error), end; status.ok() && !error && file != end;
        file.increment(error)) {
     status = Sync(file->path().string());
@@ -84,11 +85,11 @@ absl::StatusOr<std::vector<ModelDirectory::Entry>> ModelDirectory::Scan() const 
         entry.versions.push_back(version);
       }
     }
-    if (inner) return Failed(absl::StrCat("cannot list '", model->path().string(), "'"), inner.value());
+    if (inner) return DirectoryFailed(absl::StrCat("cannot list '", model->path().string(), "'"), inner.value());
     std::sort(entry.versions.begin(), entry.versions.end());
     entries.push_back(std::move(entry));
   }
-  if (error) return Failed(absl::StrCat("cannot list '", directory_, "'"), error.value());
+  if (error) return DirectoryFailed(absl::StrCat("cannot list '", directory_, "'"), error.value());
   return entries;
 }
 
@@ -124,7 +125,7 @@ absl::StatusOr<uint64_t> ModelDirectory::Install(const std::string& source, cons
   const std::string model = absl::StrCat(directory_, "/", name);
   std::error_code error;
   fs::create_directories(model, error);
-  if (error) return Failed(absl::StrCat("cannot make '", model, "'"), error.value());
+  if (error) return DirectoryFailed(absl::StrCat("cannot make '", model, "'"), error.value());
   // Another server may take the same number at the same time: only one of them gets the name.
   absl::Status status;
   for (int attempt = 0; attempt < kInstallAttempts; ++attempt) {
@@ -174,9 +175,10 @@ absl::Status ModelDirectory::Remove(const std::string& name, uint64_t version) {
   const std::string doomed = path + ".deleted";
   std::error_code error;
   fs::remove_all(doomed, error);
-  if (::rename(path.c_str(), doomed.c_str()) != 0) return Failed(absl::StrCat("cannot delete '", path, "'"), errno);
+  if (::rename(path.c_str(), doomed.c_str()) != 0)
+    return DirectoryFailed(absl::StrCat("cannot delete '", path, "'"), errno);
   fs::remove_all(doomed, error);
-  if (error) return Failed(absl::StrCat("cannot delete '", doomed, "'"), error.value());
+  if (error) return DirectoryFailed(absl::StrCat("cannot delete '", doomed, "'"), error.value());
   return absl::OkStatus();
 }
 

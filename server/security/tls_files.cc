@@ -3,7 +3,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/io/files.h"
+#include "core/files/files.h"
 
 namespace kwta::server {
 namespace {

@@ -13,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "core/base/status_macros.h"
-#include "core/io/dataset.h"
+#include "core/io/datasets/dataset.h"
 #include "core/io/model_bundle.h"
 
 namespace kwta::server {
@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 constexpr char kTemporaryPrefix[] = ".upload-";
 constexpr size_t kSha256Bytes = 32;
 
-absl::Status Failed(const std::string& what) {
+absl::Status UploadFailed(const std::string& what) {
   const std::string message = absl::StrCat(what, ": ", std::strerror(errno));
   if (errno == ENOSPC || errno == EDQUOT) return absl::ResourceExhaustedError(message);
   return absl::UnavailableError(message);
@@ -69,10 +69,10 @@ absl::StatusOr<std::unique_ptr<DatasetUpload>> DatasetUpload::Begin(const v1::Up
   if (!present.ok() && !absl::IsNotFound(present.status())) return present.status();
 
   std::string temporary = absl::StrCat(directory, "/", kTemporaryPrefix, "XXXXXX");
-  if (::mkdtemp(temporary.data()) == nullptr) return Failed(absl::StrCat("cannot make '", temporary, "'"));
+  if (::mkdtemp(temporary.data()) == nullptr) return UploadFailed(absl::StrCat("cannot make '", temporary, "'"));
   upload->temporary_ = temporary;
   upload->file_ = ::open(upload->TemporaryFile().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  if (upload->file_ < 0) return Failed(absl::StrCat("cannot make '", upload->TemporaryFile(), "'"));
+  if (upload->file_ < 0) return UploadFailed(absl::StrCat("cannot make '", upload->TemporaryFile(), "'"));
   return upload;
 }
 
@@ -93,7 +93,7 @@ absl::Status DatasetUpload::Append(absl::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t count = ::write(file_, bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return Failed(absl::StrCat("cannot write '", TemporaryFile(), "'"));
+    if (count < 0) return UploadFailed(absl::StrCat("cannot write '", TemporaryFile(), "'"));
     bytes.remove_prefix(static_cast<size_t>(count));
   }
   return absl::OkStatus();
@@ -107,7 +107,7 @@ absl::StatusOr<v1::UploadDatasetResponse> DatasetUpload::Finish() {
   if (hash_.Finish() != header_.sha256()) {
     return absl::DataLossError("the SHA-256 of the bytes received differs from header.sha256; send the file again");
   }
-  if (::fsync(file_) != 0) return Failed(absl::StrCat("cannot sync '", TemporaryFile(), "'"));
+  if (::fsync(file_) != 0) return UploadFailed(absl::StrCat("cannot sync '", TemporaryFile(), "'"));
   v1::DatasetRef reference;
   reference.set_path(header_.path());
   v1::UploadDatasetResponse response;
@@ -122,7 +122,7 @@ absl::StatusOr<v1::UploadDatasetResponse> DatasetUpload::Finish() {
   response.set_path(header_.path());
   // A link, unlike a rename, never replaces what somebody else put there in the meantime.
   if (::link(TemporaryFile().c_str(), FinalFile().c_str()) == 0) return response;
-  if (errno != EEXIST) return Failed(absl::StrCat("cannot make '", FinalFile(), "'"));
+  if (errno != EEXIST) return UploadFailed(absl::StrCat("cannot make '", FinalFile(), "'"));
   KWTA_ASSIGN_OR_RETURN(const std::string present, Sha256OfFile(FinalFile()));
   if (present != header_.sha256()) return OtherContent(header_.path());
   return response;

@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "core/io/sha256.h"
+#include "core/files/sha256.h"
 #include "kwta/v1/service.pb.h"
 
 namespace kwta::server {

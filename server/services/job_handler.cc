@@ -5,10 +5,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/status_macros.h"
-#include "core/evaluation/fine_tuning.h"
-#include "core/io/dataset.h"
-#include "core/io/files.h"
+#include "core/files/files.h"
+#include "core/io/datasets/dataset.h"
 #include "core/io/model_bundle.h"
+#include "core/training/fine_tuning/fine_tuning.h"
 #include "core/training/trainer.h"
 
 namespace kwta::server {

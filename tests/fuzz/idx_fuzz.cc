@@ -1,4 +1,4 @@
-#include "core/io/idx.h"
+#include "core/io/datasets/idx.h"
 #include "tests/fuzz/memory_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -1,5 +1,5 @@
-#include "core/io/array_bytes.h"
-#include "core/io/npy.h"
+#include "core/io/arrays/array_bytes.h"
+#include "core/io/arrays/npy.h"
 #include "tests/fuzz/memory_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -1,4 +1,4 @@
-#include "core/io/safetensors.h"
+#include "core/io/arrays/safetensors.h"
 #include "tests/fuzz/memory_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

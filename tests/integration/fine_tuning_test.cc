@@ -1,6 +1,6 @@
 // Fine-tuning through real processes: jobs on a trained model and on a stack, served with their classifiers.
 
-#include "core/evaluation/fine_tuning.h"
+#include "core/training/fine_tuning/fine_tuning.h"
 
 #include <signal.h>
 
@@ -8,7 +8,7 @@
 
 #include "core/backends/backend_registry.h"
 #include "core/encoders/encoder_registry.h"
-#include "core/io/dataset.h"
+#include "core/io/datasets/dataset.h"
 #include "core/io/model_bundle.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"

@@ -2,13 +2,13 @@
 
 #include <chrono>
 
-#include "core/io/dataset.h"
+#include "core/io/datasets/dataset.h"
 #include "gtest/gtest.h"
 
 namespace kwta::testing {
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(120);
+constexpr auto kAnswerPatience = std::chrono::seconds(120);
 
 }  // namespace
 
@@ -39,7 +39,7 @@ v1::Job GetJob(v1::EncoderService::Stub& stub, const std::string& job_id) {
 
 v1::Job WaitForEnd(v1::EncoderService::Stub& stub, const std::string& job_id) {
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + kPatience);
+  context.set_deadline(std::chrono::system_clock::now() + kAnswerPatience);
   v1::WatchJobRequest request;
   request.set_job_id(job_id);
   const auto reader = stub.WatchJob(&context, request);
@@ -80,7 +80,7 @@ v1::EncodeRequest EncodeImages(const std::string& model, int rows) {
 
 grpc::Status Encode(v1::EncoderService::Stub& stub, const v1::EncodeRequest& request, v1::EncodeResponse* response) {
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + kPatience);
+  context.set_deadline(std::chrono::system_clock::now() + kAnswerPatience);
   return stub.Encode(&context, request, response);
 }
 

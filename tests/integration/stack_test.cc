@@ -7,7 +7,7 @@
 
 #include "core/backends/backend_registry.h"
 #include "core/encoders/encoder_registry.h"
-#include "core/io/dataset.h"
+#include "core/io/datasets/dataset.h"
 #include "core/io/model_bundle.h"
 #include "gtest/gtest.h"
 #include "tests/integration/server_process.h"

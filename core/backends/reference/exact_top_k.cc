@@ -4,8 +4,8 @@
 #include <numeric>
 #include <vector>
 
-#include "core/backends/fixed_order_dot.h"
 #include "core/backends/score_order.h"
+#include "core/simd/fixed_order_dot.h"
 
 namespace kwta {
 

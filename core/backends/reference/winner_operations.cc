@@ -4,8 +4,8 @@
 #include <cmath>
 #include <vector>
 
-#include "core/backends/fixed_order_convolution.h"
 #include "core/backends/score_order.h"
+#include "core/simd/fixed_order_convolution.h"
 
 namespace kwta {
 namespace {

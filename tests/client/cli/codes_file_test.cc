@@ -5,7 +5,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "core/io/safetensors.h"
+#include "core/io/arrays/safetensors.h"
 #include "tests/temporary_directory.h"
 
 namespace kwta::client::cli {

@@ -3,7 +3,7 @@
 
 #include "tests/core/backends/conformance.h"
 
-namespace kwta {
+namespace kwta::active_gradient_conformance_test {
 namespace {
 
 struct Shape {
@@ -117,4 +117,4 @@ TEST_P(ActiveGradientConformance, TheSameBitsOnAnyNumberOfThreads) {
 INSTANTIATE_TEST_SUITE_P(Backends, ActiveGradientConformance, testing::ValuesIn(AllBackendCases()), CaseName);
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::active_gradient_conformance_test

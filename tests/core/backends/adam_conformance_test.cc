@@ -3,7 +3,7 @@
 
 #include "tests/core/backends/conformance.h"
 
-namespace kwta {
+namespace kwta::adam_conformance_test {
 namespace {
 
 struct State {
@@ -88,4 +88,4 @@ TEST_P(AdamConformance, TheSameBitsOnAnyNumberOfThreads) {
 INSTANTIATE_TEST_SUITE_P(All, AdamConformance, testing::ValuesIn(AllBackendCases()), CaseName);
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::adam_conformance_test

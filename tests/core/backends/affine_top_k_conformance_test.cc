@@ -4,11 +4,11 @@
 #include <cstring>
 #include <limits>
 
-#include "core/backends/fixed_order_dot.h"
+#include "core/simd/fixed_order_dot.h"
 #include "gmock/gmock.h"
 #include "tests/core/backends/conformance.h"
 
-namespace kwta {
+namespace kwta::affine_top_k_conformance_test {
 namespace {
 
 using testing::ElementsAre;
@@ -331,4 +331,4 @@ std::vector<BackendCase> AllFilterCases() {
 INSTANTIATE_TEST_SUITE_P(All, AffineTopKConformance, testing::ValuesIn(AllFilterCases()), CaseName);
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::affine_top_k_conformance_test

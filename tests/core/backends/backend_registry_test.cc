@@ -4,7 +4,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace kwta {
+namespace kwta::backend_registry_test {
 namespace {
 
 using testing::HasSubstr;
@@ -57,4 +57,4 @@ TEST(BackendRegistry, OptionsThatNameNothingHereAreRefused) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::backend_registry_test

@@ -4,7 +4,7 @@
 
 #include "tests/core/backends/conformance.h"
 
-namespace kwta {
+namespace kwta::dense_conformance_test {
 namespace {
 
 class MemoryConformance : public Conformance {};
@@ -184,4 +184,4 @@ INSTANTIATE_TEST_SUITE_P(All, GemmConformance, testing::ValuesIn(AllBackendCases
 INSTANTIATE_TEST_SUITE_P(All, MomentumConformance, testing::ValuesIn(AllBackendCases()), CaseName);
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::dense_conformance_test

@@ -3,7 +3,7 @@
 
 #include "tests/core/backends/conformance.h"
 
-namespace kwta {
+namespace kwta::sparse_conformance_test {
 namespace {
 
 struct Shape {
@@ -203,4 +203,4 @@ INSTANTIATE_TEST_SUITE_P(All, SparseDecodeConformance, testing::ValuesIn(AllBack
 INSTANTIATE_TEST_SUITE_P(All, SparseGradientConformance, testing::ValuesIn(AllBackendCases()), CaseName);
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::sparse_conformance_test

@@ -4,7 +4,7 @@
 
 #include "tests/core/backends/tied_problems.h"
 
-namespace kwta {
+namespace kwta::tied_auxiliary_conformance_test {
 namespace {
 
 class TiedAuxiliaryStepConformance : public Conformance {};
@@ -80,4 +80,4 @@ TEST_P(TiedAuxiliaryStepConformance, AnAuxiliaryStepUpdatesNothingWhenItsErrorIs
 INSTANTIATE_TEST_SUITE_P(Backends, TiedAuxiliaryStepConformance, testing::ValuesIn(AllBackendCases()), CaseName);
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::tied_auxiliary_conformance_test

@@ -4,7 +4,7 @@
 
 #include "tests/core/backends/tied_problems.h"
 
-namespace kwta {
+namespace kwta::tied_training_conformance_test {
 namespace {
 
 class TiedStepConformance : public Conformance {
@@ -281,4 +281,4 @@ TEST_P(TiedStepConformance, GivesTheResidual) {
 INSTANTIATE_TEST_SUITE_P(Backends, TiedStepConformance, testing::ValuesIn(AllBackendCases()), CaseName);
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::tied_training_conformance_test

@@ -3,12 +3,12 @@
 #include <cmath>
 #include <limits>
 
-#include "core/backends/fixed_order_convolution.h"
+#include "core/simd/fixed_order_convolution.h"
 #include "gmock/gmock.h"
 #include "tests/core/backends/conformance.h"
 #include "tests/core/backends/winner_problems.h"
 
-namespace kwta {
+namespace kwta::winner_conformance_test {
 namespace {
 
 using testing::Each;
@@ -279,4 +279,4 @@ INSTANTIATE_TEST_SUITE_P(All, ConvWinnersConformance, testing::ValuesIn(AllBacke
 INSTANTIATE_TEST_SUITE_P(All, ConvPoolConformance, testing::ValuesIn(AllBackendCases()), CaseName);
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::winner_conformance_test

@@ -5,7 +5,7 @@
 #include "tests/core/backends/conformance.h"
 #include "tests/core/backends/winner_problems.h"
 
-namespace kwta {
+namespace kwta::winner_gradient_conformance_test {
 namespace {
 
 using testing::ElementsAre;
@@ -278,4 +278,4 @@ INSTANTIATE_TEST_SUITE_P(All, WinnerDecodeConformance, testing::ValuesIn(AllBack
 INSTANTIATE_TEST_SUITE_P(All, WinnerGradientConformance, testing::ValuesIn(AllBackendCases()), CaseName);
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::winner_gradient_conformance_test

@@ -3,11 +3,11 @@
 #include <cmath>
 #include <limits>
 
-#include "core/backends/instruction_sets.h"
+#include "core/simd/instruction_sets.h"
 #include "tests/core/backends/conformance.h"
 #include "tests/core/backends/winner_problems.h"
 
-namespace kwta {
+namespace kwta::winner_pass_conformance_test {
 namespace {
 
 struct Pass {
@@ -159,4 +159,4 @@ std::vector<BackendCase> Cases() {
 INSTANTIATE_TEST_SUITE_P(All, WinnerPassConformance, testing::ValuesIn(Cases()), CaseName);
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::winner_pass_conformance_test

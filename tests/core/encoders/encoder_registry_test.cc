@@ -8,7 +8,7 @@
 #include "core/backends/backend_registry.h"
 #include "tests/core/encoders/k_sparse_fixture.h"
 
-namespace kwta {
+namespace kwta::encoder_registry_test {
 namespace {
 
 using testing::Contains;
@@ -99,4 +99,4 @@ TEST(ResolveKSparse, RefusesValuesOutOfRange) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::encoder_registry_test

@@ -10,7 +10,7 @@
 #include "tests/core/encoders/gradient_check.h"
 #include "tests/core/encoders/k_sparse_fixture.h"
 
-namespace kwta {
+namespace kwta::k_sparse_learner_test {
 namespace {
 
 using testing::HasSubstr;
@@ -329,4 +329,4 @@ TEST(KSparseLearner, RefusesStatesThatDoNotFit) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::k_sparse_learner_test

@@ -11,7 +11,7 @@
 #include "tests/core/encoders/distant_backend.h"
 #include "tests/core/encoders/k_sparse_fixture.h"
 
-namespace kwta {
+namespace kwta::k_sparse_test {
 namespace {
 
 using testing::ElementsAre;
@@ -226,4 +226,4 @@ TEST(KSparseEncoder, CountsTheBytesOfItsParameters) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::k_sparse_test

@@ -11,7 +11,7 @@
 #include "tests/core/preprocessing/made_up_images.h"
 #include "tests/temporary_directory.h"
 
-namespace kwta {
+namespace kwta::preprocessed_model_test {
 namespace {
 
 using testing::ElementsAre;
@@ -167,4 +167,4 @@ TEST_F(PreprocessedModel, RefusesRowsThatOverflow) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::preprocessed_model_test

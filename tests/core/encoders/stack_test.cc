@@ -9,7 +9,7 @@
 #include "tests/core/encoders/k_sparse_fixture.h"
 #include "tests/temporary_directory.h"
 
-namespace kwta {
+namespace kwta::stack_test {
 namespace {
 
 using testing::ElementsAre;
@@ -242,4 +242,4 @@ TEST(CodeShape, IsWhatALayerOnTopSees) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::stack_test

@@ -9,7 +9,7 @@
 #include "tests/core/encoders/gradient_check.h"
 #include "tests/core/encoders/winner_take_all_fixture.h"
 
-namespace kwta {
+namespace kwta::winner_take_all_learner_test {
 namespace {
 
 using testing::HasSubstr;
@@ -224,4 +224,4 @@ TEST(WinnerTakeAllLearner, ReportsDivergence) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::winner_take_all_learner_test

@@ -8,7 +8,7 @@
 #include "core/encoders/encoder_registry.h"
 #include "core/encoders/winner_take_all.h"
 
-namespace kwta {
+namespace kwta::winner_take_all_spec_test {
 namespace {
 
 using testing::ElementsAre;
@@ -201,4 +201,4 @@ TEST(ResolveOptimiser, TakesTheEncodersOwnAndRefusesOthers) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::winner_take_all_spec_test

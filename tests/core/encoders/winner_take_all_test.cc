@@ -7,7 +7,7 @@
 #include "tests/core/encoders/distant_backend.h"
 #include "tests/core/encoders/winner_take_all_fixture.h"
 
-namespace kwta {
+namespace kwta::winner_take_all_test {
 namespace {
 
 using testing::HasSubstr;
@@ -198,4 +198,4 @@ TEST(WinnerTakeAllEncoder, RefusesBundlesThatDoNotFitTogether) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::winner_take_all_test

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace kwta {
+namespace kwta::activation_statistics_test {
 namespace {
 
 using testing::ElementsAre;
@@ -65,4 +65,4 @@ TEST(UnexplainedVariance, AddsUpBatches) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::activation_statistics_test

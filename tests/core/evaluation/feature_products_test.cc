@@ -8,7 +8,7 @@
 
 #include "core/base/rng.h"
 
-namespace kwta {
+namespace kwta::feature_products_test {
 namespace {
 
 // Rows of 700 elements (more than one piece), a third of them zero, in each of the dtypes.
@@ -121,4 +121,4 @@ TEST(FitTransform, StandardisedFeaturesVaryAlikeUnlessTheyHardlyVary) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::feature_products_test

@@ -9,7 +9,7 @@
 #include "core/base/rng.h"
 #include "tests/core/evaluation/labelled_rows.h"
 
-namespace kwta {
+namespace kwta::linear_probe_test {
 namespace {
 
 using testing::HasSubstr;
@@ -264,4 +264,4 @@ TEST(LinearProbe, RefusesWhatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::linear_probe_test

@@ -7,7 +7,7 @@
 
 #include "core/base/rng.h"
 
-namespace kwta {
+namespace kwta::probe_kernels_test {
 namespace {
 
 std::vector<float> Gaussian(int64_t size, uint64_t seed) {
@@ -95,4 +95,4 @@ TEST_P(ProbeKernelsTest, AdamFollowsItsDefinition) {
 INSTANTIATE_TEST_SUITE_P(InstructionSets, ProbeKernelsTest, testing::ValuesIn(AvailableInstructionSets()));
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::probe_kernels_test

@@ -5,10 +5,10 @@
 #include <algorithm>
 
 #include "core/evaluation/linear_probe.h"
-#include "core/io/dataset.h"
+#include "core/io/datasets/dataset.h"
 #include "tests/core/evaluation/labelled_rows.h"
 
-namespace kwta {
+namespace kwta::probe_selection_test {
 namespace {
 
 using testing::HasSubstr;
@@ -158,4 +158,4 @@ TEST(SelectProbe, ReachesWhatPixelsOfRealImagesAllow) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::probe_selection_test

@@ -8,7 +8,7 @@
 #include "core/io/model_bundle.h"
 #include "tests/temporary_directory.h"
 
-namespace kwta {
+namespace kwta::stored_classifier_test {
 namespace {
 
 using testing::HasSubstr;
@@ -81,4 +81,4 @@ TEST(StoredClassifier, SaysWhatIsMissingOrDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::stored_classifier_test

@@ -2,7 +2,7 @@
 
 #include "tests/core/io/io_test_util.h"
 
-namespace kwta {
+namespace kwta::gzip_test {
 namespace {
 
 using absl::StatusCode;
@@ -111,4 +111,4 @@ TEST(GzipReaderTest, KnowsGzipByItsContents) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::gzip_test

@@ -8,7 +8,7 @@
 #include "absl/strings/str_replace.h"
 #include "tests/core/io/io_test_util.h"
 
-namespace kwta {
+namespace kwta::model_bundle_test {
 namespace {
 
 using absl::StatusCode;
@@ -171,4 +171,4 @@ TEST(ValidateNameTest, AcceptsNamesAndNothingElse) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::model_bundle_test

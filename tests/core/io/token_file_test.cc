@@ -9,7 +9,7 @@
 
 #include "tests/temporary_directory.h"
 
-namespace kwta {
+namespace kwta::token_file_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -84,4 +84,4 @@ TEST_F(TokenFileTest, TokensDiffer) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::token_file_test

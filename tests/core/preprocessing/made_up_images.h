@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/base/rng.h"
-#include "core/io/dataset.h"
+#include "core/io/datasets/dataset.h"
 #include "core/preprocessing/preprocessing_spec.h"
 #include "google/protobuf/text_format.h"
 

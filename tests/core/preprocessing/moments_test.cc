@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace kwta {
+namespace kwta::moments_test {
 namespace {
 
 using testing::DoubleNear;
@@ -30,4 +30,4 @@ TEST(Moments, KeepTheSpreadOfDataFarFromZero) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::moments_test

@@ -9,7 +9,7 @@
 #include "tests/core/io/io_test_util.h"
 #include "tests/core/preprocessing/made_up_images.h"
 
-namespace kwta {
+namespace kwta::patches_test {
 namespace {
 
 v1::RandomPatchesStep Step(uint32_t size, uint32_t patches, uint64_t seed) {
@@ -92,4 +92,4 @@ TEST(DrawPatches, SaysWhenThereIsNoRoom) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::patches_test

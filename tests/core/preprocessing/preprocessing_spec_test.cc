@@ -9,7 +9,7 @@
 #include "google/protobuf/text_format.h"
 #include "tests/core/io/io_test_util.h"
 
-namespace kwta {
+namespace kwta::preprocessing_spec_test {
 namespace {
 
 using absl::StatusCode;
@@ -157,4 +157,4 @@ TEST(InputImage, IsTheDataSetsOwnUnlessTheSpecSaysMore) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::preprocessing_spec_test

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-namespace kwta {
+namespace kwta::preprocessor_test {
 namespace {
 
 using testing::ElementsAre;
@@ -58,4 +58,4 @@ TEST(Preprocessor, TakesFloatsAsTheyAre) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::preprocessor_test

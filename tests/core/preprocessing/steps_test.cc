@@ -9,7 +9,7 @@
 #include "tests/core/io/io_test_util.h"
 #include "tests/core/preprocessing/made_up_images.h"
 
-namespace kwta {
+namespace kwta::steps_test {
 namespace {
 
 using testing::Each;
@@ -204,4 +204,4 @@ TEST(LocalContrastStep, LeavesFlatImagesAtZero) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::steps_test

@@ -11,7 +11,7 @@
 #include "tests/core/io/io_test_util.h"
 #include "tests/core/preprocessing/made_up_images.h"
 
-namespace kwta {
+namespace kwta::training_rows_test {
 namespace {
 
 using absl::StatusCode;
@@ -169,4 +169,4 @@ TEST(Preprocessor, LoadRefusesTensorsThatDoNotFit) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::training_rows_test

@@ -10,7 +10,7 @@
 #include "tests/core/io/io_test_util.h"
 #include "tests/core/preprocessing/made_up_images.h"
 
-namespace kwta {
+namespace kwta::whiten_test {
 namespace {
 
 // Rows whose dimensions hang together: Gaussian, mixed by a random matrix, away from zero.
@@ -116,4 +116,4 @@ TEST(Whiten, OfTooFewRowsStaysFinite) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::whiten_test

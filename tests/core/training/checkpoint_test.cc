@@ -8,7 +8,7 @@
 
 #include "tests/temporary_directory.h"
 
-namespace kwta {
+namespace kwta::checkpoint_test {
 namespace {
 
 using testing::ElementsAre;
@@ -97,4 +97,4 @@ TEST_F(CheckpointTest, NeedsItsDirectory) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::checkpoint_test

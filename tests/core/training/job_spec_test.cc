@@ -5,7 +5,7 @@
 
 #include "core/training/trainer.h"
 
-namespace kwta {
+namespace kwta::job_spec_test {
 namespace {
 
 using testing::HasSubstr;
@@ -119,4 +119,4 @@ TEST(ResolveJobSpec, RefusesValuesOutOfRange) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::job_spec_test

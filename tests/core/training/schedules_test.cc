@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace kwta {
+namespace kwta::schedules_test {
 namespace {
 
 TEST(LearningRateSchedule, IsConstantThenFallsToTheLastUpdate) {
@@ -26,4 +26,4 @@ TEST(LearningRateSchedule, StaysConstantIfTheEndsAreEqual) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::schedules_test

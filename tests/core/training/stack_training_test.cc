@@ -13,7 +13,7 @@
 #include "core/training/trainer.h"
 #include "tests/temporary_directory.h"
 
-namespace kwta {
+namespace kwta::stack_training_test {
 namespace {
 
 using testing::HasSubstr;
@@ -168,4 +168,4 @@ TEST_F(StackTrainingTest, ABaseExcludesPreprocessing) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::stack_training_test

@@ -10,10 +10,10 @@
 #include "core/backends/backend_registry.h"
 #include "core/encoders/encoder_registry.h"
 #include "core/evaluation/activation_statistics.h"
-#include "core/io/safetensors.h"
+#include "core/io/arrays/safetensors.h"
 #include "tests/temporary_directory.h"
 
-namespace kwta {
+namespace kwta::trainer_test {
 namespace {
 
 using testing::HasSubstr;
@@ -258,4 +258,4 @@ TEST_F(TrainerTest, RefusesDataThatDoNotFitTheSpec) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::trainer_test

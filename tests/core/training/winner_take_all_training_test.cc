@@ -11,7 +11,7 @@
 #include "core/training/trainer.h"
 #include "tests/temporary_directory.h"
 
-namespace kwta {
+namespace kwta::winner_take_all_training_test {
 namespace {
 
 using testing::HasSubstr;
@@ -147,4 +147,4 @@ TEST_F(WinnerTakeAllTraining, RefusesDataThatDoNotFitTheSpec) {
 }
 
 }  // namespace
-}  // namespace kwta
+}  // namespace kwta::winner_take_all_training_test

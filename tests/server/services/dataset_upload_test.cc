@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/io/sha256.h"
+#include "core/files/sha256.h"
 #include "tests/temporary_directory.h"
 
 namespace kwta::server {

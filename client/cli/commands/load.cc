@@ -1,0 +1,250 @@
+// kwta load
+#include "client/load/load.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <iostream>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/cli/command.h"
+#include "client/cli/encode_all.h"
+#include "client/cli/format.h"
+#include "client/cli/input_rows.h"
+#include "client/cli/stage_progress.h"
+#include "client/cli/table.h"
+#include "core/base/rng.h"
+#include "core/base/status_macros.h"
+#include "core/files/files.h"
+#include "nlohmann/json.hpp"
+
+namespace kwta::client::cli {
+namespace {
+
+constexpr char kLoadFooter[] =
+    R"(With --rate calls are made when they are due, however slow the answers are, and the latency of a call counts
+from the moment it was due: tails are not hidden. Without --rate, --outstanding calls are always on their way,
+which finds the capacity.
+Examples:
+  kwta load --model fashion                             capacity with one-row calls
+  kwta load --model fashion --rate 5000 --seconds 30    latencies at 5,000 calls/s
+  kwta load --model fashion --rows 256 --outstanding 4 --json-file load.json
+  kwta load --model fashion --stream --outstanding 256
+  kwta load --model fashion --data fashion-mnist --split test --rate 1000)";
+
+// Rows to send when none are named.
+constexpr int64_t kMadeUpRows = 1024;
+
+struct LoadCommand {
+  std::string model;
+  std::string input;
+  LocalDataset data;
+  EncodeSettings settings;
+  LoadOptions load;
+  double seconds = 10, warm_up_seconds = 1, deadline_seconds = 10;
+  std::string json_file;
+};
+
+std::atomic<bool> interrupted{false};
+void Interrupt(int) { interrupted.store(true); }
+
+absl::StatusOr<Tensor> MadeUpRows(const LoadCommand& command, const GlobalOptions& global) {
+  KWTA_ASSIGN_OR_RETURN(const v1::Model model, Connect(global)->GetModel(command.model));
+  int64_t width = 0;
+  for (const v1::ModelVersion& version : model.versions()) {
+    if (version.version() == model.serving_version()) width = version.description().input_width();
+  }
+  if (width == 0) {
+    return absl::FailedPreconditionError(absl::StrCat("no version of model '", command.model,
+                                                      "' can serve; 'kwta models ", command.model, "' says why"));
+  }
+  Tensor rows(DType::kU8, {kMadeUpRows, width});
+  Rng rng(1);
+  for (int64_t i = 0; i < rows.elements(); ++i) rows.as<uint8_t>()[i] = static_cast<uint8_t>(rng.UniformBelow(256));
+  return rows;
+}
+
+absl::StatusOr<Tensor> RowsToSend(const LoadCommand& command, const GlobalOptions& global) {
+  if (command.input.empty() && command.data.reference.source_case() == v1::DatasetRef::SOURCE_NOT_SET) {
+    return MadeUpRows(command, global);
+  }
+  KWTA_ASSIGN_OR_RETURN(const Dataset dataset, command.input.empty() ? command.data.Load() : LoadFile(command.input));
+  return Gathered(dataset);
+}
+
+double Milliseconds(absl::Duration duration) { return absl::ToDoubleMilliseconds(duration); }
+
+const std::vector<std::pair<const char*, double>> kQuantiles = {
+    {"p50", 0.5}, {"p90", 0.9}, {"p95", 0.95}, {"p99", 0.99}, {"p99.9", 0.999}};
+
+nlohmann::json LatencyJson(const LatencyHistogram& histogram) {
+  nlohmann::json json = {{"count", histogram.count()}};
+  if (histogram.count() == 0) return json;
+  json["mean_ms"] = Milliseconds(histogram.mean());
+  for (const auto& [name, part] : kQuantiles) json[absl::StrCat(name, "_ms")] = Milliseconds(histogram.Quantile(part));
+  json["max_ms"] = Milliseconds(histogram.max());
+  return json;
+}
+
+nlohmann::json ReportJson(const LoadCommand& command, const LoadReport& report) {
+  nlohmann::json answers = nlohmann::json::object();
+  for (const auto& [code, count] : report.answers) answers[absl::StatusCodeToString(code)] = count;
+  return {{"model", command.model},
+          {"rate", command.load.rate},
+          {"outstanding", command.load.outstanding},
+          {"connections", command.load.connections},
+          {"rows_per_call", command.load.rows_per_call},
+          {"stream", command.load.stream},
+          {"seconds", absl::ToDoubleSeconds(report.elapsed)},
+          {"due", report.due},
+          {"not_made", report.not_made},
+          {"answers", answers},
+          {"calls_per_second", report.calls_per_second()},
+          {"rows_per_second", report.calls_per_second() * static_cast<double>(command.load.rows_per_call)},
+          {"accepted", LatencyJson(report.accepted)},
+          {"refused", LatencyJson(report.refused)}};
+}
+
+void PrintLatencies(const LatencyHistogram& accepted, const LatencyHistogram& refused) {
+  std::vector<Table::Column> columns = {{"latency"}};
+  for (const auto& [name, part] : kQuantiles) columns.push_back({name, Table::Align::kRight});
+  columns.push_back({"max", Table::Align::kRight});
+  columns.push_back({"mean", Table::Align::kRight});
+  Table table(std::move(columns));
+  const auto add = [&table](const char* name, const LatencyHistogram& histogram) {
+    if (histogram.count() == 0) return;
+    std::vector<std::string> cells = {name};
+    for (const auto& quantile : kQuantiles) {
+      cells.push_back(absl::StrFormat("%.3f ms", Milliseconds(histogram.Quantile(quantile.second))));
+    }
+    cells.push_back(absl::StrFormat("%.3f ms", Milliseconds(histogram.max())));
+    cells.push_back(absl::StrFormat("%.3f ms", Milliseconds(histogram.mean())));
+    table.AddRow(std::move(cells));
+  };
+  add("accepted", accepted);
+  add("refused", refused);
+  if (!table.empty()) table.Print(std::cout);
+}
+
+// A bar for each doubling of the latency.
+void PrintHistogram(const LatencyHistogram& histogram) {
+  constexpr int kWidth = 50;
+  if (histogram.count() == 0) return;
+  absl::Duration from;
+  for (absl::Duration to = absl::Microseconds(32); from < histogram.max(); from = to, to *= 2) {
+    const int64_t count = histogram.CountBetween(from, to);
+    if (count == 0) continue;
+    const auto bar = static_cast<size_t>((count * kWidth + histogram.count() - 1) / histogram.count());
+    std::cout << absl::StrFormat("  up to %10.3f ms  %9d  %s\n", Milliseconds(to), count, std::string(bar, '#'));
+  }
+}
+
+void PrintReport(const LoadCommand& command, const LoadReport& report) {
+  std::cout << absl::StrFormat("%s calls/s answered (%s rows/s) for %.1f s", HumanRate(report.calls_per_second()),
+                               HumanRate(report.calls_per_second() * static_cast<double>(command.load.rows_per_call)),
+                               absl::ToDoubleSeconds(report.elapsed));
+  if (command.load.rate > 0) std::cout << ", " << HumanRate(command.load.rate) << " calls/s due";
+  std::cout << "\n";
+  for (const auto& [code, count] : report.answers) {
+    if (code != absl::StatusCode::kOk) {
+      std::cout << "  " << HumanCount(count) << " answers " << absl::StatusCodeToString(code) << "\n";
+    }
+  }
+  if (!report.first_error.empty()) std::cout << "  the first: " << report.first_error << "\n";
+  if (report.not_made > 0) {
+    std::cout << "  " << HumanCount(report.not_made) << " calls were due but not made: --outstanding "
+              << command.load.outstanding << " were on their way\n";
+  }
+  PrintLatencies(report.accepted, report.refused);
+  PrintHistogram(report.accepted);
+}
+
+ExitCode RunLoad(LoadCommand command, const GlobalOptions& global) {
+  const absl::StatusOr<Tensor> rows = RowsToSend(command, global);
+  if (!rows.ok()) return ReportFailure(rows.status(), global);
+  StageProgress progress(::isatty(STDERR_FILENO) != 0);
+  progress.Start("loading the server");
+  command.load.warm_up = absl::Seconds(command.warm_up_seconds);
+  command.load.duration = absl::Seconds(command.seconds);
+  command.load.deadline = absl::Seconds(command.deadline_seconds);
+  command.load.stop = &interrupted;
+  command.load.progress = [&progress](double fraction) { progress.Update(fraction); };
+  struct sigaction action {};
+  action.sa_handler = &Interrupt;
+  action.sa_flags = SA_RESETHAND;  // a second Ctrl-C ends the program
+  sigaction(SIGINT, &action, nullptr);
+  const absl::StatusOr<LoadReport> report =
+      GenerateLoad(ServerOf(global), command.model, rows->rows(), command.settings, command.load);
+  if (!report.ok()) return ReportFailure(report.status(), global);
+  const std::string json = ReportJson(command, *report).dump(2) + "\n";
+  if (!command.json_file.empty()) {
+    const absl::Status written = WriteFileAtomically(command.json_file, json);
+    if (!written.ok()) return ReportFailure(written, global);
+  }
+  if (global.json) {
+    std::cout << json;
+  } else {
+    PrintReport(command, *report);
+  }
+  if (interrupted) return kInterrupted;
+  return report->ok() > 0 || command.load.empty ? kSuccess : kFailed;
+}
+
+}  // namespace
+
+void AddLoad(CLI::App& app, Action* action) {
+  CLI::App* command = app.add_subcommand("load", "Load a server with Encode calls and measure how long they take");
+  command->footer(kLoadFooter);
+  const auto options = std::make_shared<LoadCommand>();
+  LoadOptions& load = options->load;
+  command->add_option("--model", options->model, "Name of the model")->required();
+  CLI::Option* version =
+      command
+          ->add_option("--version", options->settings.version, "Version of the model; default: what label stable names")
+          ->check(CLI::PositiveNumber);
+  command->add_option("--label", options->settings.label, "Label of the version, such as canary")->excludes(version);
+  CLI::Option* rate = command
+                          ->add_option("--rate", load.rate,
+                                       "Calls a second that are due (an open loop); default: as many as are answered")
+                          ->check(CLI::PositiveNumber);
+  command->add_option("--rows", load.rows_per_call, "Rows a call")->check(CLI::PositiveNumber)->capture_default_str();
+  CLI::Option* outstanding =
+      command->add_option("--outstanding", load.outstanding, "Most calls on their way; default 64, with --rate 4096")
+          ->check(CLI::PositiveNumber);
+  command->add_flag("--stream", load.stream, "Send messages over one stream a connection instead of calls")
+      ->excludes(rate);
+  command->add_flag("--empty", load.empty, "Send calls without rows, which the server refuses at once")
+      ->excludes(command->get_option("--stream"));
+  command->add_option("--connections", load.connections, "Connections that calls are spread over")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--seconds", options->seconds, "Time that is measured")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--warm-up", options->warm_up_seconds, "Seconds of load before that")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_option("--deadline", options->deadline_seconds, "Seconds that a call may take")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  CLI::Option* input = command
+                           ->add_option("--input", options->input,
+                                        "File with the rows to send (.npy, .idx or .idx.gz); default: random bytes")
+                           ->check(CLI::ExistingFile)
+                           ->type_name("FILE");
+  AddLocalDatasetOptions(*command, {"train", "validation", "test"}, &options->data);
+  command->get_option("--data")->excludes(input)->description("Named data set whose rows are sent");
+  AddSparsityOptions(*command, &options->settings.options);
+  command->add_option("--json-file", options->json_file, "Write the figures to this file too")->type_name("FILE");
+  command->callback([=] {
+    if (outstanding->empty() && options->load.rate > 0) options->load.outstanding = 4096;
+    *action = [=](const GlobalOptions& global) { return RunLoad(*options, global); };
+  });
+}
+
+}  // namespace kwta::client::cli

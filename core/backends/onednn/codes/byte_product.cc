@@ -1,0 +1,128 @@
+#include "core/backends/onednn/codes/byte_product.h"
+
+#include <algorithm>
+#include <cstring>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace kwta {
+namespace {
+
+#if defined(__clang__)
+#define KWTA_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define KWTA_UNROLL _Pragma("GCC unroll 8")
+#endif
+#define KWTA_WITH_VNNI
+#define KWTA_KERNELS "core/backends/onednn/codes/byte_product.inc"
+#include "core/simd/for_each_instruction_set.inc"
+#undef KWTA_KERNELS
+#undef KWTA_WITH_VNNI
+#undef KWTA_UNROLL
+
+// Processor cycles that a quad of a tile takes, roughly.
+constexpr int64_t kCostOfSix = 12;
+constexpr int64_t kCostOfTwo = 4;
+
+}  // namespace
+
+std::vector<ByteProduct> AvailableByteProducts() {
+  std::vector<ByteProduct> products;
+#if defined(__x86_64__)
+  for (InstructionSet set : AvailableInstructionSets()) {
+    if (set == InstructionSet::kAvx512) {
+      if (__builtin_cpu_supports("avx512vnni")) products.push_back(ByteProduct::kVnni);
+      products.push_back(ByteProduct::kAvx512);
+    }
+    if (set == InstructionSet::kAvx2) products.push_back(ByteProduct::kAvx2);
+  }
+#endif
+  products.push_back(ByteProduct::kPortable);
+  return products;
+}
+
+const ByteKernels& ByteKernelsFor(ByteProduct product) {
+  switch (product) {
+#if defined(__x86_64__)
+    case ByteProduct::kVnni:
+      return vnni::kByteKernels;
+    case ByteProduct::kAvx512:
+      return avx512::kByteKernels;
+    case ByteProduct::kAvx2:
+      return avx2::kByteKernels;
+#endif
+    default:
+      return portable::kByteKernels;
+  }
+}
+
+size_t RowTiles::MemoryBytes(int64_t rows, int64_t width) {
+  const int64_t quads = Quads(width);
+  // Masks, tiles, and at worst a list of offsets and one of bytes for each row.
+  const size_t row_bytes = static_cast<size_t>((quads + 63) / 64 * 8 + 2 * quads * 4) + sizeof(RowTile);
+  return (static_cast<size_t>(rows) * row_bytes + 63) / 64 * 64;
+}
+
+int64_t RowTiles::UnionSize(int64_t first_row, int64_t rows) const {
+  int64_t size = 0;
+  for (int64_t word = 0; word < words_; ++word) {
+    uint64_t bits = 0;
+    for (int64_t r = 0; r < rows; ++r) bits |= masks_[(first_row + r) * words_ + word];
+    size += __builtin_popcountll(bits);
+  }
+  return size;
+}
+
+void RowTiles::Add(const uint8_t* bytes, int64_t first_row, int64_t rows) {
+  RowTile& tile = tiles_[count_++];
+  tile.first_row = static_cast<int32_t>(first_row);
+  tile.rows = static_cast<int32_t>(rows);
+  tile.quads = static_cast<int32_t>(UnionSize(first_row, rows));
+  int32_t* offset = next_;
+  int32_t* quad = next_ + tile.quads;
+  tile.offsets = offset;
+  tile.bytes = quad;
+  for (int64_t word = 0; word < words_; ++word) {
+    uint64_t bits = 0;
+    for (int64_t r = 0; r < rows; ++r) bits |= masks_[(first_row + r) * words_ + word];
+    for (; bits != 0; bits &= bits - 1) {
+      const int64_t p = word * 64 + __builtin_ctzll(bits);
+      *offset++ = static_cast<int32_t>(p * kPanelUnits * 4);
+      for (int64_t r = 0; r < rows; ++r) std::memcpy(quad++, bytes + (first_row + r) * padded_width_ + p * 4, 4);
+    }
+  }
+  next_ = quad;
+}
+
+void RowTiles::Build(const ByteKernels& kernels, const uint8_t* bytes, const QuantisedRow* quantised, int64_t rows,
+                     int64_t width, void* memory) {
+  const int64_t quads = Quads(width);
+  padded_width_ = PaddedWidth(width);
+  words_ = (quads + 63) / 64;
+  masks_ = static_cast<uint64_t*>(memory);
+  tiles_ = reinterpret_cast<RowTile*>(masks_ + rows * words_);
+  count_ = 0;
+  next_ = reinterpret_cast<int32_t*>(tiles_ + rows);
+  for (int64_t i = 0; i < rows; ++i) {
+    uint64_t* mask = masks_ + i * words_;
+    kernels.nonzero_quads(bytes + i * padded_width_, quads, mask);
+    if (quantised[i].zero_point == 0) continue;
+    // A byte of zero is not an element of zero here.
+    for (int64_t p = 0; p < quads; ++p) mask[p / 64] |= uint64_t{1} << p % 64;
+  }
+  int64_t row = 0;
+  for (; row + kTileRows <= rows; row += kTileRows) {
+    int64_t of_two = 0;
+    for (int64_t r = 0; r < kTileRows; r += 2) of_two += kCostOfTwo * UnionSize(row + r, 2);
+    if (kCostOfSix * UnionSize(row, kTileRows) <= of_two) {
+      Add(bytes, row, kTileRows);
+    } else {
+      for (int64_t r = 0; r < kTileRows; r += 2) Add(bytes, row + r, 2);
+    }
+  }
+  for (; row + 2 <= rows; row += 2) Add(bytes, row, 2);
+  if (row < rows) Add(bytes, row, 1);
+}
+
+}  // namespace kwta

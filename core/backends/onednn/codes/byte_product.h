@@ -1,0 +1,121 @@
+// Approximate scores of rows against a dictionary of bytes: the product that the exact filter (byte_filter.h) and
+// the score product of training start from. docs/kernels.md has the idea and the layout.
+//
+// A row is x[d] = scale * (bytes[d] - zero_point) + r[d], an atom is w[d] = mean[d] + scale' * q[d] + e[d] (see
+// quantised_atoms.h); the product of the rounded parts is exact in 32 bits, and what is lost is bounded by |r| and |e|.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "core/simd/instruction_sets.h"
+
+namespace kwta {
+
+// Units whose weights lie together, in the layout [quad][unit][4]: quad p holds elements 4p .. 4p + 3.
+constexpr int64_t kPanelUnits = 64;
+// Rows multiplied with a panel at once, at most.
+constexpr int64_t kTileRows = 6;
+// The largest width of which sums of 255 * 127 stay within 32 bits.
+constexpr int64_t kMaxQuantisedWidth = 65536;
+
+// Elements of a row of bytes: the width, rounded up so that whole vectors can be read.
+inline int64_t PaddedWidth(int64_t width) { return (width + 63) / 64 * 64; }
+// Groups of four elements, those of the last one beyond the width having weight zero.
+inline int64_t Quads(int64_t width) { return (width + 3) / 4; }
+
+// How a row became bytes.
+struct QuantisedRow {
+  float scale = 1;
+  int32_t zero_point = 0;
+  double norm = 0;           // |x|, rounded up
+  double residual_norm = 0;  // |r|, rounded up
+};
+
+// A panel of a quantised dictionary. Units beyond the last one have weights, scale and sum zero and bias -infinity.
+struct AtomPanel {
+  const int8_t* weights = nullptr;  // [quads][kPanelUnits][4], aligned to 64 bytes
+  const float* scales = nullptr;    // [kPanelUnits], as are the others
+  const float* bias = nullptr;
+  const int32_t* sums = nullptr;  // of each unit's weights
+};
+
+// Rows to be multiplied together, and the quads in which any of them is not zero.
+struct RowTile {
+  int32_t first_row = 0;
+  int32_t rows = 0;  // 1, 2 or kTileRows
+  int32_t quads = 0;
+  const int32_t* offsets = nullptr;  // [quads]: bytes into a panel
+  const int32_t* bytes = nullptr;    // [quads][rows], four elements each
+};
+
+// Units whose scores reached a row's threshold. `scores` and `units` have room for kListMargin more than `capacity`.
+struct ScoredUnits {
+  float* scores = nullptr;
+  int32_t* units = nullptr;
+  int64_t size = 0;  // more than capacity if not all could be kept
+  int64_t capacity = 0;
+};
+constexpr int64_t kListMargin = 2 * kPanelUnits;
+
+// One version for each instruction set. Thread-safe.
+struct ByteKernels {
+  // Largest magnitude of a weight.
+  int32_t weight_limit;
+  // bytes[PaddedWidth(n)] from x[n]; beyond n they are zero_point. A row as long as 2^100 is all rest. REQUIRES: x is
+  // finite.
+  QuantisedRow (*quantise)(const float* x, int64_t n, uint8_t* bytes);
+  // Sum of squares of bytes[n], n <= kMaxQuantisedWidth.
+  uint64_t (*byte_norm)(const uint8_t* bytes, int64_t n);
+  // out[i] = float(bytes[i]) / divisor, rounded once.
+  void (*bytes_to_floats)(const uint8_t* bytes, int64_t n, float divisor, float* out);
+  // Sets bit p of mask for each of `quads` quads that is not zero; mask has whole words, bytes PaddedWidth.
+  void (*nonzero_quads)(const uint8_t* bytes, int64_t quads, uint64_t* mask);
+  // scores[row * stride + unit] = scale (sum bytes q - zero_point sum q) scale' + bias, for the tile's rows (which
+  // begin at tile.first_row in `rows` and `scores`) and the panel's units.
+  void (*score_tile)(const RowTile& tile, const QuantisedRow* rows, const AtomPanel& panel, float* scores,
+                     int64_t stride);
+  // Appends the units whose score reaches least[row], with that score, to lists[row]; the panel's first unit is
+  // first_unit.
+  void (*collect_tile)(const RowTile& tile, const QuantisedRow* rows, const AtomPanel& panel, int64_t first_unit,
+                       const float* least, ScoredUnits* lists);
+};
+
+// Which ByteKernels.
+enum class ByteProduct { kPortable, kAvx2, kAvx512, kVnni };
+
+// Those that this processor has, best first; kPortable is always there, and last.
+std::vector<ByteProduct> AvailableByteProducts();
+
+// REQUIRES: product is in AvailableByteProducts().
+const ByteKernels& ByteKernelsFor(ByteProduct product);
+
+// A block of rows made ready for score_tile: groups rows into tiles so that the fewest products are computed.
+// Not thread-safe.
+class RowTiles {
+ public:
+  // Bytes of memory, aligned to 64, that Build wants for `rows` rows.
+  static size_t MemoryBytes(int64_t rows, int64_t width);
+
+  // Of bytes[rows, PaddedWidth(width)] as `quantise` gives them (or of images, zero_point 0); looks at neither later.
+  // `memory` must outlive the tiles.
+  void Build(const ByteKernels& kernels, const uint8_t* bytes, const QuantisedRow* quantised, int64_t rows,
+             int64_t width, void* memory);
+
+  const RowTile* begin() const { return tiles_; }
+  const RowTile* end() const { return tiles_ + count_; }
+
+ private:
+  void Add(const uint8_t* bytes, int64_t first_row, int64_t rows);
+  int64_t UnionSize(int64_t first_row, int64_t rows) const;
+
+  int64_t padded_width_ = 0;
+  int64_t words_ = 0;  // of a row's mask
+  uint64_t* masks_ = nullptr;
+  RowTile* tiles_ = nullptr;
+  int64_t count_ = 0;
+  int32_t* next_ = nullptr;  // where the next tile's offsets and bytes go
+};
+
+}  // namespace kwta

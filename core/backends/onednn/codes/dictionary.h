@@ -1,0 +1,68 @@
+// The oneDNN backend's dictionary.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/backends/backend.h"
+#include "core/backends/onednn/codes/bf16_atoms.h"
+#include "core/backends/onednn/codes/quantised_atoms.h"
+#include "core/backends/onednn/codes/score_bounds.h"
+#include "core/backends/onednn/support/context.h"
+
+namespace kwta {
+
+// A dictionary with what filters of its scores need: copies rounded to bytes or bf16, and how far approximate scores
+// can be from exact ones.
+class OnednnDictionary final : public Dictionary {
+ public:
+  // REQUIRES: Refresh before first use.
+  using Dictionary::Dictionary;
+
+  // Which copies Refresh makes; kBytes if it is never called. REQUIRES: not kMeasured.
+  void set_filter(Filter filter) { filter_ = filter; }
+
+  // Prepares for Update. REQUIRES: before the first Refresh, and the filter is not kBf16.
+  void set_trains() { use_ = QuantisedAtoms::Use::kTraining; }
+
+  // Takes up the atoms and biases as they are now. Errors: RESOURCE_EXHAUSTED.
+  absl::Status Refresh(OnednnContext& context);
+
+  // Takes up one atom and its bias; FinishUpdates when all that have changed since the last Refresh are taken up.
+  // Different units may run at the same time. REQUIRES: set_trains.
+  void Update(const OnednnContext& context, int64_t unit);
+  // False if numbers are so large that Refresh must look at them.
+  bool FinishUpdates();
+
+  // The length of the longest atom, rounded up; infinite if any is not finite.
+  double largest_norm() const { return largest_norm_; }
+  // The largest |bias|; infinite if any is not finite.
+  double largest_bias() const { return largest_bias_; }
+  // Of scores that are binary32 products summed in any order.
+  const UnitBounds& float_bounds() const { return float_bounds_; }
+  // Null if the atoms cannot be rounded to bytes, or are not to be.
+  const QuantisedAtoms* quantised() const { return has_quantised_ ? quantised_.get() : nullptr; }
+  // Likewise to bf16.
+  const Bf16Atoms* bf16() const { return has_bf16_ ? bf16_.get() : nullptr; }
+
+ private:
+  float NormFactor(double norm) const;
+  float Constant(double magnitude) const;
+  void SetFloatBounds(int64_t unit);
+  // Those of all units from those of each. Returns false if scores could overflow.
+  bool SetLargest();
+
+  std::vector<double> norms_;  // [units], rounded up
+  UnitBounds float_bounds_;
+  double largest_norm_ = 0;
+  double largest_bias_ = 0;
+  std::unique_ptr<QuantisedAtoms> quantised_;
+  bool has_quantised_ = false;
+  std::unique_ptr<Bf16Atoms> bf16_;
+  bool has_bf16_ = false;
+  Filter filter_ = Filter::kBytes;
+  QuantisedAtoms::Use use_ = QuantisedAtoms::Use::kFixed;
+};
+
+}  // namespace kwta

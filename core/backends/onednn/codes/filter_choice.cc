@@ -1,0 +1,77 @@
+#include "core/backends/onednn/codes/filter_choice.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "core/backends/onednn/codes/affine_top_k.h"
+#include "core/backends/onednn/codes/bf16_atoms.h"
+#include "core/backends/onednn/codes/dictionary.h"
+#include "core/base/status_macros.h"
+
+namespace kwta {
+namespace {
+
+constexpr int64_t kMostWeights = int64_t{1} << 22;
+constexpr int64_t kFewestWeights = int64_t{1} << 17;
+// Rows of a measurement for each thread, enough for whole tiles of every filter.
+constexpr int64_t kRowsOfAThread = 64;
+constexpr int64_t kAtomsOfARow = 8;
+constexpr int kRounds = 3;
+// Another filter than the first has to be faster by this, because measurements vary.
+constexpr double kClearly = 1.1;
+
+struct Candidate {
+  Filter filter;
+  std::unique_ptr<OnednnDictionary> dictionary;
+  double seconds = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<Filter> FastestFilter(OnednnContext& context, const float* atoms, const float* bias, int64_t units,
+                                     int64_t width) {
+  if (units * width < kFewestWeights) return Filter::kBytes;
+  std::vector<Filter> filters = {Filter::kBytes, Filter::kFloats};
+  if (Bf16Atoms::Native()) filters.push_back(Filter::kBf16);
+  const int64_t part = std::min(units, std::max<int64_t>(1, kMostWeights / width));
+  std::vector<Candidate> candidates;
+  for (Filter filter : filters) {
+    candidates.push_back({filter, std::make_unique<OnednnDictionary>(atoms, bias, part, width)});
+    candidates.back().dictionary->set_filter(filter);
+    KWTA_RETURN_IF_ERROR(candidates.back().dictionary->Refresh(context));
+    // Numbers that are not finite leave no choice.
+    if (candidates.front().dictionary->quantised() == nullptr) return Filter::kBytes;
+  }
+
+  const int64_t rows = kRowsOfAThread * context.pool.threads();
+  const int64_t k = std::clamp<int64_t>(part / 32, 1, 32);
+  std::vector<float> x(static_cast<size_t>(rows * width));
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t a = 0; a < kAtomsOfARow; ++a) {
+      const float* atom = atoms + (i * 7919 + a * 104729) % part * width;
+      for (int64_t d = 0; d < width; ++d) x[i * width + d] += atom[d];
+    }
+  }
+  std::vector<int32_t> indices(static_cast<size_t>(rows * k));
+  std::vector<float> values(static_cast<size_t>(rows * k));
+  for (int round = 0; round < kRounds; ++round) {
+    for (Candidate& candidate : candidates) {
+      const auto start = std::chrono::steady_clock::now();
+      KWTA_RETURN_IF_ERROR(
+          OnednnAffineTopK(context, {candidate.dictionary.get(), x.data(), rows, k, indices.data(), values.data()}));
+      const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      candidate.seconds = round == 0 ? seconds : std::min(candidate.seconds, seconds);
+    }
+  }
+  const Candidate* best = &candidates.front();
+  for (const Candidate& candidate : candidates) {
+    const double wanted = best == &candidates.front() ? best->seconds / kClearly : best->seconds;
+    if (candidate.seconds < wanted) best = &candidate;
+  }
+  return best->filter;
+}
+
+}  // namespace kwta

@@ -1,0 +1,215 @@
+#include "core/backends/onednn/codes/quantised_atoms.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <utility>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include "core/backends/host_backend.h"
+#include "core/backends/onednn/codes/norm_bound.h"
+#include "core/base/divide_up.h"
+#include "core/base/status_macros.h"
+#include "core/simd/fixed_order_dot.h"
+
+namespace kwta {
+namespace {
+
+// w - mean = scale q + rest.
+struct RoundedAtom {
+  float scale = 0;
+  int32_t sum = 0;          // of q
+  double norm = 0;          // |w|
+  double rounded_norm = 0;  // |scale q|
+  double rest_norm = 0;     // of the rest as computed in binary32
+};
+
+// Sums of squares, as binary32 arithmetic gives them.
+struct AtomSquares {
+  float length = 0;  // of w
+  float rest = 0;    // of w - mean - scale q
+};
+
+struct RoundingKernels {
+  void (*add_row)(const float* x, int64_t n, float* sums);
+  // bytes[n] = q.
+  RoundedAtom (*round_atom)(const float* w, const float* mean, int64_t n, int32_t limit, int8_t* bytes);
+  AtomSquares (*measure_atom)(const float* w, const float* mean, const int8_t* bytes, float scale, int64_t n);
+};
+
+#if defined(__clang__)
+#define KWTA_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define KWTA_UNROLL _Pragma("GCC unroll 8")
+#endif
+#define KWTA_KERNELS "core/backends/onednn/codes/quantised_atoms.inc"
+#include "core/simd/for_each_instruction_set.inc"
+#undef KWTA_KERNELS
+#undef KWTA_UNROLL
+
+const RoundingKernels& RoundingKernelsFor(ByteProduct product) {
+  switch (product) {
+#if defined(__x86_64__)
+    case ByteProduct::kVnni:
+    case ByteProduct::kAvx512:
+      return avx512::kRoundingKernels;
+    case ByteProduct::kAvx2:
+      return avx2::kRoundingKernels;
+#endif
+    default:
+      return portable::kRoundingKernels;
+  }
+}
+
+// Columns of the mean that one range sums.
+constexpr int64_t kGrainColumns = 128;
+
+// How much worse than new ones the bytes of an atom in training may become.
+constexpr float kStale = 2;
+
+// The mean is taken off if it holds at least this share of the atoms' squared lengths.
+constexpr double kShareOfMean = 0.02;
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<QuantisedAtoms>> QuantisedAtoms::Create(ByteProduct product, int64_t units,
+                                                                       int64_t width, Use use) {
+  const int64_t panels = DivideUp(units, kPanelUnits);
+  KWTA_ASSIGN_OR_RETURN(Buffer weights, AllocateHost(static_cast<size_t>(panels * Quads(width) * kPanelUnits * 4)));
+  return std::unique_ptr<QuantisedAtoms>(new QuantisedAtoms(product, units, width, std::move(weights), use));
+}
+
+QuantisedAtoms::QuantisedAtoms(ByteProduct product, int64_t units, int64_t width, Buffer weights, Use use)
+    : product_(product),
+      kernels_(ByteKernelsFor(product)),
+      units_(units),
+      width_(width),
+      panel_bytes_(Quads(width) * kPanelUnits * 4),
+      weights_(std::move(weights)) {
+  const size_t padded_units = static_cast<size_t>(panels() * kPanelUnits);
+  scales_.assign(padded_units, 0);
+  bias_.assign(padded_units, -std::numeric_limits<float>::infinity());
+  sums_.assign(padded_units, 0);
+  mean_.assign(static_cast<size_t>(width), 0);
+  panel_factors_.resize(static_cast<size_t>(panels()));
+  for (auto* factors : {&bounds_.norm_factor, &bounds_.residual_factor, &bounds_.constant}) {
+    factors->assign(static_cast<size_t>(units), 0);
+  }
+  if (use == Use::kFixed) return;
+  rows_.resize(static_cast<size_t>(units * Quads(width) * 4));
+  fresh_rest_.resize(static_cast<size_t>(units));
+  rounded_length_.resize(static_cast<size_t>(units));
+}
+
+void QuantisedAtoms::ChooseMean(ThreadPool& pool, const float* atoms) {
+  // Any vector would do, so binary32 sums are good enough.
+  const RoundingKernels& kernels = RoundingKernelsFor(product_);
+  std::fill(mean_.begin(), mean_.end(), 0.0f);
+  const int64_t column_ranges = DivideUp(width_, kGrainColumns);
+  pool.ParallelFor(column_ranges, 1, [&](int64_t range, int64_t, int) {
+    const int64_t begin = range * kGrainColumns;
+    const int64_t count = std::min(kGrainColumns, width_ - begin);
+    for (int64_t unit = 0; unit < units_; ++unit) {
+      kernels.add_row(atoms + unit * width_ + begin, count, mean_.data() + begin);
+    }
+  });
+  const float factor = 1 / static_cast<float>(units_);
+  double square = 0;
+  for (float& value : mean_) {
+    value *= factor;
+    square += static_cast<double>(value) * value;
+  }
+  // A sample of the atoms tells whether it is worth the product with each row.
+  double atom_squares = 0;
+  const int64_t step = std::max<int64_t>(1, units_ / 64);
+  int64_t sampled = 0;
+  for (int64_t unit = 0; unit < units_; unit += step, ++sampled) {
+    for (int64_t d = 0; d < width_; ++d) {
+      const double weight = atoms[unit * width_ + d];
+      atom_squares += weight * weight;
+    }
+  }
+  has_mean_ = square * static_cast<double>(sampled) > kShareOfMean * atom_squares;
+  if (!has_mean_) std::fill(mean_.begin(), mean_.end(), 0.0f);
+  mean_norm_ = has_mean_ ? std::sqrt(square) * kLengthRoundUp : 0;
+}
+
+QuantisedAtoms::Lengths QuantisedAtoms::QuantiseAtom(int64_t unit, const float* atom, int8_t* bytes) {
+  const RoundedAtom rounded =
+      RoundingKernelsFor(product_).round_atom(atom, mean_.data(), width_, kernels_.weight_limit, bytes);
+  int8_t* const panel = weights_.as<int8_t>() + unit / kPanelUnits * panel_bytes_ + unit % kPanelUnits * 4;
+  for (int64_t quad = 0; quad < Quads(width_); ++quad) std::memcpy(panel + quad * kPanelUnits * 4, bytes + quad * 4, 4);
+  scales_[unit] = rounded.scale;
+  sums_[unit] = rounded.sum;
+  return {rounded.norm * kLengthRoundUp, rounded.rounded_norm * kLengthRoundUp, rounded.rest_norm * kLengthRoundUp};
+}
+
+void QuantisedAtoms::SetBounds(int64_t unit, const Lengths& lengths, float bias) {
+  const double sum_error = static_cast<double>(DotErrorFactor(width_)) * kLengthRoundUp;
+  const double subnormal_error = static_cast<double>(width_) * 0x1p-147;
+  bias_[unit] = bias;
+  // What binary32 makes of the rest is off by 2^-22 of |w| + |mean| + |rounded| at most.
+  const double length = (lengths.atom + mean_norm_) * kLengthRoundUp;
+  const double rest = lengths.rest + (length + lengths.rounded) * 0x1p-22;
+  bounds_.norm_factor[unit] = RoundedUp(rest + sum_error * length + 0x1p-22 * (length + lengths.rounded));
+  bounds_.residual_factor[unit] = RoundedUp(lengths.rounded * (1 + 0x1p-21));
+  bounds_.constant[unit] = RoundedUp(std::abs(static_cast<double>(bias)) * 0x1p-22 + subnormal_error);
+}
+
+void QuantisedAtoms::QuantisePanel(int64_t p, const float* atoms, const float* bias) {
+  std::vector<int8_t> bytes(static_cast<size_t>(Quads(width_) * 4));
+  const int64_t end = std::min((p + 1) * kPanelUnits, units_);
+  for (int64_t unit = p * kPanelUnits; unit < end; ++unit) {
+    const bool trains = !rows_.empty();
+    const Lengths lengths = QuantiseAtom(unit, atoms + unit * width_, trains ? Row(unit) : bytes.data());
+    SetBounds(unit, lengths, bias[unit]);
+    if (!trains) continue;
+    fresh_rest_[unit] = static_cast<float>(lengths.rest);
+    rounded_length_[unit] = lengths.rounded;
+  }
+}
+
+float QuantisedAtoms::Update(int64_t unit, const float* atom, float bias) {
+  const auto measure = [&] {
+    const AtomSquares squares =
+        RoundingKernelsFor(product_).measure_atom(atom, mean_.data(), Row(unit), scales_[unit], width_);
+    return AtomSquares{NormBound(squares.length, width_), NormBound(squares.rest, width_)};
+  };
+  AtomSquares lengths = measure();
+  if (!(lengths.length < kLongestInTraining)) return lengths.length;
+  if (!(lengths.rest <= kStale * fresh_rest_[unit])) {
+    rounded_length_[unit] = QuantiseAtom(unit, atom, Row(unit)).rounded;
+    lengths = measure();
+    fresh_rest_[unit] = lengths.rest;
+  }
+  SetBounds(unit, {lengths.length, rounded_length_[unit], lengths.rest}, bias);
+  return lengths.length;
+}
+
+void QuantisedAtoms::FinishUpdates() {
+  bounds_.largest_norm_factor = bounds_.largest_residual_factor = bounds_.largest_constant = 0;
+  for (int64_t p = 0; p < panels(); ++p) {
+    LargestFactors& largest = panel_factors_[p];
+    largest = LargestFactors();
+    const int64_t end = std::min((p + 1) * kPanelUnits, units_);
+    for (int64_t unit = p * kPanelUnits; unit < end; ++unit) {
+      largest.norm = std::max(largest.norm, bounds_.norm_factor[unit]);
+      largest.residual = std::max(largest.residual, bounds_.residual_factor[unit]);
+      largest.constant = std::max(largest.constant, bounds_.constant[unit]);
+    }
+    bounds_.largest_norm_factor = std::max(bounds_.largest_norm_factor, largest.norm);
+    bounds_.largest_residual_factor = std::max(bounds_.largest_residual_factor, largest.residual);
+    bounds_.largest_constant = std::max(bounds_.largest_constant, largest.constant);
+  }
+}
+
+void QuantisedAtoms::Refresh(ThreadPool& pool, const float* atoms, const float* bias) {
+  ChooseMean(pool, atoms);
+  pool.ParallelFor(panels(), 1, [&](int64_t p, int64_t, int) { QuantisePanel(p, atoms, bias); });
+  FinishUpdates();
+}
+
+}  // namespace kwta

@@ -1,0 +1,279 @@
+#include "core/backends/onednn/codes/sampled_filter.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "core/backends/onednn/codes/byte_rows.h"
+#include "core/backends/onednn/support/arena.h"
+#include "core/base/divide_up.h"
+#include "core/base/status_macros.h"
+
+namespace kwta {
+namespace {
+
+constexpr float kNoBound = std::numeric_limits<float>::infinity();
+
+// Rows that share a reading of the dictionary: with what is kept of each they fit into a core's own cache.
+constexpr int64_t kSampledBlockRows = 258;
+// One in so many units is sampled.
+constexpr int64_t kSampleStep = 16;
+// Sampled scores of some rows, which stay in a core's own cache too.
+constexpr int64_t kSampleBytes = 256 << 10;
+
+class SampledCall {
+ public:
+  SampledCall(OnednnContext& context, const AffineTopKArgs& args)
+      : context_(context),
+        args_(args),
+        atoms_(*static_cast<const OnednnDictionary&>(*args.dictionary).quantised()),
+        width_(atoms_.width()),
+        selection_(SelectionKernelsFor(context.instruction_set)),
+        left_out_(static_cast<size_t>(args.rows)) {
+    // At least k units of the sample are no padding.
+    sample_panels_ = std::min(atoms_.panels(),
+                              std::max(DivideUp(atoms_.panels(), kSampleStep), DivideUp(2 * args.k, kPanelUnits) + 1));
+    sample_rows_ = std::max<int64_t>(
+        kTileRows, kSampleBytes / (sample_units() * static_cast<int64_t>(sizeof(float))) / kTileRows * kTileRows);
+    list_capacity_ = 4096 + 16 * args.k;
+    const int64_t blocks =
+        DivideUp(args.rows, kSampledBlockRows * context.pool.threads()) * static_cast<int64_t>(context.pool.threads());
+    block_rows_ = std::min(args.rows, DivideUp(DivideUp(args.rows, blocks), kTileRows) * kTileRows);
+  }
+
+  absl::StatusOr<std::vector<int64_t>> Run();
+
+ private:
+  class Worker;
+  struct Memory;
+
+  int64_t sample_units() const { return sample_panels_ * kPanelUnits; }
+  // The panels of the sample are spread over the dictionary.
+  int64_t SampledPanel(int64_t i) const { return i * atoms_.panels() / sample_panels_; }
+
+  // A number of panels holds more than so many of the k best units, or of the few more that RowSelector may take in
+  // their place, but once in ten thousand times.
+  int64_t GuessedRank(int64_t panels) const {
+    const double share = static_cast<double>(panels) / static_cast<double>(atoms_.panels());
+    const double expected = (1.125 * static_cast<double>(args_.k) + 4) * share;
+    return static_cast<int64_t>(expected + 4 * std::sqrt(expected * (1 - share)) + 2);
+  }
+
+  OnednnContext& context_;
+  const AffineTopKArgs& args_;
+  const QuantisedAtoms& atoms_;
+  const int64_t width_;
+  const SelectionKernels& selection_;
+  std::vector<char> left_out_;
+  int64_t sample_panels_;
+  int64_t sample_rows_;
+  int64_t list_capacity_;
+  int64_t block_rows_;
+};
+
+// What a thread works in.
+struct SampledCall::Memory {
+  Memory(const SampledCall& call, char* memory) {
+    Arena arena(memory);
+    const int64_t block = call.block_rows_;
+    const int64_t room = call.list_capacity_ + kListMargin;
+    bytes = arena.Take<uint8_t>(block * PaddedWidth(call.width_));
+    rows = arena.Take<QuantisedRow>(block);
+    tiles = arena.Take<char>(static_cast<int64_t>(RowTiles::MemoryBytes(block, call.width_)));
+    sample = arena.Take<float>(std::min(block, call.sample_rows_) * call.sample_units());
+    positions = arena.Take<int32_t>(call.sample_units() + kSelectionStep);
+    lists = arena.Take<ScoredUnits>(block);
+    list_scores = arena.Take<float>(block * room);
+    list_units = arena.Take<int32_t>(block * room);
+    limits = arena.Take<double>(block);
+    least = arena.Take<float>(block);
+    converted = arena.Take<float>(call.width_);
+    size = arena.bytes();
+  }
+
+  uint8_t* bytes;
+  QuantisedRow* rows;
+  char* tiles;
+  float* sample;
+  int32_t* positions;
+  ScoredUnits* lists;
+  float* list_scores;
+  int32_t* list_units;
+  double* limits;  // of each row: units whose approximate score plus its bound is below it are not in the list
+  float* least;
+  float* converted;
+  size_t size;
+};
+
+// A block of rows.
+class SampledCall::Worker {
+ public:
+  Worker(SampledCall& call, const Memory& memory)
+      : call_(call), atoms_(call.atoms_), memory_(memory), byte_rows_(call.context_, call.args_, memory.converted) {}
+
+  void Encode(int64_t begin, int64_t count) {
+    std::vector<int64_t> rows(static_cast<size_t>(count));
+    std::iota(rows.begin(), rows.end(), begin);
+    guessing_ = true;
+    Try(rows);
+    if (again_.empty()) return;
+    rows.swap(again_);
+    guessing_ = false;
+    Try(rows);
+  }
+
+ private:
+  // Encodes the rows; those of which the guess was too high are again_ then.
+  void Try(const std::vector<int64_t>& rows) {
+    const int64_t count = static_cast<int64_t>(rows.size());
+    const int64_t room = call_.list_capacity_ + kListMargin;
+    for (int64_t i = 0; i < count; ++i) {
+      byte_rows_.Quantise(rows[i], memory_.bytes + i * PaddedWidth(call_.width_), &memory_.rows[i]);
+      memory_.lists[i] = {memory_.list_scores + i * room, memory_.list_units + i * room, 0, call_.list_capacity_};
+    }
+    tiles_.Build(atoms_.kernels(), memory_.bytes, memory_.rows, count, call_.width_, memory_.tiles);
+    TakeSample();
+    CollectUnits();
+    again_.clear();
+    for (int64_t i = 0; i < count; ++i) {
+      const Selected selected = Select(rows[i], i);
+      call_.left_out_[rows[i]] = selected != Selected::kCode;
+      if (selected == Selected::kTooShort && guessing_) again_.push_back(rows[i]);
+    }
+  }
+
+  // Sets the limits, and starts the lists with the units of the sample.
+  void TakeSample() {
+    for (const RowTile* first = tiles_.begin(); first != tiles_.end();) {
+      const RowTile* last = first;
+      int64_t rows = 0;
+      while (last != tiles_.end() && rows + last->rows <= call_.sample_rows_) rows += (last++)->rows;
+      const int64_t units = call_.sample_units();
+      float* const scores = memory_.sample - first->first_row * units;
+      for (int64_t p = 0; p < call_.sample_panels_; ++p) {
+        const AtomPanel panel = atoms_.panel(call_.SampledPanel(p));
+        for (const RowTile* tile = first; tile != last; ++tile) {
+          atoms_.kernels().score_tile(*tile, memory_.rows, panel, scores + p * kPanelUnits, units);
+        }
+      }
+      for (int64_t i = first->first_row; i < first->first_row + rows; ++i) StartList(i, scores + i * units);
+      first = last;
+    }
+  }
+
+  void StartList(int64_t i, const float* scores) {
+    const int64_t units = call_.sample_units();
+    const double error = byte_rows_.Bound(memory_.rows[i]).LargestError();
+    if (guessing_) {
+      const int64_t rank = std::min(call_.GuessedRank(call_.sample_panels_), units - kPanelUnits);
+      memory_.limits[i] = call_.selection_.threshold(scores, units, rank, rank + rank / 8);
+    } else {
+      // Surely low enough: k units of the sample reach it whatever their errors are.
+      memory_.limits[i] = call_.selection_.threshold(scores, units, call_.args_.k, call_.args_.k) - error;
+    }
+    const float least = Least(i, error);
+    const int64_t found = call_.selection_.collect(scores, units, least, memory_.positions);
+    ScoredUnits& list = memory_.lists[i];
+    list.size = found;
+    for (int64_t n = 0; n < std::min(found, list.capacity); ++n) {
+      const int32_t position = memory_.positions[n];
+      list.scores[n] = scores[position];
+      list.units[n] = static_cast<int32_t>(call_.SampledPanel(position / kPanelUnits) * kPanelUnits) +
+                      position % static_cast<int32_t>(kPanelUnits);
+    }
+  }
+
+  // A score that is lower, with an error of at most `error`, is below the row's limit.
+  float Least(int64_t i, double error) const {
+    const float least = static_cast<float>(memory_.limits[i] - error);
+    return least - std::abs(least) * 0x1p-22f - 0x1p-126f;
+  }
+
+  // Raises the guesses by what was found in a number of panels.
+  void RaiseLimits(int64_t panels) {
+    const int64_t rank = call_.GuessedRank(panels);
+    for (const RowTile& tile : tiles_) {
+      for (int64_t i = tile.first_row; i < tile.first_row + tile.rows; ++i) {
+        ScoredUnits& list = memory_.lists[i];
+        if (list.size < rank || list.size > list.capacity) continue;
+        Pad(&list);
+        const float guess = call_.selection_.threshold(list.scores, PaddedScores(list.size), rank, rank + rank / 16);
+        memory_.limits[i] = std::max(memory_.limits[i], double{guess});
+      }
+    }
+  }
+
+  static void Pad(ScoredUnits* list) {
+    std::fill(list->scores + list->size, list->scores + PaddedScores(list->size), -kNoBound);
+  }
+
+  // Adds to the lists what reaches the limits, of the panels that are not in the sample.
+  void CollectUnits() {
+    int64_t sample = 0;
+    int64_t raise_at = call_.sample_panels_ * 2;
+    for (int64_t p = 0; p < atoms_.panels(); ++p) {
+      if (guessing_ && p + call_.sample_panels_ - sample == raise_at) {
+        RaiseLimits(raise_at);
+        raise_at += raise_at / 2;
+      }
+      if (sample < call_.sample_panels_ && p == call_.SampledPanel(sample)) {
+        ++sample;
+        continue;
+      }
+      const AtomPanel panel = atoms_.panel(p);
+      const LargestFactors& factors = atoms_.panel_factors(p);
+      for (const RowTile& tile : tiles_) {
+        for (int64_t i = tile.first_row; i < tile.first_row + tile.rows; ++i) {
+          memory_.least[i] = Least(i, byte_rows_.Bound(memory_.rows[i]).LargestErrorOf(factors));
+        }
+        atoms_.kernels().collect_tile(tile, memory_.rows, panel, p * kPanelUnits, memory_.least, memory_.lists);
+      }
+    }
+  }
+
+  Selected Select(int64_t row, int64_t i) {
+    ScoredUnits& candidates = memory_.lists[i];
+    if (candidates.size > candidates.capacity) return Selected::kTooMany;
+    if (candidates.size < call_.args_.k) return Selected::kTooShort;
+    Pad(&candidates);
+    ScoreList list;
+    list.scores = candidates.scores;
+    list.units = candidates.units;
+    list.size = candidates.size;
+    if (guessing_) list.limit = memory_.limits[i];
+    return byte_rows_.Select(row, memory_.rows[i], list);
+  }
+
+  SampledCall& call_;
+  const QuantisedAtoms& atoms_;
+  const Memory& memory_;
+  ByteRows byte_rows_;
+  RowTiles tiles_;
+  bool guessing_ = true;
+  std::vector<int64_t> again_;
+};
+
+absl::StatusOr<std::vector<int64_t>> SampledCall::Run() {
+  const size_t thread_bytes = Memory(*this, nullptr).size;
+  KWTA_ASSIGN_OR_RETURN(ScratchPool::Lease lease,
+                        context_.scratch.Take(thread_bytes * static_cast<size_t>(context_.pool.threads())));
+  context_.pool.ParallelFor(DivideUp(args_.rows, block_rows_), 1, [&](int64_t block, int64_t, int thread) {
+    const Memory memory(*this, lease.as<char>() + static_cast<size_t>(thread) * thread_bytes);
+    const int64_t begin = block * block_rows_;
+    Worker(*this, memory).Encode(begin, std::min(block_rows_, args_.rows - begin));
+  });
+  std::vector<int64_t> left_out;
+  for (int64_t i = 0; i < args_.rows; ++i) {
+    if (left_out_[i] != 0) left_out.push_back(i);
+  }
+  return left_out;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<int64_t>> SampledTopK(OnednnContext& context, const AffineTopKArgs& args) {
+  return SampledCall(context, args).Run();
+}
+
+}  // namespace kwta

@@ -1,0 +1,16 @@
+// AffineTopK by a product of bytes, for many rows and more units than scores of a row are kept of.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/backends/backend.h"
+#include "core/backends/onednn/support/context.h"
+
+namespace kwta {
+
+// As ByteFilteredTopK (byte_filter.h), which calls it.
+absl::StatusOr<std::vector<int64_t>> SampledTopK(OnednnContext& context, const AffineTopKArgs& args);
+
+}  // namespace kwta

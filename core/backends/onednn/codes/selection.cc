@@ -1,0 +1,45 @@
+#include "core/backends/onednn/codes/selection.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace kwta {
+namespace {
+
+#define KWTA_KERNELS "core/backends/onednn/codes/selection.inc"
+#include "core/simd/for_each_instruction_set.inc"
+#undef KWTA_KERNELS
+
+}  // namespace
+
+void KeepLargest(const SelectionKernels& kernels, const float* scores, int64_t n, float last, int64_t k,
+                 int32_t* positions, int32_t* kept, float* values) {
+  const int64_t reached = kernels.collect(scores, n, last, positions);
+  int64_t too_many = reached - k;
+  for (int64_t i = reached - 1, place = k - 1; i >= 0; --i) {
+    const float score = scores[positions[i]];
+    if (too_many > 0 && score == last) {
+      --too_many;
+      continue;
+    }
+    kept[place] = positions[i];
+    values[place] = score;
+    --place;
+  }
+}
+
+const SelectionKernels& SelectionKernelsFor(InstructionSet set) {
+  switch (set) {
+#if defined(__x86_64__)
+    case InstructionSet::kAvx512:
+      return avx512::kSelectionKernels;
+    case InstructionSet::kAvx2:
+      return avx2::kSelectionKernels;
+#endif
+    default:
+      return portable::kSelectionKernels;
+  }
+}
+
+}  // namespace kwta

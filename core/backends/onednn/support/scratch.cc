@@ -1,0 +1,27 @@
+#include "core/backends/onednn/support/scratch.h"
+
+#include "core/backends/host_backend.h"
+#include "core/base/status_macros.h"
+
+namespace kwta {
+
+absl::StatusOr<ScratchPool::Lease> ScratchPool::Take(size_t bytes) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!free_.empty()) {
+      Buffer memory = std::move(free_.back());
+      free_.pop_back();
+      if (memory.bytes() >= bytes) return Lease(this, std::move(memory));
+      // Too small: freed here, and a larger one takes its place for good.
+    }
+  }
+  KWTA_ASSIGN_OR_RETURN(Buffer memory, AllocateHost(bytes));
+  return Lease(this, std::move(memory));
+}
+
+void ScratchPool::Return(Buffer memory) {
+  absl::MutexLock lock(&mutex_);
+  free_.push_back(std::move(memory));
+}
+
+}  // namespace kwta

@@ -1,0 +1,115 @@
+#include "core/backends/onednn/tied/byte_atoms.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "core/backends/onednn/codes/norm_bound.h"
+#include "core/base/divide_up.h"
+#include "core/simd/fixed_order_dot.h"
+
+namespace kwta {
+namespace {
+
+constexpr float kLargestByte = 127;
+// How much worse than new ones bytes may become.
+constexpr float kStale = 2;
+// Numbers below this are not worth bytes, and above this are not trusted.
+constexpr float kSmallest = 0x1p-80f;
+constexpr float kLargest = 0x1p40f;
+
+float NormOf(const float* x, int64_t n) { return x == nullptr ? 0 : NormBound(FixedOrderDot(x, x, n), n); }
+
+}  // namespace
+
+ByteAtoms::ByteAtoms(const TiedParameters& parameters, const TiedKernels& kernels)
+    : p_(parameters),
+      kernels_(kernels),
+      groups_(DivideUp(p_.width, kGroupInputs)),
+      padded_width_((p_.width + 63) / 64 * 64),
+      blocks_(DivideUp(p_.units, kFilterBlock)),
+      offset_norm_(NormOf(p_.offset, p_.width)),
+      packed_(static_cast<size_t>(blocks_ * groups_ * kFilterBlock * kGroupInputs)),
+      rows_(static_cast<size_t>(p_.units * padded_width_)),
+      measures_(static_cast<size_t>(p_.units)),
+      offset_products_(static_cast<size_t>(p_.units)),
+      offset_velocity_products_(static_cast<size_t>(p_.units)),
+      fresh_distance_(static_cast<size_t>(p_.units), -1),
+      usable_(static_cast<size_t>(p_.units)) {
+  const size_t padded = static_cast<size_t>(blocks_ * kFilterBlock);
+  for (AlignedVector<float>* bound : {&bounds_.scale, &bounds_.above, &bounds_.below, &bounds_.length}) {
+    bound->assign(padded, 0);
+  }
+  bounds_.bias_above.assign(padded, -std::numeric_limits<float>::infinity());
+  bounds_.bias_below.assign(padded, -std::numeric_limits<float>::infinity());
+}
+
+void ByteAtoms::Update(int64_t unit) {
+  AtomMeasures& measures = measures_[unit];
+  measures = Measure(unit);
+  const float distance = std::max(measures.above, measures.below);
+  // Written so that NaN makes new bytes too.
+  if (!(distance <= kStale * fresh_distance_[unit])) {
+    MakeBytes(unit, measures.largest);
+    measures = Measure(unit);
+    fresh_distance_[unit] = std::max(measures.above, measures.below);
+  }
+  if (p_.offset != nullptr) {
+    offset_products_[unit] = FixedOrderDot(p_.offset, p_.atoms + unit * p_.width, p_.width);
+    offset_velocity_products_[unit] = FixedOrderDot(p_.offset, p_.atom_velocity + unit * p_.width, p_.width);
+  }
+  SetBounds(unit);
+}
+
+AtomMeasures ByteAtoms::Measure(int64_t unit) const {
+  AtomMeasures measures = kernels_.measure(p_.atoms + unit * p_.width, p_.atom_velocity + unit * p_.width,
+                                           rows_.data() + unit * padded_width_, bounds_.scale[unit], p_.width);
+  for (float* sum : {&measures.above, &measures.below, &measures.length, &measures.velocity}) {
+    *sum = NormBound(*sum, p_.width);
+  }
+  return measures;
+}
+
+void ByteAtoms::SetBounds(int64_t unit) {
+  const AtomMeasures& measures = measures_[unit];
+  const float offset_product = offset_products_[unit] + p_.shift[unit] * offset_velocity_products_[unit];
+  const float bias = p_.bias[unit] - offset_product;
+  const float drift = p_.shift[unit] * measures.velocity;
+  // What rounding may amount to, in units of |y| and of |offset|: of bringing the atom up to date, of its exact score,
+  // and of the approximate score and its bounds.
+  const float length = (measures.length + drift) * (1 + 0x1p-10f);
+  usable_[unit] = length < kLargest && std::abs(p_.bias[unit]) < kLargest && offset_norm_ < kLargest;
+  const float size = length + measures.above + measures.below;
+  const float rounding = (DotErrorFactor(p_.width) + 0x1p-18f) * size;
+  const float tiny = 0x1p-90f;
+  bounds_.above[unit] = (measures.above + drift) * (1 + 0x1p-18f) + rounding + tiny;
+  bounds_.below[unit] = (measures.below + drift) * (1 + 0x1p-18f) + rounding + tiny;
+  bounds_.length[unit] = size * (1 + 0x1p-10f);
+  // The products with the offset, the one with its part of the exact score, and sums of all of them are rounded.
+  const float offset_rounding = offset_norm_ * (3 * DotErrorFactor(p_.width) + 0x1p-17f) * size;
+  const float room = std::abs(p_.bias[unit]) * 0x1p-18f + offset_rounding + tiny;
+  bounds_.bias_above[unit] = bias + room;
+  bounds_.bias_below[unit] = bias - room;
+}
+
+void ByteAtoms::MakeBytes(int64_t unit, float largest) {
+  const bool sound = largest > kSmallest && largest < kLargest;
+  const float scale = sound ? largest / kLargestByte : 0;
+  const float inverse = sound ? kLargestByte / largest : 0;
+  bounds_.scale[unit] = scale;
+  const float* atom = p_.atoms + unit * p_.width;
+  int8_t* bytes = rows_.data() + unit * padded_width_;
+  if (sound) {
+    kernels_.to_bytes(atom, inverse, p_.width, bytes);
+  } else {
+    std::fill_n(bytes, p_.width, int8_t{0});
+  }
+  const int64_t block = unit / kFilterBlock;
+  int8_t* packed = packed_.data() + (block * groups_ * kFilterBlock + unit % kFilterBlock) * kGroupInputs;
+  for (int64_t g = 0; g < groups_; ++g) {
+    std::memcpy(packed + g * kFilterBlock * kGroupInputs, bytes + g * kGroupInputs, kGroupInputs);
+  }
+}
+
+}  // namespace kwta

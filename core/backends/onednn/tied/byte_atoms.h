@@ -1,0 +1,57 @@
+// The atoms of a dictionary in training as bytes, packed for SparseFilterKernels, with bounds on how far they are from
+// the atoms as they are now.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/backends/backend.h"
+#include "core/backends/onednn/tied/sparse_filter.h"
+#include "core/backends/onednn/tied/tied_kernels.h"
+#include "core/base/aligned_vector.h"
+
+namespace kwta {
+
+// Atoms change a little with every step, which makes the bytes of an atom worse but not wrong: its bound is measured
+// after each update, and its bytes are made anew only when they have become twice as bad as new ones would be.
+// Methods for different ranges of 16 units may run at the same time.
+class ByteAtoms {
+ public:
+  ByteAtoms(const TiedParameters& parameters, const TiedKernels& kernels);
+
+  // To be called after the stored numbers of an atom have changed: measures its distance from the bytes.
+  void Update(int64_t unit);
+  // To be called after an atom's bias, shift or decay have changed.
+  void SetBounds(int64_t unit);
+
+  // Bytes of a block of units: [groups][64][4].
+  const int8_t* packed(int64_t block) const { return packed_.data() + block * groups_ * kFilterBlock * kGroupInputs; }
+  const FilterBounds& bounds() const { return bounds_; }
+  int64_t blocks() const { return blocks_; }
+  int64_t groups() const { return groups_; }
+  // True if the bounds of a unit hold: its numbers are neither NaN nor so large that a sum might overflow. A function
+  // of the stored numbers alone.
+  bool usable(int64_t unit) const { return usable_[unit]; }
+
+ private:
+  // With lengths, not their squares.
+  AtomMeasures Measure(int64_t unit) const;
+  void MakeBytes(int64_t unit, float largest);
+
+  const TiedParameters p_;
+  const TiedKernels& kernels_;
+  const int64_t groups_;
+  const int64_t padded_width_;
+  const int64_t blocks_;
+  const float offset_norm_;  // >= |offset|
+  AlignedVector<int8_t> packed_;
+  AlignedVector<int8_t> rows_;  // [units, padded width]: the same bytes
+  std::vector<AtomMeasures> measures_;
+  std::vector<float> offset_products_;           // [units]: <offset, atom> as it is stored
+  std::vector<float> offset_velocity_products_;  // [units]: <offset, velocity>
+  std::vector<float> fresh_distance_;            // of bytes that are new
+  std::vector<uint8_t> usable_;
+  FilterBounds bounds_;
+};
+
+}  // namespace kwta

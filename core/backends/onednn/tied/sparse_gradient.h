@@ -1,0 +1,13 @@
+// SparseGradient of the oneDNN backend.
+#pragma once
+
+#include "absl/status/status.h"
+#include "core/backends/backend.h"
+#include "core/backends/onednn/support/context.h"
+
+namespace kwta {
+
+// As Backend::SparseGradient. Each unit's rows are added in ascending order by one thread.
+absl::Status OnednnSparseGradient(OnednnContext& context, const SparseGradientArgs& args);
+
+}  // namespace kwta

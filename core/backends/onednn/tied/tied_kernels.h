@@ -1,0 +1,52 @@
+// The inner loops of training a tied dictionary, one version for each instruction set.
+#pragma once
+
+#include <cstdint>
+
+#include "core/simd/instruction_sets.h"
+
+namespace kwta {
+
+// The gradient of one atom is the sum over `count` rows of residual_scales[e] * residual[rows[e]] + x_scales[e] *
+// x[rows[e]].
+struct AtomGradient {
+  const float* residual = nullptr;         // [.., width]
+  const float* x = nullptr;                // [.., width]
+  const int32_t* rows = nullptr;           // [count]
+  const float* residual_scales = nullptr;  // [count]
+  const float* x_scales = nullptr;         // [count]
+  int64_t count = 0;
+};
+
+// An atom w, its velocity, and its distance from scale * bytes. The first four are sums of squares, rounded somehow.
+struct AtomMeasures {
+  float above = 0;     // of the elements of w - scale * bytes that are positive
+  float below = 0;     // of those that are negative
+  float length = 0;    // of w
+  float velocity = 0;  // of the velocity
+  float largest = 0;   // |element| of w; of NaN nothing is known
+};
+
+// Every function is thread-safe, takes unaligned pointers, and gives the same bits for the same arguments.
+struct TiedKernels {
+  // residual = bias + sum over j < k of values[j] * atoms[j] - x, in the order of j, arrays of `width` elements, and
+  // products[j] = <residual, atoms[j]>. partial has room for 16 k numbers.
+  void (*reconstruct)(const float* const* atoms, const float* values, int64_t k, const float* bias, const float* x,
+                      int64_t width, float* residual, float* products, float* partial);
+  // On atom and velocity as advance brings them up to date, with the same bits:
+  // velocity = momentum * velocity - rate * gradient, atom += velocity.
+  void (*update_atom)(const AtomGradient& gradient, float rate, float momentum, float shift, float decay, int64_t width,
+                      float* atom, float* velocity);
+  // atom_out = atom + shift * velocity, velocity_out (may be null) = decay * velocity; an output may be its input.
+  void (*advance)(const float* atom, const float* velocity, float shift, float decay, int64_t width, float* atom_out,
+                  float* velocity_out);
+  // bytes has `width` elements.
+  AtomMeasures (*measure)(const float* atom, const float* velocity, const int8_t* bytes, float scale, int64_t width);
+  // bytes = atom * inverse, rounded. REQUIRES: |atom * inverse| < 127.5.
+  void (*to_bytes)(const float* atom, float inverse, int64_t width, int8_t* bytes);
+};
+
+// REQUIRES: set is in AvailableInstructionSets().
+const TiedKernels& TiedKernelsFor(InstructionSet set);
+
+}  // namespace kwta

@@ -1,0 +1,14 @@
+// ConvPool of the oneDNN backend.
+#pragma once
+
+#include "absl/status/status.h"
+#include "core/backends/onednn/support/context.h"
+#include "core/backends/onednn/winners/convolution_rows.h"
+#include "core/backends/winner_args.h"
+
+namespace kwta {
+
+// As Backend::ConvPool. Maps are never stored.
+absl::Status OnednnConvPool(OnednnContext& context, const ConvolutionRowKernels& kernels, const ConvPoolArgs& args);
+
+}  // namespace kwta

@@ -1,0 +1,60 @@
+// Images as the filter that finds where a map's winner can be (winner_filter.h) wants them: padded, as pixels and as
+// bytes, with the largest norms that their patches have. One version of the loops for each instruction set.
+#pragma once
+
+#include <cstdint>
+
+#include "core/backends/onednn/codes/byte_product.h"
+
+namespace kwta {
+
+// The widest filter; eight pixels of each row of a patch may be read.
+constexpr int64_t kFilterSize = 8;
+// Elements that kernels may read beyond the arrays of a padded image.
+constexpr int64_t kImageSlack = 128;
+
+// A padded image: arrays [channels, padded_height, stride] of pixels and of bytes, the pixel of (y, x) at row y + (size
+// - 1) / 2 and column x + (size - 1) / 2. Everything else is zero, or the byte of zero.
+struct PaddedShape {
+  PaddedShape() = default;
+  PaddedShape(int64_t channels, int64_t height, int64_t width, int64_t size)
+      : channels(channels), height(height), width(width), size(size) {}
+
+  int64_t channels = 0, height = 0, width = 0, size = 0;
+
+  int64_t before() const { return (size - 1) / 2; }
+  int64_t padded_height() const { return height + size - 1; }
+  int64_t stride() const { return (width + kFilterSize + 15) / 16 * 16; }
+  int64_t plane() const { return padded_height() * stride(); }
+  // Of an array with an element for each column of the map, in whole vectors of 16-bit numbers.
+  int64_t columns() const { return (width + 31) / 32 * 32; }
+  int64_t groups_of_row() const { return (size + 3) / 4; }
+  int64_t groups() const { return channels * size * groups_of_row(); }
+};
+
+// What an image is like that was loaded.
+struct LoadedImage {
+  float largest = 0;   // magnitude
+  float smallest = 0;  // the smallest pixel, or 0
+  float residual = 0;  // the largest |x - step bytes|
+};
+
+struct WinnerImageKernels {
+  // Copies an image to pixels, and if bytes is not null x / step, rounded, to bytes. They mean something if no pixel is
+  // negative or above 255 steps.
+  void (*load)(const PaddedShape& shape, const float* image, float step, float* pixels, uint8_t* bytes,
+               LoadedImage* loaded);
+  // bytes = x / step + zero, rounded; returns the largest |x - step (bytes - zero)|.
+  float (*quantise)(const PaddedShape& shape, const float* pixels, float step, float zero, uint8_t* bytes);
+  // The largest sum of squares over patches, or slightly more: of pixels, or if bytes is not null of pixels - step
+  // (bytes - zero). `squares` is scratch [padded_height, stride] and slack, columns behind the image's zero.
+  float (*largest_square)(const PaddedShape& shape, const float* pixels, const uint8_t* bytes, float step, float zero,
+                          float* squares);
+  // Likewise, of bytes whose zero is 0. `squares` is scratch [padded_height, stride] and slack.
+  int32_t (*largest_byte_square)(const PaddedShape& shape, const uint8_t* bytes, int32_t* squares);
+};
+
+// REQUIRES: product is in AvailableByteProducts().
+const WinnerImageKernels& WinnerImageKernelsFor(ByteProduct product);
+
+}  // namespace kwta

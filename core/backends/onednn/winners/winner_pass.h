@@ -1,0 +1,66 @@
+// WinnerPass of the oneDNN backend: each image is encoded and decoded and adds to the gradients while it is in the
+// innermost cache, in one loop over the threads.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/backends/onednn/support/context.h"
+#include "core/backends/onednn/winners/winner_filter.h"
+#include "core/backends/onednn/winners/winner_kernels.h"
+#include "core/backends/onednn/winners/winner_pass_kernels.h"
+#include "core/backends/winner_args.h"
+
+namespace kwta {
+
+// One call. The batch is cut into chunks of consecutive rows, each one thread's and with gradients of its own, which
+// are added up in the order of the chunks: how many chunks there are depends on the batch and the filters alone.
+class OnednnWinnerPass {
+ public:
+  // True if winners are the filter's to find (WinnerFilter) and filters are few and small enough for chunks.
+  static bool Suits(const OnednnContext& context, const WinnerPassArgs& args);
+
+  // REQUIRES: Suits(context, args), and all of them outlive it.
+  OnednnWinnerPass(OnednnContext& context, const WinnerKernels& kernels, const WinnerPassArgs& args);
+
+  // False, and nothing of use is written, if there is an image whose numbers are not for the filter.
+  absl::StatusOr<bool> Run();
+
+ private:
+  // What a chunk adds up, besides ChunkGradients: the squared error and the residuals of each channel.
+  struct Chunk {
+    ChunkGradients gradients;
+    double* channel_sums = nullptr;
+    double squared_error = 0;
+  };
+  // What a thread works with.
+  struct Workspace {
+    ResidualImage residual;
+    PlacedImage placed;  // the same memory, as WinnerKernels see it
+  };
+
+  absl::Status Allocate();
+  void SpreadDecoder();
+  bool RunChunk(int64_t chunk, int thread, WinnerFilter& filter);
+  void AddUpChunks();
+
+  OnednnContext& context_;
+  const WinnerKernels& kernels_;
+  const WinnerPassKernels& pass_kernels_;
+  const WinnerPassArgs& args_;
+  const ImageBatch& images_;
+  const bool tied_;
+  const int64_t encoder_rows_, decoder_rows_;  // of a map's filter
+  std::optional<ScratchPool::Lease> lease_;
+  PlacedFilters filters_;
+  float* spread_rows_ = nullptr;   // of filters_
+  float* chunk_floats_ = nullptr;  // [chunks, chunk_stride_]: gradients of the encoder, then of the decoder
+  int64_t chunk_stride_ = 0;
+  std::vector<Chunk> chunks_;
+  std::vector<Workspace> workspaces_;
+};
+
+}  // namespace kwta

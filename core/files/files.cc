@@ -1,0 +1,275 @@
+#include "core/files/files.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "core/base/status_macros.h"
+
+namespace kwta {
+namespace {
+
+// One system call moves at most this much (Linux's own limit is a little below 2 GiB).
+constexpr size_t kMaxTransfer = size_t{1} << 30;
+
+std::string ParentDirectory(const std::string& path) {
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  return parent.empty() ? "." : parent;
+}
+
+// Makes a rename in `directory` survive a power failure.
+absl::Status SyncDirectory(const std::string& directory) {
+  const int descriptor = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return FileError(errno, "open", directory);
+  // EINVAL: a file system that does not sync directories, and need not.
+  const int error = fsync(descriptor) == 0 || errno == EINVAL ? 0 : errno;
+  close(descriptor);
+  return error == 0 ? absl::OkStatus() : FileError(error, "sync", directory);
+}
+
+// Calls create(name), which returns false with errno set, for names beside `path` until one is new.
+template <typename Create>
+absl::StatusOr<std::string> CreateTemporary(const std::string& path, Create create) {
+  const std::filesystem::path target(path);
+  const std::string directory = ParentDirectory(path);
+  if (target.filename().empty()) return absl::InvalidArgumentError(absl::StrCat("'", path, "' names no file"));
+  constexpr int kAttempts = 10000;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    std::string name = absl::StrCat(directory, "/.", target.filename().string(), ".tmp-",
+                                    static_cast<int64_t>(getpid()), "-", attempt);
+    if (create(name)) return name;
+    if (errno != EEXIST) return FileError(errno, "write", path);
+  }
+  return absl::UnavailableError(
+      absl::StrCat("cannot write '", path, "': too many temporary files beside it; remove '.*.tmp-*' in ", directory));
+}
+
+}  // namespace
+
+absl::Status FileError(int error_number, absl::string_view action, absl::string_view path) {
+  const std::string message =
+      absl::StrCat("cannot ", action, " '", path, "': ", std::generic_category().message(error_number));
+  switch (error_number) {
+    case ENOENT:
+    case ENOTDIR:
+      return absl::NotFoundError(message);
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return absl::PermissionDeniedError(message);
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+      return absl::ResourceExhaustedError(absl::StrCat(message, "; free some space and try again"));
+    case EEXIST:
+    case ENOTEMPTY:
+      return absl::AlreadyExistsError(message);
+    default:
+      return absl::UnavailableError(message);
+  }
+}
+
+InputFile::InputFile(std::string path, int descriptor, uint64_t size)
+    : path_(std::move(path)), descriptor_(descriptor), size_(size) {}
+
+InputFile::InputFile(InputFile&& other) noexcept { *this = std::move(other); }
+
+InputFile& InputFile::operator=(InputFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(descriptor_, other.descriptor_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+InputFile::~InputFile() {
+  if (descriptor_ >= 0) close(descriptor_);
+}
+
+absl::StatusOr<InputFile> InputFile::Open(const std::string& path) {
+  // Without O_NONBLOCK a named pipe would hold us here.
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) return FileError(errno, "open", path);
+  InputFile file(path, descriptor, 0);
+  struct stat about;
+  if (fstat(descriptor, &about) != 0) return FileError(errno, "open", path);
+  if (!S_ISREG(about.st_mode)) {
+    return absl::InvalidArgumentError(absl::StrCat("'", path, "' is not a regular file"));
+  }
+  file.size_ = static_cast<uint64_t>(about.st_size);
+  return file;
+}
+
+absl::Status InputFile::ReadAt(uint64_t offset, void* out, size_t bytes) const {
+  char* to = static_cast<char*>(out);
+  while (bytes > 0) {
+    const ssize_t got = pread(descriptor_, to, std::min(bytes, kMaxTransfer), static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return FileError(errno, "read", path_);
+    if (got == 0) return absl::DataLossError(absl::StrCat("'", path_, "' ended while it was read"));
+    to += got;
+    offset += static_cast<uint64_t>(got);
+    bytes -= static_cast<size_t>(got);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t max_bytes) {
+  KWTA_ASSIGN_OR_RETURN(const InputFile file, InputFile::Open(path));
+  if (file.size() > max_bytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", path, "' has ", file.size(), " bytes; at most ", max_bytes, " are accepted"));
+  }
+  std::string contents(file.size(), '\0');
+  KWTA_RETURN_IF_ERROR(file.ReadAt(0, contents.data(), contents.size()));
+  return contents;
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept { *this = std::move(other); }
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) munmap(const_cast<char*>(data_), size_);
+}
+
+absl::StatusOr<MappedFile> MappedFile::Open(const std::string& path) {
+  KWTA_ASSIGN_OR_RETURN(const InputFile file, InputFile::Open(path));
+  if (file.size() == 0) return MappedFile(nullptr, 0);
+  void* memory = mmap(nullptr, file.size(), PROT_READ, MAP_SHARED, file.descriptor(), 0);
+  if (memory == MAP_FAILED) return FileError(errno, "map", path);
+  return MappedFile(static_cast<const char*>(memory), file.size());
+}
+
+AtomicFileWriter::AtomicFileWriter(std::string path, std::string temporary, int descriptor)
+    : path_(std::move(path)), temporary_(std::move(temporary)), descriptor_(descriptor) {}
+
+AtomicFileWriter::AtomicFileWriter(AtomicFileWriter&& other) noexcept { *this = std::move(other); }
+
+AtomicFileWriter& AtomicFileWriter::operator=(AtomicFileWriter&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(temporary_, other.temporary_);
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
+}
+
+AtomicFileWriter::~AtomicFileWriter() {
+  if (descriptor_ >= 0) close(descriptor_);
+  if (!temporary_.empty()) unlink(temporary_.c_str());
+}
+
+absl::StatusOr<AtomicFileWriter> AtomicFileWriter::Create(const std::string& path) {
+  int descriptor = -1;
+  KWTA_ASSIGN_OR_RETURN(std::string temporary, CreateTemporary(path, [&descriptor](const std::string& name) {
+                          descriptor = open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+                          return descriptor >= 0;
+                        }));
+  return AtomicFileWriter(path, std::move(temporary), descriptor);
+}
+
+absl::Status AtomicFileWriter::Write(const void* data, size_t bytes) {
+  const char* from = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t wrote = write(descriptor_, from, std::min(bytes, kMaxTransfer));
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) return FileError(errno, "write", path_);
+    from += wrote;
+    bytes -= static_cast<size_t>(wrote);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AtomicFileWriter::Commit() {
+  if (fsync(descriptor_) != 0) return FileError(errno, "write", path_);
+  // Some file systems (NFS) report that the disk is full only here.
+  if (close(std::exchange(descriptor_, -1)) != 0) return FileError(errno, "write", path_);
+  if (rename(temporary_.c_str(), path_.c_str()) != 0) return FileError(errno, "write", path_);
+  temporary_.clear();
+  return SyncDirectory(ParentDirectory(path_));
+}
+
+absl::Status WriteFileAtomically(const std::string& path, absl::string_view contents) {
+  KWTA_ASSIGN_OR_RETURN(AtomicFileWriter writer, AtomicFileWriter::Create(path));
+  KWTA_RETURN_IF_ERROR(writer.Write(contents));
+  return writer.Commit();
+}
+
+absl::StatusOr<std::string> MakeTemporarySibling(const std::string& path) {
+  return CreateTemporary(path, [](const std::string& name) { return mkdir(name.c_str(), 0777) == 0; });
+}
+
+absl::Status RenameDirectory(const std::string& temporary, const std::string& path) {
+  int failed = renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE);
+  if (failed != 0 && (errno == EINVAL || errno == ENOSYS)) {
+    // A file system without RENAME_NOREPLACE. Plain rename would replace an empty directory, so look first.
+    struct stat about;
+    if (lstat(path.c_str(), &about) == 0) return FileError(EEXIST, "write", path);
+    failed = rename(temporary.c_str(), path.c_str());
+  }
+  if (failed != 0) return FileError(errno, "write", path);
+  return SyncDirectory(ParentDirectory(path));
+}
+
+absl::Status RemoveAll(const std::string& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  return error ? FileError(error.value(), "remove", path) : absl::OkStatus();
+}
+
+absl::Status ValidateRelativePath(absl::string_view relative) {
+  const auto refuse = [&](absl::string_view why) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("path '", absl::CHexEscape(relative), "' ", why,
+                     "; expected a path relative to the data directory that stays below it"));
+  };
+  if (relative.empty())
+    return absl::InvalidArgumentError("path is empty; expected a path relative to the data directory");
+  if (relative.find('\0') != absl::string_view::npos) return refuse("contains a NUL byte");
+  if (relative.front() == '/') return refuse("is absolute");
+  for (absl::string_view component : absl::StrSplit(relative, '/')) {
+    if (component == "..") return refuse("contains '..'");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> PathWithin(const std::string& root, absl::string_view relative) {
+  KWTA_RETURN_IF_ERROR(ValidateRelativePath(relative));
+  struct FreeMemory {
+    void operator()(char* memory) const { std::free(memory); }
+  };
+  const auto resolve = [](const std::string& path) {
+    return std::unique_ptr<char, FreeMemory>(realpath(path.c_str(), nullptr));
+  };
+  const auto resolved_root = resolve(root);
+  if (resolved_root == nullptr) return FileError(errno, "open", root);
+  const std::string path = absl::StrCat(root, "/", relative);
+  const auto resolved = resolve(path);
+  if (resolved == nullptr) return FileError(errno, "open", path);
+  std::string below(resolved_root.get());
+  if (below.back() != '/') below += '/';
+  if (std::strncmp(resolved.get(), below.c_str(), below.size()) != 0) {
+    return absl::InvalidArgumentError(absl::StrCat("path '", relative, "' leaves the data directory '", root,
+                                                   "' through a symbolic link; copy the file into the directory"));
+  }
+  return std::string(resolved.get());
+}
+
+}  // namespace kwta

@@ -1,0 +1,23 @@
+// Data sets that are folders: the binary batches of CIFAR-10, the files of small NORB, or images in a folder a class.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "core/io/datasets/stored_rows.h"
+
+namespace kwta {
+
+// Whether the folder `path` holds files of CIFAR-10 or of small NORB. False if it cannot be read.
+bool HoldsPublishedFiles(const std::string& path);
+
+// The training or the test part of the folder `folder`, relative to `root`, below which everything stays that is read:
+//   data_batch_1.bin .. data_batch_5.bin and test_batch.bin: CIFAR-10;
+//   names that end in -dat.mat or -dat.mat.gz: small NORB; of several, the one with "training" or "testing" in its
+//   name; else folders of images, .png, .jpg or .jpeg, one a class: label i is the i-th folder by name, images follow
+//   by name within it, names that start with a dot do not count. All images have the same extents and channels.
+// Errors: INVALID_ARGUMENT (no data set, mixed extents, a symbolic link that leads out of root, no test part),
+// DATA_LOSS (damaged files), NOT_FOUND; as core/files/files.h says.
+absl::StatusOr<StoredRows> ReadDatasetFolder(const std::string& root, const std::string& folder, bool test);
+
+}  // namespace kwta

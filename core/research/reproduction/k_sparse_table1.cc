@@ -1,0 +1,75 @@
+// "k-Sparse Autoencoders", table 1: unsupervised features of 1000 units on MNIST, judged by softmax regression; and the
+// filters of figure 1.
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/research/reproduction/k_sparse_jobs.h"
+#include "core/research/reproduction/pictures.h"
+#include "core/research/reproduction/recipes.h"
+
+namespace kwta {
+namespace {
+
+struct KSparseRow {
+  uint32_t k;
+  double paper;
+};
+constexpr KSparseRow kRows[] = {{25, 1.35}, {40, 1.54}, {10, 2.10}};
+constexpr double kPaperPixels = 7.20;
+
+}  // namespace
+
+absl::Status KSparseTable1(Workbench& bench, Report* report) {
+  const KSparseScale scale = KSparseScaleOf(bench);
+  KWTA_ASSIGN_OR_RETURN(const std::string digits, bench.Digits());
+  KWTA_ASSIGN_OR_RETURN(const Dataset training, bench.Load(Part(digits, v1::DATASET_SPLIT_TRAIN, scale.training_rows)));
+  KWTA_ASSIGN_OR_RETURN(const Dataset test, bench.Load(Part(digits, v1::DATASET_SPLIT_TEST, scale.test_rows)));
+  ClassificationPlan plan = SoftmaxPlan(bench, scale.validation_rows);
+  plan.training = &training;
+  plan.test = &test;
+
+  report->title = "k-Sparse Autoencoders, table 1";
+  report->notes = {absl::StrCat("Unsupervised features of ", scale.units, " units, judged by softmax regression, on ",
+                                training.rows(), " training and ", test.rows(), " test images of ", digits,
+                                ". alpha, L2, dropout, scaling and epochs of the ", "regression are chosen on ",
+                                scale.validation_rows, " of the training images; the test images are looked at once.")};
+  report->tables.push_back({"Without fine-tuning", "test error, %", {}});
+  std::vector<Measurement>& rows = report->tables.back().rows;
+
+  Measurement pixels{"Raw pixels", kPaperPixels};
+  plan.label = "raw pixels";
+  plan.key = {{"pixels", digits}};
+  plan.choices = PixelChoice();
+  KWTA_ASSIGN_OR_RETURN(const nlohmann::json pixel_result, Classify(bench, plan));
+  pixels.values = {pixel_result["test_error"]};
+  pixels.details = {pixel_result};
+  rows.push_back(std::move(pixels));
+  KWTA_RETURN_IF_ERROR(bench.Publish(report));
+
+  for (const KSparseRow& row : kRows) {
+    rows.push_back({absl::StrCat("k-sparse autoencoder, k = ", row.k), row.paper});
+    for (int seed = 1; seed <= bench.seeds(); ++seed) {
+      const v1::JobSpec job = KSparseJob(scale, digits, row.k, seed);
+      const std::string label = absl::StrCat("k = ", row.k, ", seed ", seed);
+      KWTA_ASSIGN_OR_RETURN(const ModelBundle model, bench.Train(label, job));
+      plan.label = label;
+      plan.key = {{"model", ModelJson(model)}};
+      plan.choices = AlphaChoices(bench, model, scale.alphas);
+      KWTA_ASSIGN_OR_RETURN(nlohmann::json result, Classify(bench, plan));
+      rows.back().values.push_back(result["test_error"]);
+      result["model"] = ModelJson(model);
+      rows.back().details.push_back(std::move(result));
+      if (seed == 1) {
+        KWTA_ASSIGN_OR_RETURN(ReportPicture picture, AtomsPicture(model));
+        picture.title = absl::StrCat("Filters, k = ", row.k, " (figure 1)");
+        report->pictures.push_back(std::move(picture));
+      }
+      KWTA_RETURN_IF_ERROR(bench.Publish(report));
+    }
+  }
+  const double pixel_error = rows[0].Mean(), at_25 = rows[1].Mean(), at_10 = rows[3].Mean();
+  report->claims.push_back({"codes of k = 25 are better than raw pixels", at_25 < pixel_error});
+  report->claims.push_back({"k = 25 is better than k = 10", at_25 < at_10});
+  return absl::OkStatus();
+}
+
+}  // namespace kwta

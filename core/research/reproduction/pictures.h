@@ -1,0 +1,36 @@
+// Pictures of models.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/io/images/png.h"
+#include "core/io/model_bundle.h"
+#include "core/research/reproduction/report.h"
+
+namespace kwta {
+
+// The model's description as JSON: every hyperparameter and what training measured.
+nlohmann::json ModelJson(const ModelBundle& model);
+
+// `count` filters of shape [channels, height, width] as a PNG file.
+absl::StatusOr<ReportPicture> FiltersPicture(const float* filters, int64_t count, const Shape& shape, int64_t zoom);
+
+// The first atoms of a k-sparse model of images (of patches, if it was trained on some), each scaled by itself.
+absl::StatusOr<ReportPicture> AtomsPicture(const ModelBundle& model);
+
+// The decoder filters of a winner-take-all model (the encoder's if the weights are tied).
+absl::StatusOr<ReportPicture> DecoderFiltersPicture(const ModelBundle& model);
+
+// Points of one line.
+struct Series {
+  std::string name;
+  std::vector<double> x, y;
+};
+
+// An <svg> element with lines and their legend; REQUIRES: some series has points.
+std::string LineChart(const std::string& x_label, const std::string& y_label, const std::vector<Series>& series,
+                      bool logarithmic_x, bool logarithmic_y);
+
+}  // namespace kwta

@@ -1,0 +1,18 @@
+// The recipes: each computes one table or set of figures. Every recipe is a file of its own.
+#pragma once
+
+#include "absl/status/status.h"
+#include "core/research/reproduction/report.h"
+#include "core/research/reproduction/workbench.h"
+
+namespace kwta {
+
+absl::Status KSparseTable1(Workbench& bench, Report* report);
+absl::Status KSparseTable3(Workbench& bench, Report* report);
+absl::Status WinnerTakeAllTable1(Workbench& bench, Report* report);
+absl::Status WinnerTakeAllTable2(Workbench& bench, Report* report);
+absl::Status Figures(Workbench& bench, Report* report);
+// The part of Figures that is of the k-sparse paper.
+absl::Status KSparseFigures(Workbench& bench, Report* report);
+
+}  // namespace kwta

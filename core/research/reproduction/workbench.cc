@@ -1,0 +1,218 @@
+#include "core/research/reproduction/workbench.h"
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "core/backends/backend_registry.h"
+#include "core/base/cpu.h"
+#include "core/base/status_macros.h"
+#include "core/base/version.h"
+#include "core/encoders/encoder_registry.h"
+#include "core/files/files.h"
+#include "core/files/sha256.h"
+#include "core/io/model_bundle.h"
+#include "core/training/trainer.h"
+
+namespace kwta {
+namespace {
+
+constexpr int64_t kEncodedRows = 1000;                 // at a time
+constexpr int64_t kLargestF32 = int64_t{1} << 29;      // elements
+constexpr uint64_t kLargestPiece = uint64_t{1} << 26;  // bytes of a file of finished numbers
+constexpr uint32_t kCheckpoints = 100;                 // of a long training
+
+absl::Status MakeDirectories(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) return FileError(error.value(), "make the directory", path);
+  return absl::OkStatus();
+}
+
+// Half of the bits of a float, rounded to the nearest (ties away from zero, which measurements do not notice).
+uint16_t ToBF16(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof(bits));
+  return static_cast<uint16_t>((bits + 0x8000u) >> 16);
+}
+
+ModelBundle Copy(const ModelBundle& model) {
+  ModelBundle copy;
+  copy.description = model.description;
+  for (const auto& [name, tensor] : model.tensors) copy.tensors[name] = tensor.Clone();
+  return copy;
+}
+
+std::string FileName(const std::string& label) {
+  std::string name;
+  for (const char c : label) name += absl::ascii_isalnum(static_cast<unsigned char>(c)) ? c : '-';
+  return name.substr(0, 60);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Workbench>> Workbench::Create(const ReproductionOptions& options) {
+  KWTA_ASSIGN_OR_RETURN(std::shared_ptr<Backend> backend, CreateBackend("", {options.threads}));
+  std::unique_ptr<Workbench> bench(new Workbench(options, std::move(backend), ResolveThreads(options.threads)));
+  KWTA_RETURN_IF_ERROR(MakeDirectories(bench->StatePath("", "", "")));
+  return bench;
+}
+
+int Workbench::seeds() const { return options_.seeds > 0 ? options_.seeds : options_.quick ? 1 : 3; }
+
+void Workbench::Start(const std::string& stage) {
+  stage_ = stage;
+  Update(0);
+}
+
+void Workbench::Update(double fraction) {
+  if (options_.progress) options_.progress(stage_, fraction);
+}
+
+absl::Status Workbench::CheckStop() const {
+  if (options_.stop == nullptr || !options_.stop->load()) return absl::OkStatus();
+  return absl::CancelledError("stopped; the same command goes on from here");
+}
+
+absl::Status Workbench::Advance(double fraction) {
+  Update(fraction);
+  return CheckStop();
+}
+
+absl::StatusOr<std::string> Workbench::Digits() const {
+  v1::DatasetRef reference;
+  reference.set_name("mnist");
+  reference.set_max_rows(1);
+  const absl::Status found = Load(reference).status();
+  if (found.ok()) return "mnist";
+  if (!options_.quick || !absl::IsNotFound(found)) return found;
+  return "fashion-mnist";
+}
+
+absl::StatusOr<Dataset> Workbench::Load(const v1::DatasetRef& reference) const {
+  return LoadDataset(reference, {options_.data_directories});
+}
+
+std::string Workbench::ReportPath(absl::string_view extension) const {
+  return absl::StrCat(options_.output_directory, "/", options_.table, extension);
+}
+
+absl::Status Workbench::Publish(Report* report) const {
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  report->settings = {
+      {"table", options_.table},        {"quick", options_.quick},     {"seeds", seeds()},
+      {"threads", backend_->threads()}, {"backend", backend_->name()}, {"kwta_version", std::string(kVersion)},
+      {"seconds_of_this_run", seconds}};
+  KWTA_RETURN_IF_ERROR(WriteFileAtomically(ReportPath(".html"), ReportHtml(*report)));
+  return WriteFileAtomically(ReportPath(".json"), ReportJson(*report).dump(1) + "\n");
+}
+
+// A path for what `key` names, or the state directory itself without a kind.
+std::string Workbench::StatePath(absl::string_view kind, const std::string& label, absl::string_view key) const {
+  std::string root = absl::StrCat(options_.output_directory, "/state");
+  if (kind.empty()) return root;
+  Sha256 hash;
+  hash.Add(key);
+  return absl::StrCat(root, "/", kind, "-", FileName(label), "-", absl::BytesToHexString(hash.Finish()).substr(0, 16));
+}
+
+absl::StatusOr<ModelBundle> Workbench::Train(const std::string& label, v1::JobSpec spec) {
+  return TrainOn(label, std::move(spec), nullptr);
+}
+
+absl::StatusOr<ModelBundle> Workbench::TrainLayer(const std::string& label, v1::JobSpec spec, const ModelBundle& base) {
+  spec.mutable_base()->set_model(base.description.name());
+  return TrainOn(label, std::move(spec), &base);
+}
+
+absl::StatusOr<std::string> Workbench::CheckpointDirectory(const std::string& label, const nlohmann::json& key) const {
+  const std::string path = StatePath("checkpoint", label, key.dump());
+  KWTA_RETURN_IF_ERROR(MakeDirectories(path));
+  return path;
+}
+
+absl::StatusOr<ModelBundle> Workbench::TrainOn(const std::string& label, v1::JobSpec spec, const ModelBundle* base) {
+  KWTA_RETURN_IF_ERROR(CheckStop());
+  spec.set_model("reproduction");
+  spec.mutable_training()->set_threads(options_.threads);
+  if (!spec.training().has_checkpoint_epochs()) {
+    spec.mutable_training()->set_checkpoint_epochs(std::max<uint32_t>(1, spec.training().epochs() / kCheckpoints));
+  }
+  KWTA_RETURN_IF_ERROR(ResolveJobSpec(&spec));
+  v1::JobSpec named = spec;
+  named.mutable_training()->clear_threads();
+  std::string key = named.SerializeAsString();
+  if (base != nullptr) key += base->description.SerializeAsString();
+  const std::string directory = StatePath("model", label, key);
+  absl::StatusOr<ModelBundle> finished = ReadModelBundle(directory);
+  if (finished.ok() || !(absl::IsNotFound(finished.status()) || absl::IsDataLoss(finished.status()))) return finished;
+  KWTA_RETURN_IF_ERROR(RemoveAll(directory));
+
+  Start("training " + label);
+  KWTA_ASSIGN_OR_RETURN(const Dataset data, Load(spec.dataset()));
+  const std::string checkpoints = StatePath("checkpoint", label, key);
+  KWTA_RETURN_IF_ERROR(MakeDirectories(checkpoints));
+  TrainerOptions options;
+  options.checkpoint_directory = checkpoints;
+  options.stop = options_.stop;
+  options.report = [this](const v1::TrainingProgress& progress) { Update(progress.fraction()); };
+  KWTA_ASSIGN_OR_RETURN(const ModelBundle bundle, base == nullptr
+                                                      ? kwta::Train(spec, data, backend_, options)
+                                                      : TrainOnBase(spec, Copy(*base), data, backend_, options));
+  KWTA_RETURN_IF_ERROR(WriteModelBundle(directory, bundle));
+  KWTA_RETURN_IF_ERROR(RemoveAll(checkpoints));
+  return ReadModelBundle(directory);
+}
+
+absl::StatusOr<Tensor> Workbench::Codes(const ModelBundle& model, const Dataset& data, const EncodeOptions& options) {
+  KWTA_ASSIGN_OR_RETURN(const std::shared_ptr<const Encoder> encoder, CreateEncoder(model, backend_));
+  KWTA_ASSIGN_OR_RETURN(const int64_t k, encoder->ResolveK(options));
+  const int64_t width = encoder->code_width();
+  const bool halves = data.rows() * width > kLargestF32;
+  Tensor codes(halves ? DType::kBF16 : DType::kF32, {data.rows(), width});
+  std::vector<float> block(halves ? kEncodedRows * width : 0);
+  std::vector<char> stored(kEncodedRows * data.row(0).row_bytes());
+  std::vector<uint32_t> which;
+  for (int64_t begin = 0; begin < data.rows(); begin += kEncodedRows) {
+    const int64_t rows = std::min(kEncodedRows, data.rows() - begin);
+    which.clear();
+    for (int64_t i = begin; i < begin + rows; ++i) which.push_back(static_cast<uint32_t>(i));
+    data.Gather(which.data(), rows, stored.data());
+    float* out = halves ? block.data() : codes.as<float>() + begin * width;
+    KWTA_RETURN_IF_ERROR(encoder->EncodeDense({data.dtype(), stored.data(), rows, data.width()}, k, out));
+    if (halves) std::transform(out, out + rows * width, codes.as<uint16_t>() + begin * width, ToBF16);
+    KWTA_RETURN_IF_ERROR(Advance(static_cast<double>(begin + rows) / static_cast<double>(data.rows())));
+  }
+  return codes;
+}
+
+absl::StatusOr<nlohmann::json> Workbench::Once(const std::string& label, const nlohmann::json& key,
+                                               const std::function<absl::StatusOr<nlohmann::json>()>& compute) {
+  KWTA_RETURN_IF_ERROR(CheckStop());
+  const std::string path = StatePath("piece", label, key.dump()) + ".json";
+  const absl::StatusOr<std::string> stored = ReadFile(path, kLargestPiece);
+  if (stored.ok()) {
+    nlohmann::json piece = nlohmann::json::parse(*stored, nullptr, false);
+    if (piece.is_object() && piece.contains("result") && piece["key"] == key) return piece["result"];
+  } else if (!absl::IsNotFound(stored.status())) {
+    return stored.status();
+  }
+  Start(label);
+  KWTA_ASSIGN_OR_RETURN(nlohmann::json result, compute());
+  KWTA_RETURN_IF_ERROR(WriteFileAtomically(path, nlohmann::json{{"key", key}, {"result", result}}.dump(1)));
+  return result;
+}
+
+Tensor StoredRows(const Dataset& data) {
+  Tensor rows(data.dtype(), {data.rows(), data.width()});
+  std::vector<uint32_t> all(data.rows());
+  for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<uint32_t>(i);
+  data.Gather(all.data(), data.rows(), rows.data());
+  return rows;
+}
+
+}  // namespace kwta

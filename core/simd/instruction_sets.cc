@@ -1,0 +1,20 @@
+#include "core/simd/instruction_sets.h"
+
+namespace kwta {
+
+std::vector<InstructionSet> AvailableInstructionSets() {
+  std::vector<InstructionSet> sets;
+#if defined(__x86_64__)
+  // What for_each_instruction_set.inc compiles for, feature by feature.
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  if (avx512) sets.push_back(InstructionSet::kAvx512);
+  if (avx2) sets.push_back(InstructionSet::kAvx2);
+#endif
+  sets.push_back(InstructionSet::kPortable);
+  return sets;
+}
+
+}  // namespace kwta

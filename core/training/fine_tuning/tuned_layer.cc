@@ -1,0 +1,168 @@
+#include "core/training/fine_tuning/tuned_layer.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/encoders/staging.h"
+
+namespace kwta {
+
+void CodeBatch::ToDense(int64_t units, std::vector<float>* dense) const {
+  dense->assign(rows * units, 0.0f);
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t e = i * k; e < (i + 1) * k; ++e) (*dense)[i * units + indices[e]] = values[e];
+  }
+}
+
+absl::StatusOr<TunedLayer> TunedLayer::Create(const TensorMap& tensors, int64_t k, std::shared_ptr<Backend> backend) {
+  const Tensor& atoms = tensors.at("atoms");
+  TunedLayer layer(atoms.shape()[0], atoms.shape()[1], k, std::move(backend));
+  KWTA_RETURN_IF_ERROR(layer.Allocate(layer.units_ * layer.width_, atoms, &layer.atoms_));
+  KWTA_RETURN_IF_ERROR(layer.Allocate(layer.units_, tensors.at("bias"), &layer.bias_));
+  KWTA_ASSIGN_OR_RETURN(layer.active_rows_, layer.backend_->Allocate(layer.units_ * sizeof(int32_t)));
+  KWTA_ASSIGN_OR_RETURN(layer.dictionary_,
+                        layer.backend_->PrepareDictionary(layer.atoms_.value.as<float>(), layer.bias_.value.as<float>(),
+                                                          layer.units_, layer.width_));
+  return layer;
+}
+
+absl::Status TunedLayer::Allocate(size_t elements, const Tensor& value, Parameter* parameter) {
+  const size_t bytes = elements * sizeof(float);
+  KWTA_ASSIGN_OR_RETURN(parameter->value, CopyToBackend(*backend_, value.data(), bytes));
+  KWTA_ASSIGN_OR_RETURN(parameter->velocity, backend_->Allocate(bytes));
+  KWTA_ASSIGN_OR_RETURN(parameter->gradient, backend_->Allocate(bytes));
+  return absl::OkStatus();
+}
+
+absl::Status TunedLayer::Encode(const float* x, int64_t rows, CodeBatch* codes) {
+  codes->rows = rows;
+  codes->k = k_;
+  codes->indices.resize(rows * k_);
+  codes->values.resize(rows * k_);
+  if (dictionary_is_stale_) KWTA_RETURN_IF_ERROR(backend_->RefreshDictionary(*dictionary_));
+  dictionary_is_stale_ = false;
+  KWTA_ASSIGN_OR_RETURN(const StagedInput input, StagedInput::Create(*backend_, x, rows * width_ * sizeof(float)));
+  KWTA_ASSIGN_OR_RETURN(StagedOutput indices,
+                        StagedOutput::Create(*backend_, codes->indices.data(), rows * k_ * sizeof(int32_t)));
+  KWTA_ASSIGN_OR_RETURN(StagedOutput values,
+                        StagedOutput::Create(*backend_, codes->values.data(), rows * k_ * sizeof(float)));
+  AffineTopKArgs args;
+  args.dictionary = dictionary_.get();
+  args.x = input.as<float>();
+  args.rows = rows;
+  args.k = k_;
+  args.indices = indices.as<int32_t>();
+  args.values = values.as<float>();
+  KWTA_RETURN_IF_ERROR(backend_->AffineTopK(args));
+  KWTA_RETURN_IF_ERROR(indices.Finish(*backend_));
+  return values.Finish(*backend_);
+}
+
+absl::Status TunedLayer::InputGradient(const CodeBatch& codes, const std::vector<float>& dz, std::vector<float>* dx) {
+  dx->resize(codes.rows * width_);
+  const size_t entries = codes.indices.size();
+  KWTA_ASSIGN_OR_RETURN(const StagedInput indices,
+                        StagedInput::Create(*backend_, codes.indices.data(), entries * sizeof(int32_t)));
+  KWTA_ASSIGN_OR_RETURN(const StagedInput values, StagedInput::Create(*backend_, dz.data(), entries * sizeof(float)));
+  KWTA_ASSIGN_OR_RETURN(StagedOutput output, StagedOutput::Create(*backend_, dx->data(), dx->size() * sizeof(float)));
+  // dx = sum dz_j w_j over the active units: what decoding dz would give.
+  SparseDecodeArgs args;
+  args.atoms = atoms_.value.as<float>();
+  args.indices = indices.as<int32_t>();
+  args.values = values.as<float>();
+  args.rows = codes.rows;
+  args.k = codes.k;
+  args.width = width_;
+  args.output = output.as<float>();
+  KWTA_RETURN_IF_ERROR(backend_->SparseDecode(args));
+  return output.Finish(*backend_);
+}
+
+absl::Status TunedLayer::Step(const CodeBatch& codes, const std::vector<float>& dz, const float* x,
+                              const CodeBatch* below, const Rates& rates) {
+  const size_t entries = codes.indices.size();
+  KWTA_ASSIGN_OR_RETURN(const StagedInput indices,
+                        StagedInput::Create(*backend_, codes.indices.data(), entries * sizeof(int32_t)));
+  KWTA_ASSIGN_OR_RETURN(const StagedInput slopes, StagedInput::Create(*backend_, dz.data(), entries * sizeof(float)));
+  StagedInput dense, below_indices, below_values;
+  ActiveGradientArgs args;
+  if (x != nullptr) {
+    KWTA_ASSIGN_OR_RETURN(dense, StagedInput::Create(*backend_, x, codes.rows * width_ * sizeof(float)));
+    args.x = dense.as<float>();
+  } else {
+    const size_t size = below->indices.size();
+    KWTA_ASSIGN_OR_RETURN(below_indices, StagedInput::Create(*backend_, below->indices.data(), size * sizeof(int32_t)));
+    KWTA_ASSIGN_OR_RETURN(below_values, StagedInput::Create(*backend_, below->values.data(), size * sizeof(float)));
+    args.x_indices = below_indices.as<int32_t>();
+    args.x_values = below_values.as<float>();
+    args.x_k = below->k;
+  }
+  args.indices = indices.as<int32_t>();
+  args.dz = slopes.as<float>();
+  args.rows = codes.rows;
+  args.k = codes.k;
+  args.units = units_;
+  args.width = width_;
+  args.atoms = atoms_.value.as<float>();
+  args.decay = rates.l2;
+  args.gradient_atoms = atoms_.gradient.as<float>();
+  args.gradient_bias = bias_.gradient.as<float>();
+  args.active_rows = active_rows_.as<int32_t>();
+  KWTA_RETURN_IF_ERROR(backend_->ActiveGradient(args));
+
+  dictionary_is_stale_ = true;
+  MomentumUpdateArgs update;
+  update.rate = rates.rate;
+  update.momentum = rates.momentum;
+  update.parameter = atoms_.value.as<float>();
+  update.velocity = atoms_.velocity.as<float>();
+  update.gradient = args.gradient_atoms;
+  update.active_rows = args.active_rows;
+  update.rows = units_;
+  update.width = width_;
+  KWTA_RETURN_IF_ERROR(backend_->MomentumUpdate(update));
+  update.parameter = bias_.value.as<float>();
+  update.velocity = bias_.velocity.as<float>();
+  update.gradient = args.gradient_bias;
+  update.active_rows = nullptr;
+  update.rows = 1;
+  update.width = units_;
+  return backend_->MomentumUpdate(update);
+}
+
+absl::StatusOr<TensorMap> TunedLayer::Parameters(bool velocities) const {
+  TensorMap tensors;
+  const auto add = [&](const std::string& name, Shape shape, const Buffer& buffer) {
+    Tensor tensor(DType::kF32, std::move(shape));
+    absl::Status status = backend_->CopyToHost(buffer.as<void>(), tensor.data(), tensor.bytes());
+    tensors[name] = std::move(tensor);
+    return status;
+  };
+  KWTA_RETURN_IF_ERROR(add("atoms", {units_, width_}, atoms_.value));
+  KWTA_RETURN_IF_ERROR(add("bias", {units_}, bias_.value));
+  if (!velocities) return tensors;
+  KWTA_RETURN_IF_ERROR(add("velocity.atoms", {units_, width_}, atoms_.velocity));
+  KWTA_RETURN_IF_ERROR(add("velocity.bias", {units_}, bias_.velocity));
+  return tensors;
+}
+
+absl::Status TunedLayer::Restore(const TensorMap& state) {
+  const auto take = [&](const std::string& name, const Shape& shape, Buffer* buffer) {
+    const auto found = state.find(name);
+    if (found == state.end() || found->second.dtype() != DType::kF32 || found->second.shape() != shape) {
+      return absl::DataLossError(
+          absl::StrCat("the state has no tensor \"", name, "\" of type f32 and shape ", ShapeString(shape)));
+    }
+    return backend_->CopyFromHost(found->second.data(), buffer->as<void>(), found->second.bytes());
+  };
+  dictionary_is_stale_ = true;
+  KWTA_RETURN_IF_ERROR(take("atoms", {units_, width_}, &atoms_.value));
+  KWTA_RETURN_IF_ERROR(take("bias", {units_}, &bias_.value));
+  KWTA_RETURN_IF_ERROR(take("velocity.atoms", {units_, width_}, &atoms_.velocity));
+  return take("velocity.bias", {units_}, &bias_.velocity);
+}
+
+}  // namespace kwta

@@ -1,0 +1,164 @@
+#include "core/training/fine_tuning/tuned_network.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/encoders/stack.h"
+#include "core/evaluation/stored_classifier.h"
+
+namespace kwta {
+namespace {
+
+constexpr char kClassifierState[] = "classifier";
+constexpr char kClassifierScale[] = "classifier.scale";
+constexpr double kSmallestSlope = 1e-20;  // with a direction to speak of
+
+// What stands before the tensors of layer i in a bundle of `layers` layers.
+std::string LayerPrefix(int layers, int i) { return layers == 1 ? "" : absl::StrCat("layers.", i, "."); }
+
+absl::Status Diverged() {
+  return absl::FailedPreconditionError(
+      "fine-tuning has diverged: a batch has activities or a loss that are not finite");
+}
+
+}  // namespace
+
+absl::StatusOr<TunedNetwork> TunedNetwork::Create(const ModelBundle& model, const std::shared_ptr<Backend>& backend) {
+  TunedNetwork network;
+  const int count = LayerCount(model.description.encoder());
+  for (int i = 0; i < count; ++i) {
+    KWTA_ASSIGN_OR_RETURN(const ModelBundle part, LayerOfStack(model, i));
+    const v1::EncoderSpec& spec = part.description.encoder();
+    const auto k = std::llround(double{spec.k_sparse().encode_alpha()} * spec.k_sparse().k());
+    KWTA_ASSIGN_OR_RETURN(TunedLayer layer, TunedLayer::Create(part.tensors, k, backend));
+    network.layers_.push_back(std::move(layer));
+  }
+  network.codes_.resize(count);
+  network.scales_.resize(count);
+  network.slopes_.resize(count);
+  return network;
+}
+
+void TunedNetwork::Drop(double probability, Rng* rng, CodeBatch* codes, std::vector<float>* scales) {
+  scales->clear();
+  if (probability == 0) return;
+  const auto kept = static_cast<float>(1 / (1 - probability));
+  for (float& value : codes->values) {
+    scales->push_back(rng->Uniform() <= probability ? 0.0f : kept);
+    value *= scales->back();
+  }
+}
+
+absl::Status TunedNetwork::Forward(const float* x, int64_t rows, double code_dropout, Rng* rng) {
+  const float* input = x;
+  for (int i = 0; i < layers(); ++i) {
+    CodeBatch& codes = codes_[i];
+    KWTA_RETURN_IF_ERROR(layers_[i].Encode(input, rows, &codes));
+    const bool finite = std::all_of(codes.values.begin(), codes.values.end(), [](float z) { return std::isfinite(z); });
+    if (!finite) return Diverged();
+    Drop(code_dropout, rng, &codes, &scales_[i]);
+    if (i + 1 == layers()) break;
+    codes.ToDense(layers_[i].units(), &dense_);
+    input = dense_.data();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TunedNetwork::SlopesBelow(int i) {
+  KWTA_RETURN_IF_ERROR(layers_[i].InputGradient(codes_[i], slopes_[i], &below_));
+  const CodeBatch& lower = codes_[i - 1];
+  slopes_[i - 1].resize(lower.indices.size());
+  for (size_t e = 0; e < lower.indices.size(); ++e) {
+    slopes_[i - 1][e] = below_[e / lower.k * layers_[i].width() + lower.indices[e]];
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TunedNetwork::AddAdversarial(float length, const int32_t* labels, int64_t rows, float* x) {
+  KWTA_RETURN_IF_ERROR(Forward(x, rows, 0, nullptr));
+  const CodeBatch& codes = codes_.back();
+  slopes_.back().resize(rows * codes.k);
+  classifier_->Gradient(codes.indices.data(), codes.values.data(), labels, rows, codes.k, slopes_.back().data());
+  for (int i = layers() - 1; i > 0; --i) KWTA_RETURN_IF_ERROR(SlopesBelow(i));
+  KWTA_RETURN_IF_ERROR(layers_[0].InputGradient(codes_[0], slopes_[0], &below_));
+  const int64_t width = layers_[0].width();
+  for (int64_t i = 0; i < rows; ++i) {
+    const float* slope = below_.data() + i * width;
+    const double norm = std::sqrt(std::inner_product(slope, slope + width, slope, 0.0));
+    if (!(norm > kSmallestSlope)) continue;
+    const auto step = static_cast<float>(length / norm);
+    for (int64_t d = 0; d < width; ++d) x[i * width + d] += step * slope[d];
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Classifier::Outcome> TunedNetwork::Step(const float* x, const int32_t* labels, int64_t rows,
+                                                       const StepOptions& options, Rng& rng) {
+  const int top = layers() - 1;
+  KWTA_RETURN_IF_ERROR(Forward(x, rows, options.code_dropout, &rng));
+  slopes_[top].resize(rows * codes_[top].k);
+  const Classifier::Outcome outcome = classifier_->Step(codes_[top].indices.data(), codes_[top].values.data(), labels,
+                                                        rows, codes_[top].k, options.classifier, slopes_[top].data());
+  if (!std::isfinite(outcome.loss)) return Diverged();
+
+  for (int i = top; i >= options.first_layer; --i) {
+    const CodeBatch& codes = codes_[i];
+    std::vector<float>& slopes = slopes_[i];
+    for (size_t e = 0; e < scales_[i].size(); ++e) slopes[e] *= scales_[i][e];
+    if (i > options.first_layer) {
+      // Before this layer's atoms move.
+      KWTA_RETURN_IF_ERROR(SlopesBelow(i));
+    }
+    KWTA_RETURN_IF_ERROR(
+        layers_[i].Step(codes, slopes, i == 0 ? x : nullptr, i == 0 ? nullptr : &codes_[i - 1], options.encoder));
+  }
+  return outcome;
+}
+
+absl::Status TunedNetwork::Export(ModelBundle* model) const {
+  for (int i = 0; i < layers(); ++i) {
+    KWTA_ASSIGN_OR_RETURN(TensorMap tensors, layers_[i].Parameters(/*velocities=*/false));
+    for (auto& [name, tensor] : tensors) model->tensors[LayerPrefix(layers(), i) + name] = std::move(tensor);
+  }
+  model->tensors[kClassifierWeights] = classifier_->Weights();
+  model->tensors[kClassifierBias] = classifier_->Bias();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<TensorMap> TunedNetwork::Checkpoint() const {
+  TensorMap state;
+  for (int i = 0; i < layers(); ++i) {
+    KWTA_ASSIGN_OR_RETURN(TensorMap tensors, layers_[i].Parameters(/*velocities=*/true));
+    for (auto& [name, tensor] : tensors) state[absl::StrCat("layers.", i, ".", name)] = std::move(tensor);
+  }
+  state[kClassifierState] = classifier_->State();
+  Tensor scale(DType::kF32, {1});
+  *scale.as<float>() = classifier_->scale();
+  state[kClassifierScale] = std::move(scale);
+  return state;
+}
+
+absl::Status TunedNetwork::Restore(const TensorMap& state) {
+  for (int i = 0; i < layers(); ++i) {
+    const std::string prefix = absl::StrCat("layers.", i, ".");
+    TensorMap tensors;
+    for (const auto& [name, tensor] : state) {
+      if (absl::StartsWith(name, prefix)) tensors[name.substr(prefix.size())] = tensor.Clone();
+    }
+    KWTA_RETURN_IF_ERROR(layers_[i].Restore(tensors));
+  }
+  const auto scale = state.find(kClassifierScale), classifier = state.find(kClassifierState);
+  if (scale == state.end() || scale->second.dtype() != DType::kF32 || scale->second.shape() != Shape{1} ||
+      classifier == state.end() || !classifier_->Restore(classifier->second, *scale->second.as<float>())) {
+    return absl::DataLossError("the state has no classifier, or one of another shape");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace kwta

@@ -1,0 +1,133 @@
+#include "core/research/reproduction/reproduction.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "nlohmann/json.hpp"
+#include "tests/temporary_directory.h"
+
+namespace kwta::reproduction_test {
+namespace {
+
+using testing::HasSubstr;
+
+// Quick runs on the 2,000 and 500 images of the fixture, which is what they find when nothing else is there.
+class ReproductionTest : public testing::Test {
+ protected:
+  ReproductionTest() {
+    options_.output_directory = directory_.path();
+    options_.data_directories = {KWTA_TEST_DATA "/datasets"};
+    options_.quick = true;
+  }
+
+  // The time of the run is all that may differ between two runs.
+  static nlohmann::json Numbers(const std::string& path) {
+    std::ifstream file(path);
+    nlohmann::json json = nlohmann::json::parse(file);
+    json["settings"].erase("seconds_of_this_run");
+    return json;
+  }
+
+  const TemporaryDirectory directory_;
+  ReproductionOptions options_;
+};
+
+TEST_F(ReproductionTest, GoesOnWhereItWasStoppedAndMeasuresNothingTwice) {
+  options_.table = "k-sparse-table1";
+  std::atomic<bool> stop{false};
+  options_.stop = &stop;
+  int stages = 0;
+  std::string last;
+  options_.progress = [&](const std::string& stage, double) {
+    stages += stage != last;
+    last = stage;
+    if (stage.rfind("training k = 40", 0) == 0) stop.store(true);
+  };
+  const auto stopped = Reproduce(options_);
+  EXPECT_EQ(stopped.status().code(), absl::StatusCode::kCancelled);
+  const int stages_before_stop = stages;
+  EXPECT_GT(stages_before_stop, 3);
+  // What was measured before the stop is in a report that says that it is not all.
+  const nlohmann::json so_far = Numbers(options_.output_directory + "/k-sparse-table1.json");
+  EXPECT_EQ(so_far["finished"], false);
+  EXPECT_EQ(so_far["tables"][0]["rows"].size(), 2u);
+
+  stop.store(false);
+  stages = 0;
+  options_.progress = [&](const std::string& stage, double) {
+    stages += stage != last;
+    last = stage;
+    EXPECT_THAT(stage, testing::Not(HasSubstr("raw pixels")));  // measured before the stop
+  };
+  const auto resumed = Reproduce(options_);
+  ASSERT_TRUE(resumed.ok()) << resumed.status();
+  EXPECT_GT(stages, 3);
+  EXPECT_THAT(resumed->summary, HasSubstr("k-sparse autoencoder, k = 25"));
+  const nlohmann::json first = Numbers(resumed->json_path);
+
+  stages = 0;
+  const auto again = Reproduce(options_);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(stages, 0);
+  EXPECT_EQ(Numbers(again->json_path), first);
+  const nlohmann::json& rows = first["tables"][0]["rows"];
+  ASSERT_EQ(rows.size(), 4u);
+  for (const nlohmann::json& row : rows) {
+    EXPECT_GT(row["values"][0].get<double>(), 5);
+    EXPECT_LT(row["values"][0].get<double>(), 60);
+    const nlohmann::json& chosen = row["details"][0];
+    ASSERT_EQ(chosen["candidates"].size(), 1u);
+    EXPECT_EQ(chosen["candidates"][0]["validation_error"], chosen["validation_error"]);
+    EXPECT_NE(chosen["test_error"], chosen["validation_error"]);
+  }
+  EXPECT_EQ(first["pictures"].size(), 3u);
+  EXPECT_EQ(first["finished"], true);
+}
+
+TEST_F(ReproductionTest, TablesShareWhatTheyTrain) {
+  std::atomic<bool> stop{false};
+  options_.stop = &stop;
+  std::string until;
+  int trained = 0;
+  options_.progress = [&](const std::string& stage, double fraction) {
+    if (stage.rfind(until, 0) == 0) stop.store(true);
+    trained += fraction == 0 && stage == "training k = 40, seed 1";
+  };
+  options_.table = "k-sparse-table1";
+  until = "classifying k = 40";
+  EXPECT_EQ(Reproduce(options_).status().code(), absl::StatusCode::kCancelled);
+  EXPECT_GE(trained, 1);
+  stop.store(false);
+  trained = 0;
+  options_.table = "k-sparse-table3";
+  EXPECT_EQ(Reproduce(options_).status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(trained, 0);
+}
+
+TEST_F(ReproductionTest, NamesWhatThereIs) {
+  options_.table = "table9";
+  const absl::Status status = Reproduce(options_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("'table9'; expected one of k-sparse-table1, "));
+}
+
+TEST_F(ReproductionTest, FullRunsNeedTheDataOfThePaper) {
+  options_.table = "k-sparse-table1";
+  options_.quick = false;
+  const absl::Status status = Reproduce(options_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("mnist"));
+}
+
+TEST_F(ReproductionTest, RefusesSeedsOutOfRange) {
+  options_.table = "k-sparse-table1";
+  options_.seeds = -1;
+  const absl::Status status = Reproduce(options_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("seeds is -1"));
+}
+
+}  // namespace
+}  // namespace kwta::reproduction_test
