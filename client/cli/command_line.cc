@@ -91,6 +91,9 @@ std::string UsageText(const CLI::App& app, const CLI::ParseError& error) {
     const std::string name = option->substr(0, option->find('='));
     return absl::StrCat("there is no option '", name, "'", DidYouMean(name, OptionNames(&named)));
   }
+  if (&named == &app && rest.empty() && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
+    return "no command is given; 'kwta help' lists them";
+  }
   if (&named == &app && !rest.empty()) {
     return absl::StrCat("there is no command '", rest.front(), "'", DidYouMean(rest.front(), CommandNames(app)));
   }
@@ -106,14 +109,17 @@ void AddHelpAndVersion(CLI::App& app, Action* action) {
   help->callback([=, &app] {
     *action = [=, &app](const GlobalOptions& global) {
       const CLI::App* about = &app;
+      std::string name = app.get_name();
       for (const std::string& word : *words) {
         const std::vector<std::string> names = CommandNames(*about);
         if (std::find(names.begin(), names.end(), word) == names.end()) {
           return ReportUsage(absl::StrCat("there is no command '", word, "'", DidYouMean(word, names)), global);
         }
         about = about->get_subcommand(word);
+        absl::StrAppend(&name, " ", word);
       }
-      std::cout << about->help();
+      // App::help would explain the command that was given, which is this one.
+      std::cout << about->get_formatter()->make_help(about, name, CLI::AppFormatMode::Normal);
       return kSuccess;
     };
   });

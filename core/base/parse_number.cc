@@ -21,15 +21,26 @@ std::string Quoted(absl::string_view text) {
   return absl::StrCat("'", absl::CHexEscape(text.substr(0, kMostShown)), text.size() > kMostShown ? "..." : "", "'");
 }
 
+// "10000000" and not "1e+07".
+template <typename T>
+std::string Words(T number) {
+  constexpr double kDigitsAreExact = 1e15;
+  const auto value = static_cast<double>(number);
+  if (std::is_integral_v<T> || std::abs(value) > kDigitsAreExact || value != std::trunc(value)) {
+    return absl::StrCat(number);
+  }
+  return absl::StrCat(static_cast<int64_t>(value));
+}
+
 template <typename T>
 std::string RangeWords(T low, T high, bool above) {
   const bool open_below = low == std::numeric_limits<T>::lowest() && !above;
   const bool open_above = high == std::numeric_limits<T>::max();
   if (open_below && open_above) return "";
-  if (open_below) return absl::StrCat("at most ", high);
-  const std::string from = absl::StrCat(above ? "above " : "at least ", low);
+  if (open_below) return absl::StrCat("at most ", Words(high));
+  const std::string from = absl::StrCat(above ? "above " : "at least ", Words(low));
   if (open_above) return from;
-  return above ? absl::StrCat(from, ", at most ", high) : absl::StrCat(low, " .. ", high);
+  return above ? absl::StrCat(from, ", at most ", Words(high)) : absl::StrCat(Words(low), " .. ", Words(high));
 }
 
 enum class Reading { kGood, kNoNumber, kOutOfRange };

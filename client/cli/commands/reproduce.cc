@@ -31,7 +31,6 @@ extern "C" void StopSoon(int) {
   g_stop.store(true);
   // A second Ctrl-C ends the process at once.
   std::signal(SIGINT, SIG_DFL);
-  progress.Finish();
 }
 
 std::string TableList() {
@@ -54,6 +53,7 @@ ExitCode RunReproduce(ReproductionOptions options, const GlobalOptions& global) 
   std::signal(SIGINT, StopSoon);
   const absl::StatusOr<Reproduction> result = Reproduce(options);
   std::signal(SIGINT, SIG_DFL);
+  progress.Finish();
   if (absl::IsCancelled(result.status())) {
     return ReportError(absl::StatusCodeToString(absl::StatusCode::kCancelled), std::string(result.status().message()),
                        kInterrupted, global);

@@ -22,7 +22,7 @@ constexpr char kTokenFooter[] =
     R"(The token is printed once; the file holds its hash only. A server reads the file again within a second or two.
 Examples:
   kwta token --file tokens.json --name search --scope encode --days 90 --rows-per-second 50000
-  kwta token --file tokens.json --name trainer --scope train --scope encode > trainer.token
+  (umask 077; kwta token --file tokens.json --name trainer --scope train --scope encode > trainer.token)
   kwta token --file tokens.json --name search --remove)";
 
 // A century. Times beyond the year 9999 have no form that the file could take.

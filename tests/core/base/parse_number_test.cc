@@ -66,6 +66,8 @@ TEST(NumberIn, SaysTheRangeInWords) {
   EXPECT_EQ(ErrorOf(above, "nan"), "'nan' is no number; expected a number of seconds, above 0");
   EXPECT_TRUE(above.Parse("1e-300").ok());
 
+  EXPECT_EQ(NumberIn<double>::Between(0.1, 1e7).Range(), "0.1 .. 10000000");
+
   const auto part = NumberIn<double>::AboveUpTo(0, 1);
   EXPECT_TRUE(part.Parse("1").ok());
   EXPECT_EQ(ErrorOf(part, "0"), "'0' is out of range; expected a number, above 0, at most 1");
