@@ -134,6 +134,7 @@ absl::StatusOr<v1::Model> Client::SetModelLabel(const std::string& model, const 
 absl::StatusOr<v1::Model> Client::RollBackModel(const std::string& model, const CallOptions& call) {
   v1::RollBackModelRequest request;
   request.set_model(model);
+  KWTA_RETURN_IF_ERROR(CheckText(request));
   v1::RollBackModelResponse response;
   grpc::ClientContext context;  // once only: twice would be back again
   Connection::SetDeadline(connection_->Deadline(call), &context);

@@ -7,10 +7,11 @@
 //
 // Thread-safe; one Client, and so one connection, serves any number of threads.
 //
-// Errors are the server's statuses with their messages (docs/api.md); UNAVAILABLE if it cannot be reached and
-// DEADLINE_EXCEEDED if it did not answer in time. Calls are made again on UNAVAILABLE, with growing pauses, while
-// attempts and time last (RetryOptions), and on nothing else. All calls are safe to repeat, except RollBackModel, which
-// is not made again; a DeleteModel whose first answer was lost may report NOT_FOUND.
+// Errors are the server's statuses with their messages (docs/api.md); UNAVAILABLE if it cannot be reached
+// (IsNotReached) and DEADLINE_EXCEEDED if it did not answer in time; INVALID_ARGUMENT for text that is not UTF-8, which
+// cannot be sent. Calls are made again on UNAVAILABLE, with growing pauses, while attempts and time last
+// (RetryOptions), and on nothing else. All calls are safe to repeat, except RollBackModel, which is not made again; a
+// DeleteModel whose first answer was lost may report NOT_FOUND.
 #pragma once
 
 #include <cstdint>
@@ -34,6 +35,8 @@ struct WatchOptions {
   uint64_t after_sequence = 0;
   // A server that was reached and then lost, by a restart say, is tried again for so long.
   absl::Duration reconnect_for = absl::Minutes(1);
+  // Called before each pause after which the server is tried again, with what was the matter. May be empty.
+  std::function<void(const absl::Status& lost)> on_lost;
 };
 
 class Client {
@@ -98,9 +101,11 @@ class Client {
                                                     const CallOptions& call = {});
 
   // Uploads a local file; it can be named by its own name below the server's data directory afterwards.
-  // Errors: NOT_FOUND if it does not exist, INVALID_ARGUMENT if it is no regular file, PERMISSION_DENIED if it cannot
-  // be read.
-  absl::StatusOr<v1::UploadDatasetResponse> UploadDataset(const std::string& path, const CallOptions& call = {});
+  // on_progress is called with the bytes sent so far; it may be empty. Errors: NOT_FOUND if it does not exist,
+  // INVALID_ARGUMENT if it is no regular file, PERMISSION_DENIED if it cannot be read.
+  absl::StatusOr<v1::UploadDatasetResponse> UploadDataset(
+      const std::string& path, const CallOptions& call = {},
+      const std::function<void(uint64_t sent, uint64_t of)>& on_progress = {});
 
  private:
   const std::unique_ptr<Connection> connection_;
@@ -108,5 +113,9 @@ class Client {
 
 // True for SUCCEEDED, FAILED and CANCELLED.
 bool IsFinal(v1::JobState state);
+
+// Whether a call ended with UNAVAILABLE: the server is away, or not ready. False for a local file that gave
+// UNAVAILABLE.
+bool IsNotReached(const absl::Status& status);
 
 }  // namespace kwta::client

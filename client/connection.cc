@@ -10,7 +10,9 @@
 #include <string>
 #include <utility>
 
+#include "client/address.h"
 #include "client/transport.h"
+#include "core/base/status_macros.h"
 
 namespace kwta::client {
 namespace {
@@ -20,9 +22,31 @@ constexpr int kReadBytes = 64 << 10;
 
 int Clamp(int64_t value) { return static_cast<int>(std::clamp<int64_t>(value, 1, std::numeric_limits<int>::max())); }
 
+// A connection that is silent while calls wait is asked for a sign of life: a server that went without a word, as
+// behind a firewall that forgot the connection, is noticed within a minute.
+constexpr int kKeepAliveMilliseconds = 30'000;
+constexpr int kKeepAliveTimeoutMilliseconds = 20'000;
+
+// What a channel is made of.
+struct Parts {
+  std::string target;
+  std::shared_ptr<grpc::ChannelCredentials> credentials;
+  std::string token;
+};
+
+absl::StatusOr<Parts> PartsOf(const Options& options) {
+  Parts parts;
+  KWTA_ASSIGN_OR_RETURN(parts.target, TargetOf(options.address));
+  KWTA_ASSIGN_OR_RETURN(parts.credentials, CredentialsOf(options.tls));
+  KWTA_ASSIGN_OR_RETURN(parts.token, TokenOf(options));
+  return parts;
+}
+
 // Every call over it ends with `status`.
 std::shared_ptr<grpc::Channel> FailingChannel(const absl::Status& status) {
-  const auto code = static_cast<grpc_status_code>(status.raw_code());
+  // UNAVAILABLE, of a file, would be tried again and taken for the server's.
+  const auto code =
+      absl::IsUnavailable(status) ? GRPC_STATUS_FAILED_PRECONDITION : static_cast<grpc_status_code>(status.raw_code());
   // The library must be awake before there is a channel; the channel keeps it awake from then on.
   grpc_init();
   std::shared_ptr<grpc::Channel> channel = grpc::CreateChannelInternal(
@@ -33,7 +57,11 @@ std::shared_ptr<grpc::Channel> FailingChannel(const absl::Status& status) {
 
 }  // namespace
 
+absl::Status CheckOptions(const Options& options) { return PartsOf(options).status(); }
+
 std::shared_ptr<grpc::Channel> CreateChannel(const Options& options, bool own_connection) {
+  const absl::StatusOr<Parts> parts = PartsOf(options);
+  if (!parts.ok()) return FailingChannel(parts.status());
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(Clamp(options.max_message_bytes));
   arguments.SetMaxSendMessageSize(Clamp(options.max_message_bytes));
@@ -49,16 +77,16 @@ std::shared_ptr<grpc::Channel> CreateChannel(const Options& options, bool own_co
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Clamp(absl::ToInt64Milliseconds(options.retry.max_backoff)));
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, own_connection ? 1 : 0);
   arguments.SetLoadBalancingPolicyName("round_robin");
-  const absl::StatusOr<std::string> target = TargetOf(options.address);
-  if (target.ok() && *target != options.address) {
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepAliveMilliseconds);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepAliveTimeoutMilliseconds);
+  // The library would ask the proxy of http_proxy even for 127.0.0.1.
+  if (IsOnThisMachine(options.address)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (parts->target != options.address) {
     // Servers that drain say so a while before they refuse calls: others are called then.
     arguments.SetServiceConfigJSON(R"({"healthCheckConfig": {"serviceName": "kwta.v1.EncoderService"}})");
   }
-  const auto credentials = CredentialsOf(options.tls);
-  const absl::Status wrong = target.ok() ? credentials.status() : target.status();
-  if (!wrong.ok()) return FailingChannel(wrong);
-  return grpc::experimental::CreateCustomChannelWithInterceptors(*target, *credentials, arguments,
-                                                                 InterceptorsFor(options.token));
+  return grpc::experimental::CreateCustomChannelWithInterceptors(parts->target, parts->credentials, arguments,
+                                                                 InterceptorsFor(parts->token));
 }
 
 Connection::Connection(Options options)
@@ -68,6 +96,7 @@ Connection::Connection(Options options)
 
 absl::StatusOr<v1::EncodeResponse> Connection::HedgedEncode(const v1::EncodeRequest& request, absl::Time deadline) {
   if (hedger_ == nullptr) return Unary(&v1::EncoderService::Stub::Encode, request, deadline);
+  KWTA_RETURN_IF_ERROR(CheckText(request));
   v1::EncodeResponse response;
   const absl::Status status = RetryUnavailable(options_.retry, deadline, Clock(), [&] {
     return FromGrpcUncancelled(hedger_->Encode(stub_.get(), request, deadline, &response));

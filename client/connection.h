@@ -11,12 +11,16 @@
 #include "client/hedge.h"
 #include "client/options.h"
 #include "client/retry.h"
+#include "client/text_check.h"
 #include "kwta/v1/service.grpc.pb.h"
 
 namespace kwta::client {
 
+// What is wrong with `options`: an address that is none, files that cannot be read, a token that cannot be sent.
+absl::Status CheckOptions(const Options& options);
+
 // A channel as `options` say. It shares a connection with others to the same address unless own_connection is set.
-// Calls over a channel whose files cannot be read fail with that error.
+// Calls over a channel whose options are wrong fail with that error.
 std::shared_ptr<grpc::Channel> CreateChannel(const Options& options, bool own_connection);
 
 // Thread-safe. The channel connects when it is first used and again whenever the connection was lost.
@@ -37,6 +41,7 @@ class Connection {
   absl::StatusOr<Response> Unary(grpc::Status (v1::EncoderService::Stub::*method)(grpc::ClientContext*, const Request&,
                                                                                   Response*),
                                  const Request& request, absl::Time deadline) {
+    if (absl::Status text = CheckText(request); !text.ok()) return text;
     Response response;
     absl::Status status = RetryUnavailable(options_.retry, deadline, Clock(), [&] {
       grpc::ClientContext context;

@@ -63,7 +63,7 @@ class Stream {
     }
     if (!error_.ok()) return error_;
     if (position_->answered == source_.rows) return absl::OkStatus();
-    if (status_.ok()) return absl::UnavailableError("the server ended the stream before it had answered every request");
+    if (status_.ok()) return NotReached("the server ended the stream before it had answered every request");
     return FromGrpcUncancelled(status_);
   }
 
@@ -146,7 +146,8 @@ class Stream {
           absl::StrCat("the server answered request ", incoming_.request_id(), " instead of ", batch.id)));
     }
     if (incoming_.has_error()) {
-      return Fail(absl::Status(static_cast<absl::StatusCode>(incoming_.error().code()), incoming_.error().message()));
+      const auto code = static_cast<grpc::StatusCode>(incoming_.error().code());
+      return Fail(FromGrpc(grpc::Status(code, incoming_.error().message())));
     }
     position_->sizer.Learn(batch.count, static_cast<int64_t>(incoming_.ByteSizeLong()));
     auto codes = DecodeReply(incoming_.response(), batch.count);
@@ -195,6 +196,10 @@ absl::Status Client::EncodeStream(const std::string& model, const RowSource& sou
                         RequestSizer::Create(options().max_message_bytes, settings.rows_per_request,
                                              source.width * static_cast<int64_t>(DTypeSize(source.dtype)),
                                              KnownCodeBytes(settings.options), MayBeDense(settings.options)));
+  v1::EncodeRequest named;
+  named.set_model(model);
+  named.set_label(settings.label);
+  KWTA_RETURN_IF_ERROR(CheckText(named));
   Position position{0, settings.version, sizer, absl::OkStatus()};
   Backoff backoff(options().retry);
   for (;;) {

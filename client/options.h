@@ -37,11 +37,15 @@ struct TlsOptions {
 struct Options {
   // HOST:PORT of a server, or any other name that gRPC resolves; several addresses, IP:PORT,IP:PORT, are of servers
   // that serve the same. Calls go to all servers that the address leads to in turn, and to those left when some are
-  // away.
+  // away. Servers elsewhere are reached through the proxy that http_proxy names, servers on this machine never.
   std::string address = "127.0.0.1:8500";
   TlsOptions tls;
-  // Sent with every call. Without TLS whoever is on the way can read it.
+  // Sent with every call, without the white space around it. Without TLS whoever is on the way can read it. What no
+  // header can carry, such as a line's end, is the error of every call.
   std::string token;
+  // File with the token, read when the client is made; empty: `token` is used. That it cannot be read is the error of
+  // every call.
+  std::string token_file;
   // Time that a call may take, retries included, unless it says otherwise.
   absl::Duration default_deadline = absl::Seconds(60);
   // Largest message sent or received. The server has a limit of its own, by default the same.

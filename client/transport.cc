@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "client/address.h"
 #include "core/base/status_macros.h"
 #include "core/files/files.h"
 
@@ -14,6 +15,7 @@ namespace kwta::client {
 namespace {
 
 constexpr uint64_t kMaxPemBytes = 1 << 20;
+constexpr uint64_t kMaxTokenBytes = 4096;
 
 // gRPC's own way to send a token works over TLS only; servers on the same machine take one without.
 class TokenInterceptor final : public grpc::experimental::Interceptor {
@@ -44,6 +46,7 @@ class TokenInterceptorFactory final : public grpc::experimental::ClientIntercept
 }  // namespace
 
 absl::StatusOr<std::string> TargetOf(const std::string& address) {
+  KWTA_RETURN_IF_ERROR(CheckAddress(address));
   std::vector<std::string> all = absl::StrSplit(address, ',', absl::SkipWhitespace());
   for (std::string& each : all) absl::StripAsciiWhitespace(&each);
   if (all.size() < 2 || absl::StrContains(address, "://")) return address;
@@ -74,6 +77,27 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(const Tl
     KWTA_ASSIGN_OR_RETURN(options.pem_private_key, ReadFile(tls.key, kMaxPemBytes));
   }
   return grpc::SslCredentials(options);
+}
+
+absl::StatusOr<std::string> TokenOf(const Options& options) {
+  std::string text = options.token;
+  std::string origin = "the token";
+  if (!options.token_file.empty()) {
+    KWTA_ASSIGN_OR_RETURN(text, ReadFile(options.token_file, kMaxTokenBytes));
+    origin = absl::StrCat("the token in '", options.token_file, "'");
+  } else if (text.empty()) {
+    return text;
+  }
+  std::string token(absl::StripAsciiWhitespace(text));
+  if (token.empty()) return absl::InvalidArgumentError(absl::StrCat(origin, " is empty; give one, or none at all"));
+  for (const char c : token) {
+    if (absl::ascii_isgraph(c)) continue;
+    // The token itself is nobody's business.
+    return absl::InvalidArgumentError(
+        absl::StrCat(origin, " holds ", absl::ascii_isspace(c) ? "white space" : "a character that is not ASCII",
+                     ", which no call can carry; expected one line, as 'kwta token' prints it"));
+  }
+  return token;
 }
 
 Interceptors InterceptorsFor(const std::string& token) {

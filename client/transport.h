@@ -13,11 +13,16 @@
 
 namespace kwta::client {
 
-// What gRPC resolves Options.address from. Errors: INVALID_ARGUMENT (several addresses that are not IP:PORT).
+// What gRPC resolves Options.address from. Errors: INVALID_ARGUMENT (what CheckAddress refuses; several addresses that
+// are not IP:PORT).
 absl::StatusOr<std::string> TargetOf(const std::string& address);
 
 // Errors: those of reading the files, INVALID_ARGUMENT (a certificate without its key).
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(const TlsOptions& tls);
+
+// The token to send, from Options.token_file or Options.token; empty if there is none. Errors: those of reading the
+// file, INVALID_ARGUMENT (a file without a token, a token that no header can carry).
+absl::StatusOr<std::string> TokenOf(const Options& options);
 
 using Interceptors = std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>;
 // They send `token` with every call; none if it is empty.

@@ -28,6 +28,7 @@ absl::StatusOr<v1::JobEvent> Client::WatchJob(const std::string& job_id, const W
   v1::WatchJobRequest request;
   request.set_job_id(job_id);
   request.set_after_sequence(watch.after_sequence);
+  KWTA_RETURN_IF_ERROR(CheckText(request));
   Backoff backoff(options().retry);
   v1::JobEvent last;
   absl::Time give_up = absl::InfinitePast();  // Until the server was reached, the number of attempts counts.
@@ -52,8 +53,7 @@ absl::StatusOr<v1::JobEvent> Client::WatchJob(const std::string& job_id, const W
       // Every event of a job that has ended may have been seen before, or the server is about to stop.
       auto job = GetJob(job_id);
       if (job.ok() && IsFinal(job->state())) return FinalEvent(*std::move(job));
-      status =
-          absl::UnavailableError(absl::StrCat("the server stopped reporting on job '", job_id, "' before its end"));
+      status = NotReached(absl::StrCat("the server stopped reporting on job '", job_id, "' before its end"));
     }
     if (!absl::IsUnavailable(status)) return status;
     if (received) {
@@ -62,6 +62,7 @@ absl::StatusOr<v1::JobEvent> Client::WatchJob(const std::string& job_id, const W
     }
     const bool lost = give_up != absl::InfinitePast();
     if (lost ? absl::Now() >= give_up : backoff.pauses() + 1 >= options().retry.attempts) return status;
+    if (watch.on_lost) watch.on_lost(status);
     absl::SleepFor(backoff.Next());
   }
 }

@@ -1,4 +1,5 @@
-// What every subcommand of `kwta` has in common. A subcommand is one file with one function, listed at the end.
+// What every subcommand of `kwta` has in common. A subcommand is one file with one function, listed at the end and in
+// command_line.cc.
 #pragma once
 
 #include <functional>
@@ -6,7 +7,6 @@
 #include <string>
 
 #include "CLI/CLI.hpp"
-#include "absl/status/status.h"
 #include "client/client.h"
 
 namespace kwta::client::cli {
@@ -34,25 +34,20 @@ struct GlobalOptions {
 // What the command line asks for; set by the subcommand that was named, run by main.
 using Action = std::function<ExitCode(const GlobalOptions&)>;
 
-// The server that the global options name, and how to reach it. A token that cannot be read is reported, and left out.
+// The server that the global options name, and how to reach it; the token of KWTA_TOKEN if no file is named.
 Options ServerOf(const GlobalOptions& global);
 // The client that they ask for.
 std::unique_ptr<Client> Connect(const GlobalOptions& global);
 
-// Prints "kwta: <message>" and what can be done about it to standard error, and gives the exit code that goes with it.
-ExitCode ReportFailure(const absl::Status& status, const GlobalOptions& global);
-// The same for a command line that makes no sense.
-ExitCode ReportUsage(const std::string& message);
-
-// Builds the whole command line: parsing it sets *global and *action. Both must outlive the parsing.
-std::unique_ptr<CLI::App> BuildCommandLine(GlobalOptions* global, Action* action);
-
 void AddTrain(CLI::App& app, Action* action);
 void AddEncode(CLI::App& app, Action* action);
+void AddReconstruct(CLI::App& app, Action* action);
+void AddClassify(CLI::App& app, Action* action);
 void AddEvaluate(CLI::App& app, Action* action);
 void AddStatus(CLI::App& app, Action* action);
 void AddJobs(CLI::App& app, Action* action);
 void AddWatch(CLI::App& app, Action* action);
+void AddLogs(CLI::App& app, Action* action);
 void AddCancel(CLI::App& app, Action* action);
 void AddModels(CLI::App& app, Action* action);
 void AddDelete(CLI::App& app, Action* action);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "client/reply_assembler.h"
+#include "core/base/parse_number.h"
 #include "core/base/status_macros.h"
 
 namespace kwta::client::cli {
@@ -30,10 +31,10 @@ void AddSparsityOptions(CLI::App& app, v1::EncodeOptions* options) {
   CLI::Option* alpha = app.add_option_function<float>(
       "--alpha", [options](float value) { options->set_alpha(value); },
       "Keep alpha times the model's k activities a row, above 0; default: the model's own");
-  alpha->check(CLI::PositiveNumber);
+  alpha->transform(NumberIn<float>::Above(0).As<CLI::Validator>());
   app.add_option_function<uint32_t>(
          "--k", [options](uint32_t value) { options->set_k(value); }, "Keep k activities a row, 1 .. units")
-      ->check(CLI::PositiveNumber)
+      ->transform(NumberIn<uint32_t>::AtLeast(1).As<CLI::Validator>())
       ->excludes(alpha);
 }
 

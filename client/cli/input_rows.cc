@@ -1,10 +1,15 @@
 #include "client/cli/input_rows.h"
 
+#include <cerrno>
 #include <filesystem>
 #include <memory>
 #include <numeric>
+#include <system_error>
+#include <utility>
 
 #include "client/cli/spec_options.h"
+#include "core/base/status_macros.h"
+#include "core/files/files.h"
 
 namespace kwta::client::cli {
 namespace {
@@ -15,9 +20,22 @@ void GatherRange(const Dataset& dataset, int64_t begin, int64_t count, void* out
   dataset.Gather(which.data(), count, out);
 }
 
+// Loads `path`, relative to `directory`. A server lets no link lead out of its data directory; here the user's own
+// files are read, and caches of data sets are full of links. So the file is named from the root of the file system.
+absl::StatusOr<Dataset> LoadBelowRoot(const std::string& directory, const std::string& path, v1::DatasetRef reference) {
+  KWTA_RETURN_IF_ERROR(ValidateRelativePath(path));
+  std::error_code error;
+  const std::filesystem::path whole = std::filesystem::canonical(directory, error) / path;
+  if (error) return FileError(error.value(), "open", directory);
+  if (!std::filesystem::exists(whole, error)) return FileError(error ? error.value() : ENOENT, "open", whole.string());
+  reference.set_path(whole.relative_path().string());
+  return LoadDataset(reference, {{"/"}});
+}
+
 }  // namespace
 
 absl::StatusOr<Dataset> LocalDataset::Load() const {
+  if (reference.has_path() && !directory.empty()) return LoadBelowRoot(directory, reference.path(), reference);
   DatasetOptions options;
   if (!directory.empty()) options.directories.push_back(directory);
   return LoadDataset(reference, options);
@@ -34,9 +52,7 @@ void AddLocalDatasetOptions(CLI::App& app, const std::vector<std::string>& split
 
 absl::StatusOr<Dataset> LoadFile(const std::string& file) {
   const std::filesystem::path path = std::filesystem::absolute(file);
-  v1::DatasetRef reference;
-  reference.set_path(path.filename().string());
-  return LoadDataset(reference, {{path.parent_path().string()}});
+  return LoadBelowRoot(path.parent_path().string(), path.filename().string(), {});
 }
 
 RowSource SourceOf(const Dataset& dataset) {

@@ -1,6 +1,11 @@
 #include "client/cli/job_watcher.h"
 
+#include <unistd.h>
+
+#include <functional>
 #include <iostream>
+#include <optional>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -9,7 +14,10 @@
 #include "client/cli/format.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/json.h"
+#include "client/cli/live_line.h"
 #include "client/cli/progress_bar.h"
+#include "client/cli/queue_position.h"
+#include "client/cli/report.h"
 
 namespace kwta::client::cli {
 namespace {
@@ -23,46 +31,60 @@ std::string WatchCommand(const std::string& job_id, const GlobalOptions& global)
 // Shows one event after another.
 class EventPrinter {
  public:
-  explicit EventPrinter(bool json) : json_(json), columns_(json ? 0 : TerminalColumns()) {}
+  // `queue_words` says where the job stands while it waits.
+  EventPrinter(const GlobalOptions& global, std::function<std::string()> queue_words)
+      : json_(global.json), server_(global.server), queue_words_(std::move(queue_words)), line_(STDOUT_FILENO) {}
 
-  void Print(const v1::JobEvent& event) {
-    if (!json_) PrintWarnings(event.progress());
+  // False once standard output takes no more.
+  bool Print(const v1::JobEvent& event) {
+    lost_ = false;
     if (json_) {
       std::cout << "{\"event\": " << ToJson(event) << "}" << std::endl;
-    } else if (columns_ > 0) {
-      PrintOnTerminal(event);
+      return std::cout.good();
+    }
+    PrintWarnings(event.progress());
+    if (line_.on_terminal()) {
+      line_.Show(event.has_progress() ? ProgressLine(event.progress(), line_.columns()) : StateWords(event.state()));
     } else {
       PrintPlain(event);
+    }
+    return std::cout.good();
+  }
+
+  // Says, once for each time, that the server is away and waited for.
+  void PrintLost(const absl::Status& lost) {
+    if (json_ || lost_) return;
+    lost_ = true;
+    const std::string words = absl::StrCat("the server at ", server_, " is away, trying again (", lost.message(), ")");
+    if (line_.on_terminal()) {
+      line_.Show(words);
+    } else {
+      std::cerr << "kwta: " << words << std::endl;
     }
   }
 
   // Ends the line that is being rewritten, if there is one.
-  void Finish() {
-    if (line_open_) std::cout << std::endl;
-    line_open_ = false;
-  }
+  void Finish() { line_.Keep(); }
 
  private:
   // Each once, on lines that stay.
   void PrintWarnings(const v1::TrainingProgress& progress) {
     for (; warnings_shown_ < progress.warnings_size(); ++warnings_shown_) {
-      Finish();
+      line_.Clear();
       std::cerr << "kwta: warning: " << progress.warnings(warnings_shown_) << std::endl;
     }
   }
 
-  void PrintOnTerminal(const v1::JobEvent& event) {
-    std::string line = event.has_progress() ? ProgressLine(event.progress(), columns_ - 1) : StateName(event.state());
-    if (!event.has_progress() && line_open_) return;  // The bar says more.
-    std::cout << "\r\x1b[K" << line << std::flush;
-    line_open_ = true;
+  std::string StateWords(v1::JobState state) {
+    const std::string words = state == v1::JOB_STATE_QUEUED ? queue_words_() : "";
+    return words.empty() ? StateName(state) : absl::StrCat(StateName(state), ", ", words);
   }
 
   void PrintPlain(const v1::JobEvent& event) {
     if (!event.has_progress()) {
       if (event.state() == state_) return;
       state_ = event.state();
-      std::cout << StateName(state_) << std::endl;
+      std::cout << StateWords(state_) << std::endl;
     } else if (event.progress().epochs_done() != epochs_done_) {
       epochs_done_ = event.progress().epochs_done();
       std::cout << ProgressText(event.progress()) << std::endl;
@@ -70,8 +92,10 @@ class EventPrinter {
   }
 
   const bool json_;
-  const int columns_;
-  bool line_open_ = false;
+  const std::string server_;
+  const std::function<std::string()> queue_words_;
+  LiveLine line_;
+  bool lost_ = false;
   int warnings_shown_ = 0;
   v1::JobState state_ = v1::JOB_STATE_UNSPECIFIED;
   uint32_t epochs_done_ = 0;
@@ -79,6 +103,8 @@ class EventPrinter {
 
 // What training came to, if the model is still there.
 void PrintSummary(Client& client, const v1::Job& job) {
+  // Of winner-take-all encoders a map is a unit; the code is wider, by the positions of a map.
+  const uint64_t trained_units = job.progress().units();
   std::cout << "job " << job.id() << " succeeded: model '" << job.spec().model() << "' version " << job.model_version()
             << "\n";
   const auto model = client.GetModel(job.spec().model());
@@ -93,8 +119,8 @@ void PrintSummary(Client& client, const v1::Job& job) {
       std::cout << absl::StrFormat("  loss %.4g, fraction of variance unexplained %.4f (last epoch)\n",
                                    statistics.loss(), statistics.fraction_variance_unexplained())
                 << "  dead units " << HumanCount(statistics.dead_units()) << " of "
-                << HumanCount(version.description().code_width()) << " over the last "
-                << HumanCount(statistics.dead_window_rows()) << " training rows\n";
+                << HumanCount(trained_units > 0 ? trained_units : version.description().code_width())
+                << " over the last " << HumanCount(statistics.dead_window_rows()) << " training rows\n";
     }
     std::cout << "  " << HumanRate(statistics.images_per_second()) << " images/s, "
               << HumanDuration(absl::Seconds(statistics.train_seconds())) << " of training\n";
@@ -108,18 +134,21 @@ std::string StateName(v1::JobState state) {
 }
 
 ExitCode FollowJob(Client& client, const std::string& job_id, const GlobalOptions& global) {
-  EventPrinter printer(global.json);
+  EventPrinter printer(global, [&client, &job_id] {
+    const std::optional<size_t> before = JobsBefore(QueuedJobs(client), job_id);
+    return before ? PositionWords(*before) : "";
+  });
   absl::StatusOr<v1::JobEvent> last;
   {
     const InterruptNotice notice(
         absl::StrCat("\nThe job goes on. Return to it with: ", WatchCommand(job_id, global), "\n"), kInterrupted);
-    last = client.WatchJob(job_id, {}, [&](const v1::JobEvent& event) {
-      printer.Print(event);
-      return true;
-    });
+    WatchOptions options;
+    options.on_lost = [&printer](const absl::Status& lost) { printer.PrintLost(lost); };
+    last = client.WatchJob(job_id, options, [&](const v1::JobEvent& event) { return printer.Print(event); });
   }
   printer.Finish();
   if (!last.ok()) return ReportFailure(last.status(), global);
+  if (!std::cout.good()) return kFailed;  // main says why
   const auto job = client.GetJob(job_id);
   if (!job.ok()) return ReportFailure(job.status(), global);
   if (global.json) std::cout << "{\"job\": " << ToJson(*job) << "}" << std::endl;
@@ -128,11 +157,11 @@ ExitCode FollowJob(Client& client, const std::string& job_id, const GlobalOption
       if (!global.json) PrintSummary(client, *job);
       return kSuccess;
     case v1::JOB_STATE_FAILED:
-      std::cerr << "kwta: job " << job_id << " failed: " << job->error().message() << "\n";
-      return kJobFailed;
+      return ReportError(absl::StatusCodeToString(static_cast<absl::StatusCode>(job->error().code())),
+                         absl::StrCat("job ", job_id, " failed: ", job->error().message()), kJobFailed, global);
     default:
-      std::cerr << "kwta: job " << job_id << " was " << StateName(job->state()) << "\n";
-      return kJobFailed;
+      return ReportError(absl::StatusCodeToString(absl::StatusCode::kCancelled),
+                         absl::StrCat("job ", job_id, " was ", StateName(job->state())), kJobFailed, global);
   }
 }
 

@@ -3,6 +3,13 @@
 #include "google/protobuf/util/json_util.h"
 
 namespace kwta::client::cli {
+namespace {
+
+std::string Dump(const nlohmann::json& json, int indent) {
+  return json.dump(indent, ' ', /*ensure_ascii=*/false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace
 
 std::string ToJson(const google::protobuf::Message& message) {
   google::protobuf::util::JsonPrintOptions options;
@@ -13,5 +20,9 @@ std::string ToJson(const google::protobuf::Message& message) {
   (void)google::protobuf::util::MessageToJsonString(message, &text, options);
   return text;
 }
+
+std::string ToJson(const nlohmann::json& json) { return Dump(json, -1); }
+
+std::string ToJsonLines(const nlohmann::json& json) { return Dump(json, 2); }
 
 }  // namespace kwta::client::cli

@@ -1,9 +1,7 @@
 #include "client/cli/progress_bar.h"
 
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <algorithm>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -14,48 +12,77 @@ namespace {
 
 constexpr int kSmallestBar = 10;
 constexpr int kLargestBar = 40;
-constexpr int kUsualColumns = 80;
 
-}  // namespace
+// In the order in which they go when there is little room.
+enum class Part { kK, kSpeed, kLoss, kBar, kFit, kDead, kTimeLeft, kEpoch };
+struct Piece {
+  Part part;
+  std::string text;
+};
 
-std::string ProgressText(const v1::TrainingProgress& progress) {
+std::vector<Piece> Pieces(const v1::TrainingProgress& progress) {
+  std::vector<Piece> pieces = {
+      {Part::kEpoch, absl::StrFormat("epoch %d/%d", progress.epochs_done(), progress.epochs())}};
   // No epoch's loss is known before the first report of rows.
-  std::string text = absl::StrFormat("epoch %d/%d", progress.epochs_done(), progress.epochs());
+  const bool begun = progress.images_done() > 0;
   if (progress.has_training_error()) {
-    absl::StrAppendFormat(&text, "  loss %.4g  wrong %s", progress.loss(), Percent(progress.training_error()));
-  } else if (progress.images_done() > 0 && progress.units() > 0) {
-    absl::StrAppendFormat(&text, "  loss %.4g  unexplained %.4f", progress.loss(),
-                          progress.fraction_variance_unexplained());
+    pieces.push_back({Part::kLoss, absl::StrFormat("loss %.4g", progress.loss())});
+    pieces.push_back({Part::kFit, absl::StrCat("wrong ", Percent(progress.training_error()))});
+  } else if (begun && progress.units() > 0) {
+    pieces.push_back({Part::kLoss, absl::StrFormat("loss %.4g", progress.loss())});
+    pieces.push_back({Part::kFit, absl::StrFormat("unexplained %.4f", progress.fraction_variance_unexplained())});
+  } else if (begun) {
+    pieces.push_back({Part::kFit, "classifier alone"});
   }
-  if (progress.images_done() > 0) {
-    absl::StrAppendFormat(&text, "  %s images/s", HumanRate(progress.images_per_second()));
-  }
-  if (progress.k() > 0) absl::StrAppend(&text, "  k ", progress.k());
+  if (begun) pieces.push_back({Part::kSpeed, absl::StrCat(HumanRate(progress.images_per_second()), " images/s")});
+  if (progress.k() > 0) pieces.push_back({Part::kK, absl::StrCat("k ", progress.k())});
   if (progress.dead_window_rows() > 0) {
-    absl::StrAppend(&text, "  dead ", progress.dead_units(), "/", progress.units());
+    pieces.push_back({Part::kDead, absl::StrCat("dead ", progress.dead_units(), "/", progress.units())});
   }
   if (progress.eta_seconds() > 0) {
-    absl::StrAppend(&text, "  ETA ", HumanDuration(absl::Seconds(progress.eta_seconds())));
+    pieces.push_back({Part::kTimeLeft, absl::StrCat("ETA ", HumanDuration(absl::Seconds(progress.eta_seconds())))});
+  }
+  return pieces;
+}
+
+// Those that are `least` or go later.
+std::string Join(const std::vector<Piece>& pieces, Part least) {
+  std::string text;
+  for (const Piece& piece : pieces) {
+    if (piece.part >= least) absl::StrAppend(&text, text.empty() ? "" : "  ", piece.text);
   }
   return text;
 }
 
-std::string ProgressLine(const v1::TrainingProgress& progress, int columns) {
-  const double fraction = std::clamp(progress.fraction(), 0.0, 1.0);
-  const std::string text = absl::StrFormat(" %3d%%  ", static_cast<int>(fraction * 100)) + ProgressText(progress);
-  const int room = columns - 2 - static_cast<int>(text.size());
-  const int bar = std::clamp(room, kSmallestBar, kLargestBar);
-  const int filled = static_cast<int>(fraction * bar);
-  std::string line = absl::StrCat("[", std::string(filled, '#'), std::string(bar - filled, '-'), "]", text);
-  if (static_cast<int>(line.size()) > columns) line.resize(std::max(columns, 0));
-  return line;
+std::string Bar(double fraction, int width) {
+  const int filled = static_cast<int>(fraction * width);
+  return absl::StrCat("[", std::string(filled, '#'), std::string(width - filled, '-'), "]");
 }
 
-int TerminalColumns() {
-  if (!isatty(STDOUT_FILENO)) return 0;
-  winsize size{};
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kUsualColumns;
-  return size.ws_col;
+}  // namespace
+
+std::string ProgressText(const v1::TrainingProgress& progress) { return Join(Pieces(progress), Part::kK); }
+
+std::string ProgressLine(const v1::TrainingProgress& progress, int columns) {
+  const double fraction = std::clamp(progress.fraction(), 0.0, 1.0);
+  const std::string percent = absl::StrFormat("%3d%%  ", static_cast<int>(fraction * 100));
+  const std::vector<Piece> pieces = Pieces(progress);
+  std::string line;
+  for (const Part least :
+       {Part::kK, Part::kSpeed, Part::kLoss, Part::kBar, Part::kFit, Part::kDead, Part::kTimeLeft, Part::kEpoch}) {
+    const std::string text = percent + Join(pieces, least);
+    const int room = columns - static_cast<int>(text.size());
+    if (least > Part::kBar) {
+      line = text;
+      if (room >= 0) break;
+      continue;
+    }
+    constexpr int kAroundBar = 3;
+    if (room < kSmallestBar + kAroundBar) continue;
+    return absl::StrCat(Bar(fraction, std::min(room - kAroundBar, kLargestBar)), " ", text);
+  }
+  if (static_cast<int>(line.size()) > columns) line.resize(static_cast<size_t>(std::max(columns, 0)));
+  return line;
 }
 
 }  // namespace kwta::client::cli

@@ -2,6 +2,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/parse_number.h"
 #include "core/io/datasets/dataset.h"
 #include "google/protobuf/descriptor.h"
 
@@ -35,14 +36,20 @@ CLI::Option* AddOption(CLI::App& app, const std::string& flag, const std::string
   const Reflection* reflection = message->GetReflection();
   switch (field->cpp_type()) {
     case FieldDescriptor::CPPTYPE_UINT32:
-      return app.add_option_function<uint32_t>(
-          flag, [=](uint32_t value) { reflection->SetUInt32(message, field, value); }, help);
+      return app
+          .add_option_function<uint32_t>(
+              flag, [=](uint32_t value) { reflection->SetUInt32(message, field, value); }, help)
+          ->transform(NumberIn<uint32_t>::Any().As<CLI::Validator>());
     case FieldDescriptor::CPPTYPE_UINT64:
-      return app.add_option_function<uint64_t>(
-          flag, [=](uint64_t value) { reflection->SetUInt64(message, field, value); }, help);
+      return app
+          .add_option_function<uint64_t>(
+              flag, [=](uint64_t value) { reflection->SetUInt64(message, field, value); }, help)
+          ->transform(NumberIn<uint64_t>::Any().As<CLI::Validator>());
     case FieldDescriptor::CPPTYPE_FLOAT:
-      return app.add_option_function<float>(
-          flag, [=](float value) { reflection->SetFloat(message, field, value); }, help);
+      return app
+          .add_option_function<float>(
+              flag, [=](float value) { reflection->SetFloat(message, field, value); }, help)
+          ->transform(NumberIn<float>::Any().As<CLI::Validator>());
     default:
       return app.add_flag_function(
           absl::StrCat(flag, ",!--no-", flag.substr(2)),

@@ -5,22 +5,29 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "client/cli/live_line.h"
 
 namespace kwta::client::cli {
 
-// One stage after another: a line that is rewritten on a terminal, and elsewhere a line a stage. Thread-safe.
+// One stage after another, on a line that is rewritten. Thread-safe.
 class StageProgress {
  public:
-  explicit StageProgress(bool terminal) : terminal_(terminal) {}
+  // What is shown where standard error is no terminal.
+  enum class Elsewhere { kLineAStage, kNothing };
+  explicit StageProgress(Elsewhere elsewhere = Elsewhere::kLineAStage);
+  // Finishes.
   ~StageProgress();
 
   void Start(const std::string& stage);
   // How much of the stage is done, 0 .. 1.
   void Update(double fraction);
+  // Clears the line, for what is printed next.
+  void Finish();
 
  private:
-  const bool terminal_;
+  const Elsewhere elsewhere_;
   absl::Mutex mutex_;
+  LiveLine line_ ABSL_GUARDED_BY(mutex_);
   std::string stage_ ABSL_GUARDED_BY(mutex_);
   int percent_ ABSL_GUARDED_BY(mutex_) = -1;
 };

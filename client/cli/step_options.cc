@@ -1,12 +1,15 @@
 #include "client/cli/step_options.h"
 
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
-#include "google/protobuf/io/tokenizer.h"
-#include "google/protobuf/text_format.h"
+#include "absl/strings/str_split.h"
+#include "client/cli/field_text.h"
+#include "core/base/parse_number.h"
 
 namespace kwta::client::cli {
 namespace {
@@ -20,16 +23,6 @@ std::string StepNames() {
   }
   return absl::StrJoin(names, ", ");
 }
-
-// Keeps the last thing that was wrong.
-class LastError : public google::protobuf::io::ErrorCollector {
- public:
-  void AddError(int, int, const std::string& message) override { message_ = message; }
-  const std::string& message() const { return message_; }
-
- private:
-  std::string message_;
-};
 
 }  // namespace
 
@@ -46,12 +39,13 @@ v1::PreprocessingStep ParseStep(const std::string& text) {
   v1::PreprocessingStep step;
   google::protobuf::Message* fields = step.GetReflection()->MutableMessage(&step, kind);
   if (colon == std::string::npos) return step;
-  // What is left differs from protobuf's text form by a character.
-  LastError error;
-  google::protobuf::TextFormat::Parser parser;
-  parser.RecordErrorsTo(&error);
-  const std::string rest = absl::StrReplaceAll(text.substr(colon + 1), {{"=", ": "}, {",", " "}});
-  if (!parser.ParseFromString(rest, fields)) throw refuse(error.message());
+  std::set<std::string> given;
+  for (const std::string& pair : std::vector<std::string>(absl::StrSplit(text.substr(colon + 1), ','))) {
+    const std::pair<std::string, std::string> parts = absl::StrSplit(pair, absl::MaxSplits('=', 1));
+    if (!given.insert(parts.first).second) throw refuse(absl::StrCat(parts.first, " is given twice"));
+    const absl::Status set = SetField(parts.first, parts.second, fields);
+    if (!set.ok()) throw refuse(std::string(set.message()));
+  }
   return step;
 }
 
@@ -77,6 +71,7 @@ void AddStepOptions(CLI::App& app, const char* group, v1::PreprocessingSpec* spe
          },
          "What image a row of the data is before the steps, if the data do not say")
       ->delimiter(',')
+      ->transform(NumberIn<uint32_t>::Any().As<CLI::Validator>())
       ->expected(3)
       ->type_name("CHANNELS,HEIGHT,WIDTH")
       ->group(group);

@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/spec_options.h"
 #include "client/cli/step_options.h"
+#include "core/base/parse_number.h"
 #include "core/encoders/encoder_registry.h"
 #include "core/io/datasets/dataset.h"
 #include "core/training/fine_tuning/fine_tuning_job.h"
@@ -93,6 +93,7 @@ void AddWinnerTakeAllOptions(CLI::App& app, v1::WinnerTakeAllSpec* spec) {
          },
          "What image a row is, if the data do not say")
       ->delimiter(',')
+      ->transform(NumberIn<uint32_t>::Any().As<CLI::Validator>())
       ->expected(3)
       ->type_name("CHANNELS,HEIGHT,WIDTH")
       ->group(kWinnerTakeAllGroup);
@@ -111,6 +112,7 @@ void AddEncoderOptions(CLI::App& app, const v1::JobSpec& defaults, TrainOptions*
          absl::StrCat("Standard deviation of the encoder's initial weights, above 0; default ",
                       defaults.encoder().k_sparse().init_sigma(),
                       ", winner-take-all: 1.4 / (filter-size * sqrt(channels))"))
+      ->transform(NumberIn<float>::Any().As<CLI::Validator>())
       ->group(kEncoderGroup);
   AddKSparseOptions(app, defaults.encoder().k_sparse(), &options->k_sparse);
   AddWinnerTakeAllOptions(app, &options->winner_take_all);
@@ -205,10 +207,9 @@ bool ParseBase(const std::string& text, v1::BaseModelRef* base) {
   const size_t colon = text.find(':');
   base->set_model(text.substr(0, colon));
   if (colon == std::string::npos) return !base->model().empty();
-  uint64_t version = 0;
-  const bool valid = absl::SimpleAtoi(text.substr(colon + 1), &version) && version > 0;
-  base->set_version(version);
-  return valid && !base->model().empty();
+  const absl::StatusOr<uint64_t> version = NumberIn<uint64_t>::AtLeast(1).Parse(text.substr(colon + 1));
+  base->set_version(version.value_or(0));
+  return version.ok() && !base->model().empty();
 }
 
 }  // namespace

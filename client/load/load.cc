@@ -25,7 +25,7 @@ namespace {
 constexpr char kMethod[] = "/kwta.v1.EncoderService/Encode";
 constexpr absl::Duration kProgressInterval = absl::Seconds(1);
 
-absl::Status CheckOptions(const LoadOptions& options, const RowsView& rows) {
+absl::Status CheckLoadOptions(const LoadOptions& options, const RowsView& rows) {
   if (!(options.rate >= 0 && options.rate <= 1e7)) {
     return absl::InvalidArgumentError(absl::StrCat("rate is ", options.rate, "; expected 0 .. 10000000 calls/s"));
   }
@@ -58,6 +58,7 @@ absl::StatusOr<std::vector<v1::EncodeRequest>> DifferentCalls(const std::string&
     request.set_version(settings.version);
     request.set_label(settings.label);
     *request.mutable_options() = settings.options;
+    KWTA_RETURN_IF_ERROR(CheckText(request));
     KWTA_RETURN_IF_ERROR(ToMessage(rows.Slice(begin, rows_per_call), request.mutable_input()));
     begin += rows_per_call;
   }
@@ -227,13 +228,14 @@ int64_t LoadReport::ok() const {
 
 absl::StatusOr<LoadReport> GenerateLoad(const Options& server, const std::string& model, const RowsView& rows,
                                         const EncodeSettings& settings, const LoadOptions& options) {
-  KWTA_RETURN_IF_ERROR(CheckOptions(options, rows));
+  KWTA_RETURN_IF_ERROR(CheckLoadOptions(options, rows));
   KWTA_ASSIGN_OR_RETURN(std::vector<v1::EncodeRequest> requests,
                         DifferentCalls(model, rows, settings, options.rows_per_call));
   if (options.empty) requests.assign(1, v1::EncodeRequest());
+  KWTA_RETURN_IF_ERROR(CheckOptions(server));
   if (!CreateChannel(server, /*own_connection=*/false)
            ->WaitForConnected(absl::ToChronoTime(absl::Now() + options.connect_time))) {
-    return absl::UnavailableError(absl::StrCat("no server answers at ", server.address));
+    return NotReached(absl::StrCat("no server answers at ", server.address));
   }
   return options.stream ? LoadStreams(server, options, requests) : LoadRun(server, options, requests).Run();
 }

@@ -51,12 +51,13 @@ absl::StatusOr<StoredClassifier> StoredClassifier::Read(const std::string& direc
   return Create(model.tensors, model.description.code_width());
 }
 
-int64_t StoredClassifier::CountWrong(const FeatureRows& codes, absl::Span<const int32_t> labels) const {
+std::vector<int32_t> StoredClassifier::Classify(const FeatureRows& codes) const {
   const float* weights = weights_.as<float>();
   const float* bias = bias_.as<float>();
   std::vector<float> scores(classes());
   FeatureScratch scratch;
-  int64_t wrong = 0;
+  std::vector<int32_t> chosen;
+  chosen.reserve(static_cast<size_t>(codes.rows()));
   for (int64_t i = 0; i < codes.rows(); ++i) {
     const FeatureRow code = codes.Row(i, &scratch);
     std::copy_n(bias, classes(), scores.begin());
@@ -64,8 +65,15 @@ int64_t StoredClassifier::CountWrong(const FeatureRows& codes, absl::Span<const 
       const float* unit = weights + code.indices[e] * classes();
       for (int64_t c = 0; c < classes(); ++c) scores[c] += code.values[e] * unit[c];
     }
-    wrong += std::max_element(scores.begin(), scores.end()) - scores.begin() != labels[i];
+    chosen.push_back(static_cast<int32_t>(std::max_element(scores.begin(), scores.end()) - scores.begin()));
   }
+  return chosen;
+}
+
+int64_t StoredClassifier::CountWrong(const FeatureRows& codes, absl::Span<const int32_t> labels) const {
+  const std::vector<int32_t> chosen = Classify(codes);
+  int64_t wrong = 0;
+  for (size_t i = 0; i < chosen.size(); ++i) wrong += chosen[i] != labels[i];
   return wrong;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -33,8 +34,10 @@ class StoredClassifier {
   const Tensor& weights() const { return weights_; }  // f32 [code width, classes]
   const Tensor& bias() const { return bias_; }        // f32 [classes]
 
-  // Rows whose class is not their label. A row's class is the one with the highest score, the lowest of several.
-  // REQUIRES: a label for each row; codes of the width that it was made for.
+  // The class of each row: the one with the highest score, the lowest of several. REQUIRES: codes of the width that it
+  // was made for.
+  std::vector<int32_t> Classify(const FeatureRows& codes) const;
+  // Rows whose class is not their label. REQUIRES: as above, and a label for each row.
   int64_t CountWrong(const FeatureRows& codes, absl::Span<const int32_t> labels) const;
 
  private:

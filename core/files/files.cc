@@ -13,6 +13,7 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -49,14 +50,46 @@ absl::StatusOr<std::string> CreateTemporary(const std::string& path, Create crea
   const std::string directory = ParentDirectory(path);
   if (target.filename().empty()) return absl::InvalidArgumentError(absl::StrCat("'", path, "' names no file"));
   constexpr int kAttempts = 10000;
+  // The temporary name is longer; names that the system takes have room for it once cut.
+  constexpr size_t kMostOfName = 200;
+  const std::string most_of_name = target.filename().string().substr(0, kMostOfName);
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    std::string name = absl::StrCat(directory, "/.", target.filename().string(), ".tmp-",
-                                    static_cast<int64_t>(getpid()), "-", attempt);
+    std::string name =
+        absl::StrCat(directory, "/.", most_of_name, ".tmp-", static_cast<int64_t>(getpid()), "-", attempt);
     if (create(name)) return name;
     if (errno != EEXIST) return FileError(errno, "write", path);
   }
   return absl::UnavailableError(
       absl::StrCat("cannot write '", path, "': too many temporary files beside it; remove '.*.tmp-*' in ", directory));
+}
+
+// Makes the file of `descriptor` belong to whom the one that it replaces belongs to, and usable by the same. Only root
+// may give files away: the owner then changes, as it does when an editor saves.
+absl::Status TakeOver(const struct stat& replaced, int descriptor, const std::string& path) {
+  mode_t mode = replaced.st_mode & 0777;
+  if (fchown(descriptor, replaced.st_uid, replaced.st_gid) != 0) {
+    // What its group might do, another group must not.
+    const bool group = fchown(descriptor, static_cast<uid_t>(-1), replaced.st_gid) == 0;
+    if (!group) mode &= ~static_cast<mode_t>(S_IRWXG);
+  }
+  return fchmod(descriptor, mode) == 0 ? absl::OkStatus() : FileError(errno, "write", path);
+}
+
+// What is at `path`, links followed; nullopt if there is nothing. The system refuses links that others planted in a
+// directory that all may write to.
+absl::StatusOr<std::optional<struct stat>> Existing(const std::string& path) {
+  const int descriptor = open(path.c_str(), O_PATH | O_CLOEXEC);
+  if (descriptor < 0 && errno == ENOENT) return std::optional<struct stat>();
+  if (descriptor < 0) return FileError(errno, "write", path);
+  struct stat about;
+  const int error = fstat(descriptor, &about) == 0 ? 0 : errno;
+  close(descriptor);
+  if (error != 0) return FileError(error, "write", path);
+  if (S_ISDIR(about.st_mode)) return FileError(EISDIR, "write", path);
+  if (!S_ISREG(about.st_mode)) {
+    return absl::InvalidArgumentError(absl::StrCat("cannot write '", path, "': it is not a regular file"));
+  }
+  return std::optional<struct stat>(about);
 }
 
 }  // namespace
@@ -74,8 +107,14 @@ absl::Status FileError(int error_number, absl::string_view action, absl::string_
       return absl::PermissionDeniedError(message);
     case ENOSPC:
     case EDQUOT:
-    case EFBIG:
       return absl::ResourceExhaustedError(absl::StrCat(message, "; free some space and try again"));
+    case EFBIG:
+      return absl::ResourceExhaustedError(
+          absl::StrCat(message, "; is there a limit on the size of files ('ulimit -f')?"));
+    case EISDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+      return absl::InvalidArgumentError(message);
     case EEXIST:
     case ENOTEMPTY:
       return absl::AlreadyExistsError(message);
@@ -176,13 +215,31 @@ AtomicFileWriter::~AtomicFileWriter() {
   if (!temporary_.empty()) unlink(temporary_.c_str());
 }
 
-absl::StatusOr<AtomicFileWriter> AtomicFileWriter::Create(const std::string& path) {
+absl::StatusOr<std::string> FollowLinks(const std::string& path) {
+  constexpr int kMaxLinks = 40;  // as Linux has it
+  std::filesystem::path at = path;
+  for (int i = 0; i < kMaxLinks; ++i) {
+    std::error_code error;
+    if (!std::filesystem::is_symlink(at, error)) return at.string();
+    const std::filesystem::path target = std::filesystem::read_symlink(at, error);
+    if (error) return FileError(error.value(), "follow", path);
+    at = at.parent_path() / target;  // the target alone if it is absolute
+  }
+  return FileError(ELOOP, "follow", path);
+}
+
+absl::StatusOr<AtomicFileWriter> AtomicFileWriter::Create(const std::string& path, uint32_t mode) {
+  KWTA_ASSIGN_OR_RETURN(const auto replaced, Existing(path));
+  KWTA_ASSIGN_OR_RETURN(std::string target, FollowLinks(path));
   int descriptor = -1;
-  KWTA_ASSIGN_OR_RETURN(std::string temporary, CreateTemporary(path, [&descriptor](const std::string& name) {
-                          descriptor = open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  const mode_t first_mode = replaced ? S_IRUSR | S_IWUSR : static_cast<mode_t>(mode);
+  KWTA_ASSIGN_OR_RETURN(std::string temporary, CreateTemporary(target, [&](const std::string& name) {
+                          descriptor = open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, first_mode);
                           return descriptor >= 0;
                         }));
-  return AtomicFileWriter(path, std::move(temporary), descriptor);
+  AtomicFileWriter writer(std::move(target), std::move(temporary), descriptor);
+  if (replaced) KWTA_RETURN_IF_ERROR(TakeOver(*replaced, descriptor, path));
+  return writer;
 }
 
 absl::Status AtomicFileWriter::Write(const void* data, size_t bytes) {
@@ -206,11 +263,13 @@ absl::Status AtomicFileWriter::Commit() {
   return SyncDirectory(ParentDirectory(path_));
 }
 
-absl::Status WriteFileAtomically(const std::string& path, absl::string_view contents) {
-  KWTA_ASSIGN_OR_RETURN(AtomicFileWriter writer, AtomicFileWriter::Create(path));
+absl::Status WriteFileAtomically(const std::string& path, absl::string_view contents, uint32_t mode) {
+  KWTA_ASSIGN_OR_RETURN(AtomicFileWriter writer, AtomicFileWriter::Create(path, mode));
   KWTA_RETURN_IF_ERROR(writer.Write(contents));
   return writer.Commit();
 }
+
+absl::Status CheckCanWrite(const std::string& path) { return AtomicFileWriter::Create(path).status(); }
 
 absl::StatusOr<std::string> MakeTemporarySibling(const std::string& path) {
   return CreateTemporary(path, [](const std::string& name) { return mkdir(name.c_str(), 0777) == 0; });

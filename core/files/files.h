@@ -2,7 +2,8 @@
 //
 // Every function gives the same codes for what the system reports: NOT_FOUND (no such file or directory),
 // PERMISSION_DENIED (no right, or a read-only file system), RESOURCE_EXHAUSTED (disk, quota or file size limit
-// reached), ALREADY_EXISTS, UNAVAILABLE (anything else). Messages name the path.
+// reached), ALREADY_EXISTS, INVALID_ARGUMENT (a path that can name no file: too long, a directory, links in a ring),
+// UNAVAILABLE (anything else). Messages name the path.
 #pragma once
 
 #include <cstddef>
@@ -66,11 +67,18 @@ class MappedFile {
   size_t size_ = 0;
 };
 
+// What `path` leads to if it is a symbolic link, else `path`; there need not be a file at its end.
+absl::StatusOr<std::string> FollowLinks(const std::string& path);
+
 // Writes a file under a temporary name in the same directory; Commit gives it its name. A writer that is destroyed
-// before Commit succeeds leaves nothing behind. Temporary names start with a dot. Not thread-safe; movable.
+// before Commit succeeds leaves nothing behind. Temporary names start with a dot. A link stays: the file that it leads
+// to is written. A file that is replaced keeps its mode, and its owner and group as far as the process may give files
+// away. Not thread-safe; movable.
 class AtomicFileWriter {
  public:
-  static absl::StatusOr<AtomicFileWriter> Create(const std::string& path);
+  // `mode`, less the umask, is that of a file that is not there yet. Also INVALID_ARGUMENT if there is something else
+  // than a regular file.
+  static absl::StatusOr<AtomicFileWriter> Create(const std::string& path, uint32_t mode = 0666);
   AtomicFileWriter(AtomicFileWriter&& other) noexcept;
   AtomicFileWriter& operator=(AtomicFileWriter&& other) noexcept;
   ~AtomicFileWriter();
@@ -90,7 +98,10 @@ class AtomicFileWriter {
 };
 
 // AtomicFileWriter for contents that are at hand.
-absl::Status WriteFileAtomically(const std::string& path, absl::string_view contents);
+absl::Status WriteFileAtomically(const std::string& path, absl::string_view contents, uint32_t mode = 0666);
+
+// Whether a file could be written at `path` now; changes nothing. For a look before long work.
+absl::Status CheckCanWrite(const std::string& path);
 
 // Makes an empty directory under a temporary name beside `path`, and gives that name.
 absl::StatusOr<std::string> MakeTemporarySibling(const std::string& path);

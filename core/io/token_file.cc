@@ -1,7 +1,5 @@
 #include "core/io/token_file.h"
 
-#include <sys/stat.h>
-
 #include <cerrno>
 #include <cmath>
 #include <random>
@@ -10,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/files/directory_lock.h"
 #include "core/files/files.h"
 #include "core/files/sha256.h"
 #include "core/io/model_bundle.h"
@@ -115,10 +114,20 @@ absl::Status WriteTokenFile(const std::string& path, const std::vector<TokenEntr
     if (entry.rows_per_second > 0) json["rows_per_second"] = entry.rows_per_second;
     tokens.push_back(std::move(json));
   }
-  const ::mode_t before = ::umask(0077);
-  const absl::Status status = WriteFileAtomically(path, Json{{"tokens", std::move(tokens)}}.dump(2) + "\n");
-  ::umask(before);
-  return status;
+  constexpr uint32_t kOwnerOnly = 0600;
+  return WriteFileAtomically(path, Json{{"tokens", std::move(tokens)}}.dump(2) + "\n", kOwnerOnly);
+}
+
+absl::Status ChangeTokenFile(const std::string& path,
+                             const std::function<absl::Status(std::vector<TokenEntry>*)>& change) {
+  // The file itself is no lock: it is replaced.
+  KWTA_ASSIGN_OR_RETURN(const std::string file, FollowLinks(path));
+  KWTA_ASSIGN_OR_RETURN(const DirectoryLock lock, DirectoryLock::Around(file));
+  absl::StatusOr<std::vector<TokenEntry>> entries = ReadTokenFile(file);
+  if (absl::IsNotFound(entries.status())) entries.emplace();
+  KWTA_RETURN_IF_ERROR(entries.status());
+  KWTA_RETURN_IF_ERROR(change(&*entries));
+  return WriteTokenFile(file, *entries);
 }
 
 std::string NewToken() {

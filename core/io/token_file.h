@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,13 @@ absl::StatusOr<Scope> ParseScope(absl::string_view name);
 
 // Errors: NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE, and INVALID_ARGUMENT (not of the form, a name that comes twice).
 absl::StatusOr<std::vector<TokenEntry>> ReadTokenFile(const std::string& path);
-// So that a reader sees all or nothing, readable by its owner only. Errors: those of WriteFileAtomically.
+// So that a reader sees all or nothing; a file that is not there yet is for its owner only. Errors: those of
+// WriteFileAtomically.
 absl::Status WriteTokenFile(const std::string& path, const std::vector<TokenEntry>& entries);
+// Reads, changes and writes the file while no other process does so with this function; a file that is not there has no
+// entries. Nothing is written if `change` fails. Errors: those of `change`, of reading, and of writing.
+absl::Status ChangeTokenFile(const std::string& path,
+                             const std::function<absl::Status(std::vector<TokenEntry>*)>& change);
 
 // A new token: 256 random bits. Letters and digits, for a header or a file.
 std::string NewToken();

@@ -184,8 +184,13 @@ TEST(UploadDataset, SendsTheFileWithItsLengthAndChecksum) {
   Client client(QuickOptions(server.address()));
   const TemporaryDirectory directory;
   const std::string file = directory.Write("abc.npy", "abc");
-  const auto uploaded = client.UploadDataset(file);
+  uint64_t sent = 0;
+  const auto uploaded = client.UploadDataset(file, {}, [&sent](uint64_t so_far, uint64_t of) {
+    sent = so_far;
+    EXPECT_EQ(of, 3u);
+  });
   ASSERT_TRUE(uploaded.ok()) << uploaded.status();
+  EXPECT_EQ(sent, 3u);
   EXPECT_EQ(uploaded->path(), "abc.npy");
   EXPECT_EQ(server.uploaded(), "abc");
   EXPECT_EQ(server.upload_header().bytes(), 3u);

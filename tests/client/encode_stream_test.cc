@@ -83,8 +83,11 @@ TEST(EncodeStream, GivesUpWhenNothingGetsThrough) {
   Client client(options);
   const Tensor rows = MadeUpRows(10);
   Receiver receiver;
-  EXPECT_EQ(client.EncodeStream("digits", RowSource::Of(rows.rows()), SmallRequests(), std::ref(receiver)),
-            absl::UnavailableError("draining"));
+  const absl::Status status =
+      client.EncodeStream("digits", RowSource::Of(rows.rows()), SmallRequests(), std::ref(receiver));
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(status.message(), "draining");
+  EXPECT_TRUE(IsNotReached(status));
   EXPECT_EQ(server.calls(), 3);
 }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "client/client.h"
+
 namespace kwta::client {
 namespace {
 
@@ -32,6 +34,14 @@ TEST(FromGrpcUncancelled, TakesAStreamThatTheServerCancelledForALostServer) {
   EXPECT_EQ(FromGrpcUncancelled({grpc::StatusCode::CANCELLED, "CANCELLED"}).code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(FromGrpcUncancelled({grpc::StatusCode::NOT_FOUND, "no job"}), absl::NotFoundError("no job"));
   EXPECT_EQ(FromGrpcUncancelled(grpc::Status::OK), absl::OkStatus());
+}
+
+TEST(FromGrpc, TellsAServerThatIsAwayFromAFileThatIs) {
+  EXPECT_TRUE(IsNotReached(FromGrpc({grpc::StatusCode::UNAVAILABLE, "no route"})));
+  EXPECT_TRUE(IsNotReached(FromGrpcUncancelled({grpc::StatusCode::CANCELLED, ""})));
+  EXPECT_FALSE(IsNotReached(FromGrpc({grpc::StatusCode::NOT_FOUND, ""})));
+  EXPECT_FALSE(IsNotReached(absl::UnavailableError("cannot read 'a': Input/output error")));
+  EXPECT_FALSE(IsNotReached(absl::OkStatus()));
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <string>
 
 #include "client/client.h"
+#include "tests/client/fake_server.h"
+#include "tests/temporary_directory.h"
 
 namespace kwta::client {
 namespace {
@@ -34,6 +36,48 @@ TEST(Transport, CertificatesAreCheckedBeforeTheyAreUsed) {
   EXPECT_TRUE(CredentialsOf(tls).ok());
   tls.ca = "no/such/file";
   EXPECT_EQ(CredentialsOf(tls).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST(Transport, TokensAreTrimmedOrRefused) {
+  Options options;
+  EXPECT_EQ(TokenOf(options).value(), "");
+  options.token = " abc\r\n";
+  EXPECT_EQ(TokenOf(options).value(), "abc");
+  for (const char* token : {"abc\ndef", "a b", "caf\xC3\xA9", "a\x7f", " \n"}) {
+    options.token = token;
+    EXPECT_EQ(TokenOf(options).status().code(), absl::StatusCode::kInvalidArgument) << token;
+  }
+  const TemporaryDirectory directory;
+  options.token_file = directory.Write("token", "from-the-file\n");
+  EXPECT_EQ(TokenOf(options).value(), "from-the-file");
+  options.token_file = directory.Write("empty", "\n");
+  EXPECT_EQ(TokenOf(options).status().code(), absl::StatusCode::kInvalidArgument);
+  options.token_file = directory.File("none");
+  EXPECT_EQ(TokenOf(options).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST(Transport, ATokenThatCannotBeSentIsTheErrorOfEveryCall) {
+  FakeServer server;
+  Options options;
+  options.address = server.address();
+  options.token = "abc\ndef";
+  EXPECT_EQ(Client(options).ServerStatus().status().code(), absl::StatusCode::kInvalidArgument);
+  options.token = "";
+  options.token_file = "no/such/file";
+  EXPECT_EQ(Client(options).ServerStatus().status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(server.calls(), 0);
+}
+
+TEST(Transport, TextThatIsNoneIsNotSent) {
+  FakeServer server;
+  Options options;
+  options.address = server.address();
+  Client client(options);
+  EXPECT_EQ(client.GetModel("caf\xE9").status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(client.RollBackModel("caf\xE9").status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(client.WatchJob("caf\xE9", {}, [](const v1::JobEvent&) { return true; }).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(server.calls(), 0);
 }
 
 TEST(Transport, WhatIsWrongWithTheOptionsIsTheErrorOfEveryCall) {

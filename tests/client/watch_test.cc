@@ -111,7 +111,10 @@ TEST(WatchJob, GivesUpOnAServerThatWasNeverReached) {
   options.retry.attempts = 3;
   Client client(options);
   Watcher watcher;
-  EXPECT_EQ(client.WatchJob("j", {}, std::ref(watcher)).status(), absl::UnavailableError("not ready"));
+  const absl::Status status = client.WatchJob("j", {}, std::ref(watcher)).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(status.message(), "not ready");
+  EXPECT_TRUE(IsNotReached(status));
   EXPECT_EQ(server.calls(), 3);
 }
 
@@ -124,12 +127,19 @@ TEST(WatchJob, OutlastsMoreFailuresThanAttemptsOnceItWasReached) {
   options.retry.attempts = 2;
   Client client(options);
   bool failing = false;
-  const auto last = client.WatchJob("j", {}, [&](const v1::JobEvent&) {
+  int lost = 0;
+  WatchOptions watch;
+  watch.on_lost = [&lost](const absl::Status& status) {
+    EXPECT_TRUE(IsNotReached(status)) << status;
+    ++lost;
+  };
+  const auto last = client.WatchJob("j", watch, [&](const v1::JobEvent&) {
     if (!std::exchange(failing, true)) server.FailNext(std::vector<absl::Status>(6, absl::UnavailableError("restart")));
     return true;
   });
   ASSERT_TRUE(last.ok()) << last.status();
   EXPECT_EQ(last->sequence(), 3u);
+  EXPECT_GE(lost, 6) << "the caller is told of each pause";
 }
 
 TEST(WatchJob, GivesUpOnALostServerWhenReconnectForIsOver) {

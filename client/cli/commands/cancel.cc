@@ -4,6 +4,7 @@
 #include "client/cli/command.h"
 #include "client/cli/job_watcher.h"
 #include "client/cli/json.h"
+#include "client/cli/report.h"
 
 namespace kwta::client::cli {
 namespace {

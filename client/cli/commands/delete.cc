@@ -4,6 +4,8 @@
 #include "absl/strings/str_join.h"
 #include "client/cli/command.h"
 #include "client/cli/json.h"
+#include "client/cli/report.h"
+#include "core/base/parse_number.h"
 
 namespace kwta::client::cli {
 namespace {
@@ -35,7 +37,7 @@ void AddDelete(CLI::App& app, Action* action) {
   const auto options = std::make_shared<DeleteOptions>();
   command->add_option("model", options->model, "Name of the model")->required()->type_name("MODEL");
   command->add_option("--version", options->version, "Version to delete, at least 1; default: all of them")
-      ->check(CLI::PositiveNumber);
+      ->transform(NumberIn<uint64_t>::AtLeast(1).As<CLI::Validator>());
   command->callback([=] { *action = [=](const GlobalOptions& global) { return RunDelete(*options, global); }; });
 }
 

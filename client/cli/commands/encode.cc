@@ -3,13 +3,19 @@
 #include <map>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/cli/codes_file.h"
 #include "client/cli/command.h"
 #include "client/cli/encode_all.h"
 #include "client/cli/format.h"
-#include "client/cli/input_rows.h"
-#include "nlohmann/json.hpp"
+#include "client/cli/json.h"
+#include "client/cli/model_input.h"
+#include "client/cli/report.h"
+#include "client/cli/stage_progress.h"
+#include "core/base/parse_number.h"
+#include "core/base/status_macros.h"
+#include "core/files/files.h"
 
 namespace kwta::client::cli {
 namespace {
@@ -25,38 +31,49 @@ Examples:
   kwta encode --model fashion --data fashion-mnist --split test --alpha 3 --mode csr --output test.npz)";
 
 struct EncodeCommand {
-  std::string model;
-  std::string input;
-  LocalDataset data;
+  ModelInput rows;
   std::string output;
-  EncodeSettings settings;
 };
+
+absl::StatusOr<EncodedRows> EncodeInput(Client& client, const EncodeCommand& command, StageProgress* progress) {
+  progress->Start("reading");
+  KWTA_ASSIGN_OR_RETURN(const Dataset dataset, command.rows.Load());
+  progress->Start(absl::StrCat("encoding with '", command.rows.model, "'"));
+  absl::StatusOr<EncodedRows> encoded = EncodeAll(
+      client, command.rows.model, SourceOf(dataset), command.rows.settings,
+      [&](int64_t done) { progress->Update(static_cast<double>(done) / static_cast<double>(dataset.rows())); });
+  if (!absl::IsResourceExhausted(encoded.status())) return encoded;
+  return absl::ResourceExhaustedError(
+      absl::StrCat(encoded.status().message(),
+                   "; if a message was too large or the queue was full, a smaller --rows-per-request helps"));
+}
 
 ExitCode RunEncode(const EncodeCommand& command, const GlobalOptions& global) {
   const absl::Status output_path = ValidateCodesPath(command.output);
-  if (!output_path.ok()) return ReportUsage(std::string(output_path.message()));
-  const auto dataset = command.input.empty() ? command.data.Load() : LoadFile(command.input);
-  if (!dataset.ok()) return ReportFailure(dataset.status(), global);
-  const auto client = Connect(global);
-  const auto encoded = EncodeAll(*client, command.model, SourceOf(*dataset), command.settings, [](int64_t) {});
+  if (!output_path.ok()) return ReportUsage(std::string(output_path.message()), global);
+  const absl::Status writable = CheckCanWrite(command.output);
+  if (!writable.ok()) return ReportFailure(writable, global);
+  StageProgress progress(StageProgress::Elsewhere::kNothing);
+  const auto encoded = EncodeInput(*Connect(global), command, &progress);
+  progress.Finish();
   if (!encoded.ok()) return ReportFailure(encoded.status(), global);
   const EncodeResult& codes = encoded->codes;
   const auto* sparse = std::get_if<SparseCodes>(&codes.codes);
-  v1::OutputMode mode = command.settings.options.output();
+  v1::OutputMode mode = command.rows.settings.options.output();
   if (mode == v1::OUTPUT_MODE_UNSPECIFIED) {
     mode = sparse != nullptr ? v1::OUTPUT_MODE_SPARSE_TOPK : v1::OUTPUT_MODE_DENSE;
   }
-  const absl::Status written = WriteCodes(command.output, command.model, mode, codes);
+  const absl::Status written = WriteCodes(command.output, command.rows.model, mode, codes);
   if (!written.ok()) return ReportFailure(written, global);
 
   const double rate = static_cast<double>(codes.rows()) / encoded->seconds;
   const int64_t k = sparse != nullptr ? sparse->RectangularWidth() : -1;  // -1: dense, or no number that rows share
   if (global.json) {
-    nlohmann::json json = {{"model", command.model},     {"version", codes.model_version}, {"rows", codes.rows()},
-                           {"requests", codes.requests}, {"seconds", encoded->seconds},    {"rows_per_second", rate},
+    nlohmann::json json = {{"model", command.rows.model}, {"version", codes.model_version}, {"rows", codes.rows()},
+                           {"requests", codes.requests},  {"seconds", encoded->seconds},    {"rows_per_second", rate},
                            {"output", command.output}};
     if (k >= 0) json["k"] = k;
-    std::cout << json << "\n";
+    std::cout << ToJson(json) << "\n";
     return kSuccess;
   }
   std::cout << command.output << ": " << HumanCount(codes.rows()) << " rows, ";
@@ -69,7 +86,7 @@ ExitCode RunEncode(const EncodeCommand& command, const GlobalOptions& global) {
     std::cout << codes.dense().shape()[1] << " units, ";
   }
   std::cout << absl::StrFormat("%.2f s, %s rows/s (model '%s' version %d)\n", encoded->seconds, HumanRate(rate),
-                               command.model, codes.model_version);
+                               command.rows.model, codes.model_version);
   return kSuccess;
 }
 
@@ -79,35 +96,24 @@ void AddEncode(CLI::App& app, Action* action) {
   CLI::App* command = app.add_subcommand("encode", "Encode rows with a model");
   command->footer(kEncodeFooter);
   const auto options = std::make_shared<EncodeCommand>();
-  EncodeSettings& settings = options->settings;
-  command->add_option("--model", options->model, "Name of the model")->required();
-  CLI::Option* version =
-      command->add_option("--version", settings.version, "Version of the model; default: what label stable names")
-          ->check(CLI::PositiveNumber);
-  command->add_option("--label", settings.label, "Label of the version, such as canary")->excludes(version);
-  CLI::Option* input = command->add_option("--input", options->input, "File to encode (.npy, .idx or .idx.gz)")
-                           ->check(CLI::ExistingFile)
-                           ->type_name("FILE");
-  AddLocalDatasetOptions(*command, {"train", "validation", "test"}, &options->data);
-  command->get_option("--data")->excludes(input)->description("Named data set to encode instead of a file");
+  EncodeSettings& settings = options->rows.settings;
+  AddModelInputOptions(*command, "File to encode (.npy, .idx or .idx.gz)", &options->rows);
   AddSparsityOptions(*command, &settings.options);
   const std::map<std::string, v1::OutputMode> modes = {
       {"topk", v1::OUTPUT_MODE_SPARSE_TOPK}, {"csr", v1::OUTPUT_MODE_SPARSE_CSR}, {"dense", v1::OUTPUT_MODE_DENSE}};
   command
       ->add_option_function<std::string>(
-          "--mode", [=](const std::string& name) { options->settings.options.set_output(modes.at(name)); },
+          "--mode", [=](const std::string& name) { options->rows.settings.options.set_output(modes.at(name)); },
           "Layout of the codes; default topk, dense for winner-take-all models")
       ->check(CLI::IsMember(modes));
   command->add_option("--output", options->output, "File to write (.npz or .safetensors)")
       ->required()
       ->type_name("FILE");
   command->add_option("--rows-per-request", settings.rows_per_request, "Most rows in a request")
-      ->check(CLI::PositiveNumber)
+      ->transform(NumberIn<int64_t>::AtLeast(1).As<CLI::Validator>())
       ->capture_default_str();
   command->callback([=] {
-    if (options->input.empty() && options->data.reference.source_case() == v1::DatasetRef::SOURCE_NOT_SET) {
-      throw CLI::RequiredError("--input or --data");
-    }
+    RequireRows(options->rows);
     *action = [=](const GlobalOptions& global) { return RunEncode(*options, global); };
   });
 }

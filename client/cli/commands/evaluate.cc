@@ -1,6 +1,4 @@
 // kwta evaluate
-#include <unistd.h>
-
 #include <iostream>
 #include <map>
 
@@ -10,9 +8,10 @@
 #include "client/cli/encode_all.h"
 #include "client/cli/evaluation.h"
 #include "client/cli/format.h"
+#include "client/cli/json.h"
+#include "client/cli/report.h"
 #include "client/cli/table.h"
 #include "core/encoders/encoder_registry.h"
-#include "nlohmann/json.hpp"
 
 namespace kwta::client::cli {
 namespace {
@@ -116,12 +115,12 @@ ExitCode RunEvaluate(const EvaluationOptions& options, const GlobalOptions& glob
   const auto client = Connect(global);
   absl::StatusOr<EvaluationReport> report;
   {
-    StageProgress progress(isatty(STDERR_FILENO) != 0);
+    StageProgress progress;
     report = Evaluate(*client, options, progress);
   }
   if (!report.ok()) return ReportFailure(report.status(), global);
   if (global.json) {
-    std::cout << EvaluationJson(options, *report) << "\n";
+    std::cout << ToJson(EvaluationJson(options, *report)) << "\n";
   } else {
     PrintEvaluation(options, *report);
   }

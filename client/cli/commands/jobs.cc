@@ -1,6 +1,8 @@
 // kwta jobs
+#include <algorithm>
 #include <iostream>
 #include <map>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -8,7 +10,10 @@
 #include "client/cli/format.h"
 #include "client/cli/job_watcher.h"
 #include "client/cli/json.h"
+#include "client/cli/queue_position.h"
+#include "client/cli/report.h"
 #include "client/cli/table.h"
+#include "core/base/parse_number.h"
 
 namespace kwta::client::cli {
 namespace {
@@ -19,7 +24,13 @@ std::string TrainingTime(const v1::Job& job, absl::Time now) {
   return HumanDuration((job.has_finished() ? ToTime(job.finished()) : now) - ToTime(job.started()));
 }
 
-void PrintJobs(const std::vector<v1::Job>& jobs) {
+std::string JobStateWords(const v1::Job& job, const std::vector<v1::Job>& queued) {
+  const std::string state = StateName(job.state());
+  const std::optional<size_t> before = JobsBefore(queued, job.id());
+  return before ? absl::StrCat(state, ", ", PositionWords(*before)) : state;
+}
+
+void PrintJobs(const std::vector<v1::Job>& jobs, const std::vector<v1::Job>& queued) {
   using Align = Table::Align;
   const absl::Time now = absl::Now();
   Table table({{"JOB"},
@@ -34,7 +45,7 @@ void PrintJobs(const std::vector<v1::Job>& jobs) {
   for (const v1::Job& job : jobs) {
     const v1::TrainingProgress& progress = job.progress();
     const bool reconstructs = progress.images_done() > 0 && progress.units() > 0;
-    table.AddRow({job.id(), StateName(job.state()), job.spec().model(),
+    table.AddRow({job.id(), JobStateWords(job, queued), job.spec().model(),
                   job.has_progress() ? absl::StrCat(progress.epochs_done(), "/", progress.epochs()) : "-",
                   reconstructs ? absl::StrFormat("%.4f", progress.fraction_variance_unexplained()) : "-",
                   progress.dead_window_rows() > 0 ? absl::StrCat(progress.dead_units()) : "-", TrainingTime(job, now),
@@ -44,7 +55,8 @@ void PrintJobs(const std::vector<v1::Job>& jobs) {
 }
 
 ExitCode RunJobs(const v1::ListJobsRequest& request, const GlobalOptions& global) {
-  const auto jobs = Connect(global)->ListJobs(request);
+  const auto client = Connect(global);
+  const auto jobs = client->ListJobs(request);
   if (!jobs.ok()) return ReportFailure(jobs.status(), global);
   if (global.json) {
     v1::ListJobsResponse response;
@@ -53,7 +65,9 @@ ExitCode RunJobs(const v1::ListJobsRequest& request, const GlobalOptions& global
   } else if (jobs->empty()) {
     std::cout << "no jobs; submit one with 'kwta train'\n";
   } else {
-    PrintJobs(*jobs);
+    const bool waiting =
+        std::any_of(jobs->begin(), jobs->end(), [](const v1::Job& job) { return job.state() == v1::JOB_STATE_QUEUED; });
+    PrintJobs(*jobs, waiting ? QueuedJobs(*client) : std::vector<v1::Job>());
   }
   return kSuccess;
 }
@@ -80,7 +94,7 @@ void AddJobs(CLI::App& app, Action* action) {
   command
       ->add_option_function<uint32_t>(
           "--limit", [=](uint32_t limit) { request->set_limit(limit); }, "At most so many, 1 .. 1000; default 100")
-      ->check(CLI::Range(1, 1000));
+      ->transform(NumberIn<uint32_t>::Between(1, 1000).As<CLI::Validator>());
   command->callback([=] { *action = [=](const GlobalOptions& global) { return RunJobs(*request, global); }; });
 }
 

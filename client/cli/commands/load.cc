@@ -1,8 +1,6 @@
 // kwta load
 #include "client/load/load.h"
 
-#include <unistd.h>
-
 #include <atomic>
 #include <csignal>
 #include <iostream>
@@ -15,13 +13,15 @@
 #include "client/cli/command.h"
 #include "client/cli/encode_all.h"
 #include "client/cli/format.h"
-#include "client/cli/input_rows.h"
+#include "client/cli/json.h"
+#include "client/cli/model_input.h"
+#include "client/cli/report.h"
 #include "client/cli/stage_progress.h"
 #include "client/cli/table.h"
+#include "core/base/parse_number.h"
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
 #include "core/files/files.h"
-#include "nlohmann/json.hpp"
 
 namespace kwta::client::cli {
 namespace {
@@ -41,10 +41,7 @@ Examples:
 constexpr int64_t kMadeUpRows = 1024;
 
 struct LoadCommand {
-  std::string model;
-  std::string input;
-  LocalDataset data;
-  EncodeSettings settings;
+  ModelInput rows;  // Rows are made up if none are named.
   LoadOptions load;
   double seconds = 10, warm_up_seconds = 1, deadline_seconds = 10;
   std::string json_file;
@@ -54,14 +51,14 @@ std::atomic<bool> interrupted{false};
 void Interrupt(int) { interrupted.store(true); }
 
 absl::StatusOr<Tensor> MadeUpRows(const LoadCommand& command, const GlobalOptions& global) {
-  KWTA_ASSIGN_OR_RETURN(const v1::Model model, Connect(global)->GetModel(command.model));
+  KWTA_ASSIGN_OR_RETURN(const v1::Model model, Connect(global)->GetModel(command.rows.model));
   int64_t width = 0;
   for (const v1::ModelVersion& version : model.versions()) {
     if (version.version() == model.serving_version()) width = version.description().input_width();
   }
   if (width == 0) {
-    return absl::FailedPreconditionError(absl::StrCat("no version of model '", command.model,
-                                                      "' can serve; 'kwta models ", command.model, "' says why"));
+    return absl::FailedPreconditionError(absl::StrCat("no version of model '", command.rows.model,
+                                                      "' can serve; 'kwta models ", command.rows.model, "' says why"));
   }
   Tensor rows(DType::kU8, {kMadeUpRows, width});
   Rng rng(1);
@@ -70,10 +67,8 @@ absl::StatusOr<Tensor> MadeUpRows(const LoadCommand& command, const GlobalOption
 }
 
 absl::StatusOr<Tensor> RowsToSend(const LoadCommand& command, const GlobalOptions& global) {
-  if (command.input.empty() && command.data.reference.source_case() == v1::DatasetRef::SOURCE_NOT_SET) {
-    return MadeUpRows(command, global);
-  }
-  KWTA_ASSIGN_OR_RETURN(const Dataset dataset, command.input.empty() ? command.data.Load() : LoadFile(command.input));
+  if (!command.rows.named()) return MadeUpRows(command, global);
+  KWTA_ASSIGN_OR_RETURN(const Dataset dataset, command.rows.Load());
   return Gathered(dataset);
 }
 
@@ -91,10 +86,10 @@ nlohmann::json LatencyJson(const LatencyHistogram& histogram) {
   return json;
 }
 
-nlohmann::json ReportJson(const LoadCommand& command, const LoadReport& report) {
+nlohmann::json LoadJson(const LoadCommand& command, const LoadReport& report) {
   nlohmann::json answers = nlohmann::json::object();
   for (const auto& [code, count] : report.answers) answers[absl::StatusCodeToString(code)] = count;
-  return {{"model", command.model},
+  return {{"model", command.rows.model},
           {"rate", command.load.rate},
           {"outstanding", command.load.outstanding},
           {"connections", command.load.connections},
@@ -165,9 +160,13 @@ void PrintReport(const LoadCommand& command, const LoadReport& report) {
 }
 
 ExitCode RunLoad(LoadCommand command, const GlobalOptions& global) {
+  if (!command.json_file.empty()) {
+    const absl::Status writable = CheckCanWrite(command.json_file);
+    if (!writable.ok()) return ReportFailure(writable, global);
+  }
   const absl::StatusOr<Tensor> rows = RowsToSend(command, global);
   if (!rows.ok()) return ReportFailure(rows.status(), global);
-  StageProgress progress(::isatty(STDERR_FILENO) != 0);
+  StageProgress progress;
   progress.Start("loading the server");
   command.load.warm_up = absl::Seconds(command.warm_up_seconds);
   command.load.duration = absl::Seconds(command.seconds);
@@ -179,17 +178,18 @@ ExitCode RunLoad(LoadCommand command, const GlobalOptions& global) {
   action.sa_flags = SA_RESETHAND;  // a second Ctrl-C ends the program
   sigaction(SIGINT, &action, nullptr);
   const absl::StatusOr<LoadReport> report =
-      GenerateLoad(ServerOf(global), command.model, rows->rows(), command.settings, command.load);
+      GenerateLoad(ServerOf(global), command.rows.model, rows->rows(), command.rows.settings, command.load);
+  progress.Finish();
   if (!report.ok()) return ReportFailure(report.status(), global);
-  const std::string json = ReportJson(command, *report).dump(2) + "\n";
-  if (!command.json_file.empty()) {
-    const absl::Status written = WriteFileAtomically(command.json_file, json);
-    if (!written.ok()) return ReportFailure(written, global);
-  }
+  const nlohmann::json json = LoadJson(command, *report);
   if (global.json) {
-    std::cout << json;
+    std::cout << ToJson(json) << "\n";
   } else {
     PrintReport(command, *report);
+  }
+  if (!command.json_file.empty()) {
+    const absl::Status written = WriteFileAtomically(command.json_file, ToJsonLines(json) + "\n");
+    if (!written.ok()) return ReportFailure(written, global);
   }
   if (interrupted) return kInterrupted;
   return report->ok() > 0 || command.load.empty ? kSuccess : kFailed;
@@ -202,44 +202,35 @@ void AddLoad(CLI::App& app, Action* action) {
   command->footer(kLoadFooter);
   const auto options = std::make_shared<LoadCommand>();
   LoadOptions& load = options->load;
-  command->add_option("--model", options->model, "Name of the model")->required();
-  CLI::Option* version =
-      command
-          ->add_option("--version", options->settings.version, "Version of the model; default: what label stable names")
-          ->check(CLI::PositiveNumber);
-  command->add_option("--label", options->settings.label, "Label of the version, such as canary")->excludes(version);
+  AddModelInputOptions(*command, "File with the rows to send (.npy, .idx or .idx.gz); default: random bytes",
+                       &options->rows);
   CLI::Option* rate = command
                           ->add_option("--rate", load.rate,
                                        "Calls a second that are due (an open loop); default: as many as are answered")
-                          ->check(CLI::PositiveNumber);
-  command->add_option("--rows", load.rows_per_call, "Rows a call")->check(CLI::PositiveNumber)->capture_default_str();
+                          ->transform(NumberIn<double>::AboveUpTo(0, 1e7).Of("calls a second").As<CLI::Validator>());
+  command->add_option("--rows", load.rows_per_call, "Rows a call")
+      ->transform(NumberIn<int64_t>::AtLeast(1).As<CLI::Validator>())
+      ->capture_default_str();
   CLI::Option* outstanding =
       command->add_option("--outstanding", load.outstanding, "Most calls on their way; default 64, with --rate 4096")
-          ->check(CLI::PositiveNumber);
+          ->transform(NumberIn<int32_t>::Between(1, 100'000).As<CLI::Validator>());
   command->add_flag("--stream", load.stream, "Send messages over one stream a connection instead of calls")
       ->excludes(rate);
   command->add_flag("--empty", load.empty, "Send calls without rows, which the server refuses at once")
       ->excludes(command->get_option("--stream"));
   command->add_option("--connections", load.connections, "Connections that calls are spread over")
-      ->check(CLI::PositiveNumber)
+      ->transform(NumberIn<int32_t>::Between(1, 10'000).As<CLI::Validator>())
       ->capture_default_str();
   command->add_option("--seconds", options->seconds, "Time that is measured")
-      ->check(CLI::PositiveNumber)
+      ->transform(NumberIn<double>::Above(0).Of("seconds").As<CLI::Validator>())
       ->capture_default_str();
   command->add_option("--warm-up", options->warm_up_seconds, "Seconds of load before that")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(NumberIn<double>::AtLeast(0).Of("seconds").As<CLI::Validator>())
       ->capture_default_str();
   command->add_option("--deadline", options->deadline_seconds, "Seconds that a call may take")
-      ->check(CLI::PositiveNumber)
+      ->transform(NumberIn<double>::Above(0).Of("seconds").As<CLI::Validator>())
       ->capture_default_str();
-  CLI::Option* input = command
-                           ->add_option("--input", options->input,
-                                        "File with the rows to send (.npy, .idx or .idx.gz); default: random bytes")
-                           ->check(CLI::ExistingFile)
-                           ->type_name("FILE");
-  AddLocalDatasetOptions(*command, {"train", "validation", "test"}, &options->data);
-  command->get_option("--data")->excludes(input)->description("Named data set whose rows are sent");
-  AddSparsityOptions(*command, &options->settings.options);
+  AddSparsityOptions(*command, &options->rows.settings.options);
   command->add_option("--json-file", options->json_file, "Write the figures to this file too")->type_name("FILE");
   command->callback([=] {
     if (outstanding->empty() && options->load.rate > 0) options->load.outstanding = 4096;

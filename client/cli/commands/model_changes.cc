@@ -4,6 +4,8 @@
 
 #include "absl/strings/str_join.h"
 #include "client/cli/json.h"
+#include "client/cli/report.h"
+#include "core/base/parse_number.h"
 
 namespace kwta::client::cli {
 namespace {
@@ -60,7 +62,7 @@ ExitCode ReportModel(const absl::StatusOr<v1::Model>& model, const GlobalOptions
 }
 
 ExitCode Label(const Change& change, const GlobalOptions& global) {
-  if (change.flag == (change.version != 0)) return ReportUsage("give either --version or --remove");
+  if (change.flag == (change.version != 0)) return ReportUsage("give either --version or --remove", global);
   return ReportModel(Connect(global)->SetModelLabel(change.model, change.label, change.version), global);
 }
 
@@ -80,7 +82,8 @@ void AddModelChanges(CLI::App& models, Action* action) {
     command->callback([=] { *action = [=](const GlobalOptions& global) { return what(*change, global); }; });
   };
   const auto version = [](CLI::App& command, Change& change, const char* help) {
-    command.add_option("--version", change.version, help)->check(CLI::PositiveNumber);
+    command.add_option("--version", change.version, help)
+        ->transform(NumberIn<uint64_t>::AtLeast(1).As<CLI::Validator>());
   };
   add("load", "Load a version, which another program may have put into the server's directory of models",
       "Examples:\n  kwta models load fashion\n  kwta models load fashion --version 3 --reload", Load,

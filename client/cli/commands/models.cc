@@ -9,6 +9,7 @@
 #include "client/cli/commands/model_changes.h"
 #include "client/cli/format.h"
 #include "client/cli/json.h"
+#include "client/cli/report.h"
 #include "client/cli/table.h"
 #include "core/encoders/encoder_registry.h"
 

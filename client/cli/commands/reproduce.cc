@@ -1,6 +1,4 @@
 // kwta reproduce
-#include <unistd.h>
-
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
@@ -8,9 +6,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/command.h"
+#include "client/cli/json.h"
+#include "client/cli/report.h"
 #include "client/cli/stage_progress.h"
+#include "core/base/parse_number.h"
 #include "core/research/reproduction/reproduction.h"
-#include "nlohmann/json.hpp"
 
 namespace kwta::client::cli {
 namespace {
@@ -42,7 +42,7 @@ std::string TableList() {
 }
 
 ExitCode RunReproduce(ReproductionOptions options, const GlobalOptions& global) {
-  StageProgress progress(isatty(STDERR_FILENO) != 0);
+  StageProgress progress;
   std::string stage;
   options.progress = [&](const std::string& name, double fraction) {
     if (name != stage) progress.Start(name);
@@ -53,19 +53,16 @@ ExitCode RunReproduce(ReproductionOptions options, const GlobalOptions& global) 
   std::signal(SIGINT, StopSoon);
   const absl::StatusOr<Reproduction> result = Reproduce(options);
   std::signal(SIGINT, SIG_DFL);
+  progress.Finish();
   if (absl::IsCancelled(result.status())) {
-    std::cerr << "\nkwta: " << result.status().message() << "\n";
-    return kInterrupted;
+    return ReportError(absl::StatusCodeToString(absl::StatusCode::kCancelled), std::string(result.status().message()),
+                       kInterrupted, global);
   }
-  if (!result.ok()) {
-    std::cerr << "\nkwta: " << result.status().message() << " (" << absl::StatusCodeToString(result.status().code())
-              << ")\n";
-    return kFailed;
-  }
+  if (!result.ok()) return ReportFailure(result.status(), global);
   if (global.json) {
-    std::cout << nlohmann::json{{"html", result->html_path},
-                                {"json", result->json_path},
-                                {"broken_claims", result->broken_claims}}
+    std::cout << ToJson({{"html", result->html_path},
+                         {"json", result->json_path},
+                         {"broken_claims", result->broken_claims}})
               << "\n";
   } else {
     std::cout << result->summary << "\nreport: " << result->html_path << "\nnumbers: " << result->json_path << "\n";
@@ -90,9 +87,9 @@ void AddReproduce(CLI::App& app, Action* action) {
       ->capture_default_str();
   command->add_flag("--quick", options->quick, "A few minutes, on a part of the data");
   command->add_option("--seeds", options->seeds, "Runs of each measurement; default 3, or 1 with --quick")
-      ->check(CLI::Range(1, 1000));
+      ->transform(NumberIn<int32_t>::Between(1, 1000).As<CLI::Validator>());
   command->add_option("--threads", options->threads, "Threads; 0 takes every processor")
-      ->check(CLI::Range(0, 1024))
+      ->transform(NumberIn<int32_t>::Between(0, 1024).As<CLI::Validator>())
       ->capture_default_str();
   command->callback([=] { *action = [=](const GlobalOptions& global) { return RunReproduce(*options, global); }; });
 }

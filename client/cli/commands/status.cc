@@ -1,12 +1,17 @@
 // kwta status
 #include <iostream>
+#include <limits>
+#include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/cli/command.h"
 #include "client/cli/format.h"
 #include "client/cli/json.h"
+#include "client/cli/report.h"
+#include "client/cli/stage_progress.h"
 #include "client/cli/table.h"
+#include "core/base/parse_number.h"
 
 namespace kwta::client::cli {
 namespace {
@@ -32,8 +37,20 @@ void PrintStatus(const v1::StatusResponse& status, const GlobalOptions& global) 
   table.Print(std::cout);
 }
 
-ExitCode RunStatus(const GlobalOptions& global) {
-  const auto status = Connect(global)->ServerStatus();
+// The status once there is one, for up to `wait_seconds`; 0 asks as often as every call is made.
+absl::StatusOr<v1::StatusResponse> AskStatus(const GlobalOptions& global, double wait_seconds) {
+  Options server = ServerOf(global);
+  if (wait_seconds <= 0) return Client(server).ServerStatus();
+  server.retry.attempts = std::numeric_limits<int>::max();
+  // Each attempt may take a while of its own, as when packets are dropped; the time holds for all of them.
+  return Client(server).ServerStatus({absl::Seconds(wait_seconds)});
+}
+
+ExitCode RunStatus(double wait_seconds, const GlobalOptions& global) {
+  StageProgress progress(StageProgress::Elsewhere::kNothing);
+  if (wait_seconds > 0) progress.Start("waiting for the server at " + global.server);
+  const auto status = AskStatus(global, wait_seconds);
+  progress.Finish();
   if (!status.ok()) return ReportFailure(status.status(), global);
   if (global.json) {
     std::cout << ToJson(*status) << "\n";
@@ -47,8 +64,12 @@ ExitCode RunStatus(const GlobalOptions& global) {
 
 void AddStatus(CLI::App& app, Action* action) {
   CLI::App* command = app.add_subcommand("status", "Show how the server is doing");
-  command->footer("Examples:\n  kwta status\n  kwta status --json | jq .rows_encoded");
-  command->callback([=] { *action = RunStatus; });
+  command->footer("Examples:\n  kwta status\n  kwta status --wait 30\n  kwta status --json | jq .rows_encoded");
+  const auto wait_seconds = std::make_shared<double>(0);
+  command->add_option("--wait", *wait_seconds, "Wait up to so many seconds for a server that is not there yet")
+      ->transform(NumberIn<double>::AtLeast(0).Of("seconds").As<CLI::Validator>())
+      ->type_name("SECONDS");
+  command->callback([=] { *action = [=](const GlobalOptions& global) { return RunStatus(*wait_seconds, global); }; });
 }
 
 }  // namespace kwta::client::cli

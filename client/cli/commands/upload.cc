@@ -1,15 +1,25 @@
 // kwta upload
 #include <iostream>
+#include <utility>
 
 #include "client/cli/command.h"
 #include "client/cli/format.h"
 #include "client/cli/json.h"
+#include "client/cli/report.h"
+#include "client/cli/stage_progress.h"
 
 namespace kwta::client::cli {
 namespace {
 
 ExitCode RunUpload(const std::string& file, const GlobalOptions& global) {
-  const auto uploaded = Connect(global)->UploadDataset(file);
+  StageProgress progress(StageProgress::Elsewhere::kNothing);
+  progress.Start("reading " + file);
+  bool sending = false;
+  const auto uploaded = Connect(global)->UploadDataset(file, {}, [&](uint64_t sent, uint64_t of) {
+    if (!std::exchange(sending, true)) progress.Start("sending " + file);
+    progress.Update(static_cast<double>(sent) / static_cast<double>(of));
+  });
+  progress.Finish();
   if (!uploaded.ok()) return ReportFailure(uploaded.status(), global);
   if (global.json) {
     std::cout << ToJson(*uploaded) << "\n";

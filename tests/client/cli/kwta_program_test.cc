@@ -3,18 +3,15 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "tests/client/cli/program.h"
 #include "tests/client/fake_server.h"
-#include "tests/temporary_directory.h"
 
 namespace kwta::client {
 namespace {
@@ -42,44 +39,6 @@ class DeadPort {
  private:
   int socket_;
   int port_ = 0;
-};
-
-// A run of kwta, its standard output and error going to files.
-class Program {
- public:
-  explicit Program(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), KWTA_PROGRAM);
-    std::vector<char*> argv;
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    pid_ = fork();
-    if (pid_ == 0) {
-      if (freopen(out_file_.c_str(), "w", stdout) == nullptr) _exit(99);
-      if (freopen(error_file_.c_str(), "w", stderr) == nullptr) _exit(99);
-      execv(argv[0], argv.data());
-      _exit(98);
-    }
-  }
-
-  pid_t pid() const { return pid_; }
-  // Waits for the end. The exit code, or -1 if a signal killed it.
-  int Wait() {
-    int status = 0;
-    EXPECT_EQ(waitpid(pid_, &status, 0), pid_);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-  std::string out() const { return Read(out_file_); }
-  std::string error() const { return Read(error_file_); }
-
- private:
-  static std::string Read(const std::string& path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-
-  const TemporaryDirectory directory_;
-  const std::string out_file_ = directory_.File("out"), error_file_ = directory_.File("err");
-  pid_t pid_;
 };
 
 v1::Job JobThat(v1::JobState state, const std::string& error = "") {

@@ -79,7 +79,9 @@ TEST(TrainOptions, RefusesStepsThatAreNone) {
               HasSubstr("'sharpen': there is no such step; expected NAME[:FIELD=VALUE,...] with NAME "
                         "one of separate-views, random-patches, grey"));
   EXPECT_THAT(message("whiten:eps=1"), HasSubstr("has no field named \"eps\""));
-  EXPECT_THAT(message("crop:height=tall"), HasSubstr("'crop:height=tall': Expected integer"));
+  EXPECT_THAT(message("crop:height=1,height=2"), HasSubstr("height is given twice"));
+  EXPECT_THAT(message("global-contrast:unit-length=1"), HasSubstr("expected true or false"));
+  EXPECT_THAT(message("crop:height=tall"), HasSubstr("'crop:height=tall': 'tall' is no whole number"));
 }
 
 TEST(TrainOptions, SetsEveryFieldOfAWinnerTakeAllEncoder) {
@@ -143,9 +145,9 @@ TEST(TrainOptions, FineTunesABase) {
 }
 
 TEST(TrainOptions, RefusesWhatIsNoNumber) {
-  EXPECT_THROW(Parse("--model m --data d --k many"), CLI::ConversionError);
-  EXPECT_THROW(Parse("--model m --data d --k -3"), CLI::ConversionError);
-  EXPECT_THROW(Parse("--model m --data d --units 4294967296"), CLI::ConversionError);
+  EXPECT_THROW(Parse("--model m --data d --k many"), CLI::ValidationError);
+  EXPECT_THROW(Parse("--model m --data d --k -3"), CLI::ValidationError);
+  EXPECT_THROW(Parse("--model m --data d --units 4294967296"), CLI::ValidationError);
 }
 
 TEST(TrainOptions, NeedsModelAndData) {

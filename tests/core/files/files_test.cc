@@ -22,8 +22,12 @@ TEST(FileErrorTest, MapsWhatTheSystemReports) {
   for (int error : {EACCES, EPERM, EROFS}) {
     EXPECT_THAT(FileError(error, "write", "/a"), StatusIs(StatusCode::kPermissionDenied, "cannot write '/a'"));
   }
-  for (int error : {ENOSPC, EDQUOT, EFBIG}) {
+  for (int error : {ENOSPC, EDQUOT}) {
     EXPECT_THAT(FileError(error, "write", "/a"), StatusIs(StatusCode::kResourceExhausted, "free some space"));
+  }
+  EXPECT_THAT(FileError(EFBIG, "write", "/a"), StatusIs(StatusCode::kResourceExhausted, "ulimit -f"));
+  for (int error : {EISDIR, ELOOP, ENAMETOOLONG}) {
+    EXPECT_THAT(FileError(error, "open", "/a"), StatusIs(StatusCode::kInvalidArgument, "cannot open '/a'"));
   }
   EXPECT_THAT(FileError(EEXIST, "write", "/a"), StatusIs(StatusCode::kAlreadyExists, "File exists"));
   EXPECT_THAT(FileError(EIO, "read", "/a"), StatusIs(StatusCode::kUnavailable, "Input/output error"));
@@ -124,7 +128,8 @@ TEST(AtomicFileWriterTest, SaysWhyItCannotWrite) {
   EXPECT_THAT(WriteFileAtomically(directory.path() + "/", "x"),
               StatusIs(StatusCode::kInvalidArgument, "names no file"));
   std::filesystem::create_directory(directory.File("folder"));
-  EXPECT_THAT(WriteFileAtomically(directory.File("folder"), "x"), StatusIs(StatusCode::kUnavailable, "Is a directory"));
+  EXPECT_THAT(WriteFileAtomically(directory.File("folder"), "x"),
+              StatusIs(StatusCode::kInvalidArgument, "Is a directory"));
   EXPECT_THAT(directory.List(), ElementsAre("folder"));
 }
 

@@ -3,9 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "tests/temporary_directory.h"
 
@@ -81,6 +85,67 @@ TEST_F(TokenFileTest, TokensDiffer) {
   const std::string token = NewToken();
   EXPECT_EQ(token.size(), 5u + 64u);
   EXPECT_NE(token, NewToken());
+}
+
+TEST_F(TokenFileTest, ChangesMadeAtOnceAreAllKept) {
+  constexpr int kWriters = 8;
+  std::vector<std::thread> writers;
+  for (int i = 0; i < kWriters; ++i) {
+    writers.emplace_back([this, i] {
+      const absl::Status status = ChangeTokenFile(path_, [i](std::vector<TokenEntry>* entries) {
+        TokenEntry entry;
+        entry.name = "n" + std::to_string(i);
+        entry.sha256 = HashOfToken(entry.name);
+        entry.scopes = {Scope::kEncode};
+        entries->push_back(entry);
+        return absl::OkStatus();
+      });
+      EXPECT_TRUE(status.ok()) << status;
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  const auto read = ReadTokenFile(path_);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->size(), size_t{kWriters});
+}
+
+TEST_F(TokenFileTest, AChangeThatFailsWritesNothing) {
+  const absl::Status status = ChangeTokenFile(path_, [](std::vector<TokenEntry>* entries) {
+    EXPECT_TRUE(entries->empty());
+    entries->emplace_back();
+    return absl::AbortedError("no");
+  });
+  EXPECT_EQ(status, absl::AbortedError("no"));
+  EXPECT_TRUE(directory_.List().empty());
+}
+
+TEST_F(TokenFileTest, AFileThatCannotBeReadIsNotReplaced) {
+  directory_.Write("tokens.json", "{\"tok");
+  EXPECT_EQ(ChangeTokenFile(path_, [](std::vector<TokenEntry>*) { return absl::OkStatus(); }).code(),
+            absl::StatusCode::kInvalidArgument);
+  std::ifstream file(path_);
+  EXPECT_EQ(std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>()), "{\"tok");
+}
+
+TEST_F(TokenFileTest, ALinkAndTheModeOfItsFileStay) {
+  ASSERT_TRUE(WriteTokenFile(path_, {}).ok());
+  ASSERT_EQ(::chmod(path_.c_str(), 0640), 0);
+  const std::string link = directory_.File("link.json");
+  ASSERT_EQ(::symlink("tokens.json", link.c_str()), 0);
+  const auto add = [](std::vector<TokenEntry>* entries) {
+    TokenEntry entry;
+    entry.name = "a";
+    entry.sha256 = HashOfToken("a");
+    entry.scopes = {Scope::kAdmin};
+    entries->push_back(entry);
+    return absl::OkStatus();
+  };
+  ASSERT_TRUE(ChangeTokenFile(link, add).ok());
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+  EXPECT_EQ(ReadTokenFile(path_)->size(), 1u);
+  struct stat status = {};
+  ASSERT_EQ(::stat(path_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0640u);
 }
 
 }  // namespace

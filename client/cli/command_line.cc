@@ -1,0 +1,190 @@
+#include "client/cli/command_line.h"
+
+#include <algorithm>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "client/cli/report.h"
+#include "client/cli/suggest.h"
+#include "core/base/parse_number.h"
+#include "core/base/version.h"
+
+namespace kwta::client::cli {
+namespace {
+
+constexpr char kCommandLineFooter[] = R"(Examples:
+  kwta train --model fashion --units 1000 --k 25 --data fashion-mnist --watch
+  kwta encode --model fashion --input batch.npy --output codes.npz
+  kwta status
+'kwta COMMAND --help' explains a command. Global options may stand before or after it.
+
+Exit codes: 0 success; 1 a call or a file failed; 2 wrong usage; 3 the job that was watched failed or was
+cancelled; 4 the server cannot be reached; 5 a reproduction did not come out as the papers claim; 130 interrupted (a
+job that was being watched goes on).)";
+
+std::string VersionText() { return absl::StrCat("kwta ", kVersion); }
+
+void AddGlobalOptions(CLI::App& app, GlobalOptions* global) {
+  app.add_option("--server", global->server, "Address of the server")
+      ->envname("KWTA_SERVER")
+      ->type_name("HOST:PORT")
+      ->capture_default_str();
+  app.add_flag("--tls", global->tls.on, "Speak TLS, trusting the certificates that the system trusts");
+  app.add_option("--tls-ca", global->tls.ca, "Speak TLS, trusting these certificates, PEM")
+      ->envname("KWTA_TLS_CA")
+      ->type_name("FILE");
+  app.add_option("--tls-cert", global->tls.certificate, "Certificate to show to the server, PEM")
+      ->envname("KWTA_TLS_CERT")
+      ->type_name("FILE");
+  app.add_option("--tls-key", global->tls.key, "Its private key, PEM")->envname("KWTA_TLS_KEY")->type_name("FILE");
+  app.add_option("--token-file", global->token_file, "File with the token to send; KWTA_TOKEN holds one itself")
+      ->envname("KWTA_TOKEN_FILE")
+      ->type_name("FILE");
+  app.add_flag("--json", global->json, "Print JSON for programs instead of text");
+  app.add_option("--timeout", global->timeout_seconds, "Seconds that a call may take")
+      ->transform(NumberIn<double>::Above(0).Of("seconds").As<CLI::Validator>())
+      ->type_name("SECONDS")
+      ->capture_default_str();
+}
+
+std::vector<std::string> CommandNames(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(command->get_name());
+  }
+  return names;
+}
+
+// "; did you mean 'status'?" or nothing.
+std::string DidYouMean(const std::string& word, const std::vector<std::string>& candidates) {
+  const std::string nearest = Nearest(word, candidates);
+  return nearest.empty() ? "" : absl::StrCat("; did you mean '", nearest, "'?");
+}
+
+// The command that was named last: "models load" of "kwta models load".
+const CLI::App& Named(const CLI::App& app) {
+  const CLI::App* named = &app;
+  while (!named->get_subcommands().empty()) named = named->get_subcommands().front();
+  return *named;
+}
+
+std::vector<std::string> OptionNames(const CLI::App* app) {
+  std::vector<std::string> names;
+  for (; app != nullptr; app = app->get_parent()) {
+    for (const CLI::Option* option : app->get_options()) {
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    }
+  }
+  return names;
+}
+
+// What is wrong with the command line, in words.
+std::string UsageText(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<std::string> rest = app.remaining(/*recurse=*/true);
+  const CLI::App& named = Named(app);
+  const auto option =
+      std::find_if(rest.begin(), rest.end(), [](const std::string& word) { return absl::StartsWith(word, "--"); });
+  if (option != rest.end()) {
+    const std::string name = option->substr(0, option->find('='));
+    return absl::StrCat("there is no option '", name, "'", DidYouMean(name, OptionNames(&named)));
+  }
+  if (&named == &app && rest.empty() && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
+    return "no command is given; 'kwta help' lists them";
+  }
+  if (&named == &app && !rest.empty()) {
+    return absl::StrCat("there is no command '", rest.front(), "'", DidYouMean(rest.front(), CommandNames(app)));
+  }
+  return error.what();
+}
+
+// `kwta help COMMAND` and `kwta version`, which people type before they know of --help and --version.
+void AddHelpAndVersion(CLI::App& app, Action* action) {
+  CLI::App* help = app.add_subcommand("help", "Explain a command");
+  help->footer("Examples:\n  kwta help\n  kwta help train\n  kwta help models load");
+  const auto words = std::make_shared<std::vector<std::string>>();
+  help->add_option("command", *words, "The command")->type_name("COMMAND");
+  help->callback([=, &app] {
+    *action = [=, &app](const GlobalOptions& global) {
+      const CLI::App* about = &app;
+      std::string name = app.get_name();
+      for (const std::string& word : *words) {
+        const std::vector<std::string> names = CommandNames(*about);
+        if (std::find(names.begin(), names.end(), word) == names.end()) {
+          return ReportUsage(absl::StrCat("there is no command '", word, "'", DidYouMean(word, names)), global);
+        }
+        about = about->get_subcommand(word);
+        absl::StrAppend(&name, " ", word);
+      }
+      // App::help would explain the command that was given, which is this one.
+      std::cout << about->get_formatter()->make_help(about, name, CLI::AppFormatMode::Normal);
+      return kSuccess;
+    };
+  });
+  CLI::App* version = app.add_subcommand("version", "Print the version of this program");
+  version->footer("Examples:\n  kwta version");
+  version->callback([=] {
+    *action = [](const GlobalOptions& global) {
+      if (global.json) {
+        std::cout << "{\"version\":\"" << kVersion << "\"}\n";
+      } else {
+        std::cout << VersionText() << "\n";
+      }
+      return kSuccess;
+    };
+  });
+}
+
+}  // namespace
+
+std::unique_ptr<CLI::App> BuildCommandLine(GlobalOptions* global, Action* action) {
+  auto app = std::make_unique<CLI::App>("Trains sparse encoders on a kwta server and encodes with them.", "kwta");
+  app->footer(kCommandLineFooter);
+  app->set_version_flag("--version", VersionText());
+  app->require_subcommand(1);
+  app->fallthrough();
+  AddGlobalOptions(*app, global);
+  AddTrain(*app, action);
+  AddEncode(*app, action);
+  AddReconstruct(*app, action);
+  AddClassify(*app, action);
+  AddEvaluate(*app, action);
+  AddStatus(*app, action);
+  AddJobs(*app, action);
+  AddWatch(*app, action);
+  AddLogs(*app, action);
+  AddCancel(*app, action);
+  AddModels(*app, action);
+  AddDelete(*app, action);
+  AddUpload(*app, action);
+  AddLoad(*app, action);
+  AddReproduce(*app, action);
+  AddToken(*app, action);
+  AddHelpAndVersion(*app, action);
+  return app;
+}
+
+ExitCode RunCommandLine(int argc, const char* const* argv) {
+  GlobalOptions global;
+  Action action;
+  const auto app = BuildCommandLine(&global, &action);
+  try {
+    app->parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) {  // --help, --version
+      app->exit(error);
+      return kSuccess;
+    }
+    // Options may not have been read yet.
+    global.json = std::find(argv, argv + argc, std::string("--json")) != argv + argc;
+    std::string command = "kwta";
+    for (const CLI::App* named : app->get_subcommands()) command += " " + named->get_name();
+    return ReportUsage(
+        absl::StrCat(UsageText(*app, error), "\nRun '", command, " --help' for its options and examples."), global);
+  }
+  return action(global);
+}
+
+}  // namespace kwta::client::cli
