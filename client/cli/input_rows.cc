@@ -1,10 +1,13 @@
 #include "client/cli/input_rows.h"
 
 #include <filesystem>
+#include <iostream>
 #include <memory>
 #include <numeric>
+#include <utility>
 
 #include "client/cli/spec_options.h"
+#include "core/base/status_macros.h"
 
 namespace kwta::client::cli {
 namespace {
@@ -15,12 +18,21 @@ void GatherRange(const Dataset& dataset, int64_t begin, int64_t count, void* out
   dataset.Gather(which.data(), count, out);
 }
 
+// Loads what the user of this program names, so that links may lead anywhere, and says what was left out or converted.
+absl::StatusOr<Dataset> LoadAndSay(const v1::DatasetRef& reference, DatasetOptions options) {
+  options.links = Links::kFollow;
+  absl::StatusOr<Dataset> dataset = LoadDataset(reference, options);
+  if (!dataset.ok()) return dataset;
+  for (const std::string& note : dataset->notes()) std::cerr << "kwta: warning: " << note << std::endl;
+  return dataset;
+}
+
 }  // namespace
 
 absl::StatusOr<Dataset> LocalDataset::Load() const {
   DatasetOptions options;
   if (!directory.empty()) options.directories.push_back(directory);
-  return LoadDataset(reference, options);
+  return LoadAndSay(reference, std::move(options));
 }
 
 void AddLocalDatasetOptions(CLI::App& app, const std::vector<std::string>& splits, LocalDataset* dataset) {
@@ -36,7 +48,7 @@ absl::StatusOr<Dataset> LoadFile(const std::string& file) {
   const std::filesystem::path path = std::filesystem::absolute(file);
   v1::DatasetRef reference;
   reference.set_path(path.filename().string());
-  return LoadDataset(reference, {{path.parent_path().string()}});
+  return LoadAndSay(reference, {{path.parent_path().string()}});
 }
 
 RowSource SourceOf(const Dataset& dataset) {
@@ -49,9 +61,10 @@ RowSource SourceOf(const Dataset& dataset) {
   return {dataset.rows(), dataset.width(), dataset.dtype(), read};
 }
 
-Tensor Gathered(const Dataset& dataset) {
+absl::StatusOr<Tensor> Gathered(const Dataset& dataset) {
   Tensor rows(dataset.dtype(), {dataset.rows(), dataset.width()});
   GatherRange(dataset, 0, dataset.rows(), rows.data());
+  KWTA_RETURN_IF_ERROR(dataset.CheckUnchanged());
   return rows;
 }
 

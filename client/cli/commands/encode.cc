@@ -39,6 +39,8 @@ ExitCode RunEncode(const EncodeCommand& command, const GlobalOptions& global) {
   if (!dataset.ok()) return ReportFailure(dataset.status(), global);
   const auto client = Connect(global);
   const auto encoded = EncodeAll(*client, command.model, SourceOf(*dataset), command.settings, [](int64_t) {});
+  const absl::Status unchanged = dataset->CheckUnchanged();
+  if (!unchanged.ok()) return ReportFailure(unchanged, global);
   if (!encoded.ok()) return ReportFailure(encoded.status(), global);
   const EncodeResult& codes = encoded->codes;
   const auto* sparse = std::get_if<SparseCodes>(&codes.codes);
