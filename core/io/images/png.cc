@@ -61,7 +61,7 @@ class PngReader {
   // Of the last error.
   const char* message() const { return message_; }
 
-  // False: see message().
+  // Allocates nothing that grows with the picture. False: see message().
   bool ReadHeader(Header* header) {
     if (setjmp(png_jmpbuf(png_)) != 0) return false;
     png_set_read_fn(png_, this, &PngReader::OnRead);
@@ -74,11 +74,7 @@ class PngReader {
     header->channels = (type & PNG_COLOR_MASK_COLOR) != 0 ? 3 : 1;
     header->depth = png_get_bit_depth(png_, info_) == 16 ? 16 : 8;
     header->transparent = (type & PNG_COLOR_MASK_ALPHA) != 0 || png_get_valid(png_, info_, PNG_INFO_tRNS) != 0;
-    if (type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png_);
-    if (type == PNG_COLOR_TYPE_GRAY) png_set_expand_gray_1_2_4_to_8(png_);
     header->stored_bytes = uint64_t{png_get_rowbytes(png_, info_)} * png_get_image_height(png_, info_);
-    png_set_interlace_handling(png_);
-    png_read_update_info(png_, info_);
     return true;
   }
 
@@ -86,6 +82,11 @@ class PngReader {
   // read one that is not transparent.
   bool ReadLines(uint8_t** lines) {
     if (setjmp(png_jmpbuf(png_)) != 0) return false;
+    const int type = png_get_color_type(png_, info_);
+    if (type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png_);
+    if (type == PNG_COLOR_TYPE_GRAY) png_set_expand_gray_1_2_4_to_8(png_);
+    png_set_interlace_handling(png_);
+    png_read_update_info(png_, info_);
     png_read_image(png_, lines);
     png_read_end(png_, nullptr);
     return true;
