@@ -19,27 +19,27 @@ namespace {
 // How many rows a data set has; nullopt if only reading it all would tell.
 using RowCount = absl::StatusOr<std::optional<int64_t>>;
 
-RowCount CountIn(const Shape& shape) { return std::optional<int64_t>(shape.empty() ? 0 : shape.front()); }
+// What is wrong with the contents of a file is for who reads it to say.
+RowCount CountIn(const absl::StatusOr<Shape>& shape) {
+  return shape.ok() && !shape->empty() ? std::optional<int64_t>(shape->front()) : std::nullopt;
+}
 
 RowCount CountRowsOfPath(const std::string& path, bool test, const DatasetOptions& options) {
   KWTA_ASSIGN_OR_RETURN(const DataFile found, FindDataFile(path, options));
   if (!HasDatasetFileEnding(path)) return CountRowsOfFolder(found.root, path, test, options.links);
   if (IsNorbImages(path)) return std::optional<int64_t>();
-  if (absl::EndsWith(path, ".bin")) return CountCifarRows({found.file});
-  if (!absl::EndsWith(path, ".npy")) {
-    KWTA_ASSIGN_OR_RETURN(const Shape shape, ReadIdxShape(found.file, kMaxDatasetBytes));
-    return CountIn(shape);
+  if (absl::EndsWith(path, ".bin")) {
+    const absl::StatusOr<int64_t> rows = CountCifarRows({found.file});
+    return rows.ok() ? std::optional<int64_t>(*rows) : std::nullopt;
   }
-  KWTA_ASSIGN_OR_RETURN(const Shape shape, ReadNpyShape(found.file));
-  return CountIn(shape);
+  return CountIn(absl::EndsWith(path, ".npy") ? ReadNpyShape(found.file) : ReadIdxShape(found.file, kMaxDatasetBytes));
 }
 
 RowCount CountRowsOfNamed(const std::string& name, bool test, const DatasetOptions& options) {
   KWTA_ASSIGN_OR_RETURN(const NamedDataset dataset, FindNamedDataset(name));
   KWTA_ASSIGN_OR_RETURN(const DatasetFiles files, LocateNamedDataset(dataset, test, options.directories));
   if (!files.folder.empty()) return CountRowsOfFolder(files.root, files.folder, test, options.links);
-  KWTA_ASSIGN_OR_RETURN(const Shape shape, ReadIdxShape(files.images, kMaxDatasetBytes));
-  return CountIn(shape);
+  return CountIn(ReadIdxShape(files.images, kMaxDatasetBytes));
 }
 
 }  // namespace

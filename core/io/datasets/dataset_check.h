@@ -10,8 +10,8 @@
 namespace kwta {
 
 // Checks the reference, that the files are there, and that validation_rows leaves rows. The latter is not checked of
-// small NORB and of folders of images, for which reading the first bytes of a file or two does not tell it. Errors: as
-// LoadDataset.
+// damaged files, nor of small NORB and folders of images, for which reading the first bytes of a file or two does not
+// tell it. Errors: INVALID_ARGUMENT, NOT_FOUND and others, as LoadDataset.
 absl::Status CheckDataset(const v1::DatasetRef& ref, const DatasetOptions& options);
 
 // That the rows held out of `rows` leave some. Errors: INVALID_ARGUMENT, naming `origin`.

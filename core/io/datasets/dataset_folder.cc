@@ -99,8 +99,8 @@ absl::StatusOr<std::optional<int64_t>> CountRowsOfFolder(const std::string& root
   KWTA_ASSIGN_OR_RETURN(const std::vector<std::string> names, NamesInFolder(path));
   if (!HasCifarBatches(names)) return std::optional<int64_t>();
   KWTA_ASSIGN_OR_RETURN(const std::vector<std::string> batches, CifarBatchPaths(root, folder, test, links));
-  KWTA_ASSIGN_OR_RETURN(const int64_t rows, CountCifarRows(batches));
-  return std::optional<int64_t>(rows);
+  const absl::StatusOr<int64_t> rows = CountCifarRows(batches);
+  return rows.ok() ? std::optional<int64_t>(*rows) : std::nullopt;
 }
 
 }  // namespace kwta

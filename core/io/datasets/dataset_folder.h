@@ -26,7 +26,7 @@ bool HoldsPublishedFiles(const std::string& path);
 absl::StatusOr<StoredRows> ReadDatasetFolder(const std::string& root, const std::string& folder, bool test,
                                              Links links = Links::kStayBelow);
 
-// How many rows that is, if the lengths of files tell (CIFAR-10). Errors: as ReadDatasetFolder.
+// How many rows that is, if the lengths of files tell (CIFAR-10, unless damaged). Errors: as ReadDatasetFolder.
 absl::StatusOr<std::optional<int64_t>> CountRowsOfFolder(const std::string& root, const std::string& folder, bool test,
                                                          Links links);
 

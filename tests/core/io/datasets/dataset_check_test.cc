@@ -64,7 +64,7 @@ TEST_F(CheckDatasetTest, SaysWhatIsWrongWithFiles) {
   EXPECT_THAT(CheckPath("a.csv"), StatusIs(StatusCode::kInvalidArgument, "is of no known kind"));
   EXPECT_THAT(CheckPath("../a.npy"), StatusIs(StatusCode::kInvalidArgument, "contains '..'"));
   directory_.Write("a.npy", "x");
-  EXPECT_THAT(CheckPath("a.npy"), StatusIs(StatusCode::kDataLoss, "not an npy file"));
+  EXPECT_THAT(CheckPath("a.npy", 5), IsOk());  // a damaged one is for who reads it
 }
 
 }  // namespace
