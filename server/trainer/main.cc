@@ -20,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/backends/backend_registry.h"
 #include "core/base/status_macros.h"
+#include "core/base/utf8.h"
 #include "core/base/version.h"
 #include "core/io/datasets/dataset.h"
 #include "core/io/model_bundle.h"
@@ -98,7 +99,7 @@ absl::StatusOr<v1::TrainingStatistics> RunTask(const v1::TrainerTask& task, Repo
   options.report = [&](const v1::TrainingProgress& progress) {
     v1::TrainerReport report;
     *report.mutable_progress() = progress;
-    for (const std::string& note : data.notes()) report.mutable_progress()->add_warnings(note);
+    for (const std::string& note : data.notes()) report.mutable_progress()->add_warnings(ToUtf8(note));
     // A server that is gone picks the job up again when it is back: leave it a checkpoint.
     if (!pipe.Send(report)) stop_requested = true;
   };
