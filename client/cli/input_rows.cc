@@ -8,6 +8,7 @@
 
 #include "client/cli/spec_options.h"
 #include "core/base/status_macros.h"
+#include "core/base/utf8.h"
 
 namespace kwta::client::cli {
 namespace {
@@ -23,7 +24,7 @@ absl::StatusOr<Dataset> LoadAndSay(const v1::DatasetRef& reference, DatasetOptio
   options.links = Links::kFollow;
   absl::StatusOr<Dataset> dataset = LoadDataset(reference, options);
   if (!dataset.ok()) return dataset;
-  for (const std::string& note : dataset->notes()) std::cerr << "kwta: warning: " << note << std::endl;
+  for (const std::string& note : dataset->notes()) std::cerr << "kwta: warning: " << ToPrintable(note) << std::endl;
   return dataset;
 }
 

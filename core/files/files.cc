@@ -140,7 +140,7 @@ absl::Status InputFile::CheckUnchanged() const {
   }
   return absl::FailedPreconditionError(absl::StrCat(
       "'", path_, "' was changed while it was read (",
-      size == size_ ? "other contents" : absl::StrCat(size, " bytes, ", size_, " at first"),
+      size == size_ ? "it was written to" : absl::StrCat(size, " bytes, ", size_, " at first"),
       "); try again when it is complete, and replace files that may be in use by renaming new ones over them"));
 }
 

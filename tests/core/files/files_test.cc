@@ -72,7 +72,7 @@ TEST(InputFileTest, KnowsThatItsFileChanged) {
   EXPECT_THAT(rewritten.CheckUnchanged(), IsOk());
   SetLater(directory.Write("a", "54321"));
   EXPECT_THAT(rewritten.CheckUnchanged(),
-              StatusIs(StatusCode::kFailedPrecondition, "a' was changed while it was read (other contents)"));
+              StatusIs(StatusCode::kFailedPrecondition, "a' was changed while it was read (it was written to)"));
   const InputFile cut = open();
   std::filesystem::resize_file(directory.File("a"), 2);
   EXPECT_THAT(cut.CheckUnchanged(), StatusIs(StatusCode::kFailedPrecondition, "(2 bytes, 5 at first)"));
