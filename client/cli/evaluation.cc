@@ -33,7 +33,8 @@ absl::StatusOr<Part> LoadPart(LocalDataset data, v1::DatasetSplit split) {
     return absl::InvalidArgumentError(
         "the data have no labels to train a probe on; name a labelled data set with --data");
   }
-  return Part{Gathered(dataset), dataset.Labels()};
+  KWTA_ASSIGN_OR_RETURN(Tensor rows, Gathered(dataset));
+  return Part{std::move(rows), dataset.Labels()};
 }
 
 // Everything that the steps of an evaluation share.

@@ -1,15 +1,14 @@
 #include "client/cli/input_rows.h"
 
-#include <cerrno>
 #include <filesystem>
+#include <iostream>
 #include <memory>
 #include <numeric>
-#include <system_error>
 #include <utility>
 
 #include "client/cli/spec_options.h"
 #include "core/base/status_macros.h"
-#include "core/files/files.h"
+#include "core/base/utf8.h"
 
 namespace kwta::client::cli {
 namespace {
@@ -20,25 +19,21 @@ void GatherRange(const Dataset& dataset, int64_t begin, int64_t count, void* out
   dataset.Gather(which.data(), count, out);
 }
 
-// Loads `path`, relative to `directory`. A server lets no link lead out of its data directory; here the user's own
-// files are read, and caches of data sets are full of links. So the file is named from the root of the file system.
-absl::StatusOr<Dataset> LoadBelowRoot(const std::string& directory, const std::string& path, v1::DatasetRef reference) {
-  KWTA_RETURN_IF_ERROR(ValidateRelativePath(path));
-  std::error_code error;
-  const std::filesystem::path whole = std::filesystem::canonical(directory, error) / path;
-  if (error) return FileError(error.value(), "open", directory);
-  if (!std::filesystem::exists(whole, error)) return FileError(error ? error.value() : ENOENT, "open", whole.string());
-  reference.set_path(whole.relative_path().string());
-  return LoadDataset(reference, {{"/"}});
+// Loads what the user of this program names, so that links may lead anywhere, and says what was left out or converted.
+absl::StatusOr<Dataset> LoadAndSay(const v1::DatasetRef& reference, DatasetOptions options) {
+  options.links = Links::kFollow;
+  absl::StatusOr<Dataset> dataset = LoadDataset(reference, options);
+  if (!dataset.ok()) return dataset;
+  for (const std::string& note : dataset->notes()) std::cerr << "kwta: warning: " << ToPrintable(note) << std::endl;
+  return dataset;
 }
 
 }  // namespace
 
 absl::StatusOr<Dataset> LocalDataset::Load() const {
-  if (reference.has_path() && !directory.empty()) return LoadBelowRoot(directory, reference.path(), reference);
   DatasetOptions options;
   if (!directory.empty()) options.directories.push_back(directory);
-  return LoadDataset(reference, options);
+  return LoadAndSay(reference, std::move(options));
 }
 
 void AddLocalDatasetOptions(CLI::App& app, const std::vector<std::string>& splits, LocalDataset* dataset) {
@@ -52,7 +47,9 @@ void AddLocalDatasetOptions(CLI::App& app, const std::vector<std::string>& split
 
 absl::StatusOr<Dataset> LoadFile(const std::string& file) {
   const std::filesystem::path path = std::filesystem::absolute(file);
-  return LoadBelowRoot(path.parent_path().string(), path.filename().string(), {});
+  v1::DatasetRef reference;
+  reference.set_path(path.filename().string());
+  return LoadAndSay(reference, {{path.parent_path().string()}});
 }
 
 RowSource SourceOf(const Dataset& dataset) {
@@ -65,9 +62,10 @@ RowSource SourceOf(const Dataset& dataset) {
   return {dataset.rows(), dataset.width(), dataset.dtype(), read};
 }
 
-Tensor Gathered(const Dataset& dataset) {
+absl::StatusOr<Tensor> Gathered(const Dataset& dataset) {
   Tensor rows(dataset.dtype(), {dataset.rows(), dataset.width()});
   GatherRange(dataset, 0, dataset.rows(), rows.data());
+  KWTA_RETURN_IF_ERROR(dataset.CheckUnchanged());
   return rows;
 }
 

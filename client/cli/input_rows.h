@@ -28,7 +28,7 @@ absl::StatusOr<Dataset> LoadFile(const std::string& file);
 // A data set for EncodeStream, gathered a piece at a time. The data set must outlive the source.
 RowSource SourceOf(const Dataset& dataset);
 
-// All rows in memory, [rows, width].
-Tensor Gathered(const Dataset& dataset);
+// All rows in memory, [rows, width]. Errors: those of Dataset::CheckUnchanged.
+absl::StatusOr<Tensor> Gathered(const Dataset& dataset);
 
 }  // namespace kwta::client::cli

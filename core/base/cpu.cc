@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
+#include <optional>
 #include <thread>
+
+#include "core/base/cpu_quota.h"
 
 namespace kwta {
 namespace {
@@ -17,24 +19,12 @@ int AffinityProcessors() {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
-// The quota of control groups version 2, rounded up; 0 if there is none.
-int QuotaProcessors() {
-  std::ifstream file("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  double period = 0;
-  if (!(file >> quota >> period) || quota == "max" || period <= 0) return 0;
-  char* end = nullptr;
-  const double microseconds = std::strtod(quota.c_str(), &end);
-  if (end == quota.c_str() || microseconds <= 0) return 0;
-  return static_cast<int>(std::ceil(microseconds / period));
-}
-
 }  // namespace
 
 int AvailableProcessors() {
   const int affinity = AffinityProcessors();
-  const int quota = QuotaProcessors();
-  return quota > 0 ? std::min(affinity, quota) : affinity;
+  const std::optional<double> quota = CpuQuota();
+  return quota ? std::clamp(static_cast<int>(std::ceil(std::min<double>(*quota, affinity))), 1, affinity) : affinity;
 }
 
 int ResolveThreads(int requested) { return requested > 0 ? requested : AvailableProcessors(); }

@@ -6,7 +6,7 @@
 
 namespace kwta {
 
-// Processors this process may use: the smaller of its affinity mask and its control group's quota (cpu.max), at
+// Processors this process may use: the smaller of its affinity mask and the quota of its control groups, rounded up, at
 // least 1.
 int AvailableProcessors();
 

@@ -1,7 +1,6 @@
 #include "core/files/files.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -123,15 +122,14 @@ absl::Status FileError(int error_number, absl::string_view action, absl::string_
   }
 }
 
-InputFile::InputFile(std::string path, int descriptor, uint64_t size)
-    : path_(std::move(path)), descriptor_(descriptor), size_(size) {}
-
 InputFile::InputFile(InputFile&& other) noexcept { *this = std::move(other); }
 
 InputFile& InputFile::operator=(InputFile&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(descriptor_, other.descriptor_);
   std::swap(size_, other.size_);
+  std::swap(modified_seconds_, other.modified_seconds_);
+  std::swap(modified_nanoseconds_, other.modified_nanoseconds_);
   return *this;
 }
 
@@ -143,13 +141,15 @@ absl::StatusOr<InputFile> InputFile::Open(const std::string& path) {
   // Without O_NONBLOCK a named pipe would hold us here.
   const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) return FileError(errno, "open", path);
-  InputFile file(path, descriptor, 0);
+  InputFile file(path, descriptor);
   struct stat about;
   if (fstat(descriptor, &about) != 0) return FileError(errno, "open", path);
   if (!S_ISREG(about.st_mode)) {
     return absl::InvalidArgumentError(absl::StrCat("'", path, "' is not a regular file"));
   }
   file.size_ = static_cast<uint64_t>(about.st_size);
+  file.modified_seconds_ = about.st_mtim.tv_sec;
+  file.modified_nanoseconds_ = about.st_mtim.tv_nsec;
   return file;
 }
 
@@ -159,12 +159,28 @@ absl::Status InputFile::ReadAt(uint64_t offset, void* out, size_t bytes) const {
     const ssize_t got = pread(descriptor_, to, std::min(bytes, kMaxTransfer), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return FileError(errno, "read", path_);
-    if (got == 0) return absl::DataLossError(absl::StrCat("'", path_, "' ended while it was read"));
+    if (got == 0) {
+      KWTA_RETURN_IF_ERROR(CheckUnchanged());
+      return absl::DataLossError(absl::StrCat("'", path_, "' ended while it was read"));
+    }
     to += got;
     offset += static_cast<uint64_t>(got);
     bytes -= static_cast<size_t>(got);
   }
   return absl::OkStatus();
+}
+
+absl::Status InputFile::CheckUnchanged() const {
+  struct stat about;
+  if (fstat(descriptor_, &about) != 0) return FileError(errno, "look at", path_);
+  const auto size = static_cast<uint64_t>(about.st_size);
+  if (size == size_ && about.st_mtim.tv_sec == modified_seconds_ && about.st_mtim.tv_nsec == modified_nanoseconds_) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "'", path_, "' was changed while it was read (",
+      size == size_ ? "it was written to" : absl::StrCat(size, " bytes, ", size_, " at first"),
+      "); try again when it is complete, and replace files that may be in use by renaming new ones over them"));
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t max_bytes) {
@@ -175,27 +191,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t max_bytes
   }
   std::string contents(file.size(), '\0');
   KWTA_RETURN_IF_ERROR(file.ReadAt(0, contents.data(), contents.size()));
+  KWTA_RETURN_IF_ERROR(file.CheckUnchanged());
   return contents;
-}
-
-MappedFile::MappedFile(MappedFile&& other) noexcept { *this = std::move(other); }
-
-MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
-  std::swap(data_, other.data_);
-  std::swap(size_, other.size_);
-  return *this;
-}
-
-MappedFile::~MappedFile() {
-  if (data_ != nullptr) munmap(const_cast<char*>(data_), size_);
-}
-
-absl::StatusOr<MappedFile> MappedFile::Open(const std::string& path) {
-  KWTA_ASSIGN_OR_RETURN(const InputFile file, InputFile::Open(path));
-  if (file.size() == 0) return MappedFile(nullptr, 0);
-  void* memory = mmap(nullptr, file.size(), PROT_READ, MAP_SHARED, file.descriptor(), 0);
-  if (memory == MAP_FAILED) return FileError(errno, "map", path);
-  return MappedFile(static_cast<const char*>(memory), file.size());
 }
 
 AtomicFileWriter::AtomicFileWriter(std::string path, std::string temporary, int descriptor)
@@ -309,7 +306,7 @@ absl::Status ValidateRelativePath(absl::string_view relative) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> PathWithin(const std::string& root, absl::string_view relative) {
+absl::StatusOr<std::string> PathWithin(const std::string& root, absl::string_view relative, Links links) {
   KWTA_RETURN_IF_ERROR(ValidateRelativePath(relative));
   struct FreeMemory {
     void operator()(char* memory) const { std::free(memory); }
@@ -323,8 +320,9 @@ absl::StatusOr<std::string> PathWithin(const std::string& root, absl::string_vie
   const auto resolved = resolve(path);
   if (resolved == nullptr) return FileError(errno, "open", path);
   std::string below(resolved_root.get());
+  const bool is_root = below == resolved.get();
   if (below.back() != '/') below += '/';
-  if (std::strncmp(resolved.get(), below.c_str(), below.size()) != 0) {
+  if (links == Links::kStayBelow && !is_root && std::strncmp(resolved.get(), below.c_str(), below.size()) != 0) {
     return absl::InvalidArgumentError(absl::StrCat("path '", relative, "' leaves the data directory '", root,
                                                    "' through a symbolic link; copy the file into the directory"));
   }

@@ -3,12 +3,14 @@
 // Every function gives the same codes for what the system reports: NOT_FOUND (no such file or directory),
 // PERMISSION_DENIED (no right, or a read-only file system), RESOURCE_EXHAUSTED (disk, quota or file size limit
 // reached), ALREADY_EXISTS, INVALID_ARGUMENT (a path that can name no file: too long, a directory, links in a ring),
-// UNAVAILABLE (anything else). Messages name the path.
+// UNAVAILABLE (anything else). Who reads a whole file also gives FAILED_PRECONDITION if the file was changed meanwhile.
+// Messages name the path.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -33,39 +35,25 @@ class InputFile {
   // Bytes when it was opened.
   uint64_t size() const { return size_; }
 
-  // Reads exactly `bytes` bytes at `offset`. Errors: DATA_LOSS if the file ends before.
+  // Reads exactly `bytes` bytes at `offset`. Errors: DATA_LOSS if the file ends before, FAILED_PRECONDITION if it does
+  // because it changed.
   absl::Status ReadAt(uint64_t offset, void* out, size_t bytes) const;
 
+  // Whether what was read since Open is one state of the file: its length and the time of its last change are those at
+  // Open. A file that another one was renamed over stays as it was. Thread-safe. Errors: FAILED_PRECONDITION.
+  absl::Status CheckUnchanged() const;
+
  private:
-  InputFile(std::string path, int descriptor, uint64_t size);
+  InputFile(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
 
   std::string path_;
   int descriptor_ = -1;
   uint64_t size_ = 0;
+  int64_t modified_seconds_ = 0, modified_nanoseconds_ = 0;
 };
 
 // The whole of a regular file. Errors: INVALID_ARGUMENT if it has more than `max_bytes` bytes.
 absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t max_bytes);
-
-// A file mapped read-only. Movable; concurrent reads are safe. Whoever truncates the file while it is mapped makes
-// reads past its new end fault, so data files are replaced by renaming, never cut.
-class MappedFile {
- public:
-  static absl::StatusOr<MappedFile> Open(const std::string& path);
-  MappedFile(MappedFile&& other) noexcept;
-  MappedFile& operator=(MappedFile&& other) noexcept;
-  ~MappedFile();
-
-  // Aligned to a page; null if the file is empty.
-  const char* data() const { return data_; }
-  size_t size() const { return size_; }
-
- private:
-  MappedFile(const char* data, size_t size) : data_(data), size_(size) {}
-
-  const char* data_ = nullptr;
-  size_t size_ = 0;
-};
 
 // What `path` leads to if it is a symbolic link, else `path`; there need not be a file at its end.
 absl::StatusOr<std::string> FollowLinks(const std::string& path);
@@ -117,8 +105,13 @@ absl::Status RemoveAll(const std::string& path);
 // absolute, no "..", no NUL byte. Errors: INVALID_ARGUMENT.
 absl::Status ValidateRelativePath(absl::string_view relative);
 
-// The resolved path of an existing file below the directory `root`. Errors: those of ValidateRelativePath,
-// INVALID_ARGUMENT if a symbolic link leads out of root, NOT_FOUND.
-absl::StatusOr<std::string> PathWithin(const std::string& root, absl::string_view relative);
+// Whether symbolic links may lead out of a directory: they may where the user of this program names the files, and not
+// where a request does.
+enum class Links { kStayBelow, kFollow };
+
+// The resolved path of an existing file or folder below the directory `root`, or of root itself ("./"). Errors: those
+// of ValidateRelativePath, INVALID_ARGUMENT if a symbolic link leads out of root and must not, NOT_FOUND.
+absl::StatusOr<std::string> PathWithin(const std::string& root, absl::string_view relative,
+                                       Links links = Links::kStayBelow);
 
 }  // namespace kwta

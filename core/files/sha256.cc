@@ -34,6 +34,7 @@ absl::StatusOr<std::string> Sha256OfFile(const InputFile& file) {
     KWTA_RETURN_IF_ERROR(file.ReadAt(done, piece.data(), piece.size()));
     hash.Add(piece);
   }
+  KWTA_RETURN_IF_ERROR(file.CheckUnchanged());
   return hash.Finish();
 }
 

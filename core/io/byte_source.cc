@@ -42,7 +42,7 @@ absl::Status ByteSource::Read(void* out, size_t bytes, absl::string_view what) {
 absl::Status ByteSource::ExpectEnd(uint64_t bytes) {
   char extra;
   KWTA_ASSIGN_OR_RETURN(const size_t trailing, ReadUpTo(&extra, 1));
-  if (trailing == 0) return absl::OkStatus();
+  if (trailing == 0) return (compressed_ ? compressed_->file() : *plain_).CheckUnchanged();
   return Corrupt(absl::StrCat(format_, " file goes on after the ", bytes, " bytes of its elements"));
 }
 

@@ -26,7 +26,8 @@ class ByteSource {
 
   // Reads the next `bytes` bytes; `what` says what they hold. Errors: DATA_LOSS if the contents end before.
   absl::Status Read(void* out, size_t bytes, absl::string_view what);
-  // Errors: DATA_LOSS unless the contents end here, after the `bytes` bytes of their elements.
+  // Errors: DATA_LOSS unless the contents end here, after the `bytes` bytes of their elements; and if the
+  // file changed while it was read.
   absl::Status ExpectEnd(uint64_t bytes);
   // DATA_LOSS: "'<path>': <what>".
   absl::Status Corrupt(absl::string_view what) const;

@@ -37,6 +37,18 @@ struct GzipReader::State {
     return absl::OkStatus();
   }
 
+  // Leaves no input at the end of the file, else input that starts with another byte than zero.
+  absl::Status SkipZeros() {
+    do {
+      if (stream.avail_in == 0) KWTA_RETURN_IF_ERROR(Refill());
+      while (stream.avail_in > 0 && *stream.next_in == 0) {
+        ++stream.next_in;
+        --stream.avail_in;
+      }
+    } while (stream.avail_in == 0 && position < file.size());
+    return absl::OkStatus();
+  }
+
   InputFile file;
   uint64_t position = 0;  // Bytes of the file handed to zlib.
   bool ended = false;
@@ -56,6 +68,8 @@ GzipReader::GzipReader(GzipReader&&) noexcept = default;
 GzipReader& GzipReader::operator=(GzipReader&&) noexcept = default;
 GzipReader::~GzipReader() = default;
 
+const InputFile& GzipReader::file() const { return state_->file; }
+
 absl::StatusOr<size_t> GzipReader::Read(void* out, size_t bytes) {
   z_stream& stream = state_->stream;
   unsigned char* to = static_cast<unsigned char*>(out);
@@ -72,8 +86,8 @@ absl::StatusOr<size_t> GzipReader::Read(void* out, size_t bytes) {
     to += room - stream.avail_out;
     left -= room - stream.avail_out;
     if (result == Z_STREAM_END) {
-      // A gzip file may have several members, whose contents follow one another.
-      if (stream.avail_in == 0) KWTA_RETURN_IF_ERROR(state_->Refill());
+      // A gzip file may have several members, whose contents follow one another, and be padded with zeros.
+      KWTA_RETURN_IF_ERROR(state_->SkipZeros());
       state_->ended = stream.avail_in == 0;
       if (!state_->ended) inflateReset(&stream);
     } else if (result != Z_OK && result != Z_BUF_ERROR) {

@@ -27,7 +27,9 @@ class GzipReader {
   // there; their checksum and length have then been verified. Errors: DATA_LOSS (truncated or corrupt).
   absl::StatusOr<size_t> Read(void* out, size_t bytes);
 
-  // The most bytes that a file of `compressed` bytes can inflate to.
+  const InputFile& file() const;
+
+  // The most bytes that a file of `compressed` bytes can inflate to, of gzip or another format that uses deflate.
   static uint64_t MaxInflatedBytes(uint64_t compressed);
 
  private:

@@ -37,8 +37,10 @@ std::string Fingerprint(v1::JobSpec spec, const LearnerRows& rows) {
 // One call of Train.
 class Run {
  public:
-  Run(const v1::JobSpec& spec, LearnerRows& rows, std::shared_ptr<Backend> backend, const TrainerOptions& options)
+  Run(const v1::JobSpec& spec, const Dataset& data, LearnerRows& rows, std::shared_ptr<Backend> backend,
+      const TrainerOptions& options)
       : spec_(spec),
+        data_(data),
         training_(spec.training()),
         encoder_(spec.encoder()),
         rows_(rows),
@@ -70,6 +72,7 @@ class Run {
   void Report(int64_t k, double squared_error, int64_t rows);
 
   const v1::JobSpec& spec_;
+  const Dataset& data_;  // what rows_ are made of
   const v1::TrainingSpec& training_;
   v1::EncoderSpec encoder_;  // fitted to the rows
   LearnerRows& rows_;
@@ -137,6 +140,7 @@ absl::Status Run::Resume() {
 absl::Status Run::TrainEpochs() {
   while (state_.epochs_done < training_.epochs()) {
     KWTA_RETURN_IF_ERROR(TrainEpoch());
+    KWTA_RETURN_IF_ERROR(data_.CheckUnchanged());
     const int64_t k = ScheduledK();
     state_.last_epoch = std::exchange(state_.epoch, NoTotals());
     state_.batches_done = 0;
@@ -156,6 +160,7 @@ absl::Status Run::TrainEpoch() {
   const int64_t k = ScheduledK();
   while (state_.batches_done < batches_) {
     if (StopRequested()) {
+      KWTA_RETURN_IF_ERROR(data_.CheckUnchanged());
       if (Checkpoints()) KWTA_RETURN_IF_ERROR(WriteCheckpoint());
       return absl::CancelledError(
           absl::StrCat("training was stopped in epoch ", state_.epochs_done + 1, " of ", training_.epochs()));
@@ -245,9 +250,9 @@ absl::StatusOr<ModelBundle> Run::Finish() const {
   return bundle;
 }
 
-absl::StatusOr<ModelBundle> TrainOnRows(const v1::JobSpec& spec, LearnerRows& rows, std::shared_ptr<Backend> backend,
-                                        const TrainerOptions& options) {
-  Run run(spec, rows, std::move(backend), options);
+absl::StatusOr<ModelBundle> TrainOnRows(const v1::JobSpec& spec, const Dataset& data, LearnerRows& rows,
+                                        std::shared_ptr<Backend> backend, const TrainerOptions& options) {
+  Run run(spec, data, rows, std::move(backend), options);
   KWTA_RETURN_IF_ERROR(run.Prepare());
   KWTA_RETURN_IF_ERROR(run.TrainEpochs());
   return run.Finish();
@@ -259,7 +264,7 @@ absl::StatusOr<ModelBundle> Train(const v1::JobSpec& spec, const Dataset& data, 
                                   const TrainerOptions& options) {
   KWTA_ASSIGN_OR_RETURN(const std::unique_ptr<LearnerRows> rows,
                         PreprocessedRows(spec.preprocessing(), data, *backend, options.checkpoint_directory));
-  return TrainOnRows(spec, *rows, std::move(backend), options);
+  return TrainOnRows(spec, data, *rows, std::move(backend), options);
 }
 
 absl::StatusOr<ModelBundle> TrainOnBase(const v1::JobSpec& spec, ModelBundle base, const Dataset& data,
@@ -269,7 +274,7 @@ absl::StatusOr<ModelBundle> TrainOnBase(const v1::JobSpec& spec, ModelBundle bas
   code_options.directory = options.checkpoint_directory;
   KWTA_ASSIGN_OR_RETURN(const std::unique_ptr<LearnerRows> rows,
                         CodeRows(data, std::move(encoder), CodeShape(base.description), code_options));
-  KWTA_ASSIGN_OR_RETURN(ModelBundle layer, TrainOnRows(spec, *rows, std::move(backend), options));
+  KWTA_ASSIGN_OR_RETURN(ModelBundle layer, TrainOnRows(spec, data, *rows, std::move(backend), options));
   return PutOnBase(std::move(base), std::move(layer));
 }
 

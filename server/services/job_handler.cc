@@ -3,10 +3,8 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "core/base/status_macros.h"
-#include "core/files/files.h"
-#include "core/io/datasets/dataset.h"
+#include "core/io/datasets/dataset_check.h"
 #include "core/io/model_bundle.h"
 #include "core/training/fine_tuning/fine_tuning.h"
 #include "core/training/trainer.h"
@@ -23,24 +21,19 @@ absl::StatusOr<v1::TrainResponse> JobHandler::Train(const v1::TrainRequest& requ
   if (!request.job_id().empty()) KWTA_RETURN_IF_ERROR(ValidateName("job_id", request.job_id()));
   v1::JobSpec spec = request.spec();
   KWTA_RETURN_IF_ERROR(ResolveJobSpec(&spec));
-  KWTA_RETURN_IF_ERROR(CheckDatasetExists(spec.dataset()));
+  KWTA_RETURN_IF_ERROR(CheckDatasetIsUsable(spec.dataset()));
   if (spec.has_base()) KWTA_RETURN_IF_ERROR(ResolveBase(request.job_id(), &spec));
   v1::TrainResponse response;
   KWTA_ASSIGN_OR_RETURN(*response.mutable_job(), runner_->Submit(request.job_id(), spec));
   return response;
 }
 
-// Only that the file is there: reading it is the trainer's business, and may take long.
-absl::Status JobHandler::CheckDatasetExists(const v1::DatasetRef& dataset) const {
-  KWTA_RETURN_IF_ERROR(ValidateDatasetRef(dataset));
-  if (dataset.source_case() != v1::DatasetRef::kPath) return absl::OkStatus();
-  for (const std::string& directory : data_directories_) {
-    absl::Status status = PathWithin(directory, dataset.path()).status();
-    if (!absl::IsNotFound(status)) return status;
-  }
-  return absl::NotFoundError(absl::StrCat("data set '", dataset.path(), "' was not found in ",
-                                          absl::StrJoin(data_directories_, ", "),
-                                          "; upload it with UploadDataset, or name its directory with --data-dir"));
+// What is fast: reading the rows is the trainer's business, and may take long.
+absl::Status JobHandler::CheckDatasetIsUsable(const v1::DatasetRef& dataset) const {
+  const absl::Status status = CheckDataset(dataset, DatasetOptions{data_directories_});
+  if (!absl::IsNotFound(status) || !dataset.has_path()) return status;
+  return absl::NotFoundError(
+      absl::StrCat(status.message(), "; upload it with UploadDataset, or name its directory with --data-dir"));
 }
 
 absl::Status JobHandler::ResolveBase(const std::string& job_id, v1::JobSpec* spec) const {

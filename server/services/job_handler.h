@@ -30,7 +30,7 @@ class JobHandler {
                         const std::function<bool()>& alive);
 
  private:
-  absl::Status CheckDatasetExists(const v1::DatasetRef& dataset) const;
+  absl::Status CheckDatasetIsUsable(const v1::DatasetRef& dataset) const;
   // Writes down which version of the base model is meant, and its hash, unless what is asked for does not fit it.
   absl::Status ResolveBase(const std::string& job_id, v1::JobSpec* spec) const;
 

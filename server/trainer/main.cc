@@ -20,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/backends/backend_registry.h"
 #include "core/base/status_macros.h"
+#include "core/base/utf8.h"
 #include "core/base/version.h"
 #include "core/io/datasets/dataset.h"
 #include "core/io/model_bundle.h"
@@ -76,6 +77,14 @@ absl::StatusOr<ModelBundle> ReadBase(const v1::TrainerTask& task) {
   return ReadModelBundle(task.base_directory());
 }
 
+absl::StatusOr<ModelBundle> TrainModel(const v1::TrainerTask& task, const Dataset& data,
+                                       std::shared_ptr<Backend> backend, const TrainerOptions& options) {
+  if (!task.spec().has_base()) return Train(task.spec(), data, std::move(backend), options);
+  KWTA_ASSIGN_OR_RETURN(ModelBundle base, ReadBase(task));
+  if (task.spec().has_fine_tuning()) return FineTuneBase(task.spec(), base, data, std::move(backend), options);
+  return TrainOnBase(task.spec(), std::move(base), data, std::move(backend), options);
+}
+
 absl::StatusOr<v1::TrainingStatistics> RunTask(const v1::TrainerTask& task, ReportPipe& pipe) {
   DatasetOptions dataset_options;
   dataset_options.directories = {task.data_directories().begin(), task.data_directories().end()};
@@ -87,23 +96,18 @@ absl::StatusOr<v1::TrainingStatistics> RunTask(const v1::TrainerTask& task, Repo
   TrainerOptions options;
   options.checkpoint_directory = task.work_directory();
   options.stop = &stop_requested;
-  options.report = [&pipe](const v1::TrainingProgress& progress) {
+  options.report = [&](const v1::TrainingProgress& progress) {
     v1::TrainerReport report;
     *report.mutable_progress() = progress;
+    for (const std::string& note : data.notes()) report.mutable_progress()->add_warnings(ToUtf8(note));
     // A server that is gone picks the job up again when it is back: leave it a checkpoint.
     if (!pipe.Send(report)) stop_requested = true;
   };
-  ModelBundle bundle;
-  if (task.spec().has_base()) {
-    KWTA_ASSIGN_OR_RETURN(ModelBundle base, ReadBase(task));
-    if (task.spec().has_fine_tuning()) {
-      KWTA_ASSIGN_OR_RETURN(bundle, FineTuneBase(task.spec(), base, data, backend, options));
-    } else {
-      KWTA_ASSIGN_OR_RETURN(bundle, TrainOnBase(task.spec(), std::move(base), data, backend, options));
-    }
-  } else {
-    KWTA_ASSIGN_OR_RETURN(bundle, Train(task.spec(), data, backend, options));
-  }
+  absl::StatusOr<ModelBundle> trained = TrainModel(task, data, backend, options);
+  // Whatever came of data that changed meanwhile, a failure too, is for that reason.
+  KWTA_RETURN_IF_ERROR(data.CheckUnchanged());
+  KWTA_RETURN_IF_ERROR(trained.status());
+  ModelBundle& bundle = *trained;
   bundle.description.set_job_id(task.job_id());
   bundle.description.set_kwta_version(kVersion);
   *bundle.description.mutable_created() = google::protobuf::util::TimeUtil::GetCurrentTime();

@@ -42,6 +42,7 @@ absl::StatusOr<EncodedRows> EncodeInput(Client& client, const EncodeCommand& com
   absl::StatusOr<EncodedRows> encoded = EncodeAll(
       client, command.rows.model, SourceOf(dataset), command.rows.settings,
       [&](int64_t done) { progress->Update(static_cast<double>(done) / static_cast<double>(dataset.rows())); });
+  KWTA_RETURN_IF_ERROR(dataset.CheckUnchanged());
   if (!absl::IsResourceExhausted(encoded.status())) return encoded;
   return absl::ResourceExhaustedError(
       absl::StrCat(encoded.status().message(),

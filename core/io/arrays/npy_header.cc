@@ -1,6 +1,7 @@
 #include "core/io/arrays/npy_header.h"
 
 #include <set>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -20,10 +21,13 @@ constexpr size_t kMaxNpyDimensions = 32;  // NumPy's own limit.
 
 struct TypeEntry {
   const char* name;
-  DType dtype;
+  size_t bytes;
+  std::optional<DType> dtype;
 };
-constexpr TypeEntry kTypes[] = {
-    {"<f4", DType::kF32}, {"<f2", DType::kF16}, {"|u1", DType::kU8}, {"<i4", DType::kI32}, {"<i8", DType::kI64}};
+constexpr TypeEntry kTypes[] = {{"<f4", 4, DType::kF32},  {"<f2", 2, DType::kF16},  {"|u1", 1, DType::kU8},
+                                {"<i4", 4, DType::kI32},  {"<i8", 8, DType::kI64},  {"<f8", 8, std::nullopt},
+                                {"|i1", 1, std::nullopt}, {"<i2", 2, std::nullopt}, {"<u2", 2, std::nullopt},
+                                {"<u4", 4, std::nullopt}, {"<u8", 8, std::nullopt}};
 
 absl::Status Malformed(absl::string_view what) {
   return absl::DataLossError(absl::StrCat("npy header is malformed: ", what));
@@ -106,6 +110,7 @@ class DictionaryParser {
       if (!absl::SimpleAtoi(rest_.substr(0, digits), &extent)) {
         return Malformed("'shape' holds something that is not a count of 63 bits");
       }
+      if (digits < rest_.size() && rest_[digits] == 'L') ++digits;  // a "long" of Python 2
       if (shape_.size() == kMaxNpyDimensions)
         return Malformed(absl::StrCat("more than ", kMaxNpyDimensions, " dimensions"));
       shape_.push_back(extent);
@@ -122,9 +127,11 @@ class DictionaryParser {
   Shape shape_;
 };
 
-absl::StatusOr<DType> ParseTypeName(const std::string& name) {
+absl::StatusOr<TypeEntry> ParseTypeName(std::string name) {
+  // Bytes have no order, but some writers say one.
+  if (absl::EndsWith(name, "1") && (absl::StartsWith(name, "<") || absl::StartsWith(name, ">"))) name[0] = '|';
   for (const TypeEntry& type : kTypes) {
-    if (name == type.name) return type.dtype;
+    if (name == type.name) return type;
   }
   return absl::InvalidArgumentError(
       absl::StrCat("npy elements of type '", name.substr(0, 32),
@@ -155,12 +162,12 @@ absl::StatusOr<NpyHeader> ParseNpyHeader(absl::string_view file) {
 
   DictionaryParser dictionary(file.substr(start, length));
   KWTA_RETURN_IF_ERROR(dictionary.Parse());
-  KWTA_ASSIGN_OR_RETURN(const DType dtype, ParseTypeName(dictionary.type_name()));
+  KWTA_ASSIGN_OR_RETURN(const TypeEntry type, ParseTypeName(dictionary.type_name()));
   if (dictionary.fortran_order()) {
     return absl::InvalidArgumentError(
         "npy arrays in Fortran order are not supported; save the array with numpy.ascontiguousarray(array)");
   }
-  return NpyHeader{dtype, dictionary.shape(), start + length};
+  return NpyHeader{type.name, type.bytes, type.dtype, dictionary.shape(), start + length};
 }
 
 absl::StatusOr<std::string> NpyTypeName(DType dtype) {

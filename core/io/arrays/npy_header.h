@@ -1,7 +1,9 @@
 // The header of an npy file (NumPy's format, versions 1 to 3).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -11,14 +13,16 @@
 namespace kwta {
 
 struct NpyHeader {
-  DType dtype = DType::kF32;
+  std::string type_name;       // NumPy's, such as "<f8"
+  size_t element_bytes = 4;    // in the file
+  std::optional<DType> dtype;  // of the elements as stored; none if tensors have no such type
   Shape shape;
   uint64_t data_offset = 0;  // Bytes before the elements.
 };
 
 // Parses the start of an npy file. Only what NumPy writes is accepted; nothing is evaluated.
-// Errors: DATA_LOSS (not npy, cut short, malformed), INVALID_ARGUMENT saying what to do (a type, byte order or memory
-// layout that is not supported).
+// Little-endian floats and integers of every size are known. Errors: DATA_LOSS (not npy, cut short, malformed),
+// INVALID_ARGUMENT saying what to do (a type, byte order or memory layout that is not supported).
 absl::StatusOr<NpyHeader> ParseNpyHeader(absl::string_view file);
 
 // NumPy's name for a type, such as "<f4". Errors: INVALID_ARGUMENT for bf16, which NumPy has not.

@@ -87,6 +87,7 @@ absl::StatusOr<SafetensorsFile> ReadSafetensors(const std::string& path, absl::s
     KWTA_RETURN_IF_ERROR(file.ReadAt(kLengthBytes + length + entry.begin, tensor.data(), tensor.bytes()));
     result.tensors.emplace(std::move(entry.name), std::move(tensor));
   }
+  KWTA_RETURN_IF_ERROR(file.CheckUnchanged());
   return result;
 }
 

@@ -25,6 +25,22 @@ absl::StatusOr<int64_t> RowsOf(const InputFile& file) {
   return static_cast<int64_t>(file.size() / kRowBytes);
 }
 
+struct Batches {
+  std::vector<InputFile> files;
+  int64_t rows = 0;  // of all files
+};
+
+absl::StatusOr<Batches> OpenBatches(const std::vector<std::string>& paths) {
+  Batches batches;
+  for (const std::string& path : paths) {
+    KWTA_ASSIGN_OR_RETURN(InputFile file, InputFile::Open(path));
+    KWTA_ASSIGN_OR_RETURN(const int64_t rows, RowsOf(file));
+    batches.files.push_back(std::move(file));
+    batches.rows += rows;
+  }
+  return batches;
+}
+
 }  // namespace
 
 std::vector<std::string> CifarBatchNames(bool test) {
@@ -32,15 +48,14 @@ std::vector<std::string> CifarBatchNames(bool test) {
   return {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"};
 }
 
+absl::StatusOr<int64_t> CountCifarRows(const std::vector<std::string>& paths) {
+  KWTA_ASSIGN_OR_RETURN(const Batches batches, OpenBatches(paths));
+  return batches.rows;
+}
+
 absl::StatusOr<StoredRows> ReadCifarBatches(const std::vector<std::string>& paths) {
-  std::vector<InputFile> files;
-  int64_t rows = 0;
-  for (const std::string& path : paths) {
-    KWTA_ASSIGN_OR_RETURN(InputFile file, InputFile::Open(path));
-    KWTA_ASSIGN_OR_RETURN(const int64_t more, RowsOf(file));
-    files.push_back(std::move(file));
-    rows += more;
-  }
+  KWTA_ASSIGN_OR_RETURN(const Batches batches, OpenBatches(paths));
+  const int64_t rows = batches.rows;
   if (rows > static_cast<int64_t>(kMaxDatasetBytes) / kImageBytes) {
     return absl::InvalidArgumentError(absl::StrCat("'", paths[0], "' and its like have ", rows, " rows; at most ",
                                                    kMaxDatasetBytes / kImageBytes, " are accepted"));
@@ -50,7 +65,7 @@ absl::StatusOr<StoredRows> ReadCifarBatches(const std::vector<std::string>& path
   labels.reserve(rows);
   uint8_t* out = images.as<uint8_t>();
   std::vector<uint8_t> row(kRowBytes);
-  for (const InputFile& file : files) {
+  for (const InputFile& file : batches.files) {
     for (uint64_t offset = 0; offset < file.size(); offset += kRowBytes) {
       KWTA_RETURN_IF_ERROR(file.ReadAt(offset, row.data(), row.size()));
       if (row[0] >= kClasses) {
@@ -60,6 +75,7 @@ absl::StatusOr<StoredRows> ReadCifarBatches(const std::vector<std::string>& path
       labels.push_back(row[0]);
       out = std::copy(row.begin() + 1, row.end(), out);
     }
+    KWTA_RETURN_IF_ERROR(file.CheckUnchanged());
   }
   return RowsOfTensor(paths[0], std::move(images), std::move(labels));
 }

@@ -17,4 +17,7 @@ std::vector<std::string> CifarBatchNames(bool test);
 // REQUIRES: there is a file.
 absl::StatusOr<StoredRows> ReadCifarBatches(const std::vector<std::string>& paths);
 
+// How many they are, by the lengths of the files. Errors: as ReadCifarBatches.
+absl::StatusOr<int64_t> CountCifarRows(const std::vector<std::string>& paths);
+
 }  // namespace kwta

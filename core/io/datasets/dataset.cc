@@ -8,12 +8,13 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
 #include "core/files/files.h"
 #include "core/io/arrays/npy.h"
 #include "core/io/datasets/cifar_binary.h"
+#include "core/io/datasets/data_file.h"
+#include "core/io/datasets/dataset_check.h"
 #include "core/io/datasets/dataset_folder.h"
 #include "core/io/datasets/idx.h"
 #include "core/io/datasets/named_datasets.h"
@@ -51,7 +52,7 @@ absl::StatusOr<StoredRows> AsRows(std::string origin, ArrayView array, std::shar
     return refuse(absl::StrCat("holds NaN or infinity at row ", bad->row, ", column ", bad->column,
                                "; remove or replace such elements"));
   }
-  return StoredRows{std::move(origin), std::move(storage), view, std::move(row_shape), {}};
+  return StoredRows{std::move(origin), std::move(storage), view, std::move(row_shape), {}, nullptr, {}};
 }
 
 absl::StatusOr<StoredRows> LoadIdx(const std::string& path) {
@@ -83,7 +84,7 @@ absl::StatusOr<StoredRows> LoadNamed(const NamedDataset& dataset, bool test, con
   if (files.folder.empty()) {
     KWTA_ASSIGN_OR_RETURN(stored, LoadIdx(files.images));
   } else {
-    KWTA_ASSIGN_OR_RETURN(stored, ReadDatasetFolder(files.root, files.folder, test));
+    KWTA_ASSIGN_OR_RETURN(stored, ReadDatasetFolder(files.root, files.folder, test, options.links));
   }
   const Shape expected(dataset.row_shape.begin(), dataset.row_shape.end());
   if (stored.rows.dtype != DType::kU8 || stored.row_shape != expected) {
@@ -102,43 +103,32 @@ constexpr int64_t kRowsAhead = 4;
 constexpr size_t kBytesAhead = 4096;
 constexpr size_t kLineBytes = 64;
 
-// Where a path was found.
-struct Found {
-  std::string root;  // the directory that was searched
-  std::string file;  // the path, resolved
-};
-
-absl::StatusOr<Found> Locate(const std::string& path, const DatasetOptions& options) {
-  for (const std::string& directory : options.directories) {
-    absl::StatusOr<std::string> found = PathWithin(directory, path);
-    if (found.ok()) return Found{directory, *std::move(found)};
-    if (!absl::IsNotFound(found.status())) return found.status();
-  }
-  return absl::NotFoundError(absl::StrCat(
-      "data file '", path, "' was not found; looked in ",
-      options.directories.empty() ? "no directory: none is configured" : absl::StrJoin(options.directories, ", ")));
+absl::StatusOr<StoredRows> LoadNpy(const std::string& path) {
+  KWTA_ASSIGN_OR_RETURN(NpyFile npy, ReadNpyRows(path));
+  absl::StatusOr<StoredRows> stored = AsRows(path, std::move(npy.array), std::move(npy.storage));
+  // What is wrong with rows that changed while they were looked at is that they did.
+  if (npy.mapped != nullptr) KWTA_RETURN_IF_ERROR(npy.mapped->CheckUnchanged());
+  KWTA_RETURN_IF_ERROR(stored.status());
+  stored->mapped = std::move(npy.mapped);
+  if (!npy.note.empty()) stored->notes.push_back(std::move(npy.note));
+  return stored;
 }
 
 absl::StatusOr<StoredRows> LoadPath(const std::string& path, bool test, const DatasetOptions& options) {
-  KWTA_ASSIGN_OR_RETURN(const Found found, Locate(path, options));
-  if (!HasDatasetFileEnding(path)) return ReadDatasetFolder(found.root, path, test);
+  KWTA_ASSIGN_OR_RETURN(const DataFile found, FindDataFile(path, options));
+  if (!HasDatasetFileEnding(path)) return ReadDatasetFolder(found.root, path, test, options.links);
   if (IsNorbImages(path)) {
-    return ReadNorb(path, [&found](const std::string& name) { return PathWithin(found.root, name); });
+    return ReadNorb(path, [&](const std::string& name) { return PathWithin(found.root, name, options.links); });
   }
   if (absl::EndsWith(path, ".bin")) return ReadCifarBatches({found.file});
-  if (!absl::EndsWith(path, ".npy")) return LoadIdx(found.file);
-  KWTA_ASSIGN_OR_RETURN(NpyFile npy, ReadNpy(found.file));
-  return AsRows(found.file, std::move(npy.array), std::move(npy.storage));
+  return absl::EndsWith(path, ".npy") ? LoadNpy(found.file) : LoadIdx(found.file);
 }
 
 // Numbers of the rows that `ref` asks for, out of `rows`.
 absl::StatusOr<std::vector<uint32_t>> ChooseRows(const v1::DatasetRef& ref, const StoredRows& stored) {
   const uint64_t rows = static_cast<uint64_t>(stored.rows.rows);
   const uint64_t held_out = ref.split() == v1::DATASET_SPLIT_TEST ? 0 : ref.validation_rows();
-  if (held_out >= rows) {
-    return absl::InvalidArgumentError(absl::StrCat("validation_rows is ", held_out, ", but '", stored.origin, "' has ",
-                                                   rows, " rows; expected at most ", rows - 1));
-  }
+  KWTA_RETURN_IF_ERROR(CheckValidationRows(ref, stored.rows.rows, stored.origin));
   std::vector<uint32_t> order;
   if (held_out == 0) {
     order.resize(rows);
@@ -159,7 +149,8 @@ absl::StatusOr<std::vector<uint32_t>> ChooseRows(const v1::DatasetRef& ref, cons
 
 // A name without an ending, unless the path says that it is a folder.
 bool MayBeFolder(absl::string_view path) {
-  return path.substr(path.rfind('/') + 1).find('.') == absl::string_view::npos;
+  const absl::string_view name = path.substr(path.rfind('/') + 1);
+  return name == "." || !absl::StrContains(name, '.');
 }
 
 }  // namespace
@@ -192,6 +183,10 @@ std::vector<int32_t> Dataset::Labels() const {
   return labels;
 }
 
+absl::Status Dataset::CheckUnchanged() const {
+  return mapped_ == nullptr ? absl::OkStatus() : mapped_->CheckUnchanged();
+}
+
 Dataset Dataset::Divided(int64_t parts, Shape part_shape) const {
   std::vector<uint32_t> order;
   order.reserve(order_.size() * parts);
@@ -202,7 +197,10 @@ Dataset Dataset::Divided(int64_t parts, Shape part_shape) const {
   labels.reserve(labels_.size() * parts);
   for (const int32_t label : labels_) labels.insert(labels.end(), parts, label);
   const RowsView all{all_.dtype, all_.data, all_.rows * parts, all_.width / parts};
-  return Dataset(storage_, all, std::move(part_shape), std::move(order), std::move(labels));
+  Dataset divided(storage_, all, std::move(part_shape), std::move(order), std::move(labels));
+  divided.mapped_ = mapped_;
+  divided.notes_ = notes_;
+  return divided;
 }
 
 absl::StatusOr<Dataset> LoadDataset(const v1::DatasetRef& ref, const DatasetOptions& options) {
@@ -216,8 +214,11 @@ absl::StatusOr<Dataset> LoadDataset(const v1::DatasetRef& ref, const DatasetOpti
   }
   if (!stored.ok()) return stored.status();
   KWTA_ASSIGN_OR_RETURN(std::vector<uint32_t> order, ChooseRows(ref, *stored));
-  return Dataset(std::move(stored->storage), stored->rows, std::move(stored->row_shape), std::move(order),
-                 std::move(stored->labels));
+  Dataset dataset(std::move(stored->storage), stored->rows, std::move(stored->row_shape), std::move(order),
+                  std::move(stored->labels));
+  dataset.mapped_ = std::move(stored->mapped);
+  dataset.notes_ = std::move(stored->notes);
+  return dataset;
 }
 
 bool HasDatasetFileEnding(absl::string_view path) {

@@ -22,21 +22,35 @@ bool Contains(const std::vector<std::string>& names, const std::string& name) {
   return std::binary_search(names.begin(), names.end(), name);
 }
 
+// Names in a folder, sorted, without those that start with a dot. Errors: as core/files/files.h says.
+absl::StatusOr<std::vector<std::string>> NamesInFolder(const std::string& path) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
+    std::string name = entry->path().filename().string();
+    if (name.front() != '.') names.push_back(std::move(name));
+  }
+  if (error) return FileError(error.value(), "read", path);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 bool HasCifarBatches(const std::vector<std::string>& names) {
   return Contains(names, CifarBatchNames(false)[0]) || Contains(names, CifarBatchNames(true)[0]);
 }
 
-absl::StatusOr<StoredRows> ReadCifarFolder(const std::string& root, const std::string& folder, bool test) {
+absl::StatusOr<std::vector<std::string>> CifarBatchPaths(const std::string& root, const std::string& folder, bool test,
+                                                         Links links) {
   std::vector<std::string> paths;
   for (const std::string& name : CifarBatchNames(test)) {
-    KWTA_ASSIGN_OR_RETURN(std::string path, PathWithin(root, absl::StrCat(folder, "/", name)));
+    KWTA_ASSIGN_OR_RETURN(std::string path, PathWithin(root, absl::StrCat(folder, "/", name), links));
     paths.push_back(std::move(path));
   }
-  return ReadCifarBatches(paths);
+  return paths;
 }
 
 absl::StatusOr<StoredRows> ReadNorbFolder(const std::string& root, const std::string& folder,
-                                          std::vector<std::string> names, bool test) {
+                                          std::vector<std::string> names, bool test, Links links) {
   names.erase(std::remove_if(names.begin(), names.end(), [](const std::string& name) { return !IsNorbImages(name); }),
               names.end());
   std::vector<std::string> chosen;
@@ -50,40 +64,43 @@ absl::StatusOr<StoredRows> ReadNorbFolder(const std::string& root, const std::st
                                                    test ? "testing" : "training", "'; expected one, or name the file"));
   }
   return ReadNorb(absl::StrCat(folder, "/", chosen[0]),
-                  [&](const std::string& name) { return PathWithin(root, name); });
+                  [&](const std::string& name) { return PathWithin(root, name, links); });
 }
 
 }  // namespace
-
-absl::StatusOr<std::vector<std::string>> NamesInFolder(const std::string& path) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
-    std::string name = entry->path().filename().string();
-    if (name.front() != '.') names.push_back(std::move(name));
-  }
-  if (error) return FileError(error.value(), "read", path);
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 bool HoldsPublishedFiles(const std::string& path) {
   const auto names = NamesInFolder(path);
   return names.ok() && (HasCifarBatches(*names) || std::any_of(names->begin(), names->end(), IsNorbImages));
 }
 
-absl::StatusOr<StoredRows> ReadDatasetFolder(const std::string& root, const std::string& folder, bool test) {
-  KWTA_ASSIGN_OR_RETURN(const std::string path, PathWithin(root, folder));
+absl::StatusOr<StoredRows> ReadDatasetFolder(const std::string& root, const std::string& folder, bool test,
+                                             Links links) {
+  KWTA_ASSIGN_OR_RETURN(const std::string path, PathWithin(root, folder, links));
   KWTA_ASSIGN_OR_RETURN(std::vector<std::string> names, NamesInFolder(path));
-  if (HasCifarBatches(names)) return ReadCifarFolder(root, folder, test);
-  if (std::any_of(names.begin(), names.end(), IsNorbImages))
-    return ReadNorbFolder(root, folder, std::move(names), test);
+  if (HasCifarBatches(names)) {
+    KWTA_ASSIGN_OR_RETURN(const std::vector<std::string> batches, CifarBatchPaths(root, folder, test, links));
+    return ReadCifarBatches(batches);
+  }
+  if (std::any_of(names.begin(), names.end(), IsNorbImages)) {
+    return ReadNorbFolder(root, folder, std::move(names), test, links);
+  }
   if (test) {
     return absl::InvalidArgumentError(
         absl::StrCat("folder '", folder,
                      "' has no test rows: it holds no files of CIFAR-10 or small NORB; name a folder of test images"));
   }
-  return ReadImageFolder(root, folder, names);
+  return ReadImageFolder(root, folder, links);
+}
+
+absl::StatusOr<std::optional<int64_t>> CountRowsOfFolder(const std::string& root, const std::string& folder, bool test,
+                                                         Links links) {
+  KWTA_ASSIGN_OR_RETURN(const std::string path, PathWithin(root, folder, links));
+  KWTA_ASSIGN_OR_RETURN(const std::vector<std::string> names, NamesInFolder(path));
+  if (!HasCifarBatches(names)) return std::optional<int64_t>();
+  KWTA_ASSIGN_OR_RETURN(const std::vector<std::string> batches, CifarBatchPaths(root, folder, test, links));
+  const absl::StatusOr<int64_t> rows = CountCifarRows(batches);
+  return rows.ok() ? std::optional<int64_t>(*rows) : std::nullopt;
 }
 
 }  // namespace kwta

@@ -43,10 +43,12 @@ absl::StatusOr<Shape> ReadShape(ByteSource& source, int dimensions, DType dtype,
   return shape;
 }
 
-}  // namespace
+struct IdxHeader {
+  DType dtype;
+  Shape shape;
+};
 
-absl::StatusOr<Tensor> ReadIdx(const std::string& path, uint64_t max_bytes) {
-  KWTA_ASSIGN_OR_RETURN(ByteSource source, ByteSource::Open(path, "idx"));
+absl::StatusOr<IdxHeader> ReadHeader(ByteSource& source, uint64_t max_bytes) {
   std::array<uint8_t, 4> magic;
   KWTA_RETURN_IF_ERROR(source.Read(magic.data(), magic.size(), "first fields"));
   if (magic[0] != 0 || magic[1] != 0) {
@@ -55,16 +57,29 @@ absl::StatusOr<Tensor> ReadIdx(const std::string& path, uint64_t max_bytes) {
   }
   if (magic[2] != kUnsignedBytes && magic[2] != kFloats) {
     return absl::InvalidArgumentError(absl::StrFormat(
-        "'%s': idx elements of type 0x%02x are not supported; expected 0x08 (unsigned bytes) or 0x0d (floats)", path,
-        magic[2]));
+        "'%s': idx elements of type 0x%02x are not supported; expected 0x08 (unsigned bytes) or 0x0d (floats)",
+        source.path(), magic[2]));
   }
   const DType dtype = magic[2] == kUnsignedBytes ? DType::kU8 : DType::kF32;
   KWTA_ASSIGN_OR_RETURN(Shape shape, ReadShape(source, magic[3], dtype, max_bytes));
+  return IdxHeader{dtype, std::move(shape)};
+}
 
-  Tensor tensor(dtype, std::move(shape));
+}  // namespace
+
+absl::StatusOr<Shape> ReadIdxShape(const std::string& path, uint64_t max_bytes) {
+  KWTA_ASSIGN_OR_RETURN(ByteSource source, ByteSource::Open(path, "idx"));
+  KWTA_ASSIGN_OR_RETURN(IdxHeader header, ReadHeader(source, max_bytes));
+  return std::move(header.shape);
+}
+
+absl::StatusOr<Tensor> ReadIdx(const std::string& path, uint64_t max_bytes) {
+  KWTA_ASSIGN_OR_RETURN(ByteSource source, ByteSource::Open(path, "idx"));
+  KWTA_ASSIGN_OR_RETURN(IdxHeader header, ReadHeader(source, max_bytes));
+  Tensor tensor(header.dtype, std::move(header.shape));
   KWTA_RETURN_IF_ERROR(source.Read(tensor.data(), tensor.bytes(), "elements"));
   KWTA_RETURN_IF_ERROR(source.ExpectEnd(tensor.bytes()));
-  if (dtype == DType::kF32) {
+  if (header.dtype == DType::kF32) {
     uint32_t* words = tensor.as<uint32_t>();
     for (int64_t i = 0; i < tensor.elements(); ++i) words[i] = BigEndian(reinterpret_cast<const uint8_t*>(words + i));
   }

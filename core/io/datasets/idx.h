@@ -16,4 +16,7 @@ namespace kwta {
 // allocated only for what a file of that length can hold.
 absl::StatusOr<Tensor> ReadIdx(const std::string& path, uint64_t max_bytes);
 
+// Its extents. Only the first bytes are read. Errors: as ReadIdx.
+absl::StatusOr<Shape> ReadIdxShape(const std::string& path, uint64_t max_bytes);
+
 }  // namespace kwta

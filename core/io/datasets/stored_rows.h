@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/files/mapped_file.h"
 #include "core/tensors/tensor.h"
 
 namespace kwta {
@@ -22,6 +23,10 @@ struct StoredRows {
   RowsView rows;
   Shape row_shape;
   std::vector<int32_t> labels;  // One for each row, or none.
+  // The file that the rows lie in, if it is mapped; null: they are in memory.
+  std::shared_ptr<const MappedFile> mapped = nullptr;
+  // What was left out or converted, a sentence each, for whoever gave the data.
+  std::vector<std::string> notes = {};
 };
 
 // The rows of a tensor whose first dimension counts them.
@@ -29,7 +34,7 @@ inline StoredRows RowsOfTensor(std::string origin, Tensor tensor, std::vector<in
   auto storage = std::make_shared<const Tensor>(std::move(tensor));
   const RowsView rows = storage->rows();
   Shape row_shape(storage->shape().begin() + 1, storage->shape().end());
-  return {std::move(origin), std::move(storage), rows, std::move(row_shape), std::move(labels)};
+  return {std::move(origin), std::move(storage), rows, std::move(row_shape), std::move(labels), nullptr, {}};
 }
 
 }  // namespace kwta

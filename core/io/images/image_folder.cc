@@ -1,15 +1,12 @@
 #include "core/io/images/image_folder.h"
 
-#include <algorithm>
-#include <filesystem>
-#include <system_error>
+#include <string>
 #include <utility>
+#include <vector>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/files/files.h"
+#include "core/io/images/class_folders.h"
 #include "core/io/images/jpeg.h"
 #include "core/io/images/png.h"
 
@@ -19,20 +16,10 @@ namespace {
 constexpr int64_t kMaxPixels = int64_t{1} << 26;  // of an image: more than any that is trained on whole
 constexpr uint64_t kMaxImageFileBytes = uint64_t{1} << 29;
 
-bool IsPng(absl::string_view name) { return absl::EndsWithIgnoreCase(name, ".png"); }
-bool IsJpeg(absl::string_view name) {
-  return absl::EndsWithIgnoreCase(name, ".jpg") || absl::EndsWithIgnoreCase(name, ".jpeg");
-}
-
-struct ImageFile {
-  std::string name;  // relative to the folder
-  std::string path;
-  int32_t label;
-};
-
-absl::StatusOr<Image> ReadImage(const ImageFile& file) {
-  KWTA_ASSIGN_OR_RETURN(const std::string contents, ReadFile(file.path, kMaxImageFileBytes));
-  return IsPng(file.name) ? DecodePng(contents, file.name, kMaxPixels) : DecodeJpeg(contents, file.name, kMaxPixels);
+absl::StatusOr<Image> ReadImage(const ClassPicture& picture) {
+  KWTA_ASSIGN_OR_RETURN(const std::string contents, ReadFile(picture.path, kMaxImageFileBytes));
+  return PictureKindOf(picture.name) == PictureKind::kPng ? DecodePng(contents, picture.name, kMaxPixels)
+                                                          : DecodeJpeg(contents, picture.name, kMaxPixels);
 }
 
 std::string Extents(const Image& image) {
@@ -47,42 +34,16 @@ void CopyPlanes(const Image& image, uint8_t* out) {
   }
 }
 
-absl::StatusOr<std::vector<ImageFile>> ListImages(const std::string& root, const std::string& folder,
-                                                  const std::vector<std::string>& classes) {
-  std::vector<ImageFile> files;
-  int32_t label = 0;
-  for (const std::string& name : classes) {
-    KWTA_ASSIGN_OR_RETURN(const std::string path, PathWithin(root, absl::StrCat(folder, "/", name)));
-    std::error_code ignored;  // What cannot be looked at is no folder.
-    if (!std::filesystem::is_directory(path, ignored)) continue;
-    KWTA_ASSIGN_OR_RETURN(const std::vector<std::string> images, NamesInFolder(path));
-    for (const std::string& image : images) {
-      if (!IsPng(image) && !IsJpeg(image)) continue;
-      const std::string relative = absl::StrCat(name, "/", image);
-      KWTA_ASSIGN_OR_RETURN(std::string file, PathWithin(root, absl::StrCat(folder, "/", relative)));
-      files.push_back({relative, std::move(file), label});
-    }
-    ++label;
-  }
-  if (files.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "folder '", folder,
-        "' holds no data set; expected a folder of .png or .jpg images for each class, the binary batches of CIFAR-10 "
-        "(data_batch_1.bin, ...), or files of small NORB (-dat.mat)"));
-  }
-  return files;
-}
-
 }  // namespace
 
-absl::StatusOr<StoredRows> ReadImageFolder(const std::string& root, const std::string& folder,
-                                           const std::vector<std::string>& classes) {
-  KWTA_ASSIGN_OR_RETURN(const std::vector<ImageFile> files, ListImages(root, folder, classes));
+absl::StatusOr<StoredRows> ReadImageFolder(const std::string& root, const std::string& folder, Links links) {
+  KWTA_ASSIGN_OR_RETURN(ClassFolders listed, ListClassFolders(root, folder, links));
+  const std::vector<ClassPicture>& files = listed.pictures;
   Tensor rows;
   Image first;
   std::vector<int32_t> labels;
   const int64_t count = static_cast<int64_t>(files.size());
-  for (const ImageFile& file : files) {
+  for (const ClassPicture& file : files) {
     KWTA_ASSIGN_OR_RETURN(Image image, ReadImage(file));
     const int64_t bytes = static_cast<int64_t>(image.pixels.size());
     if (labels.empty()) {
@@ -101,7 +62,9 @@ absl::StatusOr<StoredRows> ReadImageFolder(const std::string& root, const std::s
     CopyPlanes(image, rows.as<uint8_t>() + static_cast<int64_t>(labels.size()) * bytes);
     labels.push_back(file.label);
   }
-  return RowsOfTensor(folder, std::move(rows), std::move(labels));
+  StoredRows stored = RowsOfTensor(folder, std::move(rows), std::move(labels));
+  if (!listed.left_out.empty()) stored.notes.push_back(std::move(listed.left_out));
+  return stored;
 }
 
 }  // namespace kwta

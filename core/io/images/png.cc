@@ -4,20 +4,24 @@
 
 #include <algorithm>
 #include <cmath>
+#include <csetjmp>
+#include <cstring>
 #include <limits>
+#include <new>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 #include "core/files/files.h"
+#include "core/io/gzip.h"
 
 namespace kwta {
 namespace {
 
 constexpr uint8_t kMiddleGrey = 128;
 
-// libpng's description of a picture, freed in any case. Its simplified interface reports errors by return values, so
-// that nothing jumps over destructors.
+// libpng's description of a picture to be written, freed in any case. The simplified interface reports errors by return
+// values, so that nothing jumps over destructors.
 class PngImage {
  public:
   PngImage() { image_.version = PNG_IMAGE_VERSION; }
@@ -30,6 +34,93 @@ class PngImage {
  private:
   png_image image_ = {};
 };
+
+// Reads a PNG file at the depth and in the colours in which it is stored. What a file says of gamma, colour spaces and
+// text is passed over, so that nothing alters a pixel. libpng reports errors by a function that must not return: it
+// jumps back to the method that called the library. Those methods have no objects to destroy.
+class PngReader {
+ public:
+  struct Header {
+    int64_t height = 0, width = 0;
+    int64_t channels = 1;       // grey, or palettes and RGB as RGB
+    uint64_t stored_bytes = 0;  // of all lines, uncompressed
+    int depth = 8;              // 8, for less too, or 16
+    bool transparent = false;   // the rest is as without it
+  };
+
+  explicit PngReader(absl::string_view file) : rest_(file) {
+    png_ =
+        png_create_read_struct(PNG_LIBPNG_VER_STRING, this, &PngReader::OnError, [](png_structp, png_const_charp) {});
+    if (png_ != nullptr) info_ = png_create_info_struct(png_);
+    if (info_ == nullptr) throw std::bad_alloc();
+  }
+  ~PngReader() { png_destroy_read_struct(&png_, &info_, nullptr); }
+  PngReader(const PngReader&) = delete;
+  PngReader& operator=(const PngReader&) = delete;
+
+  // Of the last error.
+  const char* message() const { return message_; }
+
+  // Allocates nothing that grows with the picture. False: see message().
+  bool ReadHeader(Header* header) {
+    if (setjmp(png_jmpbuf(png_)) != 0) return false;
+    png_set_read_fn(png_, this, &PngReader::OnRead);
+    png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // the caller has a limit of its own
+    png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
+    png_read_info(png_, info_);
+    const int type = png_get_color_type(png_, info_);
+    header->height = png_get_image_height(png_, info_);
+    header->width = png_get_image_width(png_, info_);
+    header->channels = (type & PNG_COLOR_MASK_COLOR) != 0 ? 3 : 1;
+    header->depth = png_get_bit_depth(png_, info_) == 16 ? 16 : 8;
+    header->transparent = (type & PNG_COLOR_MASK_ALPHA) != 0 || png_get_valid(png_, info_, PNG_INFO_tRNS) != 0;
+    header->stored_bytes = uint64_t{png_get_rowbytes(png_, info_)} * png_get_image_height(png_, info_);
+    return true;
+  }
+
+  // Reads all lines, 1 or 2 bytes a channel, most significant first, and the end of the file. REQUIRES: ReadHeader has
+  // read one that is not transparent.
+  bool ReadLines(uint8_t** lines) {
+    if (setjmp(png_jmpbuf(png_)) != 0) return false;
+    const int type = png_get_color_type(png_, info_);
+    if (type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png_);
+    if (type == PNG_COLOR_TYPE_GRAY) png_set_expand_gray_1_2_4_to_8(png_);
+    png_set_interlace_handling(png_);
+    png_read_update_info(png_, info_);
+    png_read_image(png_, lines);
+    png_read_end(png_, nullptr);
+    return true;
+  }
+
+ private:
+  [[noreturn]] static void OnError(png_structp png, png_const_charp message) {
+    auto* const reader = static_cast<PngReader*>(png_get_error_ptr(png));
+    std::strncpy(reader->message_, message, sizeof(reader->message_) - 1);
+    png_longjmp(png, 1);
+  }
+  static void OnRead(png_structp png, png_bytep out, size_t bytes) {
+    auto* const reader = static_cast<PngReader*>(png_get_io_ptr(png));
+    if (bytes > reader->rest_.size()) png_error(png, "it is cut short");
+    std::memcpy(out, reader->rest_.data(), bytes);
+    reader->rest_.remove_prefix(bytes);
+  }
+
+  absl::string_view rest_;
+  png_structp png_ = nullptr;
+  png_infop info_ = nullptr;
+  char message_[128] = {};
+};
+
+// From 16 bits a channel to the 8 that hold as much: v * 257 becomes v. False if a channel is no such multiple.
+bool HalveDepth(std::vector<uint8_t>* pixels) {
+  std::vector<uint8_t>& bytes = *pixels;
+  for (size_t i = 0; i < bytes.size(); i += 2) {
+    if (bytes[i] != bytes[i + 1]) return false;
+    bytes[i / 2] = bytes[i];
+  }
+  bytes.resize(bytes.size() / 2);
+  return true;
+}
 
 png_uint_32 Format(int64_t channels) { return channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB; }
 
@@ -69,28 +160,34 @@ absl::Status WritePng(const std::string& path, const Image& image) {
 }
 
 absl::StatusOr<Image> DecodePng(absl::string_view file, const std::string& name, int64_t max_pixels) {
-  const auto damaged = [&name](const char* why) {
-    return absl::DataLossError(absl::StrCat("'", name, "' is not a PNG file, or a damaged one: ", why));
+  PngReader reader(file);
+  const auto damaged = [&] {
+    return absl::DataLossError(absl::StrCat("'", name, "' is not a PNG file, or a damaged one: ", reader.message()));
   };
-  PngImage png;
-  if (png_image_begin_read_from_memory(png.get(), file.data(), file.size()) == 0) return damaged(png->message);
-  if ((png->format & PNG_FORMAT_FLAG_ALPHA) != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("'", name, "' has transparency; expected a grey or RGB picture without an alpha channel"));
+  const auto refuse = [&](absl::string_view what) {
+    return absl::InvalidArgumentError(absl::StrCat("'", name, "' has ", what));
+  };
+  PngReader::Header header;
+  if (!reader.ReadHeader(&header)) return damaged();
+  if (header.transparent) {
+    return refuse("transparency; expected a grey or RGB picture without an alpha channel");
   }
-  if (static_cast<int64_t>(png->width) > max_pixels / static_cast<int64_t>(png->height)) {
-    return absl::InvalidArgumentError(absl::StrCat("'", name, "' has ", png->height, " x ", png->width,
-                                                   " pixels; at most ", max_pixels, " are accepted"));
+  if (header.width > max_pixels / header.height) {
+    return refuse(absl::StrCat(header.height, " x ", header.width, " pixels; at most ", max_pixels, " are accepted"));
   }
-  Image image;
-  image.channels = (png->format & PNG_FORMAT_FLAG_COLOR) != 0 ? 3 : 1;
-  image.height = png->height;
-  image.width = png->width;
-  image.pixels.resize(image.channels * image.height * image.width);
-  png->format = Format(image.channels);
-  if (png_image_finish_read(png.get(), nullptr, image.pixels.data(), 0, nullptr) == 0) return damaged(png->message);
-  // Such as a checksum that fails, or image data that end early: the pixels are not what was stored.
-  if (PNG_IMAGE_FAILED(*png.get())) return damaged(png->message);
+  if (header.stored_bytes > GzipReader::MaxInflatedBytes(file.size())) {
+    return absl::DataLossError(absl::StrCat("'", name, "' is cut short: its ", header.height, " x ", header.width,
+                                            " pixels are more than a file of this length can hold"));
+  }
+  Image image{header.channels, header.height, header.width, {}};
+  image.pixels.resize(header.channels * header.height * header.width * (header.depth == 16 ? 2 : 1));
+  std::vector<uint8_t*> lines(header.height);
+  const size_t line_bytes = image.pixels.size() / lines.size();
+  for (size_t y = 0; y < lines.size(); ++y) lines[y] = image.pixels.data() + y * line_bytes;
+  if (!reader.ReadLines(lines.data())) return damaged();
+  if (header.depth == 16 && !HalveDepth(&image.pixels)) {
+    return refuse("16 bits a channel, of which a row's bytes hold 8; save it with 8, or the numbers as .npy");
+  }
   return image;
 }
 

@@ -24,8 +24,10 @@ absl::StatusOr<std::string> EncodePng(const Image& image);
 // Writes it atomically. Errors also: as core/files/files.h says.
 absl::Status WritePng(const std::string& path, const Image& image);
 
-// Grey or colour as the file has it, palettes as colour, 16 bits as 8. `name` is for messages. Errors: DATA_LOSS (no
-// PNG file, or a damaged one), INVALID_ARGUMENT (transparency, more than `max_pixels` pixels).
+// The stored numbers: grey or colour as the file has it, palettes as colour; grey of 1, 2 or 4 bits spread over 0 ..
+// 255; of 16 bits what 8 hold as well (multiples of 257). Chunks on gamma, colour spaces and orientation alter nothing.
+// `name` is for messages. Errors: DATA_LOSS (no PNG file, or a damaged one), INVALID_ARGUMENT (transparency, 16 bits
+// that 8 do not hold, more than `max_pixels` pixels).
 absl::StatusOr<Image> DecodePng(absl::string_view file, const std::string& name, int64_t max_pixels);
 
 struct TileOptions {

@@ -107,6 +107,7 @@ absl::StatusOr<Classifier> FineTuningRun::FitClassifier(const Encoder& encoder) 
 absl::Status FineTuningRun::Tune() {
   while (place_.step < layers()) {
     KWTA_RETURN_IF_ERROR(Epoch());
+    KWTA_RETURN_IF_ERROR(data_.CheckUnchanged());
     FineTuningProgress progress = Progress();
     ++place_.epochs_done;
     ++progress.epochs_done;
@@ -137,6 +138,7 @@ absl::Status FineTuningRun::Epoch() {
   const std::vector<uint32_t> order = RandomPermutation(data_.rows(), order_rng);
   while (place_.batches_done < batches_) {
     if (StopRequested()) {
+      KWTA_RETURN_IF_ERROR(data_.CheckUnchanged());
       if (CheckpointsAreOn()) KWTA_RETURN_IF_ERROR(WriteCheckpoint());
       return absl::CancelledError(absl::StrCat("fine-tuning was stopped in epoch ", place_.epochs_done + 1, " of ",
                                                options_.epochs, " of step ", StepNumber()));

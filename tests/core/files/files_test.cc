@@ -69,17 +69,25 @@ TEST(InputFileTest, ReadingPastTheEndIsDataLoss) {
   EXPECT_THAT(file->ReadAt(3, out, 3), StatusIs(StatusCode::kDataLoss, "ended while it was read"));
 }
 
-TEST(MappedFileTest, MapsContents) {
+TEST(InputFileTest, KnowsThatItsFileChanged) {
   const TemporaryDirectory directory;
-  auto mapped = MappedFile::Open(directory.Write("a", "hello"));
-  ASSERT_THAT(mapped, IsOk());
-  const MappedFile moved = std::move(*mapped);
-  EXPECT_EQ(std::string(moved.data(), moved.size()), "hello");
+  const auto open = [&] { return InputFile::Open(directory.Write("a", "12345")).value(); };
+  const InputFile rewritten = open();
+  EXPECT_THAT(rewritten.CheckUnchanged(), IsOk());
+  SetLater(directory.Write("a", "54321"));
+  EXPECT_THAT(rewritten.CheckUnchanged(),
+              StatusIs(StatusCode::kFailedPrecondition, "a' was changed while it was read (it was written to)"));
+  const InputFile cut = open();
+  std::filesystem::resize_file(directory.File("a"), 2);
+  EXPECT_THAT(cut.CheckUnchanged(), StatusIs(StatusCode::kFailedPrecondition, "(2 bytes, 5 at first)"));
+  char out[5];
+  EXPECT_THAT(cut.ReadAt(0, out, 5), StatusIs(StatusCode::kFailedPrecondition, "was changed while it was read"));
 
-  const auto empty = MappedFile::Open(directory.Write("empty", ""));
-  ASSERT_THAT(empty, IsOk());
-  EXPECT_EQ(empty->size(), 0u);
-  EXPECT_EQ(empty->data(), nullptr);
+  const InputFile replaced = open();
+  std::filesystem::rename(directory.Write("b", "other"), directory.File("a"));
+  EXPECT_THAT(replaced.CheckUnchanged(), IsOk());
+  ASSERT_THAT(replaced.ReadAt(0, out, 5), IsOk());
+  EXPECT_EQ(std::string(out, 5), "12345");
 }
 
 TEST(AtomicFileWriterTest, NothingIsSeenBeforeCommit) {
@@ -169,6 +177,25 @@ TEST(PathWithinTest, FindsFilesBelowTheRoot) {
     ASSERT_THAT(found, IsOk());
     EXPECT_EQ(*found, path);
   }
+}
+
+TEST(PathWithinTest, FindsTheRootItself) {
+  const TemporaryDirectory directory;
+  for (const char* relative : {".", "./", "././"}) {
+    const auto found = PathWithin(directory.path(), relative);
+    ASSERT_THAT(found, IsOk()) << relative;
+    EXPECT_EQ(*found, std::filesystem::canonical(directory.path()).string());
+  }
+}
+
+TEST(PathWithinTest, FollowsLinksWhereTheyMayLeadOut) {
+  const TemporaryDirectory directory;
+  const std::string path = std::filesystem::canonical(directory.Write("blobs/1", "x")).string();
+  std::filesystem::create_directory(directory.File("root"));
+  std::filesystem::create_symlink("../blobs/1", directory.File("root/a.npy"));
+  EXPECT_EQ(PathWithin(directory.File("root"), "a.npy", Links::kFollow).value(), path);
+  EXPECT_THAT(PathWithin(directory.File("root"), "../blobs/1", Links::kFollow),
+              StatusIs(StatusCode::kInvalidArgument, "contains '..'"));
 }
 
 TEST(PathWithinTest, RefusesToLeaveTheRoot) {

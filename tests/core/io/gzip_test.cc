@@ -58,6 +58,16 @@ TEST(GzipReaderTest, MembersFollowOneAnother) {
   EXPECT_EQ(*out, "one two");
 }
 
+TEST(GzipReaderTest, ZerosMayFollowMembers) {
+  for (const size_t zeros : {1, 512, 1 << 16, (1 << 17) + 3}) {
+    const std::string padding(zeros, '\0');
+    const auto out = Inflate(Gzip("one ") + padding + Gzip("two") + padding, 100);
+    ASSERT_THAT(out, IsOk()) << zeros;
+    EXPECT_EQ(*out, "one two");
+    EXPECT_THAT(Inflate(Gzip("one ") + padding + "x", 100), StatusIs(StatusCode::kDataLoss, "")) << zeros;
+  }
+}
+
 TEST(GzipReaderTest, EveryTruncationIsDataLoss) {
   for (size_t length = 0; length < kHello.size(); ++length) {
     EXPECT_THAT(Inflate(kHello.substr(0, length), 100), StatusIs(StatusCode::kDataLoss, "cut short")) << length;

@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -40,6 +41,11 @@ OrdinaryUser::~OrdinaryUser() {
   if (was_root_ && active_) {
     EXPECT_EQ(seteuid(0), 0);
   }
+}
+
+std::string SetLater(const std::string& path) {
+  std::filesystem::last_write_time(path, std::filesystem::last_write_time(path) + std::chrono::seconds(1));
+  return path;
 }
 
 std::string ReadAll(const std::string& path) {

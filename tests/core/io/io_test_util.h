@@ -41,6 +41,9 @@ class OrdinaryUser {
   bool active_;
 };
 
+// Makes the time of a file's last change later than it was, in case a clock has not moved on since; gives `path`.
+std::string SetLater(const std::string& path);
+
 std::string ReadAll(const std::string& path);
 std::string Gzip(absl::string_view contents);
 // `bytes` bytes of `value`, most significant first.

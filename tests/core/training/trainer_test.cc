@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <numeric>
 
 #include "core/backends/backend_registry.h"
 #include "core/encoders/encoder_registry.h"
 #include "core/evaluation/activation_statistics.h"
+#include "core/io/arrays/npy.h"
 #include "core/io/arrays/safetensors.h"
 #include "tests/temporary_directory.h"
 
@@ -240,6 +242,31 @@ TEST_F(TrainerTest, ReportsDivergence) {
   const absl::Status status = Run(spec).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()), HasSubstr("lower training.learning_rate"));
+}
+
+TEST_F(TrainerTest, EndsWhenTheFileItTrainsOnIsCutShort) {
+  Tensor images(DType::kU8, {data_.rows(), data_.width()});
+  std::vector<uint32_t> all(data_.rows());
+  std::iota(all.begin(), all.end(), 0u);
+  data_.Gather(all.data(), data_.rows(), images.data());
+  const std::string path = directory_.File("rows.npy");
+  ASSERT_TRUE(WriteNpy(path, {images.dtype(), images.shape(), images.data()}).ok());
+  v1::DatasetRef reference;
+  reference.set_path("rows.npy");
+  const Dataset data = LoadDataset(reference, {{directory_.path()}}).value();
+  TrainerOptions options = WithCheckpoints();
+  options.report_seconds = 1e9;
+  int epochs = 0;
+  options.report = [&](const v1::TrainingProgress&) {
+    if (++epochs == 2) std::filesystem::resize_file(path, 5000);
+  };
+  v1::JobSpec spec = Spec();
+  spec.mutable_training()->set_checkpoint_epochs(3);
+  const absl::Status status = Train(spec, data, CreateBackend("", {1}).value(), options).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("rows.npy' was changed while it was read (5000 bytes, "));
+  EXPECT_EQ(epochs, 2);  // nothing was made of the third
+  EXPECT_FALSE(std::filesystem::exists(directory_.File("checkpoint.safetensors")));
 }
 
 TEST_F(TrainerTest, RefusesDataThatDoNotFitTheSpec) {

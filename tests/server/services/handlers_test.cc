@@ -79,6 +79,12 @@ TEST_F(HandlersTest, TrainSaysWhatIsWrong) {
   v1::TrainRequest request = Request("a", "rows.npy");
   request.mutable_spec()->mutable_dataset()->set_name("no-such-set");
   ExpectRefused(request, absl::StatusCode::kNotFound, "fashion-mnist");
+  request.mutable_spec()->mutable_dataset()->set_name("cifar10");
+  ExpectRefused(request, absl::StatusCode::kNotFound, "the training images of data set 'cifar10' were not found");
+  directory_.Write("two.idx", std::string("\0\0\10\2\0\0\0\2\0\0\0\1ab", 14));
+  request = Request("a", "two.idx");
+  request.mutable_spec()->mutable_dataset()->set_validation_rows(2);
+  ExpectRefused(request, absl::StatusCode::kInvalidArgument, "validation_rows is 2, but 'two.idx' has 2 rows");
   request = Request("a", "rows.npy");
   request.mutable_spec()->mutable_encoder()->mutable_k_sparse()->set_k(11);
   ExpectRefused(request, absl::StatusCode::kInvalidArgument, "11");

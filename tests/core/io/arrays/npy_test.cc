@@ -1,5 +1,7 @@
 #include "core/io/arrays/npy.h"
 
+#include <cmath>
+#include <cstdint>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -121,13 +123,87 @@ TEST(NpyTest, RefusesWhatIsNotSupportedAndSaysWhatToDo) {
   EXPECT_THAT(ReadBytes(Npy(Dictionary(">f4", "(1,)"), "1234")),
               StatusIs(StatusCode::kInvalidArgument, "'>f4' are not supported; save the array with .astype('<f4')"));
   EXPECT_THAT(ReadBytes(Npy(Dictionary("<f8", "(1,)"), "12345678")),
-              StatusIs(StatusCode::kInvalidArgument, "'<f8' are not supported"));
+              StatusIs(StatusCode::kInvalidArgument, "'<f8' are not supported here; save the array with"));
   EXPECT_THAT(ReadBytes(Npy(Dictionary("|O", "(1,)"), "1")),
               StatusIs(StatusCode::kInvalidArgument, "'|O' are not supported"));
   EXPECT_THAT(ReadBytes(Npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}", "1234")),
               StatusIs(StatusCode::kInvalidArgument, "records"));
   EXPECT_THAT(ReadBytes(Npy("{'descr': '<f4', 'fortran_order': True, 'shape': (1, 1)}", "1234")),
               StatusIs(StatusCode::kInvalidArgument, "ascontiguousarray"));
+}
+
+// An npy file of these numbers, one a row, read as a data set.
+template <typename T>
+absl::StatusOr<NpyFile> ReadRows(absl::string_view type, const std::vector<T>& numbers) {
+  const TemporaryDirectory directory;
+  const absl::string_view bytes(reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(T));
+  // A header of 61 bytes: the elements are not aligned.
+  return ReadNpyRows(directory.Write("a.npy", Npy(Dictionary(type, absl::StrCat("(", numbers.size(), ", 1)")), bytes)));
+}
+
+template <typename T>
+void ExpectFloats(absl::string_view type, const std::vector<T>& numbers) {
+  SCOPED_TRACE(type);
+  const auto npy = ReadRows(type, numbers);
+  ASSERT_THAT(npy, IsOk());
+  EXPECT_EQ(npy->array.dtype, DType::kF32);
+  EXPECT_EQ(npy->array.shape, (Shape{static_cast<int64_t>(numbers.size()), 1}));
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    EXPECT_EQ(static_cast<const float*>(npy->array.data)[i], static_cast<float>(numbers[i])) << i;
+  }
+  EXPECT_EQ(npy->mapped, nullptr);
+  EXPECT_THAT(npy->note,
+              testing::HasSubstr(absl::StrCat("a.npy' holds elements of type '", type, "'; they are read as")));
+}
+
+TEST(NpyRowsTest, HoldNumbersOfOtherTypesAsFloats) {
+  ExpectFloats<double>("<f8", {0, 0.1, -1e30, 3.4e38, INFINITY, -INFINITY});
+  ExpectFloats<int8_t>("|i1", {-128, -1, 0, 127});
+  ExpectFloats<int16_t>("<i2", {-32768, 255, 32767});
+  ExpectFloats<uint16_t>("<u2", {0, 65535});
+  ExpectFloats<int32_t>("<i4", {INT32_MIN, -16777216, 16777216, 1 << 30});
+  ExpectFloats<uint32_t>("<u4", {0, 16777216, 1u << 31});
+  ExpectFloats<int64_t>("<i8", {INT64_MIN, -16777216, int64_t{1} << 62});
+  ExpectFloats<uint64_t>("<u8", {0, 255, uint64_t{1} << 63});
+}
+
+TEST(NpyRowsTest, RefuseNumbersThatDoNotFit) {
+  const auto refused = [](absl::string_view type, int row) {
+    return StatusIs(StatusCode::kInvalidArgument, absl::StrCat("has elements of type '", type, "'; the one at row ",
+                                                               row, ", column 0 fits into no f32"));
+  };
+  EXPECT_THAT(ReadRows<double>("<f8", {1, 1e39, 1e300}), refused("<f8", 1));
+  EXPECT_THAT(ReadRows<int32_t>("<i4", {0, 16777217}), refused("<i4", 1));
+  EXPECT_THAT(ReadRows<int32_t>("<i4", {INT32_MAX}), refused("<i4", 0));
+  EXPECT_THAT(ReadRows<uint32_t>("<u4", {UINT32_MAX}), refused("<u4", 0));
+  EXPECT_THAT(ReadRows<int64_t>("<i8", {0, 0, INT64_MAX}), refused("<i8", 2));
+  EXPECT_THAT(ReadRows<uint64_t>("<u8", {UINT64_MAX}), refused("<u8", 0));
+}
+
+TEST(NpyRowsTest, KeepTheTypesThatRowsHave) {
+  const auto floats = ReadRows<float>("<f4", {1, 2});
+  ASSERT_THAT(floats, IsOk());
+  EXPECT_EQ(floats->array.dtype, DType::kF32);
+  EXPECT_THAT(floats->note, IsEmpty());
+  // One byte has no order, but MATLAB and Julia write one.
+  for (const char* type : {"|u1", "<u1", ">u1"}) {
+    const auto bytes = ReadRows<uint8_t>(type, {7, 8});
+    ASSERT_THAT(bytes, IsOk()) << type;
+    EXPECT_EQ(bytes->array.dtype, DType::kU8);
+    EXPECT_EQ(static_cast<const uint8_t*>(bytes->array.data)[1], 8);
+    EXPECT_THAT(bytes->note, IsEmpty());
+    EXPECT_NE(bytes->mapped, nullptr);
+  }
+  EXPECT_THAT(ReadRows<float>("|b1", {1}), StatusIs(StatusCode::kInvalidArgument, "'|b1' are not supported"));
+}
+
+TEST(NpyTest, ReadsShapesOfPython2) {
+  const auto npy = ReadBytes(Npy(Dictionary("|u1", "(1L, 2L)"), "ab"));
+  ASSERT_THAT(npy, IsOk());
+  EXPECT_EQ(npy->array.shape, (Shape{1, 2}));
+  EXPECT_THAT(ReadBytes(Npy(Dictionary("|u1", "(2L,)"), "ab")), IsOk());
+  EXPECT_THAT(ReadBytes(Npy(Dictionary("|u1", "(L,)"), "ab")), StatusIs(StatusCode::kDataLoss, "not a count"));
+  EXPECT_THAT(ReadBytes(Npy(Dictionary("|u1", "(2LL,)"), "ab")), StatusIs(StatusCode::kDataLoss, "expected ','"));
 }
 
 TEST(NpyTest, RefusesHostileHeaders) {

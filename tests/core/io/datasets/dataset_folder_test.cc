@@ -107,6 +107,9 @@ TEST_F(DatasetFolder, OfImagesHasAClassAFolder) {
   EXPECT_EQ(second[20], 11);
   EXPECT_EQ(second[59], 12);
   EXPECT_EQ(static_cast<const uint8_t*>(rows->rows.row(2))[0], 20);
+  EXPECT_THAT(rows->notes,
+              ElementsAre("left out of folder 'pets': 2 a file that is no picture: 'README', ...; 1 hidden, "
+                          "or of an operating system: 'cat/.hidden.png'"));
 }
 
 TEST_F(DatasetFolder, OfImagesRefusesMixedOnes) {

@@ -205,6 +205,8 @@ TEST(DatasetTest, FoldersAreNamedByPathsWithoutAnEnding) {
   EXPECT_THAT(ValidateDatasetRef(Path("photos")), IsOk());
   EXPECT_THAT(ValidateDatasetRef(Path("photos.2/train")), IsOk());
   EXPECT_THAT(ValidateDatasetRef(Path("photos.2/")), IsOk());
+  EXPECT_THAT(ValidateDatasetRef(Path("./")), IsOk());
+  EXPECT_THAT(ValidateDatasetRef(Path(".")), IsOk());
   EXPECT_THAT(ValidateDatasetRef(Path("photos.2")), StatusIs(StatusCode::kInvalidArgument, ", or a folder"));
   EXPECT_THAT(ValidateDatasetRef(Path("a/../b")), StatusIs(StatusCode::kInvalidArgument, "contains '..'"));
   const TemporaryDirectory directory;
@@ -340,7 +342,64 @@ TEST(DatasetTest, RefusesArraysThatAreNoRows) {
   EXPECT_THAT(load(DType::kF32, {2, 0}), StatusIs(StatusCode::kInvalidArgument, "holds no rows"));
   EXPECT_THAT(load(DType::kF32, {6}), StatusIs(StatusCode::kInvalidArgument, "shape [6]; expected rows"));
   EXPECT_THAT(load(DType::kF32, {}), StatusIs(StatusCode::kInvalidArgument, "shape []; expected rows"));
-  EXPECT_THAT(load(DType::kI64, {2, 3}), StatusIs(StatusCode::kInvalidArgument, "type i64; expected f32, f16 or u8"));
+}
+
+TEST(DatasetTest, SaysThatItsFileWasChanged) {
+  const TemporaryDirectory directory;
+  WriteRows(directory, 4);
+  const auto data = LoadDataset(Path("a.npy"), {{directory.path()}});
+  ASSERT_THAT(data, IsOk());
+  const Dataset copy = *data, divided = data->Divided(2, {1});
+  EXPECT_THAT(copy.CheckUnchanged(), IsOk());
+  WriteRows(directory, 5);  // renamed over it
+  EXPECT_THAT(copy.CheckUnchanged(), IsOk());
+  const auto again = LoadDataset(Path("a.npy"), {{directory.path()}});
+  ASSERT_THAT(again, IsOk());
+  const Dataset parts = again->Divided(2, {1});
+  std::filesystem::resize_file(directory.File("a.npy"), 130);
+  EXPECT_THAT(parts.CheckUnchanged(),
+              StatusIs(StatusCode::kFailedPrecondition, "a.npy' was changed while it was read"));
+  EXPECT_THAT(divided.CheckUnchanged(), IsOk());
+  EXPECT_EQ(parts.rows(), 10);
+  EXPECT_THAT(LoadDataset(Path("a.npy"), {{directory.path()}}), StatusIs(StatusCode::kDataLoss, "need 40 bytes"));
+}
+
+TEST(DatasetTest, WithRowsInMemoryNeverChanges) {
+  const TemporaryDirectory directory;
+  const auto data =
+      LoadDataset(Path(directory.Write("a.idx", BigEndian(0x802, 4) + BigEndian(1, 4) + BigEndian(2, 4) + "ab")
+                           .substr(directory.path().size() + 1)),
+                  {{directory.path()}});
+  ASSERT_THAT(data, IsOk());
+  std::filesystem::resize_file(directory.File("a.idx"), 0);
+  EXPECT_THAT(data->CheckUnchanged(), IsOk());
+  EXPECT_EQ(static_cast<const char*>(data->row(0).data)[1], 'b');
+}
+
+TEST(DatasetTest, TakesWiderTypesOfNumbersAndSaysSo) {
+  const TemporaryDirectory directory;
+  const int64_t elements[] = {1, -2, 300, 16777216};
+  ASSERT_THAT(WriteNpy(directory.File("a.npy"), {DType::kI64, {2, 2}, elements}), IsOk());
+  const auto data = LoadDataset(Path("a.npy"), {{directory.path()}});
+  ASSERT_THAT(data, IsOk());
+  EXPECT_EQ(data->dtype(), DType::kF32);
+  EXPECT_EQ(static_cast<const float*>(data->row(1).data)[1], 16777216.0f);
+  ASSERT_THAT(data->notes(), testing::SizeIs(1));
+  EXPECT_THAT(data->notes()[0], testing::HasSubstr("holds elements of type '<i8'; they are read as f32"));
+  WriteRows(directory, 3);
+  EXPECT_THAT(LoadDataset(Path("a.npy"), {{directory.path()}})->notes(), testing::IsEmpty());
+}
+
+TEST(DatasetTest, FollowsLinksThatTheUserNames) {
+  const TemporaryDirectory directory;
+  WriteRows(directory, 2);
+  std::filesystem::create_directories(directory.File("blobs"));
+  std::filesystem::create_directories(directory.File("snapshot"));
+  std::filesystem::rename(directory.File("a.npy"), directory.File("blobs/0f12"));
+  std::filesystem::create_symlink("../blobs/0f12", directory.File("snapshot/a.npy"));
+  EXPECT_THAT(LoadDataset(Path("a.npy"), {{directory.File("snapshot")}}),
+              StatusIs(StatusCode::kInvalidArgument, "symbolic link"));
+  EXPECT_THAT(LoadDataset(Path("a.npy"), {{directory.File("snapshot")}, Links::kFollow}), IsOk());
 }
 
 }  // namespace

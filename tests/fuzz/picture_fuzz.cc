@@ -1,0 +1,13 @@
+#include "core/io/images/jpeg.h"
+#include "core/io/images/png.h"
+#include "tests/fuzz/memory_file.h"
+
+// A PNG file or a JPEG file.
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const absl::string_view file(reinterpret_cast<const char*>(data), size);
+  constexpr int64_t kMaxPixels = 1 << 16;
+  for (const auto& image : {kwta::DecodePng(file, "a.png", kMaxPixels), kwta::DecodeJpeg(file, "a.jpg", kMaxPixels)}) {
+    if (image.ok()) kwta::Touch(image->pixels.data(), image->pixels.size());
+  }
+  return 0;
+}
