@@ -51,19 +51,21 @@ absl::StatusOr<StoredClassifier> StoredClassifier::Read(const std::string& direc
   return Create(model.tensors, model.description.code_width());
 }
 
-int64_t StoredClassifier::CountWrong(const FeatureRows& codes, absl::Span<const int32_t> labels) const {
+void StoredClassifier::Score(const FeatureRow& code, float* scores) const {
   const float* weights = weights_.as<float>();
-  const float* bias = bias_.as<float>();
+  std::copy_n(bias_.as<float>(), classes(), scores);
+  for (int64_t e = 0; e < code.entries; ++e) {
+    const float* unit = weights + code.indices[e] * classes();
+    for (int64_t c = 0; c < classes(); ++c) scores[c] += code.values[e] * unit[c];
+  }
+}
+
+int64_t StoredClassifier::CountWrong(const FeatureRows& codes, absl::Span<const int32_t> labels) const {
   std::vector<float> scores(classes());
   FeatureScratch scratch;
   int64_t wrong = 0;
   for (int64_t i = 0; i < codes.rows(); ++i) {
-    const FeatureRow code = codes.Row(i, &scratch);
-    std::copy_n(bias, classes(), scores.begin());
-    for (int64_t e = 0; e < code.entries; ++e) {
-      const float* unit = weights + code.indices[e] * classes();
-      for (int64_t c = 0; c < classes(); ++c) scores[c] += code.values[e] * unit[c];
-    }
+    Score(codes.Row(i, &scratch), scores.data());
     wrong += std::max_element(scores.begin(), scores.end()) - scores.begin() != labels[i];
   }
   return wrong;

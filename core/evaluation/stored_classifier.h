@@ -33,6 +33,9 @@ class StoredClassifier {
   const Tensor& weights() const { return weights_; }  // f32 [code width, classes]
   const Tensor& bias() const { return bias_; }        // f32 [classes]
 
+  // Sets scores[classes()] to those of one code. REQUIRES: it has the width that the classifier was made for.
+  void Score(const FeatureRow& code, float* scores) const;
+
   // Rows whose class is not their label. A row's class is the one with the highest score, the lowest of several.
   // REQUIRES: a label for each row; codes of the width that it was made for.
   int64_t CountWrong(const FeatureRows& codes, absl::Span<const int32_t> labels) const;
