@@ -66,7 +66,8 @@ inference::ServerMetadataResponse InferenceHandler::ServerMetadata() const {
   inference::ServerMetadataResponse response;
   response.set_name("kwta");
   response.set_version(parts_.version);
-  for (const char* extension : {"model_repository", "model_configuration", "parameters", "statistics", "classification"}) {
+  for (const char* extension :
+       {"model_repository", "model_configuration", "parameters", "statistics", "classification"}) {
     response.add_extensions(extension);
   }
   return response;

@@ -77,10 +77,10 @@ void AddClasses(const StoredClassifier& classifier, const Encoder& encoder, cons
 }  // namespace
 
 absl::Status NoClasses(const std::string& model, uint64_t version) {
-  return absl::UnimplementedError(
-      absl::StrCat("model '", model, "' version ", version,
-                   " was not fine-tuned and has no classes; ask for 'features' without classification, or train a model "
-                   "with fine_tuning and this one as base"));
+  return absl::UnimplementedError(absl::StrCat(
+      "model '", model, "' version ", version,
+      " was not fine-tuned and has no classes; ask for 'features' without classification, or train a model "
+      "with fine_tuning and this one as base"));
 }
 
 std::vector<OutputTensor> OutputsOf(const Encoder& encoder) {

@@ -153,7 +153,8 @@ TEST(InferenceRequestTest, FeaturesAreToldAsClassesWhereThatIsAskedFor) {
   ExpectError(request, absl::StatusCode::kInvalidArgument, "'classification' of output 'features' is no integer");
   parameter.set_int64_param(1);
   request.mutable_outputs(0)->set_name("values");
-  ExpectError(request, absl::StatusCode::kInvalidArgument, "'values' has no classes; ask for the classes of 'features'");
+  ExpectError(request, absl::StatusCode::kInvalidArgument,
+              "'values' has no classes; ask for the classes of 'features'");
 }
 
 }  // namespace

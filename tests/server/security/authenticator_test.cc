@@ -124,7 +124,7 @@ TEST_F(AuthenticatorTest, ConfirmsCallersAsLongAsTheirTokensHold) {
 
 TEST_F(AuthenticatorTest, ConfirmsNobodyWhoseTokenHasExpired) {
   TokenEntry entry = Entry("search", "s", {Scope::kEncode});
-  entry.expires = now_ + absl::Milliseconds(500);  // before the file is looked at again
+  entry.expires = now_ + absl::Seconds(10);
   Open({entry});
   Caller caller = Ask("s").value();
   EXPECT_TRUE(authenticator_->Confirm("Bearer s", Scope::kEncode, &caller).ok());
