@@ -86,7 +86,7 @@ void Server::Drain() {
   }
   if (parts.models != nullptr) parts.models->Stop();
   if (parts.batcher != nullptr) parts.batcher->Drain();
-  if (parts.service != nullptr) parts.service->Finish();
+  if (parts.loop != nullptr) parts.loop->Finish();
   if (parts.grpc != nullptr) parts.grpc->Wait();
   if (parts.runner != nullptr) parts.runner->FinishStop();
   if (was_ready) spdlog::info("stopped");

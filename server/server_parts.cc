@@ -83,7 +83,6 @@ absl::Status Server::Parts::StartSecurity() {
     };
     KWTA_ASSIGN_OR_RETURN(authenticator, Authenticator::Open(options.token_file, std::move(events)));
   }
-  gate = std::make_unique<CallGate>(&permits, authenticator.get());
   return absl::OkStatus();
 }
 
@@ -138,28 +137,6 @@ absl::Status Server::Parts::StartModels() {
                                                        models.get(), [](const absl::Status& status) {
                                                          spdlog::error("models: {}", status.ToString());
                                                        }));
-  BatcherEvents batcher_events;
-  batcher_events.batch_done = [this](int64_t rows, absl::Duration compute) {
-    metrics->BatchDone(rows, absl::ToDoubleSeconds(compute));
-  };
-  batcher_events.queue_left = [this](absl::Duration queued) { metrics->QueueLeft(absl::ToDoubleSeconds(queued)); };
-  batcher_events.encoded = [this](const ServedModel& model, const SparseCodes& codes) {
-    metrics->RowsEncoded(model.name, model.version, codes);
-  };
-  batcher_events.encoded_dense = [this](const ServedModel& model, const RowsView& codes) {
-    metrics->RowsEncoded(model.name, model.version, codes);
-  };
-  // Nothing is asked of the batcher before there is a service.
-  batcher_events.answering = [this] { service->BeginAnswers(); };
-  batcher_events.answered = [this] { service->EndAnswers(); };
-  BatcherOptions batcher_options = {options.max_batch_rows, options.max_queue_rows, options.max_queue_bytes};
-  if (options.max_queue_milliseconds > 0) {
-    batcher_options.max_queue_time = absl::Milliseconds(options.max_queue_milliseconds);
-  }
-  batcher_options.max_batch_time = kLongestBatch;
-  batcher_options.linger = absl::Milliseconds(options.batch_linger_milliseconds);
-  batcher = std::make_unique<Batcher>(batcher_options, std::move(batcher_events));
-  batcher->Start();
   return absl::OkStatus();
 }
 
@@ -189,23 +166,34 @@ absl::Status Server::Parts::StartJobs() {
   return absl::OkStatus();
 }
 
-absl::Status Server::Parts::StartGrpc() {
+void Server::Parts::StartBatcher() {
+  BatcherEvents batcher_events;
+  batcher_events.batch_done = [this](int64_t rows, absl::Duration compute) {
+    metrics->BatchDone(rows, absl::ToDoubleSeconds(compute));
+  };
+  batcher_events.queue_left = [this](absl::Duration queued) { metrics->QueueLeft(absl::ToDoubleSeconds(queued)); };
+  batcher_events.encoded = [this](const ServedModel& model, const SparseCodes& codes) {
+    metrics->RowsEncoded(model.name, model.version, codes);
+  };
+  batcher_events.encoded_dense = [this](const ServedModel& model, const RowsView& codes) {
+    metrics->RowsEncoded(model.name, model.version, codes);
+  };
+  batcher_events.answering = [this] { loop->BeginPosting(); };
+  batcher_events.answered = [this] { loop->EndPosting(); };
+  BatcherOptions batcher_options = {options.max_batch_rows, options.max_queue_rows, options.max_queue_bytes};
+  if (options.max_queue_milliseconds > 0) {
+    batcher_options.max_queue_time = absl::Milliseconds(options.max_queue_milliseconds);
+  }
+  batcher_options.max_batch_time = kLongestBatch;
+  batcher_options.linger = absl::Milliseconds(options.batch_linger_milliseconds);
+  batcher = std::make_unique<Batcher>(batcher_options, std::move(batcher_events));
+  batcher->Start();
+}
+
+void Server::Parts::MakeHandlers() {
   encode_handler = std::make_unique<EncodeHandler>(models.get(), batcher.get(), options.max_message_bytes);
   job_handler = std::make_unique<JobHandler>(journal.get(), runner.get(), models.get(), DataDirectories());
   model_handler = std::make_unique<ModelHandler>(models.get());
-  EncoderServiceParts parts;
-  parts.encode = encode_handler.get();
-  parts.jobs = job_handler.get();
-  parts.models = model_handler.get();
-  parts.status = [this] { return ReportStatus(facts, draining, *models, *store, *metrics); };
-  parts.gate = gate.get();
-  parts.metrics = metrics.get();
-  parts.upload_directory = state->datasets();
-  parts.max_upload_bytes = options.max_upload_bytes;
-  parts.max_stream_messages = options.max_stream_messages;
-  parts.max_stream_bytes = options.max_message_bytes;
-  parts.healthy_services = {std::begin(kServiceNames), std::end(kServiceNames)};
-  service = NewEncoderService(std::move(parts));
   InferenceHandlerParts inference;
   inference.models = models.get();
   inference.encode = encode_handler.get();
@@ -214,8 +202,28 @@ absl::Status Server::Parts::StartGrpc() {
   inference.max_message_bytes = options.max_message_bytes;
   inference.max_batch_rows = options.max_batch_rows;
   inference_handler = std::make_unique<InferenceHandler>(std::move(inference));
-  inference_service = NewInferenceService(inference_handler.get(), gate.get(), metrics.get());
+}
 
+void Server::Parts::MakeServices() {
+  pipeline = {&permits, authenticator.get(), metrics.get()};
+  EncoderServiceParts parts;
+  parts.encode = encode_handler.get();
+  parts.jobs = job_handler.get();
+  parts.models = model_handler.get();
+  parts.status = [this] { return ReportStatus(facts, draining, *models, *store, *metrics); };
+  parts.pipeline = &pipeline;
+  parts.loop = loop.get();
+  parts.upload_directory = state->datasets();
+  parts.max_upload_bytes = options.max_upload_bytes;
+  parts.max_stream_messages = options.max_stream_messages;
+  parts.max_stream_bytes = options.max_message_bytes;
+  parts.healthy_services = {std::begin(kServiceNames), std::end(kServiceNames)};
+  service = NewEncoderService(std::move(parts));
+  inference_service = NewInferenceService(inference_handler.get(), &pipeline);
+  unserved = std::make_unique<UnservedMethods>(&pipeline, loop.get());
+}
+
+absl::Status Server::Parts::StartGrpc() {
   gpr_set_log_function(&LogForGrpc);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
@@ -232,8 +240,13 @@ absl::Status Server::Parts::StartGrpc() {
   builder.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
   KWTA_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials, CredentialsOf(TlsFilesOf(options)));
   builder.AddListeningPort(options.listen_address, credentials, &grpc_port);
+  loop = std::make_unique<CompletionLoop>(builder.AddCompletionQueue());
+  StartBatcher();
+  MakeHandlers();
+  MakeServices();
   service->Register(&builder);
   builder.RegisterService(inference_service.get());
+  unserved->Register(&builder);
   grpc = builder.BuildAndStart();
   if (grpc == nullptr || grpc_port == 0) {
     return absl::UnavailableError(absl::StrCat("cannot listen on '", options.listen_address,
@@ -241,6 +254,8 @@ absl::Status Server::Parts::StartGrpc() {
   }
   grpc_address = WithPort(options.listen_address, grpc_port);
   service->Start();
+  unserved->Listen();
+  loop->Start();
   return absl::OkStatus();
 }
 

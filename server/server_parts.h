@@ -22,13 +22,15 @@
 #include "server/options.h"
 #include "server/security/authenticator.h"
 #include "server/server.h"
-#include "server/services/call_gate.h"
+#include "server/services/call.h"
 #include "server/services/call_permits.h"
+#include "server/services/completion_loop.h"
 #include "server/services/encode_handler.h"
 #include "server/services/encoder_service.h"
 #include "server/services/job_handler.h"
 #include "server/services/model_handler.h"
 #include "server/services/status_report.h"
+#include "server/services/unserved_methods.h"
 #include "server/state_directory.h"
 #include "server/web/http_server.h"
 
@@ -48,7 +50,6 @@ struct Server::Parts {
   std::string grpc_address;
   CallPermits permits;
   std::unique_ptr<Authenticator> authenticator;
-  std::unique_ptr<CallGate> gate;
 
   std::unique_ptr<StateDirectory> state;
   std::shared_ptr<Backend> backend;
@@ -58,14 +59,17 @@ struct Server::Parts {
   std::unique_ptr<JobJournal> journal;
   std::unique_ptr<ModelManager> models;
   std::unique_ptr<ModelFollower> follower;
-  std::unique_ptr<Batcher> batcher;
   std::unique_ptr<JobRunner> runner;
+  std::unique_ptr<CompletionLoop> loop;
+  std::unique_ptr<Batcher> batcher;
+  CallPipeline pipeline;
   std::unique_ptr<EncodeHandler> encode_handler;
   std::unique_ptr<JobHandler> job_handler;
   std::unique_ptr<ModelHandler> model_handler;
   std::unique_ptr<InferenceHandler> inference_handler;
   std::unique_ptr<EncoderService> service;
   std::unique_ptr<grpc::Service> inference_service;
+  std::unique_ptr<UnservedMethods> unserved;
   std::unique_ptr<grpc::Server> grpc;
 
   // To be called in this order; the gRPC port answers at the end. Errors: those of Server::Start.
@@ -78,6 +82,12 @@ struct Server::Parts {
   absl::Status CheckTls() const;
   std::vector<std::string> DataDirectories() const;
   std::string ModelsDirectory() const;
+
+ private:
+  // Of StartGrpc: each stands on those before it.
+  void StartBatcher();
+  void MakeHandlers();
+  void MakeServices();
 };
 
 }  // namespace kwta::server

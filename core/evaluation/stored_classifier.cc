@@ -51,20 +51,22 @@ absl::StatusOr<StoredClassifier> StoredClassifier::Read(const std::string& direc
   return Create(model.tensors, model.description.code_width());
 }
 
-std::vector<int32_t> StoredClassifier::Classify(const FeatureRows& codes) const {
+void StoredClassifier::Score(const FeatureRow& code, float* scores) const {
   const float* weights = weights_.as<float>();
-  const float* bias = bias_.as<float>();
+  std::copy_n(bias_.as<float>(), classes(), scores);
+  for (int64_t e = 0; e < code.entries; ++e) {
+    const float* unit = weights + code.indices[e] * classes();
+    for (int64_t c = 0; c < classes(); ++c) scores[c] += code.values[e] * unit[c];
+  }
+}
+
+std::vector<int32_t> StoredClassifier::Classify(const FeatureRows& codes) const {
   std::vector<float> scores(classes());
   FeatureScratch scratch;
   std::vector<int32_t> chosen;
   chosen.reserve(static_cast<size_t>(codes.rows()));
   for (int64_t i = 0; i < codes.rows(); ++i) {
-    const FeatureRow code = codes.Row(i, &scratch);
-    std::copy_n(bias, classes(), scores.begin());
-    for (int64_t e = 0; e < code.entries; ++e) {
-      const float* unit = weights + code.indices[e] * classes();
-      for (int64_t c = 0; c < classes(); ++c) scores[c] += code.values[e] * unit[c];
-    }
+    Score(codes.Row(i, &scratch), scores.data());
     chosen.push_back(static_cast<int32_t>(std::max_element(scores.begin(), scores.end()) - scores.begin()));
   }
   return chosen;

@@ -34,6 +34,9 @@ class StoredClassifier {
   const Tensor& weights() const { return weights_; }  // f32 [code width, classes]
   const Tensor& bias() const { return bias_; }        // f32 [classes]
 
+  // Sets scores[classes()] to those of one code. REQUIRES: it has the width that the classifier was made for.
+  void Score(const FeatureRow& code, float* scores) const;
+
   // The class of each row: the one with the highest score, the lowest of several. REQUIRES: codes of the width that it
   // was made for.
   std::vector<int32_t> Classify(const FeatureRows& codes) const;

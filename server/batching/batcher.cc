@@ -115,8 +115,10 @@ void Batcher::Compute(const std::vector<BatchPiece>& taken) {
 
   if (events_.answering) events_.answering();
   int64_t begin = 0;
+  bool counted = false;
   for (const BatchPiece& piece : batch) {
     QueuedRequest& request = *piece.request;
+    if (request.work.counts_batches && !std::exchange(counted, true)) ++request.result.batches;
     request.result.computed += compute;
     request.result.batch_rows = std::max(request.result.batch_rows, rows);
     Append(computed, begin, piece.rows, piece.rows == rows && rows == request.work.rows.rows, &request.result);

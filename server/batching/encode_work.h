@@ -13,7 +13,7 @@
 #include "absl/time/time.h"
 #include "core/tensors/sparse_codes.h"
 #include "core/tensors/tensor.h"
-#include "server/models/model_manager.h"
+#include "server/models/served_model.h"
 
 namespace kwta::server {
 
@@ -30,6 +30,8 @@ struct EncodeWork {
   std::string caller;
   // Not refused for the time that it would wait: a message of a stream, of which few are unanswered at a time.
   bool patient = false;
+  // Of the requests of a batch that say so, the first counts the batch: see EncodeResult.
+  bool counts_batches = false;
 };
 
 struct EncodeResult {
@@ -38,6 +40,7 @@ struct EncodeResult {
   absl::Duration queued;     // from its arrival to the start of its first batch
   absl::Duration computed;   // of all batches it rode in
   int64_t batch_rows = 0;    // of the largest of them
+  int64_t batches = 0;       // of them, those that this request counts: so no batch is counted twice
 
   // Of the codes or reconstructions.
   int64_t bytes() const {

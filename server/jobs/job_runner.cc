@@ -14,6 +14,7 @@
 #include "core/base/status_macros.h"
 #include "server/jobs/job_events.h"
 #include "server/jobs/progress_filter.h"
+#include "server/metrics/metrics.h"
 #include "server/retry_after.h"
 
 namespace kwta::server {

@@ -15,10 +15,11 @@
 #include "kwta/v1/job.pb.h"
 #include "server/jobs/job_journal.h"
 #include "server/jobs/trainer_process.h"
-#include "server/metrics/metrics.h"
 #include "server/models/model_manager.h"
 
 namespace kwta::server {
+
+class Metrics;
 
 struct JobRunnerOptions {
   std::string trainer_program;

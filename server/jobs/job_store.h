@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "kwta/v1/job.pb.h"
-#include "server/metrics/metrics.h"
+#include "server/jobs/job_counts.h"
 
 namespace kwta::server {
 

@@ -59,7 +59,7 @@ struct Metrics::Families {
   prometheus::Registry registry;
 
   Family<Counter>& requests = AddCounter(registry, "kwta_requests_total",
-                                         "Calls answered, by method and status; a message of EncodeStream is a call");
+                                         "Calls answered, by method and status; a request of a stream is a call");
   Family<Histogram>& request_seconds = AddHistogram(registry, "kwta_request_seconds", "Time to answer a call");
   Histogram& queue_seconds =
       AddHistogram(registry, "kwta_queue_seconds", "Time that rows waited for their batch").Add({}, SecondsBuckets());
@@ -150,18 +150,20 @@ Metrics::Metrics(absl::string_view version, absl::string_view backend, absl::Tim
 
 Metrics::~Metrics() = default;
 
-void Metrics::CallDone(absl::string_view method, absl::StatusCode code, double seconds) {
+void Metrics::CallDone(absl::string_view method, absl::StatusCode code, std::optional<double> seconds) {
   Counter* answers;
-  Histogram* answer_seconds;
+  Histogram* answer_seconds = nullptr;
   {
     absl::MutexLock lock(&families_->calls_mutex);
     auto found = families_->calls.find(method);
-    if (found == families_->calls.end()) {
-      const std::string name(method);
-      found = families_->calls.emplace(name, Families::Calls()).first;
-      found->second.seconds = &families_->request_seconds.Add({{"method", name}}, SecondsBuckets());
+    if (found == families_->calls.end()) found = families_->calls.emplace(method, Families::Calls()).first;
+    if (seconds.has_value()) {
+      answer_seconds = found->second.seconds;
+      if (answer_seconds == nullptr) {
+        answer_seconds = &families_->request_seconds.Add({{"method", std::string(method)}}, SecondsBuckets());
+        found->second.seconds = answer_seconds;
+      }
     }
-    answer_seconds = found->second.seconds;
     Counter*& counter = found->second.answers[code];
     if (counter == nullptr) {
       const std::string name = code == absl::StatusCode::kOk ? "OK" : absl::StatusCodeToString(code);
@@ -170,7 +172,7 @@ void Metrics::CallDone(absl::string_view method, absl::StatusCode code, double s
     answers = counter;
   }
   answers->Increment();
-  answer_seconds->Observe(seconds);
+  if (answer_seconds != nullptr) answer_seconds->Observe(*seconds);
   if (method == "Encode" || method == "EncodeStream") families_->total_requests.fetch_add(1);
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -12,13 +13,9 @@
 #include "core/tensors/sparse_codes.h"
 #include "core/tensors/tensor.h"
 #include "kwta/v1/job.pb.h"
+#include "server/jobs/job_counts.h"
 
 namespace kwta::server {
-
-// Jobs by state.
-struct JobCounts {
-  uint32_t queued = 0, running = 0, succeeded = 0, failed = 0, cancelled = 0;
-};
 
 // Rows over which kwta_dead_units counts.
 inline constexpr int64_t kActivityWindowRows = 10000;
@@ -31,8 +28,9 @@ class Metrics {
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
-  // A call was answered; each message of an EncodeStream counts as a call.
-  void CallDone(absl::string_view method, absl::StatusCode code, double seconds);
+  // A call was answered; each request of a stream counts as a call. `seconds` is how long that took, nullopt for a call
+  // whose caller chose how long it lasts.
+  void CallDone(absl::string_view method, absl::StatusCode code, std::optional<double> seconds);
 
   // A batch was computed.
   void BatchDone(int64_t rows, double compute_seconds);

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
+#include "core/evaluation/stored_classifier.h"
 #include "core/tensors/sparse_codes.h"
 
 namespace kwta::server {
@@ -55,6 +56,11 @@ absl::StatusOr<std::shared_ptr<ServedModel>> ModelLoader::Load(const std::string
                                             "', expected '", name, "'"));
   }
   KWTA_ASSIGN_OR_RETURN(std::shared_ptr<const Encoder> encoder, create_(bundle));
+  std::shared_ptr<const StoredClassifier> classifier;
+  if (bundle.description.has_fine_tuning()) {
+    KWTA_ASSIGN_OR_RETURN(StoredClassifier stored, StoredClassifier::Create(bundle.tensors, encoder->code_width()));
+    classifier = std::make_shared<const StoredClassifier>(std::move(stored));
+  }
   const absl::Status warm = WarmUp(*encoder);
   if (!warm.ok()) {
     return absl::Status(warm.code(), absl::StrCat("the bundle at '", path, "' cannot encode: ", warm.message()));
@@ -63,6 +69,7 @@ absl::StatusOr<std::shared_ptr<ServedModel>> ModelLoader::Load(const std::string
   model->name = name;
   model->description = std::move(bundle.description);
   model->encoder = std::move(encoder);
+  model->classifier = std::move(classifier);
   return model;
 }
 

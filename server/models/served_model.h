@@ -13,6 +13,10 @@
 #include "core/encoders/encoder.h"
 #include "kwta/v1/encoder.pb.h"
 
+namespace kwta {
+class StoredClassifier;
+}
+
 namespace kwta::server {
 
 // One version of a model. Whoever holds it may go on using it, also after it was replaced, evicted or deleted.
@@ -22,6 +26,7 @@ struct ServedModel {
   std::string directory;  // its bundle; gone once it is deleted
   v1::ModelDescription description;
   std::shared_ptr<const Encoder> encoder;
+  std::shared_ptr<const StoredClassifier> classifier;  // of a fine-tuned model; null if it was not
   // When it was last asked for, as the table that holds it counts.
   mutable std::atomic<uint64_t> last_use{0};
 };

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/encoder_registry.h"
@@ -15,14 +14,27 @@
 namespace kwta::server {
 namespace {
 
+// By which clients of streams know that a request has been answered.
+constexpr char kFinalResponse[] = "triton_final_response";
+
 std::string Platform(const ServedModel& model) {
   return absl::StrCat("kwta_", EncoderKindName(model.description.encoder()));
+}
+
+// Clients of this protocol know a version that is there and does not serve by UNAVAILABLE.
+absl::Status StatusOfModel(const absl::Status& status, const ModelVersionInfo& model) {
+  if (!absl::IsFailedPrecondition(status) || model.usable()) return status;
+  return absl::UnavailableError(status.message());
 }
 
 // The version of `name` that `text` means.
 absl::StatusOr<ServedModelPtr> GetNamed(ModelManager* models, const std::string& name, const std::string& text) {
   const VersionName version = ParseVersion(text);
-  return models->Get({name, version.version, version.label});
+  const ModelSelector selector = {name, version.version, version.label};
+  absl::StatusOr<ServedModelPtr> model = models->Get(selector);
+  if (model.ok()) return model;
+  const absl::StatusOr<ModelVersionInfo> meant = models->Describe(selector);
+  return meant.ok() ? StatusOfModel(model.status(), *meant) : model.status();
 }
 
 // Where Triton's clients put a model's name, or where KServe's do.
@@ -54,7 +66,8 @@ inference::ServerMetadataResponse InferenceHandler::ServerMetadata() const {
   inference::ServerMetadataResponse response;
   response.set_name("kwta");
   response.set_version(parts_.version);
-  for (const char* extension : {"model_repository", "model_configuration", "parameters", "statistics"}) {
+  for (const char* extension :
+       {"model_repository", "model_configuration", "parameters", "statistics", "classification"}) {
     response.add_extensions(extension);
   }
   return response;
@@ -110,18 +123,22 @@ absl::StatusOr<inference::ModelConfigResponse> InferenceHandler::ModelConfig(
   return response;
 }
 
+absl::Status InferenceHandler::CheckHasClasses(const v1::EncodeRequest& request) const {
+  const absl::StatusOr<ModelVersionInfo> meant =
+      parts_.models->Describe({request.model(), request.version(), request.label()});
+  // What else is wrong with the model, its encoder says.
+  if (!meant.ok() || !meant->usable() || meant->description.has_fine_tuning()) return absl::OkStatus();
+  return NoClasses(meant->name, meant->version);
+}
+
 absl::StatusOr<inference::ModelInferResponse> InferenceHandler::ModelInfer(inference::ModelInferRequest* request,
                                                                            CallContext context) {
   const absl::Time start = absl::Now();
   KWTA_ASSIGN_OR_RETURN(const InferenceRequest converted, ConvertRequest(request));
+  if (converted.classes > 0) KWTA_RETURN_IF_ERROR(CheckHasClasses(converted.encode));
   const absl::Time submitted = absl::Now();
-  absl::Notification finished;
-  absl::StatusOr<EncodedRows> rows;
-  parts_.encode->Start(converted.encode, std::move(context), [&rows, &finished](absl::StatusOr<EncodedRows> result) {
-    rows = std::move(result);
-    finished.Notify();
-  });
-  finished.WaitForNotification();
+  context.counts_batches = true;
+  const absl::StatusOr<EncodedRows> rows = parts_.encode->Wait(converted.encode, std::move(context));
   const absl::Time encoded = absl::Now();
   absl::StatusOr<inference::ModelInferResponse> response =
       rows.ok() ? ConvertResponse(converted, *rows, parts_.max_message_bytes) : rows.status();
@@ -130,12 +147,13 @@ absl::StatusOr<inference::ModelInferResponse> InferenceHandler::ModelInfer(infer
     // A model that does not exist has no statistics.
     const absl::StatusOr<ModelVersionInfo> meant =
         parts_.models->Describe({converted.encode.model(), converted.encode.version(), converted.encode.label()});
-    if (meant.ok()) statistics_.Failed(meant->name, meant->version, end - start);
-    return response;
+    if (!meant.ok()) return response;
+    statistics_.Failed(meant->name, meant->version, end - start);
+    return rows.ok() ? response.status() : StatusOfModel(rows.status(), *meant);
   }
   InferenceTimes times;
   times.rows = converted.encode.input().shape(0);
-  times.batches = (times.rows + parts_.max_batch_rows - 1) / parts_.max_batch_rows;
+  times.batches = rows->result.batches;
   times.whole = end - start;
   times.queue = rows->result.queued;
   times.input = submitted - start;
@@ -143,6 +161,20 @@ absl::StatusOr<inference::ModelInferResponse> InferenceHandler::ModelInfer(infer
   times.output = end - encoded;
   statistics_.Succeeded(rows->model->name, rows->model->version, end, times);
   return response;
+}
+
+inference::ModelStreamInferResponse InferenceHandler::StreamResponse(
+    const std::string& id, absl::StatusOr<inference::ModelInferResponse> response) {
+  inference::ModelStreamInferResponse message;
+  inference::ModelInferResponse& answer = *message.mutable_infer_response();
+  if (response.ok()) {
+    answer = *std::move(response);
+  } else {
+    message.set_error_message(std::string(response.status().message()));
+    answer.set_id(id);
+  }
+  (*answer.mutable_parameters())[kFinalResponse].set_bool_param(true);
+  return message;
 }
 
 absl::StatusOr<inference::ModelStatisticsResponse> InferenceHandler::ModelStatistics(

@@ -36,6 +36,10 @@ class InferenceHandler {
   absl::StatusOr<inference::ModelConfigResponse> ModelConfig(const inference::ModelConfigRequest& request);
   // Takes the request's elements out of it.
   absl::StatusOr<inference::ModelInferResponse> ModelInfer(inference::ModelInferRequest* request, CallContext context);
+  // What ModelStreamInfer answers to the request `id` of which that came: always one message, which says that it is the
+  // last for its request.
+  static inference::ModelStreamInferResponse StreamResponse(const std::string& id,
+                                                            absl::StatusOr<inference::ModelInferResponse> response);
   absl::StatusOr<inference::ModelStatisticsResponse> ModelStatistics(const inference::ModelStatisticsRequest& request);
   inference::RepositoryIndexResponse RepositoryIndex(const inference::RepositoryIndexRequest& request) const;
   absl::StatusOr<inference::RepositoryModelLoadResponse> Load(const inference::RepositoryModelLoadRequest& request);
@@ -43,6 +47,9 @@ class InferenceHandler {
       const inference::RepositoryModelUnloadRequest& request);
 
  private:
+  // Whether the model that a request names can tell classes, before anything is computed.
+  absl::Status CheckHasClasses(const v1::EncodeRequest& request) const;
+
   const InferenceHandlerParts parts_;
   InferenceStatistics statistics_;
 };

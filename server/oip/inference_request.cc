@@ -15,6 +15,7 @@ namespace {
 
 using Parameters = google::protobuf::Map<std::string, inference::InferParameter>;
 using InputTensor = inference::ModelInferRequest::InferInputTensor;
+using OutputTensorWanted = inference::ModelInferRequest::InferRequestedOutputTensor;
 
 absl::StatusOr<v1::DType> ConvertDatatype(const std::string& datatype) {
   if (datatype == "FP32") return v1::DTYPE_F32;
@@ -25,10 +26,12 @@ absl::StatusOr<v1::DType> ConvertDatatype(const std::string& datatype) {
       absl::StrCat("datatype of 'input' is '", datatype, "', expected FP32, UINT8, FP16 or BF16"));
 }
 
-// Values that a parameter may hold as an integer, or as any number.
+// Values that a parameter may hold as an integer, or as any number, or as the text of one.
 std::optional<int64_t> IntegerOf(const inference::InferParameter& parameter) {
   if (parameter.has_int64_param()) return parameter.int64_param();
   if (parameter.has_uint64_param()) return static_cast<int64_t>(parameter.uint64_param());
+  int64_t integer = 0;
+  if (parameter.has_string_param() && absl::SimpleAtoi(parameter.string_param(), &integer)) return integer;
   return std::nullopt;
 }
 std::optional<double> NumberOf(const inference::InferParameter& parameter) {
@@ -68,6 +71,20 @@ absl::Status ConvertParameters(const Parameters& parameters, v1::EncodeOptions* 
     }
   }
   return absl::OkStatus();
+}
+
+// Classes wanted in place of an output; 0: none.
+absl::StatusOr<int64_t> ConvertClassification(const OutputTensorWanted& output) {
+  const auto found = output.parameters().find("classification");
+  if (found == output.parameters().end()) return 0;
+  const std::optional<int64_t> classes = IntegerOf(found->second);
+  if (!classes.has_value() || *classes < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("parameter 'classification' of output '", output.name(), "' is no integer of 1 or more"));
+  }
+  if (output.name() == kFeatures) return *classes;
+  return absl::InvalidArgumentError(
+      absl::StrCat("output '", output.name(), "' has no classes; ask for the classes of 'features'"));
 }
 
 // The elements in the field of their type.
@@ -152,11 +169,9 @@ absl::StatusOr<InferenceRequest> ConvertRequest(inference::ModelInferRequest* re
       return absl::InvalidArgumentError(absl::StrCat("output '", name, "' is asked for twice"));
     }
     KWTA_RETURN_IF_ERROR(CheckNoSharedMemory(output.parameters(), name));
-    if (output.parameters().contains("classification")) {
-      return absl::UnimplementedError(
-          absl::StrCat("output '", name, "' cannot be classified: encoders have no classes"));
-    }
-    features = features || name == kFeatures;
+    KWTA_ASSIGN_OR_RETURN(const int64_t classes, ConvertClassification(output));
+    if (classes > 0) converted.classes = classes;
+    features = features || (name == kFeatures && classes == 0);
     converted.outputs.push_back(name);
   }
   // What the answer may be as large as.

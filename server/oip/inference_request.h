@@ -1,6 +1,7 @@
 // Requests of the Open Inference Protocol as requests of our own.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,8 @@ struct InferenceRequest {
   // Outputs wanted, in the order asked for; empty: all that the model has.
   std::vector<std::string> outputs;
   std::string id;
+  // Unless 0, 'features' are to be told as the best so many classes of each row.
+  int64_t classes = 0;
 };
 
 // Takes the elements out of `request` without copying them, unless they come as 32-bit integers. Parameters "k" (an

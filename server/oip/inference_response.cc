@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "server/oip/row_classes.h"
 
 namespace kwta::server {
 namespace {
@@ -55,7 +56,32 @@ void TakeSparse(const SparseCodes& codes, bool features, bool entries, Parts* pa
   parts->values = codes.values;
 }
 
+void AddClasses(const StoredClassifier& classifier, const Encoder& encoder, const EncodeResult& result, int64_t count,
+                inference::ModelInferResponse* response) {
+  RowClasses classes;
+  if (encoder.dense_codes()) {
+    const int64_t width = encoder.code_width();
+    const auto rows = static_cast<int64_t>(result.dense.size()) / width;
+    classes = ClassifyRows(classifier, DenseFeatures({DType::kF32, result.dense.data(), rows, width}), count);
+  } else {
+    classes = ClassifyRows(classifier, CodeFeatures(result.codes), count);
+  }
+  auto* tensor = response->add_outputs();
+  tensor->set_name(kFeatures);
+  tensor->set_datatype("BYTES");
+  tensor->add_shape(classes.rows);
+  tensor->add_shape(classes.classes);
+  response->add_raw_output_contents(std::move(classes.elements));
+}
+
 }  // namespace
+
+absl::Status NoClasses(const std::string& model, uint64_t version) {
+  return absl::UnimplementedError(absl::StrCat(
+      "model '", model, "' version ", version,
+      " was not fine-tuned and has no classes; ask for 'features' without classification, or train a model "
+      "with fine_tuning and this one as base"));
+}
 
 std::vector<OutputTensor> OutputsOf(const Encoder& encoder) {
   const int64_t width = encoder.code_width();
@@ -86,7 +112,9 @@ absl::StatusOr<inference::ModelInferResponse> ConvertResponse(const InferenceReq
     return absl::InvalidArgumentError(absl::StrCat(
         "model '", rows.model->name, "' has no output 'row_splits': all rows of its codes have k entries"));
   }
-  const bool features = wants(kFeatures);
+  const bool classes = request.classes > 0;
+  if (classes && rows.model->classifier == nullptr) return NoClasses(rows.model->name, rows.model->version);
+  const bool features = wants(kFeatures) && !classes;
   const bool entries = wants(kIndices) || wants(kValues) || wants(kRowSplits);
   Parts parts;
   std::vector<int64_t> entry_shape;
@@ -107,7 +135,9 @@ absl::StatusOr<inference::ModelInferResponse> ConvertResponse(const InferenceReq
   response.set_model_version(absl::StrCat(rows.model->version));
   response.set_id(request.id);
   for (const std::string& name : wanted) {
-    if (name == kFeatures) {
+    if (name == kFeatures && classes) {
+      AddClasses(*rows.model->classifier, encoder, rows.result, request.classes, &response);
+    } else if (name == kFeatures) {
       AddTensor(kFeatures, "FP32", {parts.rows, encoder.code_width()}, parts.features, &response);
     } else if (name == kIndices) {
       AddTensor(kIndices, "INT32", entry_shape, parts.indices, &response);

@@ -25,8 +25,13 @@ struct OutputTensor {
 // The outputs that a model with this encoder has.
 std::vector<OutputTensor> OutputsOf(const Encoder& encoder);
 
-// The answer, with every tensor in raw_output_contents. Errors: INVALID_ARGUMENT (row_splits of a model that has none,
-// or an answer of more than max_bytes), FAILED_PRECONDITION (rows of different k).
+// UNIMPLEMENTED: classes were asked for of a model that was not fine-tuned.
+absl::Status NoClasses(const std::string& model, uint64_t version);
+
+// The answer, with every tensor in raw_output_contents. Where classes are asked for, 'features' is BYTES [n, classes]:
+// "score:class" of the best classes of each row, the best first, the lowest of equal ones first; a score is that of the
+// model's classifier. Errors: INVALID_ARGUMENT (row_splits of a model that has none, or an answer of more than
+// max_bytes), FAILED_PRECONDITION (rows of different k), UNIMPLEMENTED (classes of a model that has none).
 absl::StatusOr<inference::ModelInferResponse> ConvertResponse(const InferenceRequest& request, const EncodedRows& rows,
                                                               int64_t max_bytes);
 

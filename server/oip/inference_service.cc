@@ -2,14 +2,12 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <string>
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "core/base/status_macros.h"
 #include "inference/open_inference.grpc.pb.h"
-#include "server/services/call_trace.h"
-#include "server/services/encode_calls.h"
-#include "server/services/status_converter.h"
+#include "server/services/grpc_call.h"
 
 namespace kwta::server {
 namespace {
@@ -18,8 +16,7 @@ using grpc::ServerContext;
 
 class InferenceService final : public inference::GRPCInferenceService::Service {
  public:
-  InferenceService(InferenceHandler* handler, CallGate* gate, Metrics* metrics)
-      : handler_(*handler), gate_(*gate), metrics_(*metrics) {}
+  InferenceService(InferenceHandler* handler, const CallPipeline* pipeline) : handler_(*handler), pipeline_(pipeline) {}
 
   // The two that must answer when everything else is refused, as health checks do.
   grpc::Status ServerLive(ServerContext*, const inference::ServerLiveRequest*,
@@ -35,7 +32,7 @@ class InferenceService final : public inference::GRPCInferenceService::Service {
 
   grpc::Status ModelReady(ServerContext* context, const inference::ModelReadyRequest* request,
                           inference::ModelReadyResponse* response) override {
-    return Run("ModelReady", context, [&](const Admission&) {
+    return RunCall(pipeline_, methods::kModelReady, context, [&](Call&) {
       response->set_ready(handler_.Ready() && handler_.ModelReady(*request));
       return absl::OkStatus();
     });
@@ -43,7 +40,7 @@ class InferenceService final : public inference::GRPCInferenceService::Service {
 
   grpc::Status ServerMetadata(ServerContext* context, const inference::ServerMetadataRequest*,
                               inference::ServerMetadataResponse* response) override {
-    return Run("ServerMetadata", context, [&](const Admission&) {
+    return RunCall(pipeline_, methods::kServerMetadata, context, [&](Call&) {
       *response = handler_.ServerMetadata();
       return absl::OkStatus();
     });
@@ -51,30 +48,37 @@ class InferenceService final : public inference::GRPCInferenceService::Service {
 
   grpc::Status ModelMetadata(ServerContext* context, const inference::ModelMetadataRequest* request,
                              inference::ModelMetadataResponse* response) override {
-    return Answer("ModelMetadata", context, response, [&] { return handler_.ModelMetadata(*request); });
+    return Answer(methods::kModelMetadata, context, response, [&] { return handler_.ModelMetadata(*request); });
   }
 
   grpc::Status ModelConfig(ServerContext* context, const inference::ModelConfigRequest* request,
                            inference::ModelConfigResponse* response) override {
-    return Answer("ModelConfig", context, response, [&] { return handler_.ModelConfig(*request); });
+    return Answer(methods::kModelConfig, context, response, [&] { return handler_.ModelConfig(*request); });
   }
 
   grpc::Status ModelInfer(ServerContext* context, const inference::ModelInferRequest* request,
                           inference::ModelInferResponse* response) override {
     // gRPC hands out its own message; nobody looks at it afterwards.
     auto* taken = const_cast<inference::ModelInferRequest*>(request);
-    return Run("ModelInfer", context, [&](const Admission& admission) -> absl::Status {
-      KWTA_ASSIGN_OR_RETURN(*response, handler_.ModelInfer(taken, ContextOf(context, admission)));
+    return RunCall(pipeline_, methods::kModelInfer, context, [&](Call& call) -> absl::Status {
+      KWTA_ASSIGN_OR_RETURN(*response, handler_.ModelInfer(taken, call.Context()));
       return absl::OkStatus();
     });
   }
 
+  // One message at a time; a request that fails is answered with its error.
   grpc::Status ModelStreamInfer(
       ServerContext* context,
       grpc::ServerReaderWriter<inference::ModelStreamInferResponse, inference::ModelInferRequest>* stream) override {
-    return Run("ModelStreamInfer", context, [&](const Admission& admission) {
+    return RunCall(pipeline_, methods::kModelStreamInfer, context, [&](Call& call) -> absl::Status {
       inference::ModelInferRequest request;
-      while (stream->Read(&request) && AnswerOnStream(context, admission, &request, stream)) {
+      while (stream->Read(&request)) {
+        KWTA_ASSIGN_OR_RETURN(const StreamRequest admitted, call.BeginRequest());
+        const std::string id = request.id();
+        absl::StatusOr<inference::ModelInferResponse> response =
+            admitted.refusal.ok() ? handler_.ModelInfer(&request, call.Context()) : admitted.refusal;
+        call.EndRequest(admitted, response.status());
+        if (!stream->Write(InferenceHandler::StreamResponse(id, std::move(response)))) break;
       }
       return absl::OkStatus();
     });
@@ -82,12 +86,12 @@ class InferenceService final : public inference::GRPCInferenceService::Service {
 
   grpc::Status ModelStatistics(ServerContext* context, const inference::ModelStatisticsRequest* request,
                                inference::ModelStatisticsResponse* response) override {
-    return Answer("ModelStatistics", context, response, [&] { return handler_.ModelStatistics(*request); });
+    return Answer(methods::kModelStatistics, context, response, [&] { return handler_.ModelStatistics(*request); });
   }
 
   grpc::Status RepositoryIndex(ServerContext* context, const inference::RepositoryIndexRequest* request,
                                inference::RepositoryIndexResponse* response) override {
-    return Run("RepositoryIndex", context, [&](const Admission&) {
+    return RunCall(pipeline_, methods::kRepositoryIndex, context, [&](Call&) {
       *response = handler_.RepositoryIndex(*request);
       return absl::OkStatus();
     });
@@ -95,77 +99,28 @@ class InferenceService final : public inference::GRPCInferenceService::Service {
 
   grpc::Status RepositoryModelLoad(ServerContext* context, const inference::RepositoryModelLoadRequest* request,
                                    inference::RepositoryModelLoadResponse* response) override {
-    return Answer("RepositoryModelLoad", context, response, [&] { return handler_.Load(*request); });
+    return Answer(methods::kRepositoryModelLoad, context, response, [&] { return handler_.Load(*request); });
   }
 
   grpc::Status RepositoryModelUnload(ServerContext* context, const inference::RepositoryModelUnloadRequest* request,
                                      inference::RepositoryModelUnloadResponse* response) override {
-    return Answer("RepositoryModelUnload", context, response, [&] { return handler_.Unload(*request); });
+    return Answer(methods::kRepositoryModelUnload, context, response, [&] { return handler_.Unload(*request); });
   }
 
  private:
-  static CallContext ContextOf(const ServerContext* context, const Admission& admission) {
-    CallContext converted;
-    converted.deadline = absl::FromChrono(context->deadline());
-    converted.cancelled = [context] { return context->IsCancelled(); };
-    converted.caller = admission.caller;
-    converted.row_quota = admission.rows;
-    return converted;
-  }
-
-  // Answers one message; a request that fails is answered with its error. False if nobody reads any more.
-  template <typename Stream>
-  bool AnswerOnStream(ServerContext* context, const Admission& admission, inference::ModelInferRequest* request,
-                      Stream* stream) {
-    const absl::Time start = absl::Now();
-    const std::string id = request->id();
-    inference::ModelStreamInferResponse answer;
-    CallContext converted = ContextOf(context, admission);
-    converted.patient = true;  // one message at a time
-    absl::StatusOr<inference::ModelInferResponse> response = handler_.ModelInfer(request, std::move(converted));
-    metrics_.CallDone("ModelStreamInfer", response.status().code(), absl::ToDoubleSeconds(absl::Now() - start));
-    if (response.ok()) {
-      *answer.mutable_infer_response() = *std::move(response);
-    } else {
-      answer.set_error_message(ToGrpcStatus(response.status()).error_message());
-      answer.mutable_infer_response()->set_id(id);
-    }
-    return stream->Write(answer);
-  }
-
-  // Runs `body` if the call is let in, and records how it went.
-  template <typename Body>
-  grpc::Status Run(const char* method, ServerContext* context, Body body) {
-    const absl::Time start = absl::Now();
-    const absl::StatusOr<Admission> admission = gate_.Admit(*context, method);
-    const absl::Status status = admission.ok() ? body(*admission) : admission.status();
-    const absl::Duration took = absl::Now() - start;
-    metrics_.CallDone(method, status.code(), absl::ToDoubleSeconds(took));
-    const CallTrace trace = TraceOf(*context);
-    LogCall(method, admission.ok() ? admission->caller : "", trace, status, took);
-    Echo(trace, context);
-    AddPushback(status, context);
-    return ToGrpcStatus(status);
-  }
-
-  // The same for a body that gives the response.
   template <typename Response, typename Body>
-  grpc::Status Answer(const char* method, ServerContext* context, Response* response, Body body) {
-    return Run(method, context, [&](const Admission&) -> absl::Status {
-      KWTA_ASSIGN_OR_RETURN(*response, body());
-      return absl::OkStatus();
-    });
+  grpc::Status Answer(const Method& method, ServerContext* context, Response* response, Body body) {
+    return AnswerCall(pipeline_, method, context, response, body);
   }
 
   InferenceHandler& handler_;
-  CallGate& gate_;
-  Metrics& metrics_;
+  const CallPipeline* const pipeline_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> NewInferenceService(InferenceHandler* handler, CallGate* gate, Metrics* metrics) {
-  return std::make_unique<InferenceService>(handler, gate, metrics);
+std::unique_ptr<grpc::Service> NewInferenceService(InferenceHandler* handler, const CallPipeline* pipeline) {
+  return std::make_unique<InferenceService>(handler, pipeline);
 }
 
 }  // namespace kwta::server

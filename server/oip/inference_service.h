@@ -5,14 +5,13 @@
 
 #include <memory>
 
-#include "server/metrics/metrics.h"
 #include "server/oip/inference_handler.h"
-#include "server/services/call_gate.h"
+#include "server/services/call.h"
 
 namespace kwta::server {
 
 // To be registered with a ServerBuilder. Methods are those of the handler; all but ServerLive and ServerReady go
-// through the gate and are recorded under their names. REQUIRES: all outlive the service.
-std::unique_ptr<grpc::Service> NewInferenceService(InferenceHandler* handler, CallGate* gate, Metrics* metrics);
+// through the pipeline. REQUIRES: both outlive the service.
+std::unique_ptr<grpc::Service> NewInferenceService(InferenceHandler* handler, const CallPipeline* pipeline);
 
 }  // namespace kwta::server

@@ -17,7 +17,7 @@ namespace kwta::server {
 // What one request took.
 struct InferenceTimes {
   int64_t rows = 0;
-  int64_t batches = 0;  // that it rode in
+  int64_t batches = 0;  // that it counts, see EncodeResult
   absl::Duration whole, queue, input, compute, output;
 };
 

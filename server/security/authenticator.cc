@@ -49,6 +49,7 @@ absl::Status Authenticator::Read() {
   for (TokenEntry& entry : entries) {
     Known known;
     known.caller.name = entry.name;
+    known.caller.expires = entry.expires;
     std::shared_ptr<Quota> calls, rows;
     if (tokens_ != nullptr) {
       for (const Known& before : *tokens_) {
@@ -94,16 +95,27 @@ absl::StatusOr<Caller> Authenticator::Authenticate(absl::string_view authorizati
   if (found == nullptr)
     return absl::UnauthenticatedError("the token of the call is unknown; ask for one that is valid");
   const TokenEntry& entry = found->entry;
-  if (now_() >= entry.expires) {
-    return absl::UnauthenticatedError(
-        absl::StrCat("the token of '", entry.name, "' expired at ",
-                     absl::FormatTime(absl::RFC3339_sec, entry.expires, absl::UTCTimeZone()), "; ask for another"));
-  }
+  KWTA_RETURN_IF_ERROR(CheckTime(found->caller));
   if (scope.has_value() && std::find(entry.scopes.begin(), entry.scopes.end(), *scope) == entry.scopes.end()) {
     return absl::PermissionDeniedError(
         absl::StrCat("the token of '", entry.name, "' has no scope '", ScopeName(*scope), "', which this call needs"));
   }
-  return found->caller;
+  Caller caller = found->caller;
+  caller.known_in = tokens;
+  return caller;
+}
+
+absl::Status Authenticator::CheckTime(const Caller& caller) const {
+  if (now_() < caller.expires) return absl::OkStatus();
+  return absl::UnauthenticatedError(
+      absl::StrCat("the token of '", caller.name, "' expired at ",
+                   absl::FormatTime(absl::RFC3339_sec, caller.expires, absl::UTCTimeZone()), "; ask for another"));
+}
+
+absl::Status Authenticator::Confirm(absl::string_view authorization, std::optional<Scope> scope, Caller* caller) {
+  if (Current() == caller->known_in) return CheckTime(*caller);
+  KWTA_ASSIGN_OR_RETURN(*caller, Authenticate(authorization, scope));
+  return absl::OkStatus();
 }
 
 }  // namespace kwta::server

@@ -22,6 +22,8 @@ namespace kwta::server {
 struct Caller {
   std::string name;
   std::shared_ptr<Quota> calls, rows;  // null: any number
+  absl::Time expires = absl::InfiniteFuture();
+  std::shared_ptr<const void> known_in;  // the tokens among which it was found
 };
 
 // Knows the tokens of a file, which is read again once it has changed; a file that makes no sense is reported and the
@@ -41,6 +43,10 @@ class Authenticator {
   // do. Errors: UNAUTHENTICATED (no token, an unknown or an expired one), PERMISSION_DENIED (not for this scope).
   absl::StatusOr<Caller> Authenticate(absl::string_view authorization, std::optional<Scope> scope);
 
+  // Whether a caller that was let in so may go on; brings its quotas up to date. Looks for the token only if the tokens
+  // have changed since. Errors: those of Authenticate.
+  absl::Status Confirm(absl::string_view authorization, std::optional<Scope> scope, Caller* caller);
+
  private:
   struct Known {
     TokenEntry entry;
@@ -59,6 +65,7 @@ class Authenticator {
   static Stamp StampOf(const std::string& path);
   absl::Status Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::shared_ptr<const Tokens> Current();
+  absl::Status CheckTime(const Caller& caller) const;
 
   const std::string path_;
   const Events events_;

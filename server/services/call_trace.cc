@@ -12,21 +12,13 @@ namespace kwta::server {
 namespace {
 
 constexpr size_t kMaxRequestId = 128;
-constexpr char kRequestId[] = "x-request-id";
-constexpr char kTraceparent[] = "traceparent";
 
-std::string Sent(const grpc::ServerContext& context, const char* name) {
-  const auto found = context.client_metadata().find(name);
-  if (found == context.client_metadata().end()) return "";
-  return std::string(found->second.data(), found->second.size());
-}
-
-bool IsRequestId(const std::string& text) {
+bool IsRequestId(absl::string_view text) {
   return text.size() <= kMaxRequestId && std::all_of(text.begin(), text.end(), absl::ascii_isgraph);
 }
 
 // 00-<32 digits>-<16 digits>-<2 digits>; later versions may say more after that.
-bool IsTraceparent(const std::string& text) {
+bool IsTraceparent(absl::string_view text) {
   constexpr char kForm[] = "hh-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
   constexpr size_t kLength = sizeof(kForm) - 1;
   if (text.size() < kLength || text.size() > kMaxRequestId || (text.size() > kLength && text[kLength] != '-'))
@@ -45,16 +37,11 @@ bool IsOurFault(absl::StatusCode code) {
 
 }  // namespace
 
-CallTrace TraceOf(const grpc::ServerContext& context) {
-  CallTrace trace = {Sent(context, kRequestId), Sent(context, kTraceparent)};
-  if (!IsRequestId(trace.request_id)) trace.request_id.clear();
-  if (!IsTraceparent(trace.traceparent)) trace.traceparent.clear();
+CallTrace TraceOf(absl::string_view request_id, absl::string_view traceparent) {
+  CallTrace trace;
+  if (IsRequestId(request_id)) trace.request_id = std::string(request_id);
+  if (IsTraceparent(traceparent)) trace.traceparent = std::string(traceparent);
   return trace;
-}
-
-void Echo(const CallTrace& trace, grpc::ServerContext* context) {
-  if (!trace.request_id.empty()) context->AddTrailingMetadata(kRequestId, trace.request_id);
-  if (!trace.traceparent.empty()) context->AddTrailingMetadata(kTraceparent, trace.traceparent);
 }
 
 void LogCall(absl::string_view method, absl::string_view caller, const CallTrace& trace, const absl::Status& status,

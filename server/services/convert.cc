@@ -115,9 +115,6 @@ absl::StatusOr<InputRows> ConvertInput(const v1::Tensor& input, absl::string_vie
 
 absl::StatusOr<EncodeOptions> ConvertOptions(const v1::EncodeOptions& options) {
   EncodeOptions converted;
-  if (options.has_alpha() && options.has_k()) {
-    return absl::InvalidArgumentError("options.alpha and options.k are both set; set at most one of them");
-  }
   if (options.has_alpha()) {
     if (!std::isfinite(options.alpha()) || options.alpha() <= 0) {
       return absl::InvalidArgumentError(absl::StrCat("options.alpha is ", options.alpha(), ", expected more than 0"));

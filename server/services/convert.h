@@ -25,7 +25,8 @@ struct InputRows {
 // not finite, its row and column.
 absl::StatusOr<InputRows> ConvertInput(const v1::Tensor& input, absl::string_view model, int64_t width);
 
-// Errors: INVALID_ARGUMENT if both alpha and k are set, or one is set and not positive.
+// What was set, as it was set; Encoder::ResolveK says whether that makes sense. Errors: INVALID_ARGUMENT if alpha or k
+// is set and not positive.
 absl::StatusOr<EncodeOptions> ConvertOptions(const v1::EncodeOptions& options);
 
 // The layout that `mode` asks for of this encoder, never OUTPUT_MODE_UNSPECIFIED. Errors: INVALID_ARGUMENT (unknown, or

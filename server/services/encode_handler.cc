@@ -4,21 +4,25 @@
 #include <type_traits>
 #include <utility>
 
+#include "absl/synchronization/notification.h"
 #include "core/base/status_macros.h"
 #include "server/services/convert.h"
 
 namespace kwta::server {
 namespace {
 
-// Whether the answer fits into a message.
-absl::Status CheckAnswer(const v1::EncodeRequest& request, const Encoder& encoder, int64_t rows, int64_t k,
-                         int64_t limit) {
+// The layout of the answer, if that fits into a message.
+absl::StatusOr<v1::OutputMode> CheckAnswer(const v1::EncodeRequest& request, const Encoder& encoder, int64_t rows,
+                                           int64_t k, int64_t limit) {
   KWTA_ASSIGN_OR_RETURN(const v1::OutputMode mode, ResolveOutput(request.options().output(), encoder));
-  return CheckOutput(mode, rows, encoder.code_width(), k, limit);
+  KWTA_RETURN_IF_ERROR(CheckOutput(mode, rows, encoder.code_width(), k, limit));
+  return mode;
 }
-absl::Status CheckAnswer(const v1::ReconstructRequest&, const Encoder& encoder, int64_t rows, int64_t, int64_t limit) {
+absl::StatusOr<v1::OutputMode> CheckAnswer(const v1::ReconstructRequest&, const Encoder& encoder, int64_t rows, int64_t,
+                                           int64_t limit) {
   // A reconstruction is as large as dense codes of its width.
-  return CheckOutput(v1::OUTPUT_MODE_DENSE, rows, encoder.reconstruction_width(), 1, limit);
+  KWTA_RETURN_IF_ERROR(CheckOutput(v1::OUTPUT_MODE_DENSE, rows, encoder.reconstruction_width(), 1, limit));
+  return v1::OUTPUT_MODE_DENSE;
 }
 
 void SetStats(const EncodeResult& result, v1::ServingStats* stats) {
@@ -30,6 +34,7 @@ void SetStats(const EncodeResult& result, v1::ServingStats* stats) {
 struct Prepared {
   EncodeWork work;
   InputRows input;
+  v1::OutputMode output;
 };
 
 template <typename Request>
@@ -42,7 +47,8 @@ absl::StatusOr<Prepared> Prepare(ServedModelPtr model, const Request& request, i
   KWTA_ASSIGN_OR_RETURN(prepared.input, ConvertInput(request.input(), request.model(), encoder.input_width()));
   prepared.work.rows = prepared.input.view;
   prepared.work.reconstruct = std::is_same_v<Request, v1::ReconstructRequest>;
-  KWTA_RETURN_IF_ERROR(CheckAnswer(request, encoder, prepared.work.rows.rows, prepared.work.k, max_message_bytes));
+  KWTA_ASSIGN_OR_RETURN(prepared.output,
+                        CheckAnswer(request, encoder, prepared.work.rows.rows, prepared.work.k, max_message_bytes));
   return prepared;
 }
 
@@ -74,16 +80,17 @@ void EncodeHandler::StartWith(ServedModelPtr served, const Request& request, Cal
   prepared->work.cancelled = std::move(context.cancelled);
   prepared->work.caller = std::move(context.caller);
   prepared->work.patient = context.patient;
+  prepared->work.counts_batches = context.counts_batches;
   const ServedModelPtr model = prepared->work.model;
   auto input = std::make_shared<InputRows>(std::move(prepared->input));  // the work looks at it
-  batcher_->Submit(std::move(prepared->work),
-                   [model, input = std::move(input), done = std::move(done)](absl::StatusOr<EncodeResult> result) {
-                     if (result.ok()) {
-                       done(EncodedRows{model, *std::move(result)});
-                     } else {
-                       done(result.status());
-                     }
-                   });
+  batcher_->Submit(std::move(prepared->work), [model, input = std::move(input), output = prepared->output,
+                                               done = std::move(done)](absl::StatusOr<EncodeResult> result) {
+    if (result.ok()) {
+      done(EncodedRows{model, *std::move(result), output});
+    } else {
+      done(result.status());
+    }
+  });
 }
 
 void EncodeHandler::Start(const v1::EncodeRequest& request, CallContext context, EncodedRowsDone done) {
@@ -94,32 +101,46 @@ void EncodeHandler::Start(const v1::ReconstructRequest& request, CallContext con
   StartRequest(request, std::move(context), std::move(done));
 }
 
-absl::Status EncodeHandler::Finish(const v1::EncodeRequest& request, const EncodedRows& rows,
-                                   v1::EncodeResponse* response) {
-  response->set_model_version(rows.model->version);
-  response->set_code_width(static_cast<uint64_t>(rows.model->encoder->code_width()));
-  const Encoder& encoder = *rows.model->encoder;
-  KWTA_ASSIGN_OR_RETURN(const v1::OutputMode mode, ResolveOutput(request.options().output(), encoder));
+template <typename Request>
+absl::StatusOr<EncodedRows> EncodeHandler::Wait(const Request& request, CallContext context) {
+  absl::Notification finished;
+  absl::StatusOr<EncodedRows> rows;
+  StartRequest(request, std::move(context), [&rows, &finished](absl::StatusOr<EncodedRows> result) {
+    rows = std::move(result);
+    finished.Notify();
+  });
+  finished.WaitForNotification();
+  return rows;
+}
+template absl::StatusOr<EncodedRows> EncodeHandler::Wait(const v1::EncodeRequest&, CallContext);
+template absl::StatusOr<EncodedRows> EncodeHandler::Wait(const v1::ReconstructRequest&, CallContext);
+
+absl::Status EncodeHandler::Finish(const absl::StatusOr<EncodedRows>& rows, v1::EncodeResponse* response) {
+  KWTA_RETURN_IF_ERROR(rows.status());
+  const Encoder& encoder = *rows->model->encoder;
+  response->set_model_version(rows->model->version);
+  response->set_code_width(static_cast<uint64_t>(encoder.code_width()));
   if (encoder.dense_codes()) {
-    ConvertDenseCodes(rows.result.dense, encoder.code_width(), mode, response);
+    ConvertDenseCodes(rows->result.dense, encoder.code_width(), rows->output, response);
   } else {
-    KWTA_RETURN_IF_ERROR(ConvertCodes(rows.result.codes, mode, response));
+    KWTA_RETURN_IF_ERROR(ConvertCodes(rows->result.codes, rows->output, response));
   }
-  SetStats(rows.result, response->mutable_stats());
+  SetStats(rows->result, response->mutable_stats());
   return absl::OkStatus();
 }
 
-absl::StatusOr<v1::ReconstructResponse> EncodeHandler::Finish(const v1::ReconstructRequest&, const EncodedRows& rows) {
+absl::StatusOr<v1::ReconstructResponse> EncodeHandler::FinishReconstruct(const absl::StatusOr<EncodedRows>& rows) {
+  KWTA_RETURN_IF_ERROR(rows.status());
   v1::ReconstructResponse response;
-  response.set_model_version(rows.model->version);
-  const std::vector<float>& reconstructions = rows.result.dense;
-  const int64_t width = rows.model->encoder->reconstruction_width();
+  response.set_model_version(rows->model->version);
+  const std::vector<float>& reconstructions = rows->result.dense;
+  const int64_t width = rows->model->encoder->reconstruction_width();
   v1::Tensor* output = response.mutable_output();
   output->add_shape(static_cast<int64_t>(reconstructions.size()) / width);
   output->add_shape(width);
   output->set_dtype(v1::DTYPE_F32);
   output->mutable_floats()->Add(reconstructions.begin(), reconstructions.end());
-  SetStats(rows.result, response.mutable_stats());
+  SetStats(rows->result, response.mutable_stats());
   return response;
 }
 

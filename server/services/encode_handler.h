@@ -21,6 +21,7 @@ struct CallContext {
   std::function<bool()> cancelled;  // see EncodeWork, here and below
   std::string caller;
   bool patient = false;
+  bool counts_batches = false;
   std::shared_ptr<Quota> row_quota;  // null: any number of rows
 };
 
@@ -28,6 +29,7 @@ struct CallContext {
 struct EncodedRows {
   ServedModelPtr model;
   EncodeResult result;
+  v1::OutputMode output = v1::OUTPUT_MODE_DENSE;  // the layout asked for, never OUTPUT_MODE_UNSPECIFIED
 };
 using EncodedRowsDone = std::function<void(absl::StatusOr<EncodedRows>)>;
 
@@ -43,10 +45,15 @@ class EncodeHandler {
   void Start(const v1::EncodeRequest& request, CallContext context, EncodedRowsDone done);
   void Start(const v1::ReconstructRequest& request, CallContext context, EncodedRowsDone done);
 
-  // Sets every field of the response, which may hold an earlier answer: its memory is used again. Errors: those of
-  // ResolveOutput and ConvertCodes; what the response holds then is nothing to send.
-  static absl::Status Finish(const v1::EncodeRequest& request, const EncodedRows& rows, v1::EncodeResponse* response);
-  static absl::StatusOr<v1::ReconstructResponse> Finish(const v1::ReconstructRequest& request, const EncodedRows& rows);
+  // The same for a thread that may wait.
+  template <typename Request>
+  absl::StatusOr<EncodedRows> Wait(const Request& request, CallContext context);
+
+  // Sets every field of the response to a request that was started, or says why there is none. The response may hold an
+  // earlier answer: its memory is used again. Errors: what `done` was given, and those of ConvertCodes; what the
+  // response holds then is nothing to send.
+  static absl::Status Finish(const absl::StatusOr<EncodedRows>& rows, v1::EncodeResponse* response);
+  static absl::StatusOr<v1::ReconstructResponse> FinishReconstruct(const absl::StatusOr<EncodedRows>& rows);
 
  private:
   template <typename Request>

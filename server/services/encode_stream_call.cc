@@ -1,16 +1,13 @@
 // One call of EncodeStream.
-#include <atomic>
 #include <deque>
 #include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
 
-#include "absl/time/clock.h"
 #include "server/jobs/job_events.h"
-#include "server/services/call_trace.h"
 #include "server/services/encode_calls.h"
-#include "server/services/status_converter.h"
+#include "server/services/grpc_call.h"
 
 namespace kwta::server {
 namespace {
@@ -36,7 +33,7 @@ class EncodeStreamCall {
   // A message on its way.
   struct Message {
     v1::EncodeStreamRequest request;
-    absl::Time start;
+    StreamRequest admitted;
     absl::StatusOr<EncodedRows> rows;
     int64_t bytes = 0;  // of the request, and of the codes once there are some
     bool encoded = false;
@@ -48,10 +45,9 @@ class EncodeStreamCall {
       return;
     }
     new EncodeStreamCall(&parts_);
-    start_ = absl::Now();
-    absl::StatusOr<Admission> admission = parts_.gate->Admit(context_, "EncodeStream");
-    if (!admission.ok()) return Finish(admission.status());
-    admission_.emplace(*std::move(admission));
+    call_.emplace(parts_.pipeline, &methods::kEncodeStream, &transport_);
+    const absl::Status admitted = call_->Admit();
+    if (!admitted.ok()) return Finish(admitted);
     Advance();
   }
 
@@ -71,8 +67,9 @@ class EncodeStreamCall {
       WriteFirst();
       return;
     }
-    if (read_all_ && messages_.empty())
-      Finish(cancelled_ ? absl::CancelledError("the caller went away") : absl::OkStatus());
+    if (!read_all_ || !messages_.empty()) return;
+    if (end_.ok() && transport_.Cancelled()) end_ = absl::CancelledError("the caller went away");
+    Finish(end_);
   }
 
   // After what was posted together with this: answers to the messages of a batch leave together.
@@ -95,16 +92,16 @@ class EncodeStreamCall {
   }
 
   void Begin(std::unique_ptr<Message> owned) {
+    absl::StatusOr<StreamRequest> admitted = call_->BeginRequest();
+    if (!admitted.ok()) {
+      end_ = admitted.status();
+      read_all_ = true;  // answers under way still leave
+      return;
+    }
     messages_.push_back(std::move(owned));
     Message* message = messages_.back().get();
-    message->start = absl::Now();
+    message->admitted = *std::move(admitted);
     AddBytes(message, static_cast<int64_t>(message->request.ByteSizeLong()));
-    CallContext context;
-    context.deadline = deadline();
-    context.caller = admission_->caller;
-    context.row_quota = admission_->rows;
-    context.patient = true;  // a stream has back-pressure of its own
-    context.cancelled = [this] { return cancelled_.load(std::memory_order_relaxed); };
     const auto done = [this, message](absl::StatusOr<EncodedRows> rows) {
       message->rows = std::move(rows);
       parts_.loop->Post([this, message] {
@@ -113,17 +110,15 @@ class EncodeStreamCall {
         AdvanceLater();
       });
     };
-    const absl::Status quota =
-        admission_->calls != nullptr ? admission_->calls->Take(1, message->start) : absl::OkStatus();
-    if (!quota.ok()) return done(quota);
-    parts_.handler->Start(message->request.request(), std::move(context), done);
+    if (!message->admitted.refusal.ok()) return done(message->admitted.refusal);
+    parts_.handler->Start(message->request.request(), call_->Context(), done);
   }
 
   void WriteFirst() {
     std::unique_ptr<Message> message = TakeFirst();
     answer_.set_request_id(message->request.request_id());
-    const absl::Status status = FinishEncode(message->request.request(), message->rows, answer_.mutable_response());
-    parts_.Record("EncodeStream", message->start, status);
+    const absl::Status status = EncodeHandler::Finish(message->rows, answer_.mutable_response());
+    call_->EndRequest(message->admitted, status);
     if (!status.ok()) *answer_.mutable_error() = ToFailure(status);
     const bool small = message->bytes <= kSmallMessage;
     Recycle(std::move(message));
@@ -173,26 +168,20 @@ class EncodeStreamCall {
   void Finish(const absl::Status& status) {
     finished_ = true;
     read_all_ = true;
-    if (!status.ok()) parts_.Record("EncodeStream", start_, status);
-    const CallTrace trace = TraceOf(context_);
-    LogCall("EncodeStream", admission_.has_value() ? admission_->caller : "", trace, status, absl::Now() - start_);
-    Echo(trace, &context_);
-    AddPushback(status, &context_);
+    call_->Finish(status);
     stream_.Finish(ToGrpcStatus(status), &answered_);
   }
 
   void Answered(bool) { Release(); }
 
   void Over(bool) {
-    if (context_.IsCancelled()) cancelled_.store(true, std::memory_order_relaxed);
+    transport_.Over();
     Release();
   }
 
   void Release() {
     if (--pending_ == 0) delete this;
   }
-
-  absl::Time deadline() const { return absl::FromChrono(context_.deadline()); }
 
   const EncodeCallParts& parts_;
   const CompletionLoop::Hold hold_{parts_.loop};
@@ -203,10 +192,9 @@ class EncodeStreamCall {
   MemberEvent<EncodeStreamCall, &EncodeStreamCall::Over> over_{this};
   int pending_ = 2;  // answered_ and over_; the answer is only sent when nothing else is under way
   grpc::ServerContext context_;
+  AsyncGrpcTransport transport_{&context_};
   grpc::ServerAsyncReaderWriter<v1::EncodeStreamResponse, v1::EncodeStreamRequest> stream_{&context_};
-  std::atomic<bool> cancelled_{false};
-  absl::Time start_;
-  std::optional<Admission> admission_;
+  std::optional<Call> call_;                       // from its arrival on
   std::unique_ptr<Message> next_;                  // being read
   std::deque<std::unique_ptr<Message>> messages_;  // in order of arrival
   std::vector<std::unique_ptr<Message>> spare_;
@@ -216,6 +204,7 @@ class EncodeStreamCall {
   bool will_advance_ = false;
   bool answered_any_ = false;
   bool read_all_ = false;  // no more messages come
+  absl::Status end_;       // what the stream ends with
   bool broken_ = false;    // no more answers can be sent
   bool finished_ = false;
 };

@@ -1,4 +1,4 @@
-// kwta.v1.EncoderService over gRPC: each method takes a permit, calls a handler, records and converts the status.
+// kwta.v1.EncoderService over gRPC: each method is a Call of the pipeline that asks a handler.
 #pragma once
 
 #include <grpcpp/server_builder.h>
@@ -11,8 +11,8 @@
 
 #include "absl/status/statusor.h"
 #include "kwta/v1/service.pb.h"
-#include "server/metrics/metrics.h"
-#include "server/services/call_gate.h"
+#include "server/services/call.h"
+#include "server/services/completion_loop.h"
 #include "server/services/encode_handler.h"
 #include "server/services/job_handler.h"
 #include "server/services/model_handler.h"
@@ -25,8 +25,8 @@ struct EncoderServiceParts {
   JobHandler* jobs = nullptr;
   ModelHandler* models = nullptr;
   std::function<absl::StatusOr<v1::StatusResponse>()> status;
-  CallGate* gate = nullptr;
-  Metrics* metrics = nullptr;
+  const CallPipeline* pipeline = nullptr;
+  CompletionLoop* loop = nullptr;  // of the asynchronous methods
   std::string upload_directory;
   int64_t max_upload_bytes = 0;
   int max_stream_messages = 256;
@@ -35,23 +35,17 @@ struct EncoderServiceParts {
 };
 
 // The service, and the health service of its server. Encode, EncodeStream and those of the health service are
-// asynchronous, on one thread of their own; the other methods have gRPC's.
+// asynchronous, on the loop's thread; the other methods have gRPC's.
 class EncoderService {
  public:
   virtual ~EncoderService() = default;
 
-  // Before the server is built: registers methods and the queue of the asynchronous ones.
+  // Before the server is built.
   virtual void Register(grpc::ServerBuilder* builder) = 0;
-  // After the server was built.
+  // After the server was built: asks for calls. REQUIRES: the loop finishes before the service is destroyed.
   virtual void Start() = 0;
-  // What the health service says; false at first. Between Start and Finish.
+  // What the health service says; false at first. Between Start and the loop's Finish.
   virtual void SetServing(bool serving) = 0;
-  // Before and after many requests are answered at once, by any thread.
-  virtual void BeginAnswers() = 0;
-  virtual void EndAnswers() = 0;
-  // After the server has shut down and the batcher has drained: waits for the last events. Does nothing if Start was
-  // not called.
-  virtual void Finish() = 0;
 };
 std::unique_ptr<EncoderService> NewEncoderService(EncoderServiceParts parts);
 

@@ -47,6 +47,21 @@ TEST(StoredClassifier, CountsRowsWhoseHighestScoreIsNotTheirLabel) {
   EXPECT_EQ(classifier.CountWrong(features, {1, 1, 0, 1}), 2);
 }
 
+TEST(StoredClassifier, ScoresACode) {
+  const StoredClassifier classifier = StoredClassifier::Create(TwoClasses(), 3).value();
+  SparseCodes codes;
+  codes.units = 3;
+  codes.indices = {0, 1};
+  codes.values = {3, 1};
+  codes.row_offsets = {0, 2};
+  FeatureScratch scratch;
+  std::vector<float> none(2), scores(2);
+  classifier.Score({nullptr, nullptr, 0}, none.data());
+  classifier.Score(CodeFeatures(codes).Row(0, &scratch), scores.data());
+  EXPECT_EQ(scores[0] - none[0], 2);
+  EXPECT_EQ(scores[1] - none[1], 3);
+}
+
 TEST(StoredClassifier, IsReadFromABundleWithoutItsOtherTensors) {
   TemporaryDirectory directory;
   ModelBundle bundle;

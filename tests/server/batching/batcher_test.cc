@@ -74,6 +74,22 @@ TEST_F(BatcherTest, SplitsDenseCodesAndPutsThemTogether) {
   EXPECT_EQ(large.result->value().codes.rows(), 0);
 }
 
+TEST_F(BatcherTest, CountsABatchOnceForThoseWhoCountBatches) {
+  EncodeWork counts;
+  counts.counts_batches = true;
+  Answer& other = Submit(model_, 1, 0);
+  Answer& first = Submit(model_, 1, 1, counts);
+  Answer& second = Submit(model_, 2, 2, counts);
+  Answer& large = Submit(model_, 6, 4, counts);
+  while (batcher_->RunOneBatch()) {
+  }
+  EXPECT_THAT(batch_rows_, ElementsAre(4, 4, 2));
+  EXPECT_EQ(other.result->value().batches, 0);
+  EXPECT_EQ(first.result->value().batches, 1);
+  EXPECT_EQ(second.result->value().batches, 0);
+  EXPECT_EQ(large.result->value().batches, 2);
+}
+
 TEST_F(BatcherTest, ReconstructionsRideApartFromCodes) {
   EncodeWork reconstruct;
   reconstruct.reconstruct = true;

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/jobs/job_events.h"
 #include "server/jobs/sqlite_job_store.h"
+#include "server/metrics/metrics.h"
 #include "server/retry_after.h"
 #include "tests/server/fake_encoder.h"
 #include "tests/server/models/bundles.h"

@@ -57,6 +57,16 @@ TEST_F(MetricsTest, CountsCallsByMethodAndCode) {
   EXPECT_EQ(metrics_.encode_requests(), 2);
 }
 
+TEST_F(MetricsTest, CallsThatLastAsLongAsTheirCallerLikesAreOnlyCounted) {
+  metrics_.CallDone("WatchJob", absl::StatusCode::kOk, std::nullopt);
+  std::string text = metrics_.Render();
+  EXPECT_THAT(text, HasSubstr("kwta_requests_total{code=\"OK\",method=\"WatchJob\"} 1\n"));
+  EXPECT_THAT(text, Not(HasSubstr("kwta_request_seconds_count{method=\"WatchJob\"}")));
+  metrics_.CallDone("WatchJob", absl::StatusCode::kNotFound, 0.5);
+  text = metrics_.Render();
+  EXPECT_THAT(text, HasSubstr("kwta_request_seconds_count{method=\"WatchJob\"} 1\n"));
+}
+
 TEST_F(MetricsTest, ActivityOfAModel) {
   metrics_.RowsEncoded("digits", 1, Codes(kActivityWindowRows - 1, 10));
   EXPECT_THAT(metrics_.Render(), Not(HasSubstr("kwta_dead_units{")));

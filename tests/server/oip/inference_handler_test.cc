@@ -3,11 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "core/io/model_bundle.h"
 #include "tests/server/fake_encoder.h"
 #include "tests/server/models/bundles.h"
 #include "tests/temporary_directory.h"
@@ -29,8 +33,13 @@ class InferenceHandlerTest : public ::testing::Test {
         ModelManager::Open(
             directory_.path(), ModelManagerOptions(), [this](const ModelBundle&) { return encoder_; }, IgnoreEvents())
             .value();
-    batcher_.Start();
-    encode_ = std::make_unique<EncodeHandler>(models_.get(), &batcher_, kMaxBytes);
+    Serve(BatcherOptions());
+  }
+
+  void Serve(const BatcherOptions& options) {
+    batcher_ = std::make_unique<Batcher>(options, BatcherEvents());
+    batcher_->Start();
+    encode_ = std::make_unique<EncodeHandler>(models_.get(), batcher_.get(), kMaxBytes);
     InferenceHandlerParts parts;
     parts.models = models_.get();
     parts.encode = encode_.get();
@@ -72,7 +81,7 @@ class InferenceHandlerTest : public ::testing::Test {
   TemporaryDirectory directory_;
   std::shared_ptr<FakeEncoder> encoder_ = std::make_shared<FakeEncoder>(2, 4);
   std::unique_ptr<ModelManager> models_;
-  Batcher batcher_{BatcherOptions(), BatcherEvents()};
+  std::unique_ptr<Batcher> batcher_;
   std::unique_ptr<EncodeHandler> encode_;
   std::unique_ptr<InferenceHandler> handler_;
 };
@@ -173,6 +182,99 @@ TEST_F(InferenceHandlerTest, CountsWhatItDid) {
   EXPECT_EQ(statistics.inference_stats().fail().count(), 1);
   request.set_name("letters");
   EXPECT_EQ(handler_->ModelStatistics(request).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(InferenceHandlerTest, CountsABatchOfSeveralRequestsOnce) {
+  BatcherOptions options;
+  options.max_batch_rows = 4;
+  options.linger = absl::Hours(1);  // until the batch is full
+  Serve(options);
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 4; ++i) {
+    callers.emplace_back([this] { EXPECT_TRUE(Infer(Request({1, 2})).ok()); });
+  }
+  for (std::thread& caller : callers) caller.join();
+  inference::ModelStatisticsRequest request;
+  request.set_name("digits");
+  const inference::ModelStatistics statistics = handler_->ModelStatistics(request)->model_stats(0);
+  EXPECT_EQ(statistics.inference_stats().success().count(), 4);
+  EXPECT_EQ(statistics.inference_count(), 4);
+  EXPECT_EQ(statistics.execution_count(), 1);
+}
+
+TEST_F(InferenceHandlerTest, AFineTunedModelTellsClasses) {
+  inference::ModelInferRequest request = Request({1, 0, 3, 0}, {"features"});
+  auto& wanted = (*request.mutable_outputs(0)->mutable_parameters())["classification"];
+  wanted.set_int64_param(2);
+  const size_t before = encoder_->batches.size();
+  const absl::Status without = Infer(request).status();
+  EXPECT_EQ(without.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_THAT(std::string(without.message()), HasSubstr("model 'digits' version 2 was not fine-tuned"));
+  EXPECT_EQ(encoder_->batches.size(), before) << "refused before anything was computed";
+
+  ModelBundle bundle;
+  bundle.description.set_format(1);
+  bundle.description.set_name("tuned");
+  bundle.description.set_code_width(4);
+  bundle.description.mutable_fine_tuning();
+  Tensor weights(DType::kF32, {4, 3});
+  Tensor bias(DType::kF32, {3});
+  std::fill_n(weights.as<float>(), 12, 0.0f);
+  weights.as<float>()[1] = 1;  // class 1 is the first element
+  std::fill_n(bias.as<float>(), 3, 0.0f);
+  bias.as<float>()[2] = 2;
+  bundle.tensors.emplace("classifier.weights", std::move(weights));
+  bundle.tensors.emplace("classifier.bias", std::move(bias));
+  std::filesystem::create_directory(directory_.File("tuned"));
+  ASSERT_TRUE(WriteModelBundle(directory_.File("tuned/1"), bundle).ok());
+  ASSERT_TRUE(models_->Load("tuned", 1, false).ok());
+  request = Request({1, 0, 3, 0}, {"features"});
+  request.set_model_name("tuned");
+  auto& classes = (*request.mutable_outputs(0)->mutable_parameters())["classification"];
+  classes.set_int64_param(2);
+  const auto response = Infer(request);
+  ASSERT_TRUE(response.ok()) << response.status();
+  ASSERT_EQ(response->outputs_size(), 1);
+  EXPECT_EQ(response->outputs(0).datatype(), "BYTES");
+  EXPECT_THAT(response->outputs(0).shape(), ElementsAre(2, 2));
+  const std::string length("\x0a\0\0\0", 4);
+  EXPECT_EQ(response->raw_output_contents(0),
+            length + "2.000000:2" + length + "1.000000:1" + length + "3.000000:1" + length + "2.000000:2");
+}
+
+TEST_F(InferenceHandlerTest, AStreamIsToldThatEachAnswerIsTheLastToItsRequest) {
+  absl::StatusOr<inference::ModelInferResponse> response = Infer(Request({1, 2}));
+  ASSERT_TRUE(response.ok()) << response.status();
+  inference::ModelStreamInferResponse message = InferenceHandler::StreamResponse("q", *std::move(response));
+  EXPECT_EQ(message.error_message(), "");
+  EXPECT_EQ(message.infer_response().id(), "q");
+  EXPECT_TRUE(message.infer_response().parameters().at("triton_final_response").bool_param());
+  message = InferenceHandler::StreamResponse("r", absl::NotFoundError("no such model"));
+  EXPECT_EQ(message.error_message(), "no such model");
+  EXPECT_EQ(message.infer_response().id(), "r");
+  EXPECT_TRUE(message.infer_response().parameters().at("triton_final_response").bool_param());
+}
+
+TEST_F(InferenceHandlerTest, AVersionThatDoesNotServeIsUnavailable) {
+  inference::RepositoryModelUnloadRequest unload;
+  unload.set_model_name("digits");
+  ASSERT_TRUE(handler_->Unload(unload).ok());
+  inference::ModelInferRequest request = Request({1, 2});
+  for (const char* version : {"", "1", "2"}) {
+    request = Request({1, 2});
+    request.set_model_version(version);
+    const absl::Status status = Infer(request).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("unloaded"));
+  }
+  inference::ModelMetadataRequest metadata;
+  metadata.set_name("digits");
+  EXPECT_EQ(handler_->ModelMetadata(metadata).status().code(), absl::StatusCode::kUnavailable);
+  inference::ModelConfigRequest config;
+  config.set_name("digits");
+  EXPECT_EQ(handler_->ModelConfig(config).status().code(), absl::StatusCode::kUnavailable);
+  metadata.set_version("3");
+  EXPECT_EQ(handler_->ModelMetadata(metadata).status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST_F(InferenceHandlerTest, TheRepositoryIsLoadedUnloadedAndListed) {

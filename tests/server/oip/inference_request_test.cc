@@ -28,6 +28,10 @@ void ExpectError(inference::ModelInferRequest request, absl::StatusCode code, co
   EXPECT_THAT(std::string(status.message()), HasSubstr(text));
 }
 
+v1::EncodeOptions ConvertParametersOf(inference::ModelInferRequest request) {
+  return ConvertRequest(&request).value().encode.options();
+}
+
 TEST(InferenceRequestTest, RawElementsAreTakenWithoutACopy) {
   inference::ModelInferRequest request = Request("UINT8");
   request.set_id("7");
@@ -80,6 +84,13 @@ TEST(InferenceRequestTest, ParametersChooseHowManyActivitiesStay) {
   (*request.mutable_parameters())["alpha"].set_bool_param(true);
   ExpectError(request, absl::StatusCode::kInvalidArgument, "'alpha' is no number");
   request.mutable_parameters()->clear();
+  (*request.mutable_parameters())["k"].set_string_param("5");
+  EXPECT_EQ(ConvertParametersOf(request).k(), 5);
+  for (const char* text : {"", "5.5", "five", "0", "-1", "5 6"}) {
+    (*request.mutable_parameters())["k"].set_string_param(text);
+    ExpectError(request, absl::StatusCode::kInvalidArgument, "'k' is no integer");
+  }
+  request.mutable_parameters()->clear();
   (*request.mutable_parameters())["k"].set_int64_param(int64_t{1} << 40);
   ExpectError(request, absl::StatusCode::kInvalidArgument, "'k' is no integer");
   request.mutable_parameters()->clear();
@@ -125,8 +136,25 @@ TEST(InferenceRequestTest, OutputsAreChosenByName) {
   request.mutable_outputs(2)->set_name("logits");
   ExpectError(request, absl::StatusCode::kInvalidArgument, "'logits' does not exist; expected 'features'");
   request.mutable_outputs(2)->set_name("features");
-  (*request.mutable_outputs(2)->mutable_parameters())["classification"].set_int64_param(3);
-  ExpectError(request, absl::StatusCode::kUnimplemented, "no classes");
+}
+
+TEST(InferenceRequestTest, FeaturesAreToldAsClassesWhereThatIsAskedFor) {
+  inference::ModelInferRequest request = Request();
+  request.add_raw_input_contents("12345678");
+  request.add_outputs()->set_name("features");
+  auto& parameter = (*request.mutable_outputs(0)->mutable_parameters())["classification"];
+  parameter.set_int64_param(3);
+  inference::ModelInferRequest copy = request;
+  const auto converted = ConvertRequest(&copy);
+  ASSERT_TRUE(converted.ok()) << converted.status();
+  EXPECT_EQ(converted->classes, 3);
+  EXPECT_EQ(converted->encode.options().output(), v1::OUTPUT_MODE_SPARSE_CSR) << "the answer holds no dense codes";
+  parameter.set_int64_param(0);
+  ExpectError(request, absl::StatusCode::kInvalidArgument, "'classification' of output 'features' is no integer");
+  parameter.set_int64_param(1);
+  request.mutable_outputs(0)->set_name("values");
+  ExpectError(request, absl::StatusCode::kInvalidArgument,
+              "'values' has no classes; ask for the classes of 'features'");
 }
 
 }  // namespace

@@ -93,6 +93,47 @@ TEST_F(AuthenticatorTest, ReadsTheFileAgainWhenItHasChanged) {
   EXPECT_EQ(failed_.code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST_F(AuthenticatorTest, ConfirmsCallersAsLongAsTheirTokensHold) {
+  TokenEntry entry = Entry("search", "s", {Scope::kEncode});
+  entry.expires = now_ + absl::Seconds(10);
+  Open({entry});
+  Caller caller = Ask("s").value();
+  const auto confirm = [&](const std::string& token) {
+    return authenticator_->Confirm("Bearer " + token, Scope::kEncode, &caller);
+  };
+  EXPECT_TRUE(confirm("s").ok());
+
+  // Another quota is that of those who are there already.
+  entry.calls_per_second = 5;
+  ASSERT_TRUE(WriteTokenFile(path_, {entry}).ok());
+  now_ += absl::Seconds(1);
+  EXPECT_TRUE(confirm("s").ok());
+  ASSERT_NE(caller.calls, nullptr);
+  EXPECT_EQ(caller.calls->rate(), 5);
+
+  entry.scopes = {Scope::kTrain};
+  ASSERT_TRUE(WriteTokenFile(path_, {entry}).ok());
+  now_ += absl::Seconds(1);
+  EXPECT_EQ(confirm("s").code(), absl::StatusCode::kPermissionDenied);
+  ASSERT_TRUE(WriteTokenFile(path_, {Entry("other", "o", {Scope::kEncode})}).ok());
+  now_ += absl::Seconds(1);
+  EXPECT_EQ(confirm("s").code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_TRUE(confirm("o").ok());
+  EXPECT_EQ(caller.name, "other");
+}
+
+TEST_F(AuthenticatorTest, ConfirmsNobodyWhoseTokenHasExpired) {
+  TokenEntry entry = Entry("search", "s", {Scope::kEncode});
+  entry.expires = now_ + absl::Seconds(10);
+  Open({entry});
+  Caller caller = Ask("s").value();
+  EXPECT_TRUE(authenticator_->Confirm("Bearer s", Scope::kEncode, &caller).ok());
+  now_ = entry.expires;
+  const absl::Status expired = authenticator_->Confirm("Bearer s", Scope::kEncode, &caller);
+  EXPECT_EQ(expired.code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_THAT(std::string(expired.message()), HasSubstr("expired at"));
+}
+
 TEST_F(AuthenticatorTest, AFileReadAgainFillsNoQuota) {
   TokenEntry entry = Entry("search", "s", {Scope::kEncode});
   entry.rows_per_second = 100;

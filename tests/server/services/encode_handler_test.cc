@@ -59,7 +59,7 @@ TEST_F(EncodeHandlerTest, Encodes) {
   auto rows = Rows(request);
   ASSERT_TRUE(rows.ok()) << rows.status();
   v1::EncodeResponse response;
-  EXPECT_EQ(EncodeHandler::Finish(request, *rows, &response), absl::OkStatus());
+  EXPECT_EQ(EncodeHandler::Finish(rows, &response), absl::OkStatus());
   EXPECT_EQ(response.model_version(), 1);
   EXPECT_THAT(response.top_k().indices(), ElementsAre(0, 1));
   EXPECT_THAT(response.top_k().values(), ElementsAre(7, 7));
@@ -76,8 +76,8 @@ TEST_F(EncodeHandlerTest, NothingIsLeftOfAnEarlierAnswer) {
       const absl::StatusOr<EncodedRows> rows = Rows(request);
       ASSERT_TRUE(rows.ok()) << rows.status();
       v1::EncodeResponse fresh;
-      EXPECT_EQ(EncodeHandler::Finish(request, *rows, &fresh), absl::OkStatus());
-      EXPECT_EQ(EncodeHandler::Finish(request, *rows, &used), absl::OkStatus());
+      EXPECT_EQ(EncodeHandler::Finish(rows, &fresh), absl::OkStatus());
+      EXPECT_EQ(EncodeHandler::Finish(rows, &used), absl::OkStatus());
       EXPECT_EQ(used.SerializeAsString(), fresh.SerializeAsString());
     }
   }
@@ -87,7 +87,7 @@ TEST_F(EncodeHandlerTest, Reconstructs) {
   const auto request = MakeRequest<v1::ReconstructRequest>("digits", {7, 8});
   auto rows = Rows(request);
   ASSERT_TRUE(rows.ok()) << rows.status();
-  const auto response = EncodeHandler::Finish(request, *std::move(rows));
+  const auto response = EncodeHandler::FinishReconstruct(rows);
   ASSERT_TRUE(response.ok()) << response.status();
   EXPECT_THAT(response->output().shape(), ElementsAre(1, 2));
   EXPECT_THAT(response->output().floats(), ElementsAre(7, 7));
@@ -99,7 +99,7 @@ TEST_F(EncodeHandlerTest, DenseCodesAreDenseUnlessCsrIsAskedFor) {
   absl::StatusOr<EncodedRows> rows = Rows(request);
   ASSERT_TRUE(rows.ok()) << rows.status();
   v1::EncodeResponse response;
-  EXPECT_EQ(EncodeHandler::Finish(request, *rows, &response), absl::OkStatus());
+  EXPECT_EQ(EncodeHandler::Finish(rows, &response), absl::OkStatus());
   EXPECT_THAT(response.dense().shape(), ElementsAre(1, 4));
   EXPECT_THAT(response.dense().floats(), ElementsAre(7, 0, 0, 0));
   EXPECT_EQ(response.code_width(), 4);
@@ -107,7 +107,7 @@ TEST_F(EncodeHandlerTest, DenseCodesAreDenseUnlessCsrIsAskedFor) {
   request.mutable_options()->set_output(v1::OUTPUT_MODE_SPARSE_CSR);
   rows = Rows(request);
   ASSERT_TRUE(rows.ok()) << rows.status();
-  EXPECT_EQ(EncodeHandler::Finish(request, *rows, &response), absl::OkStatus());
+  EXPECT_EQ(EncodeHandler::Finish(rows, &response), absl::OkStatus());
   EXPECT_THAT(response.csr().indices(), ElementsAre(0));
   EXPECT_THAT(response.csr().values(), ElementsAre(7));
 
@@ -144,6 +144,33 @@ TEST_F(EncodeHandlerTest, RefusesAnAnswerThatIsTooLargeBeforeComputingIt) {
   const absl::Status status = Rows(request).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("send at most 128 rows"));
+}
+
+TEST_F(EncodeHandlerTest, AnErrorIsTheAnswer) {
+  v1::EncodeResponse response;
+  const absl::Status status = absl::CancelledError("gone");
+  EXPECT_EQ(EncodeHandler::Finish(status, &response), status);
+  EXPECT_EQ(EncodeHandler::FinishReconstruct(status).status(), status);
+}
+
+TEST_F(EncodeHandlerTest, TheRowsKnowTheLayoutAskedFor) {
+  v1::EncodeRequest request = MakeRequest<v1::EncodeRequest>("digits", {7, 8});
+  EXPECT_EQ(Rows(request)->output, v1::OUTPUT_MODE_SPARSE_TOPK);
+  request.mutable_options()->set_output(v1::OUTPUT_MODE_SPARSE_CSR);
+  EXPECT_EQ(Rows(request)->output, v1::OUTPUT_MODE_SPARSE_CSR);
+  encoder_->dense = true;
+  request.clear_options();
+  EXPECT_EQ(Rows(request)->output, v1::OUTPUT_MODE_DENSE);
+}
+
+TEST_F(EncodeHandlerTest, TakesRowsFromTheQuota) {
+  const auto request = MakeRequest<v1::EncodeRequest>("digits", {7, 8});
+  CallContext context;
+  context.row_quota = std::make_shared<Quota>("rows_per_second", 0.001);
+  EXPECT_TRUE(Rows(request, context).ok());
+  const absl::Status refused = Rows(request, context).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("rows_per_second is 0.001"));
 }
 
 TEST_F(EncodeHandlerTest, HandsDeadlineAndCancellationOn) {

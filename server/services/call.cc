@@ -1,0 +1,89 @@
+#include "server/services/call.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/base/status_macros.h"
+#include "server/retry_after.h"
+#include "server/services/call_trace.h"
+
+namespace kwta::server {
+namespace {
+
+constexpr char kAuthorization[] = "authorization";
+constexpr char kPushback[] = "grpc-retry-pushback-ms";
+
+// When those who were refused may come again, where the refusal does not know.
+constexpr absl::Duration kUsualPause = absl::Milliseconds(100);
+constexpr absl::Duration kShortestPause = absl::Milliseconds(10);
+constexpr absl::Duration kLongestPause = absl::Seconds(60);
+
+absl::Status TakeCall(const Caller& caller, absl::Time now) {
+  return caller.calls != nullptr ? caller.calls->Take(1, now) : absl::OkStatus();
+}
+
+}  // namespace
+
+Call::Call(const CallPipeline* pipeline, const Method* method, CallTransport* transport)
+    : pipeline_(*pipeline), method_(*method), transport_(*transport), start_(absl::Now()) {}
+
+absl::Status Call::Admit() {
+  if (pipeline_.authenticator == nullptr) {
+    caller_.name = transport_.Peer();
+  } else {
+    KWTA_ASSIGN_OR_RETURN(caller_,
+                          pipeline_.authenticator->Authenticate(transport_.Metadata(kAuthorization), method_.scope));
+    KWTA_RETURN_IF_ERROR(TakeCall(caller_, start_));
+  }
+  KWTA_ASSIGN_OR_RETURN(CallPermits::Permit permit, pipeline_.permits->Take(caller_.name));
+  permit_.emplace(std::move(permit));
+  paid_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status Call::AllowMessage() {
+  if (pipeline_.authenticator == nullptr) return absl::OkStatus();
+  return pipeline_.authenticator->Confirm(transport_.Metadata(kAuthorization), method_.scope, &caller_);
+}
+
+absl::StatusOr<StreamRequest> Call::BeginRequest() {
+  KWTA_RETURN_IF_ERROR(AllowMessage());
+  StreamRequest request;
+  request.start = absl::Now();
+  if (!std::exchange(paid_, false)) request.refusal = TakeCall(caller_, request.start);
+  return request;
+}
+
+void Call::EndRequest(const StreamRequest& request, const absl::Status& status) const {
+  pipeline_.metrics->CallDone(method_.name, status.code(), absl::ToDoubleSeconds(absl::Now() - request.start));
+}
+
+CallContext Call::Context() const {
+  CallContext context;
+  context.deadline = transport_.Deadline();
+  context.cancelled = [transport = &transport_] { return transport->Cancelled(); };
+  context.caller = caller_.name;
+  context.patient = method_.kind == MethodKind::kRequests;  // a stream has back-pressure of its own
+  context.row_quota = caller_.rows;
+  return context;
+}
+
+void Call::Finish(const absl::Status& status) {
+  const absl::Duration took = absl::Now() - start_;
+  if (method_.kind == MethodKind::kAnswer) {
+    pipeline_.metrics->CallDone(method_.name, status.code(), absl::ToDoubleSeconds(took));
+  } else if (method_.kind == MethodKind::kWatch || !status.ok()) {
+    pipeline_.metrics->CallDone(method_.name, status.code(), std::nullopt);
+  }
+  const CallTrace trace = TraceOf(transport_.Metadata(kRequestIdKey), transport_.Metadata(kTraceparentKey));
+  LogCall(method_.name, caller_.name, trace, status, took);
+  if (!trace.request_id.empty()) transport_.AddTrailing(kRequestIdKey, trace.request_id);
+  if (!trace.traceparent.empty()) transport_.AddTrailing(kTraceparentKey, trace.traceparent);
+  if (!absl::IsResourceExhausted(status)) return;
+  const absl::Duration pause = std::clamp(RetryAfter(status).value_or(kUsualPause), kShortestPause, kLongestPause);
+  transport_.AddTrailing(kPushback, absl::StrCat(absl::ToInt64Milliseconds(pause)));
+}
+
+}  // namespace kwta::server
