@@ -114,7 +114,7 @@ absl::Status FileError(int error_number, absl::string_view action, absl::string_
       return absl::ResourceExhaustedError(absl::StrCat(message, "; free some space and try again"));
     case EFBIG:
       return absl::ResourceExhaustedError(
-          absl::StrCat(message, "; is there a limit on the size of files ('ulimit -f')?"));
+          absl::StrCat(message, "; free some space, or raise the limit on files ('ulimit -f')"));
     case EISDIR:
     case ELOOP:
     case ENAMETOOLONG:
