@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/base/utf8.h"
+
 namespace kwta::client::cli {
 namespace {
 
@@ -23,8 +25,9 @@ extern "C" void PrintAndExit(int) {
 }  // namespace
 
 InterruptNotice::InterruptNotice(const std::string& notice, int exit_code) {
-  g_notice_length = std::min(notice.size(), sizeof(g_notice));
-  std::memcpy(g_notice, notice.data(), g_notice_length);
+  const std::string text = ToPrintable(notice);
+  g_notice_length = std::min(text.size(), sizeof(g_notice));
+  std::memcpy(g_notice, text.data(), g_notice_length);
   g_exit_code = exit_code;
   struct sigaction action {};
   action.sa_handler = PrintAndExit;

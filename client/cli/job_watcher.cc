@@ -44,7 +44,7 @@ class EventPrinter {
     }
     PrintWarnings(event.progress());
     if (line_.on_terminal()) {
-      line_.Show(event.has_progress() ? ProgressLine(event.progress(), line_.columns()) : StateWords(event.state()));
+      PrintOnTerminal(event);
     } else {
       PrintPlain(event);
     }
@@ -55,6 +55,7 @@ class EventPrinter {
   void PrintLost(const absl::Status& lost) {
     if (json_ || lost_) return;
     lost_ = true;
+    bar_shown_ = false;
     const std::string words = absl::StrCat("the server at ", server_, " is away, trying again (", lost.message(), ")");
     if (line_.on_terminal()) {
       line_.Show(words);
@@ -63,10 +64,27 @@ class EventPrinter {
     }
   }
 
+  // On a terminal: says where the job stands in the queue for as long as it does, or until the server does not answer.
+  void PrintQueue(Client& client, const std::string& job_id) {
+    if (json_ || !line_.on_terminal()) return;
+    constexpr absl::Duration kBetweenLooks = absl::Seconds(2);
+    for (auto job = client.GetJob(job_id); job.ok() && job->state() == v1::JOB_STATE_QUEUED;
+         job = client.GetJob(job_id)) {
+      line_.Show(StateWords(job->state()));
+      absl::SleepFor(kBetweenLooks);
+    }
+  }
+
   // Ends the line that is being rewritten, if there is one.
   void Finish() { line_.Keep(); }
 
  private:
+  void PrintOnTerminal(const v1::JobEvent& event) {
+    if (!event.has_progress() && bar_shown_) return;  // The bar says more.
+    bar_shown_ = event.has_progress();
+    line_.Show(bar_shown_ ? ProgressLine(event.progress(), line_.columns()) : StateWords(event.state()));
+  }
+
   // Each once, on lines that stay.
   void PrintWarnings(const v1::TrainingProgress& progress) {
     for (; warnings_shown_ < progress.warnings_size(); ++warnings_shown_) {
@@ -96,6 +114,7 @@ class EventPrinter {
   const std::function<std::string()> queue_words_;
   LiveLine line_;
   bool lost_ = false;
+  bool bar_shown_ = false;
   int warnings_shown_ = 0;
   v1::JobState state_ = v1::JOB_STATE_UNSPECIFIED;
   uint32_t epochs_done_ = 0;
@@ -142,6 +161,7 @@ ExitCode FollowJob(Client& client, const std::string& job_id, const GlobalOption
   {
     const InterruptNotice notice(
         absl::StrCat("\nThe job goes on. Return to it with: ", WatchCommand(job_id, global), "\n"), kInterrupted);
+    printer.PrintQueue(client, job_id);
     WatchOptions options;
     options.on_lost = [&printer](const absl::Status& lost) { printer.PrintLost(lost); };
     last = client.WatchJob(job_id, options, [&](const v1::JobEvent& event) { return printer.Print(event); });

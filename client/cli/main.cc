@@ -1,4 +1,6 @@
 // kwta: the command line.
+#include <cstdlib>
+
 #include "absl/synchronization/mutex.h"
 #include "client/cli/command_line.h"
 #include "client/cli/report.h"
@@ -8,6 +10,8 @@ int main(int argc, char** argv) {
   using namespace kwta::client::cli;
   // Debian's library looks for deadlocks whenever a mutex is locked, under one lock for all of them.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  // gRPC would write lines of its own to standard error, between ours; what matters of them is in the statuses.
+  setenv("GRPC_VERBOSITY", "NONE", /*replace=*/0);
   StandardStreams streams;
   const ExitCode code = RunCommandLine(argc, argv);
   const absl::Status printed = streams.Finish();

@@ -18,8 +18,11 @@ std::string UnreachableHint(const std::string& why, const Options& server) {
                       absl::StrContains(why, "Broken pipe") || absl::StrContains(why, "GOAWAY");
   if (!server.tls.on && closed) return "if the server speaks TLS, give --tls, or --tls-ca FILE";
   const bool handshake = absl::StrContains(why, "SSL") || absl::StrContains(why, "handshake");
+  if (server.tls.on && absl::StrContains(why, "wrong version number")) {
+    return "the server does not speak TLS: leave --tls, --tls-ca and KWTA_TLS_CA out";
+  }
   if (server.tls.on && handshake) {
-    return "does the server speak TLS, and does --tls-ca name who signed its certificate?";
+    return "does --tls-ca name who signed the server's certificate, and is that of this host?";
   }
   const std::string proxy = ProxyVariable(server.address);
   if (!proxy.empty()) {
@@ -41,6 +44,9 @@ FailureText Explain(const absl::Status& status, const GlobalOptions& global) {
     return {absl::StrCat("no answer in time (", why, "); --timeout SECONDS allows more than ", global.timeout_seconds,
                          " s"),
             kFailed};
+  }
+  if (absl::IsUnimplemented(status) && why.empty()) {
+    return {"the server does not know this call (UNIMPLEMENTED); is it a kwta-server, and of this version?", kFailed};
   }
   const std::string text = absl::StrCat(why, " (", absl::StatusCodeToString(status.code()), ")");
   if (absl::IsUnauthenticated(status)) {

@@ -42,12 +42,17 @@ absl::Status SyncDirectory(const std::string& directory) {
   return error == 0 ? absl::OkStatus() : FileError(error, "sync", directory);
 }
 
+absl::Status CheckNamesFile(const std::string& path) {
+  if (!std::filesystem::path(path).filename().empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("'", path, "' names no file"));
+}
+
 // Calls create(name), which returns false with errno set, for names beside `path` until one is new.
 template <typename Create>
 absl::StatusOr<std::string> CreateTemporary(const std::string& path, Create create) {
   const std::filesystem::path target(path);
   const std::string directory = ParentDirectory(path);
-  if (target.filename().empty()) return absl::InvalidArgumentError(absl::StrCat("'", path, "' names no file"));
+  KWTA_RETURN_IF_ERROR(CheckNamesFile(path));
   constexpr int kAttempts = 10000;
   // The temporary name is longer; names that the system takes have room for it once cut.
   constexpr size_t kMostOfName = 200;
@@ -109,7 +114,7 @@ absl::Status FileError(int error_number, absl::string_view action, absl::string_
       return absl::ResourceExhaustedError(absl::StrCat(message, "; free some space and try again"));
     case EFBIG:
       return absl::ResourceExhaustedError(
-          absl::StrCat(message, "; is there a limit on the size of files ('ulimit -f')?"));
+          absl::StrCat(message, "; free some space, or raise the limit on files ('ulimit -f')"));
     case EISDIR:
     case ELOOP:
     case ENAMETOOLONG:
@@ -226,6 +231,7 @@ absl::StatusOr<std::string> FollowLinks(const std::string& path) {
 }
 
 absl::StatusOr<AtomicFileWriter> AtomicFileWriter::Create(const std::string& path, uint32_t mode) {
+  KWTA_RETURN_IF_ERROR(CheckNamesFile(path));
   KWTA_ASSIGN_OR_RETURN(const auto replaced, Existing(path));
   KWTA_ASSIGN_OR_RETURN(std::string target, FollowLinks(path));
   int descriptor = -1;

@@ -43,15 +43,20 @@ absl::StatusOr<Classified> ClassifyAll(Client& client, const ClassifyCommand& co
   progress->Start("reading");
   KWTA_ASSIGN_OR_RETURN(const Dataset dataset, command.rows.Load());
   const RowSource source = SourceOf(dataset);
+  // One row first: it says which version answers, whose classifier may not be there.
+  EncodeSettings settings = command.rows.settings;
+  KWTA_ASSIGN_OR_RETURN(const EncodeResult one, client.Encode(command.rows.model, source.read(0, 1), settings));
+  settings.version = one.model_version;
+  settings.label.clear();
+  KWTA_ASSIGN_OR_RETURN(client::Classifier received, client.GetClassifier(command.rows.model, settings.version));
+  KWTA_ASSIGN_OR_RETURN(const StoredClassifier classifier,
+                        StoredClassifier::Create(std::move(received.weights), std::move(received.bias)));
   progress->Start(absl::StrCat("encoding with '", command.rows.model, "'"));
   KWTA_ASSIGN_OR_RETURN(const EncodedRows encoded,
-                        EncodeAll(client, command.rows.model, source, command.rows.settings, [&](int64_t done) {
+                        EncodeAll(client, command.rows.model, source, settings, [&](int64_t done) {
                           progress->Update(static_cast<double>(done) / static_cast<double>(source.rows));
                         }));
   const EncodeResult& codes = encoded.codes;
-  KWTA_ASSIGN_OR_RETURN(client::Classifier received, client.GetClassifier(command.rows.model, codes.model_version));
-  KWTA_ASSIGN_OR_RETURN(const StoredClassifier classifier,
-                        StoredClassifier::Create(std::move(received.weights), std::move(received.bias)));
   Classified result;
   result.version = codes.model_version;
   if (const auto* dense = std::get_if<Tensor>(&codes.codes)) {

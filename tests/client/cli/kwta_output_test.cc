@@ -112,7 +112,7 @@ TEST_F(KwtaOutput, NamesDoNotDriveTheTerminal) {
   event.set_sequence(1);
   event.set_state(v1::JOB_STATE_FAILED);
   server_.SetJob(job, {event});
-  const std::vector<std::vector<std::string>> commands = {{"jobs"}, {"watch", "j"}, {"jobs", "--json"}};
+  const std::vector<std::vector<std::string>> commands = {{"jobs", "j"}, {"watch", "j"}, {"jobs", "j", "--json"}};
   for (std::vector<std::string> command : commands) {
     command.insert(command.end(), {"--server", server_.address()});
     Program run(command);
@@ -177,11 +177,11 @@ TEST_F(KwtaOutput, AProxyIsNotAskedForAServerOnThisMachine) {
 }
 
 TEST_F(KwtaOutput, ErrorsAreJsonWithJson) {
-  server_.FailNext({absl::NotFoundError("no model 'm'")});
-  Program failed({"--server", server_.address(), "models", "m", "--json"});
+  server_.FailNext({absl::NotFoundError("no job 'j'")});
+  Program failed({"--server", server_.address(), "jobs", "j", "--json"});
   EXPECT_EQ(failed.Wait(), 1);
   EXPECT_EQ(failed.error(),
-            "{\"error\":{\"code\":\"NOT_FOUND\",\"exit_code\":1,\"message\":\"no model 'm' (NOT_FOUND)\"}}\n");
+            "{\"error\":{\"code\":\"NOT_FOUND\",\"exit_code\":1,\"message\":\"no job 'j' (NOT_FOUND)\"}}\n");
   Program wrong({"status", "--json", "--colour"});
   EXPECT_EQ(wrong.Wait(), 2);
   EXPECT_THAT(wrong.error(), StartsWith("{\"error\":{\"code\":\"INVALID_ARGUMENT\",\"exit_code\":2"));

@@ -64,9 +64,9 @@ TEST(ProgressLine, ShrinksTheBarFirst) {
 
 TEST(ProgressLine, KeepsTheTimeLeftAndTheDeadUnits) {
   EXPECT_EQ(ProgressLine(Progress(), 99),
-            "[####------]  43%  epoch 13/30  loss 12.35  unexplained 0.2135  dead 3/1000  ETA 12 s");
+            "[##########--------------]  43%  epoch 13/30  loss 12.35  unexplained 0.2135  dead 3/1000  ETA 12 s");
   EXPECT_EQ(ProgressLine(Progress(), 79),
-            "[######--------]  43%  epoch 13/30  unexplained 0.2135  dead 3/1000  ETA 12 s");
+            "[######----------]  43%  epoch 13/30  unexplained 0.2135  dead 3/1000  ETA 12 s");
   EXPECT_EQ(ProgressLine(Progress(), 60), " 43%  epoch 13/30  unexplained 0.2135  dead 3/1000  ETA 12 s");
   EXPECT_EQ(ProgressLine(Progress(), 40), " 43%  epoch 13/30  dead 3/1000  ETA 12 s");
   EXPECT_EQ(ProgressLine(Progress(), 30), " 43%  epoch 13/30  ETA 12 s");

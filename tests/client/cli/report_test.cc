@@ -44,10 +44,17 @@ TEST_F(ReportTest, ACallWithoutATokenIsToldWhereTokensGo) {
   EXPECT_THAT(Text(absl::UnauthenticatedError("unknown token")), HasSubstr("the one of this server?"));
 }
 
+TEST_F(ReportTest, ACallThatTheServerDoesNotKnowSaysSo) {
+  EXPECT_THAT(Text(absl::UnimplementedError("")), HasSubstr("does not know this call"));
+}
+
 TEST_F(ReportTest, AConnectionThatWasClosedMayBeOneOfTls) {
   EXPECT_THAT(Text(NotReached("Socket closed")), HasSubstr("--tls"));
   global_.tls.on = true;
-  EXPECT_THAT(Text(NotReached("Ssl handshake failed: SSL_ERROR_SSL")), HasSubstr("does the server speak TLS"));
+  EXPECT_THAT(Text(NotReached("Ssl handshake failed: SSL_ERROR_SSL: certificate verify failed")),
+              HasSubstr("does --tls-ca name who signed"));
+  EXPECT_THAT(Text(NotReached("Ssl handshake failed: SSL_ERROR_SSL: wrong version number")),
+              HasSubstr("does not speak TLS: leave --tls"));
 }
 
 TEST_F(ReportTest, AProxyInBetweenIsNamed) {

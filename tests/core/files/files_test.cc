@@ -22,7 +22,7 @@ TEST(FileErrorTest, MapsWhatTheSystemReports) {
   for (int error : {EACCES, EPERM, EROFS}) {
     EXPECT_THAT(FileError(error, "write", "/a"), StatusIs(StatusCode::kPermissionDenied, "cannot write '/a'"));
   }
-  for (int error : {ENOSPC, EDQUOT}) {
+  for (int error : {ENOSPC, EDQUOT, EFBIG}) {
     EXPECT_THAT(FileError(error, "write", "/a"), StatusIs(StatusCode::kResourceExhausted, "free some space"));
   }
   EXPECT_THAT(FileError(EFBIG, "write", "/a"), StatusIs(StatusCode::kResourceExhausted, "ulimit -f"));
