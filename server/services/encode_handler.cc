@@ -34,7 +34,7 @@ void SetStats(const EncodeResult& result, v1::ServingStats* stats) {
 struct Prepared {
   EncodeWork work;
   InputRows input;
-  v1::OutputMode output;
+  v1::OutputMode output = v1::OUTPUT_MODE_UNSPECIFIED;
 };
 
 template <typename Request>

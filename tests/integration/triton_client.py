@@ -1,6 +1,7 @@
-"""What a user of tritonclient does, against a server of kwta: ADDRESS MODEL WIDTH UNITS K.
+"""What a user of tritonclient does, against a server of kwta: ADDRESS MODEL WIDTH UNITS K TUNED.
 
-The model is k-sparse and has versions 1 and 2. Ends with an AssertionError if something is not as a client expects.
+The model is k-sparse and has versions 1 and 2; TUNED was fine-tuned to ten classes. Ends with an AssertionError if
+something is not as a client expects.
 """
 
 import queue
@@ -10,7 +11,7 @@ import numpy as np
 import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
-address, model, width, units, k = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
+address, model, width, units, k, tuned = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:6]), sys.argv[6]
 client = triton.InferenceServerClient(address)
 rows = np.random.default_rng(1).random((3, width), dtype=np.float32)
 
@@ -71,6 +72,15 @@ assert np.allclose(of_bytes, of_floats, atol=1e-5)
 halves = client.infer(model, [input_of(rows.astype(np.float16), "FP16")]).as_numpy("features")
 assert halves.shape == (3, units)
 
+# Classes of a fine-tuned model, the best first.
+best = [triton.InferRequestedOutput("features", class_count=3)]
+classes = client.infer(tuned, [input_of(rows, "FP32")], outputs=best).as_numpy("features")
+assert classes.shape == (3, 3), classes.shape
+for row in classes:
+    scores, numbers = zip(*((float(score), int(number)) for score, number in (text.decode().split(":") for text in row)))
+    assert list(scores) == sorted(scores, reverse=True) and len(set(numbers)) == 3 and max(numbers) < 10, row
+assert "no classes" in expect("UNIMPLEMENTED", lambda: client.infer(model, [input_of(rows, "FP32")], outputs=best))
+
 # Many rows are split into batches; asynchronous calls; a stream.
 many = np.repeat(rows, 200, axis=0)
 assert np.array_equal(client.infer(model, [input_of(many, "FP32")]).as_numpy("features"), np.repeat(features, 200, axis=0))
@@ -101,7 +111,8 @@ assert "traces are not served" in expect("UNIMPLEMENTED", client.get_trace_setti
 statistics = client.get_inference_statistics(model, "2").model_stats[0]
 assert statistics.inference_count >= 600 and statistics.inference_stats.success.count >= 8
 assert statistics.inference_stats.success.ns >= statistics.inference_stats.compute_infer.ns > 0
-index = {(entry.name, entry.version): entry.state for entry in client.get_model_repository_index().models}
+entries = [entry for entry in client.get_model_repository_index().models if entry.name == model]
+index = {(entry.name, entry.version): entry.state for entry in entries}
 assert index == {(model, "1"): "READY", (model, "2"): "READY"}, index
 client.unload_model(model)
 assert not client.is_model_ready(model)

@@ -18,9 +18,14 @@ TEST(TritonClient, WorksUnchanged) {
   ASSERT_TRUE(server.ready()) << server.log();
   ASSERT_EQ(TrainToEnd(server.stub(), SmallJob("fashion", 1)).model_version(), 1u);
   ASSERT_EQ(TrainToEnd(server.stub(), SmallJob("fashion", 2)).model_version(), 2u);
+  v1::TrainRequest tuning = SmallJob("tuned", 2);
+  tuning.mutable_spec()->clear_encoder();
+  tuning.mutable_spec()->mutable_base()->set_model("fashion");
+  tuning.mutable_spec()->mutable_fine_tuning()->set_classifier_epochs(1);
+  ASSERT_EQ(TrainToEnd(server.stub(), tuning).state(), v1::JOB_STATE_SUCCEEDED) << server.log();
   const ProgramResult result = RunProgram({KWTA_BINARY_DIR "/triton-client/bin/python",
                                            std::string(KWTA_SOURCE_DIR) + "/tests/integration/triton_client.py",
-                                           server.grpc_address(), "fashion", "784", "64", "5"});
+                                           server.grpc_address(), "fashion", "784", "64", "5", "tuned"});
   EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
   EXPECT_EQ(server.Stop(), 0) << server.log();
 }
