@@ -15,7 +15,7 @@ namespace {
 
 constexpr char kFile[] = "checkpoint.safetensors";
 constexpr char kFormat[] = "kwta checkpoint 2";
-// Of layers and stacks alone, without the numbers of format 2 that only fine-tuning has.
+// Of layers and stacks alone, without the numbers of fine-tuning and those that tell whether training diverges.
 constexpr char kFormat1[] = "kwta checkpoint 1";
 // Fine-tuning had a file of its own beside format 1, which is no longer read.
 constexpr char kFormerFile[] = "fine_tuning.safetensors";
@@ -71,7 +71,9 @@ absl::StatusOr<TrainingCheckpoint> Decode(const std::string& path, SafetensorsFi
       TakeBytes(file.tensors, kEpochUnits, &state.epoch.unit_was_active) &&
       TakeBytes(file.tensors, kLastEpochUnits, &state.last_epoch.unit_was_active) &&
       (first_format || (ParseField(file.metadata, "epoch.wrong", integer, &state.epoch.wrong) &&
-                        ParseField(file.metadata, "last_epoch.wrong", integer, &state.last_epoch.wrong)));
+                        ParseField(file.metadata, "last_epoch.wrong", integer, &state.last_epoch.wrong) &&
+                        ParseField(file.metadata, "first_loss", real, &state.first_loss) &&
+                        ParseField(file.metadata, "least_loss", real, &state.least_loss)));
   if (!complete) return Incomplete(path);
   const std::string prefix = kTraineePrefix;
   for (auto& [name, tensor] : file.tensors) {
@@ -97,6 +99,8 @@ absl::Status SaveCheckpoint(const std::string& directory, const std::string& fin
       {"last_epoch.squared_error", ExactText(state.last_epoch.loss)},
       {"epoch.wrong", absl::StrCat(state.epoch.wrong)},
       {"last_epoch.wrong", absl::StrCat(state.last_epoch.wrong)},
+      {"first_loss", ExactText(state.first_loss)},
+      {"least_loss", ExactText(state.least_loss)},
       {"train_seconds", ExactText(state.train_seconds)},
   };
   TensorMap tensors;

@@ -26,6 +26,8 @@ struct TrainingState {
   int64_t batches_done = 0;  // of the epoch under way
   EpochTotals epoch;         // the epoch under way
   EpochTotals last_epoch;    // the last one that is done
+  double first_loss = -1;    // mean of the rows of the first update; -1 before it
+  double least_loss = -1;    // the least mean of an epoch; -1 before one is done
   double train_seconds = 0;  // of all runs until now
 };
 

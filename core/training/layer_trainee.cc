@@ -16,6 +16,8 @@
 namespace kwta {
 namespace {
 
+constexpr double kManyDeadUnits = 0.1;  // of all
+
 class LayerTrainee : public Trainee {
  public:
   // `encoder` is spec.encoder, fitted to the rows.
@@ -37,7 +39,11 @@ class LayerTrainee : public Trainee {
   std::string DataFingerprint() const override {
     return absl::StrFormat("%dx%d %.17g", rows_.rows(), rows_.width(), rows_.squared_deviation());
   }
+  Baseline baseline() const override {
+    return {rows_.squared_deviation() / static_cast<double>(rows_.rows()), "predicting the mean of the rows"};
+  }
   std::vector<std::string> warnings() const override { return rows_.warnings(); }
+  std::vector<std::string> FinalWarnings(const EpochTotals& last_epoch) const override;
 
   absl::Status Reset() override {
     KWTA_ASSIGN_OR_RETURN(learner_, CreateLearner(encoder_, rows_.shape(), training_, backend_, rows_.mean()));
@@ -87,6 +93,24 @@ void LayerTrainee::Describe(const EpochReport& report, const EpochTotals* last_e
   if (last_epoch == nullptr) return;
   progress->set_dead_units(last_epoch->DeadUnits());
   progress->set_dead_window_rows(rows_.rows());
+}
+
+std::vector<std::string> LayerTrainee::FinalWarnings(const EpochTotals& last_epoch) const {
+  std::vector<std::string> warnings;
+  const int64_t dead = last_epoch.DeadUnits();
+  if (static_cast<double>(dead) > kManyDeadUnits * static_cast<double>(units())) {
+    warnings.push_back(absl::StrCat(
+        dead, " of ", units(), " units (", 100 * dead / units(),
+        "%) were in no code of the last epoch: they cost time "
+        "and memory, and encode nothing. Subtract the mean of the rows, take a smaller learning rate or fewer units; "
+        "of k-sparse encoders, start with a larger k_start or train dead units with auxiliary_k"));
+  }
+  if (last_epoch.loss > rows_.squared_deviation()) {
+    warnings.push_back(absl::StrCat(
+        "reconstructions are worse than the mean of the rows (", last_epoch.loss / rows_.squared_deviation(),
+        " of the variance unexplained): train for more epochs, subtract the mean, or take another learning rate"));
+  }
+  return warnings;
 }
 
 absl::StatusOr<ModelBundle> LayerTrainee::Finish(const EpochTotals& last_epoch) {

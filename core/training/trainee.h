@@ -29,6 +29,12 @@ struct EpochReport {
   const EpochTotals* totals = nullptr;  // of these rows
 };
 
+// What a row's loss is without learning anything of the rows but their mean or the frequencies of their classes.
+struct Baseline {
+  double loss = 0;
+  const char* name = "";  // in messages, such as "predicting the mean of the rows"
+};
+
 // Not thread-safe.
 class Trainee {
  public:
@@ -54,8 +60,11 @@ class Trainee {
   virtual bool ChangesPace(int64_t /*epoch*/) const { return false; }
   // Text that stands for everything that the result depends on, beside the spec.
   virtual std::string DataFingerprint() const = 0;
+  virtual Baseline baseline() const = 0;
   // What the user should know.
   virtual std::vector<std::string> warnings() const { return {}; }
+  // The same of the outcome.
+  virtual std::vector<std::string> FinalWarnings(const EpochTotals& /*last_epoch*/) const { return {}; }
 
   // Goes to the start of the run. To be called first; then Begin or Restore.
   virtual absl::Status Reset() = 0;
@@ -73,6 +82,7 @@ class Trainee {
   virtual void Describe(const EpochReport& report, const EpochTotals* last_epoch,
                         v1::TrainingProgress* progress) const = 0;
   // The finished model with what describes it and is not in the spec, and of its statistics those of this kind of run.
+  // After it there may be updates still, whose loss shows how the finished model does; they no longer change it.
   virtual absl::StatusOr<ModelBundle> Finish(const EpochTotals& last_epoch) = 0;
 };
 

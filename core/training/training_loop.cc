@@ -19,6 +19,10 @@ namespace {
 
 using LoopClock = std::chrono::steady_clock;
 
+// How much worse a loss has to be than what it is compared with to show that a run has diverged: at its end, when
+// nothing can mend it, and before that.
+constexpr double kWorse = 2, kMuchWorse = 10;
+
 // What is trained on what: everything that the result depends on, and nothing else.
 std::string Fingerprint(v1::JobSpec spec, const Trainee& trainee) {
   spec.clear_model();
@@ -58,6 +62,12 @@ class TrainingLoop {
   absl::Status Restore(TrainingCheckpoint checkpoint);
   absl::Status TrainEpoch();
   absl::Status EndEpoch();
+  // Whether training has diverged although everything is finite: by the epoch just done, and by the finished model.
+  absl::Status JudgeEpoch();
+  absl::Status JudgeEnd();
+  // Before anything is learnt, rows far from zero may have a larger error than their mean leaves.
+  double Unlearnt() const { return std::max(trainee_.baseline().loss, state_.first_loss); }
+  absl::Status Exploded(absl::string_view what, double loss) const;
   absl::Status WriteCheckpoint();
   // FAILED_PRECONDITION: what `cause` says, at which update, and what to do.
   absl::Status Diverged(absl::string_view cause, int64_t update) const;
@@ -165,9 +175,11 @@ absl::Status TrainingLoop::TrainEpoch() {
     batch.rows = std::min<int64_t>(training_.batch_size(), rows_ - begin);
     batch.epoch = state_.epochs_done;
     batch.update = UpdatesDone();
+    const double loss_before = state_.epoch.loss;
     const absl::Status updated = trainee_.Update(batch, &state_.epoch);
     if (absl::IsFailedPrecondition(updated)) return Diverged(updated.message(), batch.update);
     KWTA_RETURN_IF_ERROR(updated);
+    if (state_.first_loss < 0) state_.first_loss = (state_.epoch.loss - loss_before) / static_cast<double>(batch.rows);
     ++state_.batches_done;
     if (state_.batches_done < batches_ && SecondsSince(reported_.time) >= control_.report_seconds) {
       Report({state_.epochs_done, EpochRowsDone(), &state_.epoch});
@@ -181,12 +193,51 @@ absl::Status TrainingLoop::EndEpoch() {
   state_.last_epoch = std::exchange(state_.epoch, NoTotals());
   state_.batches_done = 0;
   ++state_.epochs_done;
+  KWTA_RETURN_IF_ERROR(JudgeEpoch());
   const bool last = state_.epochs_done == epochs_;
+  if (last) {
+    for (std::string& warning : trainee_.FinalWarnings(state_.last_epoch)) warnings_.push_back(std::move(warning));
+  }
   if (HasCheckpoints() && (last || state_.epochs_done % training_.checkpoint_epochs() == 0)) {
     KWTA_RETURN_IF_ERROR(WriteCheckpoint());
   }
   Report({epoch, rows_, &state_.last_epoch});
   return absl::OkStatus();
+}
+
+absl::Status TrainingLoop::JudgeEpoch() {
+  const double loss = state_.last_epoch.loss / static_cast<double>(rows_);
+  const double least = state_.least_loss;
+  state_.least_loss = least < 0 ? loss : std::min(least, loss);
+  const double factor = state_.epochs_done == epochs_ ? kWorse : kMuchWorse;
+  if (loss > factor * Unlearnt()) return Exploded("the mean loss of the epoch", loss);
+  if (least < 0 || loss <= trainee_.baseline().loss || loss <= factor * least) return absl::OkStatus();
+  return Exploded(absl::StrCat("the mean loss of an epoch has risen from ", least, " and"), loss);
+}
+
+absl::Status TrainingLoop::JudgeEnd() {
+  // The loss of an update is that before it, so that one more shows what the last one did.
+  Rng rng(training_.seed(), trainee_.OrderStream(epochs_));
+  const std::vector<uint32_t> order = RandomPermutation(rows_, rng);
+  TrainingBatch batch;
+  batch.which = order.data();
+  batch.rows = std::min<int64_t>(training_.batch_size(), rows_);
+  batch.epoch = epochs_ - 1;
+  batch.update = UpdatesDone() - 1;
+  EpochTotals totals = NoTotals();
+  const absl::Status updated = trainee_.Update(batch, &totals);
+  if (absl::IsFailedPrecondition(updated)) return Diverged(updated.message(), batch.update);
+  KWTA_RETURN_IF_ERROR(updated);
+  const double loss = totals.loss / static_cast<double>(batch.rows);
+  if (loss <= kMuchWorse * Unlearnt()) return absl::OkStatus();
+  return Exploded("the mean loss of a batch after the last update", loss);
+}
+
+absl::Status TrainingLoop::Exploded(absl::string_view what, double loss) const {
+  const Baseline baseline = trainee_.baseline();
+  return Diverged(
+      absl::StrCat("training has diverged: ", what, " is ", loss, ", where ", baseline.name, " leaves ", baseline.loss),
+      UpdatesDone() - 1);
 }
 
 absl::Status TrainingLoop::WriteCheckpoint() {
@@ -249,6 +300,7 @@ absl::StatusOr<ModelBundle> TrainingLoop::Finish() {
                     UpdatesDone() - 1);
   }
   const double seconds = TrainSeconds();
+  KWTA_RETURN_IF_ERROR(JudgeEnd());
   v1::TrainingStatistics& statistics = *bundle.description.mutable_statistics();
   statistics.set_loss(state_.last_epoch.loss / static_cast<double>(rows_));
   statistics.set_images_per_second(static_cast<double>(state_.epochs_done * rows_) / seconds);

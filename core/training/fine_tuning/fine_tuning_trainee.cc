@@ -62,6 +62,7 @@ class FineTuningTrainee : public Trainee {
   // Each step takes longer than the one before, the classifier's own next to nothing.
   bool ChangesPace(int64_t epoch) const override { return epoch % StepEpochs() == 0; }
   std::string DataFingerprint() const override;
+  Baseline baseline() const override { return {std::log(static_cast<double>(classes_)), "guessing the class"}; }
 
   absl::Status Reset() override;
   absl::Status Begin(const AfterEpoch& after_epoch) override;

@@ -19,7 +19,7 @@ class CheckpointTest : public testing::Test {
 
   static TrainingCheckpoint Example() {
     TrainingCheckpoint checkpoint;
-    checkpoint.state = {7, 12, {1.0 / 3, 4, {0, 1, 0}}, {2e300, 5, {1, 1, 0}}, 0.1};
+    checkpoint.state = {7, 12, {1.0 / 3, 4, {0, 1, 0}}, {2e300, 5, {1, 1, 0}}, 0.25, 1.0 / 7, 0.1};
     checkpoint.trainee["atoms"] = Tensor(DType::kF32, {3, 2});
     checkpoint.trainee["atoms"].as<float>()[5] = 0.1f;
     return checkpoint;
@@ -48,6 +48,8 @@ TEST_F(CheckpointTest, ComesBackExactly) {
   EXPECT_EQ(state.last_epoch.loss, 2e300);
   EXPECT_EQ(state.last_epoch.wrong, 5);
   EXPECT_THAT(state.last_epoch.unit_was_active, ElementsAre(1, 1, 0));
+  EXPECT_EQ(state.first_loss, 0.25);
+  EXPECT_EQ(state.least_loss, 1.0 / 7);
   EXPECT_EQ(state.train_seconds, 0.1);
   ASSERT_EQ(loaded->trainee.size(), 1u);
   EXPECT_EQ(loaded->trainee.at("atoms").shape(), (Shape{3, 2}));
@@ -109,13 +111,15 @@ TEST_F(CheckpointTest, OfTheFirstFormatIsRead) {
   ASSERT_TRUE(SaveCheckpoint(directory_.path(), "this", Example()).ok());
   SafetensorsFile file = ReadSafetensors(File()).value();
   file.metadata["format"] = "kwta checkpoint 1";
-  for (const char* field : {"epoch.wrong", "last_epoch.wrong"}) file.metadata.erase(field);
+  for (const char* field : {"epoch.wrong", "last_epoch.wrong", "first_loss", "least_loss"}) file.metadata.erase(field);
   ASSERT_TRUE(WriteSafetensors(File(), file.tensors, file.metadata).ok());
   const auto loaded = LoadCheckpoint(directory_.path(), "this");
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   EXPECT_EQ(loaded->state.epochs_done, 7u);
   EXPECT_EQ(loaded->state.epoch.loss, 1.0 / 3);
   EXPECT_EQ(loaded->state.epoch.wrong, 0);
+  EXPECT_EQ(loaded->state.first_loss, -1);
+  EXPECT_EQ(loaded->state.least_loss, -1);
 }
 
 TEST_F(CheckpointTest, NeedsItsDirectory) {
