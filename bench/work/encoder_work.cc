@@ -15,7 +15,7 @@
 #include "core/base/status_macros.h"
 #include "core/encoders/encoder_registry.h"
 #include "core/io/datasets/dataset.h"
-#include "core/training/trainer.h"
+#include "core/training/run_job.h"
 
 namespace kwta::bench {
 namespace {
@@ -105,7 +105,7 @@ class JobWork final : public Workload {
       : job_(std::move(job)), data_(std::move(data)), backend_(std::move(backend)) {}
 
   int64_t rows() const override { return data_.rows() * job_.training().epochs(); }
-  absl::Status Call() override { return Train(job_, data_, backend_, TrainerOptions()).status(); }
+  absl::Status Call() override { return RunJob(job_, std::nullopt, data_, backend_, {}).status(); }
 
  private:
   const v1::JobSpec job_;

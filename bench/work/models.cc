@@ -10,7 +10,8 @@
 #include "core/io/arrays/npy.h"
 #include "core/io/datasets/dataset.h"
 #include "core/preprocessing/preprocessor.h"
-#include "core/training/trainer.h"
+#include "core/training/job_spec.h"
+#include "core/training/run_job.h"
 
 namespace kwta::bench {
 namespace {
@@ -62,7 +63,7 @@ absl::StatusOr<ModelBundle> TrainModel(const WorkSpec& spec, const WorkOptions& 
   DatasetOptions dataset_options;
   dataset_options.directories = {options.inputs};
   KWTA_ASSIGN_OR_RETURN(const Dataset dataset, LoadDataset(job.dataset(), dataset_options));
-  KWTA_ASSIGN_OR_RETURN(ModelBundle bundle, Train(job, dataset, std::move(backend), TrainerOptions()));
+  KWTA_ASSIGN_OR_RETURN(ModelBundle bundle, RunJob(job, std::nullopt, dataset, std::move(backend), {}));
   bundle.description.set_name(job.model());
   return bundle;
 }

@@ -10,8 +10,8 @@
 #include "core/base/parse_number.h"
 #include "core/encoders/encoder_registry.h"
 #include "core/io/datasets/dataset.h"
-#include "core/training/fine_tuning/fine_tuning_job.h"
-#include "core/training/trainer.h"
+#include "core/training/fine_tuning/fine_tuning_spec.h"
+#include "core/training/job_spec.h"
 
 namespace kwta::client::cli {
 namespace {

@@ -156,7 +156,7 @@ absl::StatusOr<StepStatistics> KSparseLearner::Step(const float* x, int64_t rows
     step.residual = residual_.as<float>();
   }
   KWTA_RETURN_IF_ERROR(backend_->TiedStep(step));
-  if (!std::isfinite(statistics.squared_error)) return DivergedError(options);
+  if (!std::isfinite(statistics.squared_error)) return DivergedError();
   KWTA_RETURN_IF_ERROR(
       backend_->CopyToHost(active_rows_.as<void>(), host_active_rows_.data(), units_ * sizeof(int32_t)));
   if (has_auxiliary_loss()) KWTA_RETURN_IF_ERROR(StepDeadUnits(step.x, rows, options));
@@ -185,7 +185,7 @@ absl::Status KSparseLearner::StepDeadUnits(const float* x, int64_t rows, const S
   step.rate = options.learning_rate;
   step.squared_error = &squared_error;
   KWTA_RETURN_IF_ERROR(backend_->TiedAuxiliaryStep(step));
-  return std::isfinite(squared_error) ? absl::OkStatus() : DivergedError(options);
+  return std::isfinite(squared_error) ? absl::OkStatus() : DivergedError();
 }
 
 absl::StatusOr<TensorMap> KSparseLearner::Parameters() const {

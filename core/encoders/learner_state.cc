@@ -11,10 +11,8 @@ absl::Status Reserve(Backend& backend, size_t bytes, Buffer* buffer) {
   return absl::OkStatus();
 }
 
-absl::Status DivergedError(const StepOptions& options) {
-  return absl::FailedPreconditionError(absl::StrCat(
-      "training has diverged: the squared error of a batch is not finite at learning rate ", options.learning_rate,
-      " and momentum ", options.momentum, "; lower training.learning_rate (a tenth is a good next try)"));
+absl::Status DivergedError() {
+  return absl::FailedPreconditionError("training has diverged: the squared error of a batch is not finite");
 }
 
 absl::StatusOr<Tensor> Download(Backend& backend, const Shape& shape, const Buffer& buffer) {

@@ -17,8 +17,8 @@ constexpr uint64_t kWeightStream = ~uint64_t{0};
 // Makes `buffer` at least `bytes` long; what was in it is lost if it grows.
 absl::Status Reserve(Backend& backend, size_t bytes, Buffer* buffer);
 
-// FAILED_PRECONDITION: training has diverged with these options, and what to do.
-absl::Status DivergedError(const StepOptions& options);
+// FAILED_PRECONDITION: training has diverged. Whoever knows where training stands adds that, and what to do.
+absl::Status DivergedError();
 
 // The floats in `buffer` as a tensor of `shape`.
 absl::StatusOr<Tensor> Download(Backend& backend, const Shape& shape, const Buffer& buffer);

@@ -83,11 +83,9 @@ absl::StatusOr<ModelBundle> ModelOfAView(const ModelBundle& bundle) {
                                             " and code_width ", description.code_width(), " for ", views,
                                             " separate views; expected multiples of 2 or more views"));
   }
-  ModelBundle of_a_view;
-  of_a_view.description = description;
+  ModelBundle of_a_view = bundle.Clone();
   of_a_view.description.set_input_width(description.input_width() / views);
   of_a_view.description.set_code_width(description.code_width() / views);
-  for (const auto& [name, tensor] : bundle.tensors) of_a_view.tensors[name] = tensor.Clone();
   return of_a_view;
 }
 

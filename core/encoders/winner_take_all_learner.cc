@@ -138,7 +138,7 @@ absl::StatusOr<StepStatistics> WinnerTakeAllLearner::Step(const float* x, int64_
   pass.active_rows = active_rows_.as<int32_t>();
   pass.squared_error = &statistics.squared_error;
   KWTA_RETURN_IF_ERROR(backend_->WinnerPass(pass));
-  if (!std::isfinite(statistics.squared_error)) return DivergedError(options);
+  if (!std::isfinite(statistics.squared_error)) return DivergedError();
   KWTA_RETURN_IF_ERROR(parameters_.Update(options));
   KWTA_RETURN_IF_ERROR(
       backend_->CopyToHost(active_rows_.as<void>(), host_active_rows_.data(), units() * sizeof(int32_t)));

@@ -1,11 +1,13 @@
 #include "core/evaluation/stored_classifier.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/io/model_bundle.h"
+#include "core/encoders/encoder_registry.h"
+#include "core/evaluation/code_blocks.h"
 
 namespace kwta {
 namespace {
@@ -77,6 +79,31 @@ int64_t StoredClassifier::CountWrong(const FeatureRows& codes, absl::Span<const 
   int64_t wrong = 0;
   for (size_t i = 0; i < chosen.size(); ++i) wrong += chosen[i] != labels[i];
   return wrong;
+}
+
+absl::Status CheckLabelledRows(const Dataset& data, const Encoder& encoder) {
+  if (!data.labelled()) {
+    return absl::InvalidArgumentError("the data have no labels to learn or to judge by; name a labelled data set");
+  }
+  if (data.width() != encoder.input_width()) {
+    return absl::InvalidArgumentError(absl::StrCat("rows of the data have width ", data.width(),
+                                                   "; the model reads rows of width ", encoder.input_width()));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<double> ClassificationError(const ModelBundle& model, const Dataset& data,
+                                           std::shared_ptr<Backend> backend) {
+  KWTA_ASSIGN_OR_RETURN(const std::shared_ptr<const Encoder> encoder, CreateEncoder(model, std::move(backend)));
+  KWTA_RETURN_IF_ERROR(CheckLabelledRows(data, *encoder));
+  KWTA_ASSIGN_OR_RETURN(const StoredClassifier classifier,
+                        StoredClassifier::Create(model.tensors, encoder->code_width()));
+  int64_t wrong = 0;
+  const std::vector<int32_t> labels = data.Labels();
+  KWTA_RETURN_IF_ERROR(VisitCodes(data, *encoder, [&](const SparseCodes& codes, int64_t first) {
+    wrong += classifier.CountWrong(CodeFeatures(codes), absl::MakeConstSpan(labels).subspan(first, codes.rows()));
+  }));
+  return static_cast<double>(wrong) / static_cast<double>(data.rows());
 }
 
 }  // namespace kwta

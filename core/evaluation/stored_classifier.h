@@ -2,14 +2,20 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "core/backends/backend.h"
+#include "core/encoders/encoder.h"
 #include "core/evaluation/feature_rows.h"
 #include "core/io/arrays/safetensors.h"
+#include "core/io/datasets/dataset.h"
+#include "core/io/model_bundle.h"
 #include "core/tensors/tensor.h"
 
 namespace kwta {
@@ -48,5 +54,13 @@ class StoredClassifier {
 
   Tensor weights_, bias_;
 };
+
+// Errors: INVALID_ARGUMENT if the data have no labels, or rows of another width than the encoder reads.
+absl::Status CheckLabelledRows(const Dataset& data, const Encoder& encoder);
+
+// Fraction of labelled rows that the classifier of a fine-tuned model gets wrong. Errors: those of CheckLabelledRows,
+// and DATA_LOSS (a model without a classifier, or that does not load).
+absl::StatusOr<double> ClassificationError(const ModelBundle& model, const Dataset& data,
+                                           std::shared_ptr<Backend> backend);
 
 }  // namespace kwta

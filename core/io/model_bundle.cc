@@ -61,6 +61,13 @@ absl::Status ParseModelDescription(const std::string& json, v1::ModelDescription
   return ValidateName("its name", description->name());
 }
 
+ModelBundle ModelBundle::Clone() const {
+  ModelBundle copy;
+  copy.description = description;
+  for (const auto& [name, tensor] : tensors) copy.tensors[name] = tensor.Clone();
+  return copy;
+}
+
 absl::Status WriteModelBundle(const std::string& directory, const ModelBundle& bundle) {
   KWTA_RETURN_IF_ERROR(ValidateName("model name", bundle.description.name()));
   v1::ModelDescription description = bundle.description;

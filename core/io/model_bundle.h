@@ -16,6 +16,9 @@ namespace kwta {
 struct ModelBundle {
   v1::ModelDescription description;
   TensorMap tensors;
+
+  // A deep copy. (Bundles are moved otherwise: their tensors are large.)
+  ModelBundle Clone() const;
 };
 
 // Version of the format that is written, and the only one that is read.

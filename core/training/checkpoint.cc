@@ -1,6 +1,7 @@
 #include "core/training/checkpoint.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <utility>
 
@@ -13,9 +14,13 @@ namespace kwta {
 namespace {
 
 constexpr char kFile[] = "checkpoint.safetensors";
-constexpr char kFormat[] = "kwta checkpoint 1";
-// The run's own tensors stand beside the learner's, whose names therefore get a prefix.
-constexpr char kLearnerPrefix[] = "learner.";
+constexpr char kFormat[] = "kwta checkpoint 2";
+// Of layers and stacks alone, without the numbers of fine-tuning and those that tell whether training diverges.
+constexpr char kFormat1[] = "kwta checkpoint 1";
+// Fine-tuning had a file of its own beside format 1, which is no longer read.
+constexpr char kFormerFile[] = "fine_tuning.safetensors";
+// The run's own tensors stand beside the trainee's, whose names therefore get a prefix.
+constexpr char kTraineePrefix[] = "learner.";
 constexpr char kEpochUnits[] = "epoch.unit_was_active";
 constexpr char kLastEpochUnits[] = "last_epoch.unit_was_active";
 
@@ -47,23 +52,33 @@ bool ParseField(const Metadata& metadata, const char* name, Parse parse, T* valu
   return found != metadata.end() && parse(found->second, value);
 }
 
-std::optional<TrainingCheckpoint> Decode(SafetensorsFile file) {
+absl::Status Incomplete(const std::string& path) {
+  return absl::DataLossError(absl::StrCat("the checkpoint ", path, " lacks numbers or has others than it should"));
+}
+
+absl::StatusOr<TrainingCheckpoint> Decode(const std::string& path, SafetensorsFile file) {
   const auto integer = [](const std::string& text, auto* value) { return absl::SimpleAtoi(text, value); };
   const auto real = [](const std::string& text, double* value) { return absl::SimpleAtod(text, value); };
+  const bool first_format = file.metadata["format"] == kFormat1;
   TrainingCheckpoint checkpoint;
   TrainingState& state = checkpoint.state;
-  const bool complete = ParseField(file.metadata, "epochs_done", integer, &state.epochs_done) &&
-                        ParseField(file.metadata, "batches_done", integer, &state.batches_done) &&
-                        ParseField(file.metadata, "epoch.squared_error", real, &state.epoch.squared_error) &&
-                        ParseField(file.metadata, "last_epoch.squared_error", real, &state.last_epoch.squared_error) &&
-                        ParseField(file.metadata, "train_seconds", real, &state.train_seconds) &&
-                        TakeBytes(file.tensors, kEpochUnits, &state.epoch.unit_was_active) &&
-                        TakeBytes(file.tensors, kLastEpochUnits, &state.last_epoch.unit_was_active);
-  if (!complete) return std::nullopt;
-  const std::string prefix = kLearnerPrefix;
+  const bool complete =
+      ParseField(file.metadata, "epochs_done", integer, &state.epochs_done) &&
+      ParseField(file.metadata, "batches_done", integer, &state.batches_done) &&
+      ParseField(file.metadata, "epoch.squared_error", real, &state.epoch.loss) &&
+      ParseField(file.metadata, "last_epoch.squared_error", real, &state.last_epoch.loss) &&
+      ParseField(file.metadata, "train_seconds", real, &state.train_seconds) &&
+      TakeBytes(file.tensors, kEpochUnits, &state.epoch.unit_was_active) &&
+      TakeBytes(file.tensors, kLastEpochUnits, &state.last_epoch.unit_was_active) &&
+      (first_format || (ParseField(file.metadata, "epoch.wrong", integer, &state.epoch.wrong) &&
+                        ParseField(file.metadata, "last_epoch.wrong", integer, &state.last_epoch.wrong) &&
+                        ParseField(file.metadata, "first_loss", real, &state.first_loss) &&
+                        ParseField(file.metadata, "least_loss", real, &state.least_loss)));
+  if (!complete) return Incomplete(path);
+  const std::string prefix = kTraineePrefix;
   for (auto& [name, tensor] : file.tensors) {
-    if (name.compare(0, prefix.size(), prefix) != 0) return std::nullopt;
-    checkpoint.learner[name.substr(prefix.size())] = std::move(tensor);
+    if (name.compare(0, prefix.size(), prefix) != 0) return Incomplete(path);
+    checkpoint.trainee[name.substr(prefix.size())] = std::move(tensor);
   }
   return checkpoint;
 }
@@ -80,24 +95,38 @@ absl::Status SaveCheckpoint(const std::string& directory, const std::string& fin
       {"fingerprint", fingerprint},
       {"epochs_done", absl::StrCat(state.epochs_done)},
       {"batches_done", absl::StrCat(state.batches_done)},
-      {"epoch.squared_error", ExactText(state.epoch.squared_error)},
-      {"last_epoch.squared_error", ExactText(state.last_epoch.squared_error)},
+      {"epoch.squared_error", ExactText(state.epoch.loss)},
+      {"last_epoch.squared_error", ExactText(state.last_epoch.loss)},
+      {"epoch.wrong", absl::StrCat(state.epoch.wrong)},
+      {"last_epoch.wrong", absl::StrCat(state.last_epoch.wrong)},
+      {"first_loss", ExactText(state.first_loss)},
+      {"least_loss", ExactText(state.least_loss)},
       {"train_seconds", ExactText(state.train_seconds)},
   };
   TensorMap tensors;
-  for (auto& named : checkpoint.learner) tensors[kLearnerPrefix + named.first] = std::move(named.second);
+  for (auto& named : checkpoint.trainee) tensors[kTraineePrefix + named.first] = std::move(named.second);
   tensors[kEpochUnits] = ToTensor(state.epoch.unit_was_active);
   tensors[kLastEpochUnits] = ToTensor(state.last_epoch.unit_was_active);
   return WriteSafetensors(CheckpointPath(directory), tensors, metadata);
 }
 
-absl::StatusOr<std::optional<TrainingCheckpoint>> LoadCheckpoint(const std::string& directory,
-                                                                 const std::string& fingerprint) {
-  absl::StatusOr<SafetensorsFile> file = ReadSafetensors(CheckpointPath(directory));
-  if (absl::IsNotFound(file.status()) || absl::IsDataLoss(file.status())) return std::nullopt;
+absl::StatusOr<TrainingCheckpoint> LoadCheckpoint(const std::string& directory, const std::string& fingerprint) {
+  const std::string path = CheckpointPath(directory);
+  absl::StatusOr<SafetensorsFile> file = ReadSafetensors(path);
+  const std::string former = absl::StrCat(directory, "/", kFormerFile);
+  if (absl::IsNotFound(file.status()) && std::filesystem::exists(former)) {
+    return absl::FailedPreconditionError(absl::StrCat("the checkpoint ", former, " is of an older version"));
+  }
   KWTA_RETURN_IF_ERROR(file.status());
-  if (file->metadata["format"] != kFormat || file->metadata["fingerprint"] != fingerprint) return std::nullopt;
-  return Decode(*std::move(file));
+  const std::string format = file->metadata["format"];
+  if (format != kFormat && format != kFormat1) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the checkpoint ", path, " has the format \"", format, "\"; expected \"", kFormat, "\""));
+  }
+  if (file->metadata["fingerprint"] != fingerprint) {
+    return absl::FailedPreconditionError(absl::StrCat("the checkpoint ", path, " is of another spec or other data"));
+  }
+  return Decode(path, *std::move(file));
 }
 
 }  // namespace kwta

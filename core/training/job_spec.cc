@@ -1,4 +1,5 @@
-// Defaults and ranges of a training job.
+#include "core/training/job_spec.h"
+
 #include <cmath>
 #include <vector>
 
@@ -11,8 +12,7 @@
 #include "core/io/model_bundle.h"
 #include "core/preprocessing/preprocessing_spec.h"
 #include "core/training/batch_limits.h"
-#include "core/training/fine_tuning/fine_tuning_job.h"
-#include "core/training/trainer.h"
+#include "core/training/fine_tuning/fine_tuning_spec.h"
 
 namespace kwta {
 namespace {

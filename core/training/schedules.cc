@@ -10,4 +10,8 @@ double LearningRateSchedule::At(int64_t update) const {
   return initial_ + (final_ - initial_) * static_cast<double>(update - turn) / static_cast<double>(last - turn);
 }
 
+double LinearFall(int64_t update, int64_t updates) {
+  return 1 - static_cast<double>(update) / static_cast<double>(updates);
+}
+
 }  // namespace kwta

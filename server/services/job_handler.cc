@@ -6,8 +6,8 @@
 #include "core/base/status_macros.h"
 #include "core/io/datasets/dataset_check.h"
 #include "core/io/model_bundle.h"
-#include "core/training/fine_tuning/fine_tuning.h"
-#include "core/training/trainer.h"
+#include "core/training/fine_tuning/fine_tuning_spec.h"
+#include "core/training/job_spec.h"
 
 namespace kwta::server {
 namespace {

@@ -12,6 +12,7 @@
 #include <exception>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -24,8 +25,7 @@
 #include "core/base/version.h"
 #include "core/io/datasets/dataset.h"
 #include "core/io/model_bundle.h"
-#include "core/training/fine_tuning/fine_tuning_job.h"
-#include "core/training/trainer.h"
+#include "core/training/run_job.h"
 #include "google/protobuf/util/time_util.h"
 #include "kwta/v1/job.pb.h"
 #include "server/trainer/report_pipe.h"
@@ -76,15 +76,6 @@ absl::StatusOr<ModelBundle> ReadBase(const v1::TrainerTask& task) {
   }
   return ReadModelBundle(task.base_directory());
 }
-
-absl::StatusOr<ModelBundle> TrainModel(const v1::TrainerTask& task, const Dataset& data,
-                                       std::shared_ptr<Backend> backend, const TrainerOptions& options) {
-  if (!task.spec().has_base()) return Train(task.spec(), data, std::move(backend), options);
-  KWTA_ASSIGN_OR_RETURN(ModelBundle base, ReadBase(task));
-  if (task.spec().has_fine_tuning()) return FineTuneBase(task.spec(), base, data, std::move(backend), options);
-  return TrainOnBase(task.spec(), std::move(base), data, std::move(backend), options);
-}
-
 absl::StatusOr<v1::TrainingStatistics> RunTask(const v1::TrainerTask& task, ReportPipe& pipe) {
   DatasetOptions dataset_options;
   dataset_options.directories = {task.data_directories().begin(), task.data_directories().end()};
@@ -93,17 +84,21 @@ absl::StatusOr<v1::TrainingStatistics> RunTask(const v1::TrainerTask& task, Repo
   backend_options.threads = static_cast<int>(task.spec().training().threads());
   KWTA_ASSIGN_OR_RETURN(std::shared_ptr<Backend> backend, CreateBackend(task.backend(), backend_options));
 
-  TrainerOptions options;
-  options.checkpoint_directory = task.work_directory();
-  options.stop = &stop_requested;
-  options.report = [&](const v1::TrainingProgress& progress) {
+  TrainingControl control;
+  control.checkpoint_directory = task.work_directory();
+  control.stop = &stop_requested;
+  control.report = [&](const v1::TrainingProgress& progress) {
     v1::TrainerReport report;
     *report.mutable_progress() = progress;
     for (const std::string& note : data.notes()) report.mutable_progress()->add_warnings(ToUtf8(note));
     // A server that is gone picks the job up again when it is back: leave it a checkpoint.
     if (!pipe.Send(report)) stop_requested = true;
   };
-  absl::StatusOr<ModelBundle> trained = TrainModel(task, data, backend, options);
+  std::optional<ModelBundle> base;
+  if (task.spec().has_base()) {
+    KWTA_ASSIGN_OR_RETURN(base, ReadBase(task));
+  }
+  absl::StatusOr<ModelBundle> trained = RunJob(task.spec(), std::move(base), data, std::move(backend), control);
   // Whatever came of data that changed meanwhile, a failure too, is for that reason.
   KWTA_RETURN_IF_ERROR(data.CheckUnchanged());
   KWTA_RETURN_IF_ERROR(trained.status());

@@ -79,7 +79,7 @@ absl::StatusOr<nlohmann::json> ClassifySecondLayer(Workbench& bench, Classificat
   plan.label = absl::StrCat(plan.label, " + ", layer.maps, " maps");
   const v1::JobSpec second =
       WinnerJob(bench, layer, job.dataset().name(), job.dataset().max_rows(), epochs, job.training().seed());
-  KWTA_ASSIGN_OR_RETURN(const ModelBundle stack, bench.TrainLayer(plan.label, second, first));
+  KWTA_ASSIGN_OR_RETURN(const ModelBundle stack, bench.Train(plan.label, second, &first));
   return ClassifyPooledMaps(bench, std::move(plan), stack);
 }
 

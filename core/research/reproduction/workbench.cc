@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -16,7 +18,8 @@
 #include "core/files/files.h"
 #include "core/files/sha256.h"
 #include "core/io/model_bundle.h"
-#include "core/training/trainer.h"
+#include "core/training/job_spec.h"
+#include "core/training/run_job.h"
 
 namespace kwta {
 namespace {
@@ -38,13 +41,6 @@ uint16_t ToBF16(float value) {
   uint32_t bits;
   std::memcpy(&bits, &value, sizeof(bits));
   return static_cast<uint16_t>((bits + 0x8000u) >> 16);
-}
-
-ModelBundle Copy(const ModelBundle& model) {
-  ModelBundle copy;
-  copy.description = model.description;
-  for (const auto& [name, tensor] : model.tensors) copy.tensors[name] = tensor.Clone();
-  return copy;
 }
 
 std::string FileName(const std::string& label) {
@@ -120,24 +116,10 @@ std::string Workbench::StatePath(absl::string_view kind, const std::string& labe
   return absl::StrCat(root, "/", kind, "-", FileName(label), "-", absl::BytesToHexString(hash.Finish()).substr(0, 16));
 }
 
-absl::StatusOr<ModelBundle> Workbench::Train(const std::string& label, v1::JobSpec spec) {
-  return TrainOn(label, std::move(spec), nullptr);
-}
-
-absl::StatusOr<ModelBundle> Workbench::TrainLayer(const std::string& label, v1::JobSpec spec, const ModelBundle& base) {
-  spec.mutable_base()->set_model(base.description.name());
-  return TrainOn(label, std::move(spec), &base);
-}
-
-absl::StatusOr<std::string> Workbench::CheckpointDirectory(const std::string& label, const nlohmann::json& key) const {
-  const std::string path = StatePath("checkpoint", label, key.dump());
-  KWTA_RETURN_IF_ERROR(MakeDirectories(path));
-  return path;
-}
-
-absl::StatusOr<ModelBundle> Workbench::TrainOn(const std::string& label, v1::JobSpec spec, const ModelBundle* base) {
+absl::StatusOr<ModelBundle> Workbench::Train(const std::string& label, v1::JobSpec spec, const ModelBundle* base) {
   KWTA_RETURN_IF_ERROR(CheckStop());
   spec.set_model("reproduction");
+  if (base != nullptr) spec.mutable_base()->set_model(base->description.name());
   spec.mutable_training()->set_threads(options_.threads);
   if (!spec.training().has_checkpoint_epochs()) {
     spec.mutable_training()->set_checkpoint_epochs(std::max<uint32_t>(1, spec.training().epochs() / kCheckpoints));
@@ -156,13 +138,13 @@ absl::StatusOr<ModelBundle> Workbench::TrainOn(const std::string& label, v1::Job
   KWTA_ASSIGN_OR_RETURN(const Dataset data, Load(spec.dataset()));
   const std::string checkpoints = StatePath("checkpoint", label, key);
   KWTA_RETURN_IF_ERROR(MakeDirectories(checkpoints));
-  TrainerOptions options;
-  options.checkpoint_directory = checkpoints;
-  options.stop = options_.stop;
-  options.report = [this](const v1::TrainingProgress& progress) { Update(progress.fraction()); };
-  KWTA_ASSIGN_OR_RETURN(const ModelBundle bundle, base == nullptr
-                                                      ? kwta::Train(spec, data, backend_, options)
-                                                      : TrainOnBase(spec, Copy(*base), data, backend_, options));
+  TrainingControl control;
+  control.checkpoint_directory = checkpoints;
+  control.stop = options_.stop;
+  control.report = [this](const v1::TrainingProgress& progress) { Update(progress.fraction()); };
+  std::optional<ModelBundle> copy;
+  if (base != nullptr) copy = base->Clone();
+  KWTA_ASSIGN_OR_RETURN(const ModelBundle bundle, RunJob(spec, std::move(copy), data, backend_, control));
   KWTA_RETURN_IF_ERROR(WriteModelBundle(directory, bundle));
   KWTA_RETURN_IF_ERROR(RemoveAll(checkpoints));
   return ReadModelBundle(directory);

@@ -43,16 +43,10 @@ class Workbench {
   absl::StatusOr<std::string> Digits() const;
   absl::StatusOr<Dataset> Load(const v1::DatasetRef& reference) const;
 
-  // The model of `spec` (whose model name need not be set), trained unless the state has it. `label` is for
-  // progress and names the model's directory. An interrupted training goes on from its checkpoint.
-  absl::StatusOr<ModelBundle> Train(const std::string& label, v1::JobSpec spec);
-  // The same for a layer on the codes of `base`: gives the stack of both.
-  absl::StatusOr<ModelBundle> TrainLayer(const std::string& label, v1::JobSpec spec, const ModelBundle& base);
-
-  // For computations that keep checkpoints of their own: a directory for what `label` and `key` name, and the flag that
-  // asks for an end (may be null).
-  absl::StatusOr<std::string> CheckpointDirectory(const std::string& label, const nlohmann::json& key) const;
-  const std::atomic<bool>* stop() const { return options_.stop; }
+  // The model of `spec` (whose model name need not be set), trained unless the state has it. With a base, spec says
+  // whether a layer is put on it or it is fine-tuned. `label` is for progress and names the model's directory. An
+  // interrupted training goes on from its checkpoint.
+  absl::StatusOr<ModelBundle> Train(const std::string& label, v1::JobSpec spec, const ModelBundle* base = nullptr);
 
   // Dense codes of all rows, [rows, code_width], f32, or bf16 where f32 would take more than 2 GiB.
   absl::StatusOr<Tensor> Codes(const ModelBundle& model, const Dataset& data, const EncodeOptions& options);
@@ -69,7 +63,6 @@ class Workbench {
  private:
   Workbench(const ReproductionOptions& options, std::shared_ptr<Backend> backend, int threads)
       : options_(options), backend_(std::move(backend)), pool_(threads) {}
-  absl::StatusOr<ModelBundle> TrainOn(const std::string& label, v1::JobSpec spec, const ModelBundle* base);
   std::string StatePath(absl::string_view kind, const std::string& label, absl::string_view key) const;
 
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();

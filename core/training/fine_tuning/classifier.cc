@@ -118,17 +118,15 @@ Tensor Classifier::Bias() const {
 }
 
 Tensor Classifier::State() const {
-  Tensor state(DType::kF32, {2, units_ + 1, lanes_});
+  Tensor state(DType::kF32, StateShape());
   std::copy(velocity_.begin(), velocity_.end(), std::copy(weights_.begin(), weights_.end(), state.as<float>()));
   return state;
 }
 
-bool Classifier::Restore(const Tensor& state, float scale) {
-  if (state.dtype() != DType::kF32 || state.shape() != Shape{2, units_ + 1, lanes_}) return false;
+void Classifier::Restore(const Tensor& state, float scale) {
   scale_ = scale;
   std::copy_n(state.as<float>(), weights_.size(), weights_.begin());
   std::copy_n(state.as<float>() + weights_.size(), velocity_.size(), velocity_.begin());
-  return true;
 }
 
 }  // namespace kwta

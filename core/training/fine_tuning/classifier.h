@@ -39,10 +39,11 @@ class Classifier {
   Tensor Bias() const;
 
   float scale() const { return scale_; }
-  // Weights and velocities, for a checkpoint: [2, units + 1, lanes].
+  // Weights and velocities, for a checkpoint: f32 [2, units + 1, lanes].
+  Shape StateShape() const { return {2, units_ + 1, lanes_}; }
   Tensor State() const;
-  // False, and nothing changes, if `state` has another shape.
-  bool Restore(const Tensor& state, float scale);
+  // REQUIRES: state is f32 and has StateShape().
+  void Restore(const Tensor& state, float scale);
 
  private:
   void Logits(const int32_t* indices, const float* values, int64_t k, float* logits) const;

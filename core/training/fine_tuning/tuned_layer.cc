@@ -4,8 +4,8 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/encoders/learner_state.h"
 #include "core/encoders/staging.h"
 
 namespace kwta {
@@ -134,35 +134,23 @@ absl::Status TunedLayer::Step(const CodeBatch& codes, const std::vector<float>& 
 }
 
 absl::StatusOr<TensorMap> TunedLayer::Parameters(bool velocities) const {
+  const Shape atoms{units_, width_}, bias{units_};
   TensorMap tensors;
-  const auto add = [&](const std::string& name, Shape shape, const Buffer& buffer) {
-    Tensor tensor(DType::kF32, std::move(shape));
-    absl::Status status = backend_->CopyToHost(buffer.as<void>(), tensor.data(), tensor.bytes());
-    tensors[name] = std::move(tensor);
-    return status;
-  };
-  KWTA_RETURN_IF_ERROR(add("atoms", {units_, width_}, atoms_.value));
-  KWTA_RETURN_IF_ERROR(add("bias", {units_}, bias_.value));
+  KWTA_ASSIGN_OR_RETURN(tensors["atoms"], Download(*backend_, atoms, atoms_.value));
+  KWTA_ASSIGN_OR_RETURN(tensors["bias"], Download(*backend_, bias, bias_.value));
   if (!velocities) return tensors;
-  KWTA_RETURN_IF_ERROR(add("velocity.atoms", {units_, width_}, atoms_.velocity));
-  KWTA_RETURN_IF_ERROR(add("velocity.bias", {units_}, bias_.velocity));
+  KWTA_ASSIGN_OR_RETURN(tensors["velocity.atoms"], Download(*backend_, atoms, atoms_.velocity));
+  KWTA_ASSIGN_OR_RETURN(tensors["velocity.bias"], Download(*backend_, bias, bias_.velocity));
   return tensors;
 }
 
-absl::Status TunedLayer::Restore(const TensorMap& state) {
-  const auto take = [&](const std::string& name, const Shape& shape, Buffer* buffer) {
-    const auto found = state.find(name);
-    if (found == state.end() || found->second.dtype() != DType::kF32 || found->second.shape() != shape) {
-      return absl::DataLossError(
-          absl::StrCat("the state has no tensor \"", name, "\" of type f32 and shape ", ShapeString(shape)));
-    }
-    return backend_->CopyFromHost(found->second.data(), buffer->as<void>(), found->second.bytes());
-  };
+absl::Status TunedLayer::Restore(const TensorMap& state, const std::string& prefix) {
+  const Shape atoms{units_, width_}, bias{units_};
   dictionary_is_stale_ = true;
-  KWTA_RETURN_IF_ERROR(take("atoms", {units_, width_}, &atoms_.value));
-  KWTA_RETURN_IF_ERROR(take("bias", {units_}, &bias_.value));
-  KWTA_RETURN_IF_ERROR(take("velocity.atoms", {units_, width_}, &atoms_.velocity));
-  return take("velocity.bias", {units_}, &bias_.velocity);
+  KWTA_RETURN_IF_ERROR(Upload(*backend_, state, prefix + "atoms", atoms, &atoms_.value));
+  KWTA_RETURN_IF_ERROR(Upload(*backend_, state, prefix + "bias", bias, &bias_.value));
+  KWTA_RETURN_IF_ERROR(Upload(*backend_, state, prefix + "velocity.atoms", atoms, &atoms_.velocity));
+  return Upload(*backend_, state, prefix + "velocity.bias", bias, &bias_.velocity);
 }
 
 }  // namespace kwta

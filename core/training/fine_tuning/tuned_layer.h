@@ -47,8 +47,9 @@ class TunedLayer {
 
   // "atoms" and "bias", and with velocities "velocity.atoms" and "velocity.bias".
   absl::StatusOr<TensorMap> Parameters(bool velocities) const;
-  // Errors: DATA_LOSS if a tensor is missing or of the wrong shape.
-  absl::Status Restore(const TensorMap& state);
+  // Takes those of `state` whose names are these after `prefix`. Errors: DATA_LOSS if a tensor is missing or of the
+  // wrong shape.
+  absl::Status Restore(const TensorMap& state, const std::string& prefix);
 
  private:
   TunedLayer(int64_t units, int64_t width, int64_t k, std::shared_ptr<Backend> backend)

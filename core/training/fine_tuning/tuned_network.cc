@@ -6,9 +6,9 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/encoders/learner_state.h"
 #include "core/encoders/stack.h"
 #include "core/evaluation/stored_classifier.h"
 
@@ -146,18 +146,12 @@ absl::StatusOr<TensorMap> TunedNetwork::Checkpoint() const {
 
 absl::Status TunedNetwork::Restore(const TensorMap& state) {
   for (int i = 0; i < layers(); ++i) {
-    const std::string prefix = absl::StrCat("layers.", i, ".");
-    TensorMap tensors;
-    for (const auto& [name, tensor] : state) {
-      if (absl::StartsWith(name, prefix)) tensors[name.substr(prefix.size())] = tensor.Clone();
-    }
-    KWTA_RETURN_IF_ERROR(layers_[i].Restore(tensors));
+    KWTA_RETURN_IF_ERROR(layers_[i].Restore(state, absl::StrCat("layers.", i, ".")));
   }
-  const auto scale = state.find(kClassifierScale), classifier = state.find(kClassifierState);
-  if (scale == state.end() || scale->second.dtype() != DType::kF32 || scale->second.shape() != Shape{1} ||
-      classifier == state.end() || !classifier_->Restore(classifier->second, *scale->second.as<float>())) {
-    return absl::DataLossError("the state has no classifier, or one of another shape");
-  }
+  KWTA_ASSIGN_OR_RETURN(const Tensor* scale, FindState(state, kClassifierScale, DType::kF32, {1}));
+  KWTA_ASSIGN_OR_RETURN(const Tensor* classifier,
+                        FindState(state, kClassifierState, DType::kF32, classifier_->StateShape()));
+  classifier_->Restore(*classifier, *scale->as<float>());
   return absl::OkStatus();
 }
 

@@ -39,7 +39,7 @@ class TunedNetwork {
   // for. REQUIRES: it has a classifier.
   absl::Status AddAdversarial(float length, const int32_t* labels, int64_t rows, float* x);
 
-  // Writes atoms, biases and classifier into `model`, which it was created from.
+  // Writes atoms, biases and classifier into `model`, which is what it was created from.
   absl::Status Export(ModelBundle* model) const;
 
   // Everything that the next step depends on.

@@ -17,7 +17,7 @@ namespace kwta {
 class TuningRows {
  public:
   // Rows of `data` with the preprocessing of `model`, the mean subtracted. input_dropout and max_shift are those of
-  // FineTuningOptions. Errors: INVALID_ARGUMENT (rows to shift that are no images, or smaller than the shift),
+  // FineTuningSpec. Errors: INVALID_ARGUMENT (rows to shift that are no images, or smaller than the shift),
   // DATA_LOSS (preprocessing that does not load). REQUIRES: the data outlive it and are of the model's width.
   static absl::StatusOr<TuningRows> Create(const ModelBundle& model, const Dataset& data, double input_dropout,
                                            int max_shift);

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <memory>
 
+#include "core/backends/backend_registry.h"
 #include "core/io/model_bundle.h"
 #include "tests/temporary_directory.h"
 
@@ -93,6 +95,40 @@ TEST(StoredClassifier, SaysWhatIsMissingOrDoesNotFit) {
   tensors.erase(kClassifierBias);
   tensors.emplace(kClassifierBias, Filled({2}, {0, 0}));
   ExpectDataLoss(tensors, 3, "weights f32 [3, 1] and biases f32 [2]");
+}
+
+// Codes of two numbers are the larger of them, and the classifier says which it is.
+TEST(ClassificationError, IsTheShareOfRowsThatTheModelsOwnClassifierGetsWrong) {
+  const auto backend = CreateBackend("", {1}).value();
+  ModelBundle model;
+  v1::KSparseSpec& spec = *model.description.mutable_encoder()->mutable_k_sparse();
+  spec.set_units(2);
+  spec.set_k(1);
+  spec.set_encode_alpha(1);
+  model.description.set_input_width(2);
+  model.description.set_code_width(2);
+  model.tensors.emplace("atoms", Filled({2, 2}, {1, 0, 0, 1}));
+  model.tensors.emplace("bias", Filled({2}, {0, 0}));
+  model.tensors.emplace("decoder_bias", Filled({2}, {0, 0}));
+  auto rows = std::make_shared<Tensor>(Filled({4, 2}, {3, 1, 5, 2, 0, 4, 1, 2}));
+  const Dataset data(rows, rows->rows(), {2}, {0, 1, 2, 3}, {0, 0, 1, 0});
+  absl::Status status = ClassificationError(model, data, backend).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("\"classifier.weights\""));
+  model.tensors.emplace(kClassifierWeights, Filled({2, 2}, {1, 0, 0, 1}));
+  model.tensors.emplace(kClassifierBias, Filled({2}, {0, 0}));
+  const absl::StatusOr<double> error = ClassificationError(model, data, backend);
+  ASSERT_TRUE(error.ok()) << error.status();
+  EXPECT_EQ(*error, 0.25);
+
+  const Dataset unlabelled(rows, rows->rows(), {2}, {0, 1}, {});
+  status = ClassificationError(model, unlabelled, backend).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no labels"));
+  const Dataset narrow(rows, {DType::kF32, rows->data(), 8, 1}, {1}, {0, 1}, std::vector<int32_t>(8));
+  status = ClassificationError(model, narrow, backend).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("width 1; the model reads rows of width 2"));
 }
 
 }  // namespace

@@ -48,6 +48,15 @@ TEST(ModelBundleTest, RoundTrip) {
   EXPECT_EQ(read->tensors.at("bias").as<float>()[1], -0.5f);
 }
 
+TEST(ModelBundleTest, ACloneIsDeep) {
+  const ModelBundle bundle = SomeBundle();
+  ModelBundle clone = bundle.Clone();
+  EXPECT_EQ(clone.description.SerializeAsString(), bundle.description.SerializeAsString());
+  EXPECT_EQ(clone.tensors.at("bias").as<float>()[1], -0.5f);
+  clone.tensors.at("bias").as<float>()[1] = 9;
+  EXPECT_EQ(bundle.tensors.at("bias").as<float>()[1], -0.5f);
+}
+
 TEST(ModelBundleTest, DescriptionIsReadable) {
   const TemporaryDirectory directory;
   ASSERT_THAT(WriteModelBundle(directory.File("1"), SomeBundle()), IsOk());

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,7 +17,8 @@
 #include "core/encoders/encoder_registry.h"
 #include "core/files/files.h"
 #include "core/io/arrays/npy.h"
-#include "core/training/fine_tuning/fine_tuning_job.h"
+#include "core/training/job_spec.h"
+#include "core/training/run_job.h"
 #include "tests/temporary_directory.h"
 
 namespace kwta {
@@ -163,13 +165,14 @@ std::vector<FileJob> FileJobs() {
 
 absl::StatusOr<ModelBundle> RunOnData(const v1::JobSpec& spec, const std::string& data_directory,
                                       const std::string& bundles, const std::string& backend_name,
-                                      const TrainerOptions& options) {
+                                      const TrainingControl& control) {
   KWTA_ASSIGN_OR_RETURN(const Dataset data, LoadDataset(spec.dataset(), {{data_directory}}));
   KWTA_ASSIGN_OR_RETURN(std::shared_ptr<Backend> backend, CreateBackend(backend_name, {1}));
-  if (!spec.has_base()) return Train(spec, data, backend, options);
-  KWTA_ASSIGN_OR_RETURN(ModelBundle base, ReadModelBundle(absl::StrCat(bundles, "/", spec.base().model(), "/bundle")));
-  if (spec.has_fine_tuning()) return FineTuneBase(spec, base, data, backend, options);
-  return TrainOnBase(spec, std::move(base), data, backend, options);
+  std::optional<ModelBundle> base;
+  if (spec.has_base()) {
+    KWTA_ASSIGN_OR_RETURN(base, ReadModelBundle(absl::StrCat(bundles, "/", spec.base().model(), "/bundle")));
+  }
+  return RunJob(spec, std::move(base), data, std::move(backend), control);
 }
 
 template <typename T>
@@ -226,12 +229,12 @@ absl::Status WriteCheckpointSample(const v1::JobSpec& spec, const std::string& b
   KWTA_RETURN_IF_ERROR(WriteFileAtomically(directory + "/job.json", json));
 
   std::atomic<bool> stop{false};
-  TrainerOptions options;
-  options.checkpoint_directory = directory;
-  options.report_seconds = 0;  // after each update
-  options.stop = &stop;
-  options.report = [&](const v1::TrainingProgress& progress) { stop = progress.fraction() > 0.6; };
-  const absl::Status stopped = RunSampleJob(spec, bundles, "", options).status();
+  TrainingControl control;
+  control.checkpoint_directory = directory;
+  control.report_seconds = 0;  // after each update
+  control.stop = &stop;
+  control.report = [&](const v1::TrainingProgress& progress) { stop = progress.fraction() > 0.6; };
+  const absl::Status stopped = RunSampleJob(spec, bundles, "", control).status();
   if (absl::IsCancelled(stopped)) return absl::OkStatus();
   return absl::InternalError(absl::StrCat("the job was to be interrupted, and ended so: ", stopped.ToString()));
 }
@@ -256,8 +259,8 @@ absl::StatusOr<v1::JobSpec> ReadSampleJob(const std::string& checkpoint) {
 }
 
 absl::StatusOr<ModelBundle> RunSampleJob(const v1::JobSpec& spec, const std::string& bundles,
-                                         const std::string& backend, const TrainerOptions& options) {
-  return RunOnData(spec, kSampleImages, bundles, backend, options);
+                                         const std::string& backend, const TrainingControl& control) {
+  return RunOnData(spec, kSampleImages, bundles, backend, control);
 }
 
 absl::Status WriteFormatSamples(const std::string& directory) {
@@ -267,9 +270,9 @@ absl::Status WriteFormatSamples(const std::string& directory) {
     KWTA_RETURN_IF_ERROR(WriteCheckpointSample(spec, bundles, checkpoint));
     const TemporaryDirectory work;  // a job overwrites its checkpoint
     std::filesystem::copy(checkpoint, work.path());
-    TrainerOptions options;
-    options.checkpoint_directory = work.path();
-    KWTA_ASSIGN_OR_RETURN(ModelBundle bundle, RunSampleJob(spec, bundles, "reference", options));
+    TrainingControl control;
+    control.checkpoint_directory = work.path();
+    KWTA_ASSIGN_OR_RETURN(ModelBundle bundle, RunSampleJob(spec, bundles, "reference", control));
     KWTA_RETURN_IF_ERROR(WriteBundleSample(std::move(bundle), absl::StrCat(bundles, "/", spec.model())));
   }
   for (const FileJob& job : FileJobs()) {

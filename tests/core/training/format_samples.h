@@ -7,7 +7,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "core/training/trainer.h"
+#include "core/io/model_bundle.h"
+#include "core/training/training_control.h"
+#include "kwta/v1/job.pb.h"
 
 namespace kwta {
 
@@ -20,7 +22,7 @@ absl::StatusOr<v1::JobSpec> ReadSampleJob(const std::string& checkpoint);
 // Runs a job on the images of tests/data/datasets with one thread of `backend`. A base model is the sample of that name
 // in the folder `bundles`.
 absl::StatusOr<ModelBundle> RunSampleJob(const v1::JobSpec& spec, const std::string& bundles,
-                                         const std::string& backend, const TrainerOptions& options);
+                                         const std::string& backend, const TrainingControl& control);
 
 // Writes a sample of each kind as this version writes it to `directory`, which is made.
 absl::Status WriteFormatSamples(const std::string& directory);

@@ -29,7 +29,8 @@ constexpr char kReleases[] = KWTA_TEST_DATA "/formats";
 // "RELEASE/checkpoints/NAME" of those that this version no longer goes on from: the job trains anew, which costs its
 // time again and nothing else. The changelog says so of each.
 const std::set<std::string>& CheckpointsNoLongerRead() {
-  static const auto* const samples = new std::set<std::string>{};
+  static const auto* const samples =
+      new std::set<std::string>{"0.1.0/checkpoints/fine-tuned", "0.1.0/checkpoints/fine-tuned-stack"};
   return *samples;
 }
 
@@ -129,13 +130,13 @@ void ExpectJobsGoOn(const std::string& directory) {
     const TemporaryDirectory work;  // the job overwrites its checkpoint
     std::filesystem::copy(sample, work.path());
     double first_fraction = -1;
-    TrainerOptions options;
-    options.checkpoint_directory = work.path();
-    options.report_seconds = 0;  // after each update
-    options.report = [&](const v1::TrainingProgress& progress) {
+    TrainingControl control;
+    control.checkpoint_directory = work.path();
+    control.report_seconds = 0;  // after each update
+    control.report = [&](const v1::TrainingProgress& progress) {
       if (first_fraction < 0) first_fraction = progress.fraction();
     };
-    const absl::StatusOr<ModelBundle> finished = RunSampleJob(*spec, bundles, "reference", options);
+    const absl::StatusOr<ModelBundle> finished = RunSampleJob(*spec, bundles, "reference", control);
     ASSERT_TRUE(finished.ok()) << finished.status();
     // The samples were interrupted after 60 % of their updates.
     const std::string name = absl::StrCat(NameOf(directory), "/checkpoints/", NameOf(sample));

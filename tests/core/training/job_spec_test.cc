@@ -1,9 +1,9 @@
+#include "core/training/job_spec.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
-
-#include "core/training/trainer.h"
 
 namespace kwta::job_spec_test {
 namespace {

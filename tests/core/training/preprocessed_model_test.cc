@@ -7,7 +7,8 @@
 #include "core/encoders/k_sparse.h"
 #include "core/encoders/views_encoder.h"
 #include "core/io/model_bundle.h"
-#include "core/training/trainer.h"
+#include "core/training/job_spec.h"
+#include "core/training/run_job.h"
 #include "tests/core/preprocessing/made_up_images.h"
 #include "tests/temporary_directory.h"
 
@@ -20,7 +21,7 @@ using testing::HasSubstr;
 std::shared_ptr<Backend> AnyBackend() { return CreateBackend("", {1}).value(); }
 
 absl::StatusOr<ModelBundle> TrainOn(const Dataset& data, const std::string& preprocessing,
-                                    const TrainerOptions& options = {}) {
+                                    const TrainingControl& control = {}) {
   v1::JobSpec spec;
   spec.set_model("small");
   v1::KSparseSpec& encoder = *spec.mutable_encoder()->mutable_k_sparse();
@@ -31,7 +32,7 @@ absl::StatusOr<ModelBundle> TrainOn(const Dataset& data, const std::string& prep
   spec.mutable_dataset()->set_path("images.npy");
   *spec.mutable_preprocessing() = ResolvedSpec(preprocessing);
   EXPECT_TRUE(ResolveJobSpec(&spec).ok());
-  return Train(spec, data, AnyBackend(), options);
+  return RunJob(spec, std::nullopt, data, AnyBackend(), control);
 }
 
 SparseCodes EncodeRows(const Encoder& encoder, const RowsView& x) {
@@ -140,11 +141,11 @@ TEST_F(PreprocessedModel, PutsTheCodesOfViewsSideBySide) {
 
 TEST_F(PreprocessedModel, ReportsWarnings) {
   std::vector<std::string> warnings;
-  TrainerOptions options;
-  options.report = [&](const v1::TrainingProgress& progress) {
+  TrainingControl control;
+  control.report = [&](const v1::TrainingProgress& progress) {
     warnings.assign(progress.warnings().begin(), progress.warnings().end());
   };
-  ASSERT_TRUE(TrainOn(AsDataset(SmoothBytes({30, 40}, 6)), "steps { whiten {} }", options).ok());
+  ASSERT_TRUE(TrainOn(AsDataset(SmoothBytes({30, 40}, 6)), "steps { whiten {} }", control).ok());
   EXPECT_THAT(warnings, ElementsAre(HasSubstr("was fitted on 30 rows of 40 dimensions")));
 }
 

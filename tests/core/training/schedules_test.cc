@@ -25,5 +25,11 @@ TEST(LearningRateSchedule, StaysConstantIfTheEndsAreEqual) {
   for (int update = 0; update < 1000; ++update) EXPECT_EQ(schedule.At(update), 0.001);
 }
 
+TEST(LinearFall, IsOneAtTheFirstUpdateAndNothingAfterTheLast) {
+  EXPECT_EQ(LinearFall(0, 4), 1);
+  EXPECT_EQ(LinearFall(1, 4), 0.75);
+  EXPECT_EQ(LinearFall(4, 4), 0);
+}
+
 }  // namespace
 }  // namespace kwta::schedules_test

@@ -9,8 +9,9 @@
 #include "core/backends/backend_registry.h"
 #include "core/encoders/encoder_registry.h"
 #include "core/encoders/stack.h"
+#include "core/training/job_spec.h"
 #include "core/training/learner_rows.h"
-#include "core/training/trainer.h"
+#include "core/training/run_job.h"
 #include "tests/temporary_directory.h"
 
 namespace kwta::stack_training_test {
@@ -44,14 +45,14 @@ class StackTrainingTest : public testing::Test {
     EXPECT_TRUE(ResolveJobSpec(&spec).ok());
     return spec;
   }
-  ModelBundle Base() { return Train(Spec(40, false), data_, backend_, {}).value(); }
-  absl::StatusOr<ModelBundle> Run(const TrainerOptions& options = {}, int threads = 1) {
-    return TrainOnBase(Spec(30, true), Base(), data_, CreateBackend("", {threads}).value(), options);
+  ModelBundle Base() { return RunJob(Spec(40, false), std::nullopt, data_, backend_, {}).value(); }
+  absl::StatusOr<ModelBundle> Run(const TrainingControl& control = {}, int threads = 1) {
+    return RunJob(Spec(30, true), Base(), data_, CreateBackend("", {threads}).value(), control);
   }
-  TrainerOptions WithFiles() const {
-    TrainerOptions options;
-    options.checkpoint_directory = directory_.path();
-    return options;
+  TrainingControl WithFiles() const {
+    TrainingControl control;
+    control.checkpoint_directory = directory_.path();
+    return control;
   }
   static std::map<std::string, std::vector<float>> Numbers(const ModelBundle& bundle) {
     std::map<std::string, std::vector<float>> numbers;
@@ -107,9 +108,9 @@ TEST_F(StackTrainingTest, CodeRowsSayWhatIsWrong) {
 
 TEST_F(StackTrainingTest, TheStackHoldsTheBaseUnchangedAndLearnsItsCodes) {
   std::vector<v1::TrainingProgress> reports;
-  TrainerOptions options;
-  options.report = [&](const v1::TrainingProgress& progress) { reports.push_back(progress); };
-  const ModelBundle stack = Run(options).value();
+  TrainingControl control;
+  control.report = [&](const v1::TrainingProgress& progress) { reports.push_back(progress); };
+  const ModelBundle stack = Run(control).value();
   const auto base = Numbers(Base()), whole = Numbers(stack);
   EXPECT_EQ(whole.at("layers.0.atoms"), base.at("atoms"));
   EXPECT_EQ(whole.at("layers.0.bias"), base.at("bias"));
@@ -132,14 +133,14 @@ TEST_F(StackTrainingTest, DependsNeitherOnThreadsNorOnWhereCodesAreKept) {
 TEST_F(StackTrainingTest, GoesOnAfterAnInterruptionAsIfThereHadBeenNone) {
   const auto whole = Numbers(Run().value());
   std::atomic<bool> stop{false};
-  TrainerOptions options = WithFiles();
-  options.report_seconds = 0;
-  options.stop = &stop;
+  TrainingControl control = WithFiles();
+  control.report_seconds = 0;
+  control.stop = &stop;
   int left = 8;  // of 18 updates
-  options.report = [&](const v1::TrainingProgress&) { stop = --left <= 0; };
-  ASSERT_EQ(Run(options).status().code(), absl::StatusCode::kCancelled);
+  control.report = [&](const v1::TrainingProgress&) { stop = --left <= 0; };
+  ASSERT_EQ(Run(control).status().code(), absl::StatusCode::kCancelled);
   uint64_t first = 0;
-  TrainerOptions resumed = WithFiles();
+  TrainingControl resumed = WithFiles();
   resumed.report_seconds = 0;
   resumed.report = [&](const v1::TrainingProgress& progress) {
     if (first == 0) first = progress.images_done();

@@ -8,7 +8,8 @@
 #include "core/backends/backend_registry.h"
 #include "core/encoders/encoder_registry.h"
 #include "core/evaluation/activation_statistics.h"
-#include "core/training/trainer.h"
+#include "core/training/job_spec.h"
+#include "core/training/run_job.h"
 #include "tests/temporary_directory.h"
 
 namespace kwta::winner_take_all_training_test {
@@ -36,8 +37,9 @@ class WinnerTakeAllTraining : public testing::Test {
   static Dataset Data(const v1::JobSpec& spec) {
     return LoadDataset(spec.dataset(), {{KWTA_TEST_DATA "/datasets"}}).value();
   }
-  static absl::StatusOr<ModelBundle> Run(const v1::JobSpec& spec, const TrainerOptions& options = {}, int threads = 1) {
-    return Train(spec, Data(spec), CreateBackend("", {threads}).value(), options);
+  static absl::StatusOr<ModelBundle> Run(const v1::JobSpec& spec, const TrainingControl& control = {},
+                                         int threads = 1) {
+    return RunJob(spec, std::nullopt, Data(spec), CreateBackend("", {threads}).value(), control);
   }
 
   static std::map<std::string, std::vector<float>> Numbers(const ModelBundle& bundle) {
@@ -64,10 +66,10 @@ TEST_F(WinnerTakeAllTraining, ResolvesTheEncodersOwnOptimiserAndSchedule) {
 
 TEST_F(WinnerTakeAllTraining, LearnsFromRealImagesAndDescribesTheModel) {
   std::vector<v1::TrainingProgress> epochs;
-  TrainerOptions options;
-  options.report_seconds = 1e9;  // only the reports at the ends of epochs
-  options.report = [&](const v1::TrainingProgress& progress) { epochs.push_back(progress); };
-  const ModelBundle bundle = Run(Spec(), options).value();
+  TrainingControl control;
+  control.report_seconds = 1e9;  // only the reports at the ends of epochs
+  control.report = [&](const v1::TrainingProgress& progress) { epochs.push_back(progress); };
+  const ModelBundle bundle = Run(Spec(), control).value();
   ASSERT_EQ(epochs.size(), 4u);
   EXPECT_LT(epochs.back().fraction_variance_unexplained(), 0.7 * epochs.front().fraction_variance_unexplained());
   EXPECT_EQ(epochs.back().k(), 4u);
@@ -109,18 +111,18 @@ TEST_F(WinnerTakeAllTraining, GoesOnAfterAnInterruptionAsIfThereHadBeenNone) {
     const TemporaryDirectory directory;
     std::atomic<bool> stop{false};
     int reports = 15;  // an epoch has 6 updates
-    TrainerOptions options;
-    options.checkpoint_directory = directory.path();
-    options.report_seconds = 0;
-    options.stop = &stop;
-    options.report = [&](const v1::TrainingProgress&) { stop = --reports <= 0; };
-    ASSERT_EQ(Run(spec, options).status().code(), absl::StatusCode::kCancelled);
+    TrainingControl control;
+    control.checkpoint_directory = directory.path();
+    control.report_seconds = 0;
+    control.stop = &stop;
+    control.report = [&](const v1::TrainingProgress&) { stop = --reports <= 0; };
+    ASSERT_EQ(Run(spec, control).status().code(), absl::StatusCode::kCancelled);
     stop = false;
     uint64_t first_images = 0;
-    options.report = [&](const v1::TrainingProgress& progress) {
+    control.report = [&](const v1::TrainingProgress& progress) {
       if (first_images == 0) first_images = progress.images_done();
     };
-    const ModelBundle resumed = Run(spec, options, 2).value();
+    const ModelBundle resumed = Run(spec, control, 2).value();
     EXPECT_EQ(first_images, 2u * 110 + 4 * 20);
     EXPECT_EQ(Numbers(resumed), Numbers(whole));
     EXPECT_EQ(resumed.description.statistics().loss(), whole.description.statistics().loss());
@@ -140,7 +142,7 @@ TEST_F(WinnerTakeAllTraining, RefusesDataThatDoNotFitTheSpec) {
   const Dataset flat(rows, rows->rows(), {49}, std::vector<uint32_t>(60), {});
   spec = Spec();
   spec.mutable_encoder()->mutable_winner_take_all()->clear_input();
-  status = Train(spec, flat, CreateBackend("", {1}).value(), {}).status();
+  status = RunJob(spec, std::nullopt, flat, CreateBackend("", {1}).value(), {}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()),
               HasSubstr("the smaller side of the image of 1x1x49; if rows of the data have no height and width"));

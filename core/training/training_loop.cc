@@ -1,0 +1,322 @@
+#include "core/training/training_loop.h"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/divide_up.h"
+#include "core/base/rng.h"
+#include "core/base/seconds_since.h"
+#include "core/base/status_macros.h"
+#include "core/training/checkpoint.h"
+
+namespace kwta {
+namespace {
+
+using LoopClock = std::chrono::steady_clock;
+
+// How much worse a loss has to be than what it is compared with to show that a run has diverged: at its end, when
+// nothing can mend it, and before that.
+constexpr double kWorse = 2, kMuchWorse = 10;
+
+// What is trained on what: everything that the result depends on, and nothing else.
+std::string Fingerprint(v1::JobSpec spec, const Trainee& trainee) {
+  spec.clear_model();
+  spec.mutable_training()->clear_threads();
+  spec.mutable_training()->clear_checkpoint_epochs();
+  return absl::StrCat(absl::BytesToHexString(spec.SerializeAsString()), " ", trainee.DataFingerprint());
+}
+
+// One call of RunTrainingLoop.
+class TrainingLoop {
+ public:
+  TrainingLoop(const v1::JobSpec& spec, const Dataset& data, Trainee& trainee, const TrainingControl& control)
+      : spec_(spec),
+        data_(data),
+        training_(spec.training()),
+        trainee_(trainee),
+        control_(control),
+        rows_(trainee.rows()),
+        epochs_(trainee.epochs()),
+        batches_(DivideUp(rows_, training_.batch_size())),
+        warnings_(trainee.warnings()) {}
+
+  absl::Status Prepare();
+  absl::Status TrainEpochs();
+  absl::StatusOr<ModelBundle> Finish();
+
+ private:
+  // A moment of the run, to tell its speed from.
+  struct Mark {
+    LoopClock::time_point time = LoopClock::now();
+    int64_t images = 0;
+  };
+
+  absl::Status StartAnew();
+  // True if the run goes on from its checkpoint.
+  absl::StatusOr<bool> Resume();
+  absl::Status Restore(TrainingCheckpoint checkpoint);
+  absl::Status TrainEpoch();
+  absl::Status EndEpoch();
+  // Whether training has diverged although everything is finite: by the epoch just done, and by the finished model.
+  absl::Status JudgeEpoch();
+  absl::Status JudgeEnd();
+  // Before anything is learnt, rows far from zero may have a larger error than their mean leaves.
+  double Unlearnt() const { return std::max(trainee_.baseline().loss, state_.first_loss); }
+  absl::Status Exploded(absl::string_view what, double loss) const;
+  absl::Status WriteCheckpoint();
+  // FAILED_PRECONDITION: what `cause` says, at which update, and what to do.
+  absl::Status Diverged(absl::string_view cause, int64_t update) const;
+  EpochTotals NoTotals() const { return {0, 0, std::vector<uint8_t>(trainee_.units())}; }
+
+  bool StopRequested() const { return control_.stop != nullptr && control_.stop->load(); }
+  bool HasCheckpoints() const { return !control_.checkpoint_directory.empty() && training_.checkpoint_epochs() > 0; }
+  int64_t EpochRowsDone() const { return std::min<int64_t>(state_.batches_done * training_.batch_size(), rows_); }
+  int64_t EpochsDone() const { return trainee_.epochs_before() + state_.epochs_done; }  // of the whole run
+  int64_t UpdatesDone() const { return state_.epochs_done * batches_ + state_.batches_done; }
+  double TrainSeconds() const { return state_.train_seconds + SecondsSince(started_); }
+  Mark Now() const { return {LoopClock::now(), EpochsDone() * rows_ + EpochRowsDone()}; }
+
+  // What every report says.
+  v1::TrainingProgress Progress(int64_t epochs_done, int64_t images) const;
+  void Report(const EpochReport& report);
+  absl::Status AfterEpochBefore(int64_t epochs_done);
+
+  const v1::JobSpec& spec_;
+  const Dataset& data_;
+  const v1::TrainingSpec& training_;
+  Trainee& trainee_;
+  const TrainingControl& control_;
+  const int64_t rows_, epochs_;
+  const int64_t batches_;  // of an epoch
+  std::vector<std::string> warnings_;
+
+  std::string fingerprint_;
+  TrainingState state_;
+
+  const LoopClock::time_point started_ = LoopClock::now();
+  Mark pace_;      // since when an epoch takes the time that it takes
+  Mark reported_;  // the last report
+};
+
+absl::Status TrainingLoop::Prepare() {
+  KWTA_RETURN_IF_ERROR(StartAnew());
+  bool resumed = false;
+  if (HasCheckpoints()) {
+    fingerprint_ = Fingerprint(spec_, trainee_);
+    KWTA_ASSIGN_OR_RETURN(resumed, Resume());
+  }
+  if (!resumed) {
+    KWTA_RETURN_IF_ERROR(trainee_.Begin([this](int64_t epochs_done) { return AfterEpochBefore(epochs_done); }));
+  }
+  pace_ = reported_ = Now();
+  return absl::OkStatus();
+}
+
+absl::Status TrainingLoop::StartAnew() {
+  KWTA_RETURN_IF_ERROR(trainee_.Reset());
+  state_ = TrainingState();
+  state_.epoch = NoTotals();
+  state_.last_epoch = NoTotals();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> TrainingLoop::Resume() {
+  absl::StatusOr<TrainingCheckpoint> saved = LoadCheckpoint(control_.checkpoint_directory, fingerprint_);
+  if (absl::IsNotFound(saved.status())) return false;
+  const absl::Status restored = saved.ok() ? Restore(*std::move(saved)) : saved.status();
+  if (restored.ok()) return true;
+  // A checkpoint only saves time: one that cannot be used costs the time again, where failing would cost the job.
+  if (!absl::IsDataLoss(restored) && !absl::IsFailedPrecondition(restored)) return restored;
+  warnings_.push_back(absl::StrCat("training starts anew: ", restored.message()));
+  KWTA_RETURN_IF_ERROR(StartAnew());
+  return false;
+}
+
+absl::Status TrainingLoop::Restore(TrainingCheckpoint checkpoint) {
+  const TrainingState& state = checkpoint.state;
+  const auto units = static_cast<size_t>(trainee_.units());
+  if (state.epochs_done > epochs_ || state.batches_done < 0 || state.batches_done > batches_ ||
+      state.epoch.unit_was_active.size() != units || state.last_epoch.unit_was_active.size() != units) {
+    return absl::DataLossError("the checkpoint stands where this training never does");
+  }
+  KWTA_RETURN_IF_ERROR(trainee_.Restore(checkpoint.trainee));
+  state_ = std::move(checkpoint.state);
+  return absl::OkStatus();
+}
+
+absl::Status TrainingLoop::TrainEpochs() {
+  while (state_.epochs_done < epochs_) {
+    if (trainee_.ChangesPace(state_.epochs_done)) pace_ = Now();
+    KWTA_RETURN_IF_ERROR(TrainEpoch());
+    KWTA_RETURN_IF_ERROR(data_.CheckUnchanged());
+    KWTA_RETURN_IF_ERROR(EndEpoch());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TrainingLoop::TrainEpoch() {
+  Rng rng(training_.seed(), trainee_.OrderStream(state_.epochs_done));
+  const std::vector<uint32_t> order = RandomPermutation(rows_, rng);
+  while (state_.batches_done < batches_) {
+    if (StopRequested()) {
+      KWTA_RETURN_IF_ERROR(data_.CheckUnchanged());
+      if (HasCheckpoints()) KWTA_RETURN_IF_ERROR(WriteCheckpoint());
+      return absl::CancelledError(
+          absl::StrCat("training was stopped in epoch ", trainee_.EpochName(state_.epochs_done)));
+    }
+    const int64_t begin = EpochRowsDone();
+    TrainingBatch batch;
+    batch.which = order.data() + begin;
+    batch.rows = std::min<int64_t>(training_.batch_size(), rows_ - begin);
+    batch.epoch = state_.epochs_done;
+    batch.update = UpdatesDone();
+    const double loss_before = state_.epoch.loss;
+    const absl::Status updated = trainee_.Update(batch, &state_.epoch);
+    if (absl::IsFailedPrecondition(updated)) return Diverged(updated.message(), batch.update);
+    KWTA_RETURN_IF_ERROR(updated);
+    if (state_.first_loss < 0) state_.first_loss = (state_.epoch.loss - loss_before) / static_cast<double>(batch.rows);
+    ++state_.batches_done;
+    if (state_.batches_done < batches_ && SecondsSince(reported_.time) >= control_.report_seconds) {
+      Report({state_.epochs_done, EpochRowsDone(), &state_.epoch});
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TrainingLoop::EndEpoch() {
+  const int64_t epoch = state_.epochs_done;
+  state_.last_epoch = std::exchange(state_.epoch, NoTotals());
+  state_.batches_done = 0;
+  ++state_.epochs_done;
+  KWTA_RETURN_IF_ERROR(JudgeEpoch());
+  const bool last = state_.epochs_done == epochs_;
+  if (last) {
+    for (std::string& warning : trainee_.FinalWarnings(state_.last_epoch)) warnings_.push_back(std::move(warning));
+  }
+  if (HasCheckpoints() && (last || state_.epochs_done % training_.checkpoint_epochs() == 0)) {
+    KWTA_RETURN_IF_ERROR(WriteCheckpoint());
+  }
+  Report({epoch, rows_, &state_.last_epoch});
+  return absl::OkStatus();
+}
+
+absl::Status TrainingLoop::JudgeEpoch() {
+  const double loss = state_.last_epoch.loss / static_cast<double>(rows_);
+  const double least = state_.least_loss;
+  state_.least_loss = least < 0 ? loss : std::min(least, loss);
+  const double factor = state_.epochs_done == epochs_ ? kWorse : kMuchWorse;
+  if (loss > factor * Unlearnt()) return Exploded("the mean loss of the epoch", loss);
+  if (least < 0 || loss <= trainee_.baseline().loss || loss <= factor * least) return absl::OkStatus();
+  return Exploded(absl::StrCat("the mean loss of an epoch has risen from ", least, " and"), loss);
+}
+
+absl::Status TrainingLoop::JudgeEnd() {
+  // The loss of an update is that before it, so that one more shows what the last one did.
+  Rng rng(training_.seed(), trainee_.OrderStream(epochs_));
+  const std::vector<uint32_t> order = RandomPermutation(rows_, rng);
+  TrainingBatch batch;
+  batch.which = order.data();
+  batch.rows = std::min<int64_t>(training_.batch_size(), rows_);
+  batch.epoch = epochs_ - 1;
+  batch.update = UpdatesDone() - 1;
+  EpochTotals totals = NoTotals();
+  const absl::Status updated = trainee_.Update(batch, &totals);
+  if (absl::IsFailedPrecondition(updated)) return Diverged(updated.message(), batch.update);
+  KWTA_RETURN_IF_ERROR(updated);
+  const double loss = totals.loss / static_cast<double>(batch.rows);
+  if (loss <= kMuchWorse * Unlearnt()) return absl::OkStatus();
+  return Exploded("the mean loss of a batch after the last update", loss);
+}
+
+absl::Status TrainingLoop::Exploded(absl::string_view what, double loss) const {
+  const Baseline baseline = trainee_.baseline();
+  return Diverged(
+      absl::StrCat("training has diverged: ", what, " is ", loss, ", where ", baseline.name, " leaves ", baseline.loss),
+      UpdatesDone() - 1);
+}
+
+absl::Status TrainingLoop::WriteCheckpoint() {
+  TrainingCheckpoint checkpoint{state_, {}};
+  checkpoint.state.train_seconds = TrainSeconds();
+  KWTA_ASSIGN_OR_RETURN(checkpoint.trainee, trainee_.Checkpoint());
+  return SaveCheckpoint(control_.checkpoint_directory, fingerprint_, std::move(checkpoint));
+}
+
+absl::Status TrainingLoop::Diverged(absl::string_view cause, int64_t update) const {
+  return absl::FailedPreconditionError(
+      absl::StrCat(cause, ", in epoch ", trainee_.EpochName(update / batches_), ", update ", update % batches_ + 1,
+                   " of ", batches_, ", at a learning rate of ", trainee_.LearningRate(update),
+                   "; lower training.learning_rate from ", training_.learning_rate(), " (a tenth is a good next try)"));
+}
+
+v1::TrainingProgress TrainingLoop::Progress(int64_t epochs_done, int64_t images) const {
+  const int64_t epochs = trainee_.epochs_before() + epochs_;
+  const double seconds = SecondsSince(reported_.time);
+  v1::TrainingProgress progress;
+  progress.set_epochs_done(static_cast<uint32_t>(epochs_done));
+  progress.set_epochs(static_cast<uint32_t>(epochs));
+  progress.set_fraction(static_cast<double>(images) / static_cast<double>(epochs * rows_));
+  progress.set_images_per_second(seconds > 0 ? static_cast<double>(images - reported_.images) / seconds : 0);
+  progress.set_images_done(images);
+  for (const std::string& warning : warnings_) progress.add_warnings(warning);
+  return progress;
+}
+
+absl::Status TrainingLoop::AfterEpochBefore(int64_t epochs_done) {
+  if (StopRequested()) {
+    return absl::CancelledError(absl::StrCat("training was stopped after epoch ", epochs_done, " of the ",
+                                             trainee_.epochs_before(), " that come before its checkpoints"));
+  }
+  const int64_t images = epochs_done * rows_;
+  if (control_.report) control_.report(Progress(epochs_done, images));
+  reported_ = {LoopClock::now(), images};
+  return absl::OkStatus();
+}
+
+void TrainingLoop::Report(const EpochReport& report) {
+  const Mark now = Now();
+  if (control_.report) {
+    v1::TrainingProgress progress = Progress(EpochsDone(), now.images);
+    progress.set_learning_rate(trainee_.LearningRate(std::max<int64_t>(UpdatesDone() - 1, 0)));
+    const int64_t left = (trainee_.epochs_before() + epochs_) * rows_ - now.images;
+    progress.set_eta_seconds(SecondsSince(pace_.time) * static_cast<double>(left) /
+                             static_cast<double>(now.images - pace_.images));
+    trainee_.Describe(report, state_.epochs_done > 0 ? &state_.last_epoch : nullptr, &progress);
+    control_.report(progress);
+  }
+  reported_ = now;
+}
+
+absl::StatusOr<ModelBundle> TrainingLoop::Finish() {
+  KWTA_ASSIGN_OR_RETURN(ModelBundle bundle, trainee_.Finish(state_.last_epoch));
+  for (const auto& [name, tensor] : bundle.tensors) {
+    if (!FindNonFinite(tensor.rows()).has_value()) continue;
+    return Diverged(absl::StrCat("training has diverged: \"", name, "\" of the model is not finite"),
+                    UpdatesDone() - 1);
+  }
+  const double seconds = TrainSeconds();
+  KWTA_RETURN_IF_ERROR(JudgeEnd());
+  v1::TrainingStatistics& statistics = *bundle.description.mutable_statistics();
+  statistics.set_loss(state_.last_epoch.loss / static_cast<double>(rows_));
+  statistics.set_images_per_second(static_cast<double>(state_.epochs_done * rows_) / seconds);
+  statistics.set_train_seconds(seconds);
+  statistics.set_training_rows(rows_);
+  return bundle;
+}
+
+}  // namespace
+
+absl::StatusOr<ModelBundle> RunTrainingLoop(const v1::JobSpec& spec, const Dataset& data, Trainee& trainee,
+                                            const TrainingControl& control) {
+  TrainingLoop loop(spec, data, trainee, control);
+  KWTA_RETURN_IF_ERROR(loop.Prepare());
+  KWTA_RETURN_IF_ERROR(loop.TrainEpochs());
+  return loop.Finish();
+}
+
+}  // namespace kwta
