@@ -9,7 +9,7 @@
 #include "bench/work/models.h"
 #include "bench/work/workload.h"
 #include "core/backends/backend_registry.h"
-#include "core/backends/onednn/codes/top_k_select.h"
+#include "core/backends/onednn/codes/largest.h"
 #include "core/base/cpu.h"
 #include "core/base/status_macros.h"
 #include "core/base/thread_pool.h"
@@ -21,12 +21,12 @@ class SelectWork final : public Workload {
  public:
   SelectWork(Tensor scores, int64_t k, int threads)
       : pool_(threads),
-        select_(SelectTopKFor(AvailableInstructionSets().front())),
+        select_(onednn::codes::LargestKernelsFor(simd::AvailableInstructionSets().front()).top_k),
         scores_(std::move(scores)),
         k_(k),
         indices_(static_cast<size_t>(rows() * k)),
         values_(static_cast<size_t>(rows() * k)),
-        scratch_(DType::kF32, {pool_.threads(), TopKScratchElements(units())}) {}
+        scratch_(DType::kF32, {pool_.threads(), onednn::codes::TopKScratchElements(units())}) {}
 
   int64_t rows() const override { return scores_.shape()[0]; }
   absl::Status Call() override {
@@ -35,7 +35,7 @@ class SelectWork final : public Workload {
       for (int64_t i = begin; i < end; ++i) {
         const float* row = scores_.as<float>() + i * units();
         select_(row, units(), k_, i + 1 < end ? row + units() : nullptr,
-                scratch_.as<float>() + thread * TopKScratchElements(units()), indices_.data() + i * k_,
+                scratch_.as<float>() + thread * onednn::codes::TopKScratchElements(units()), indices_.data() + i * k_,
                 values_.data() + i * k_);
       }
     });
@@ -46,7 +46,7 @@ class SelectWork final : public Workload {
   int64_t units() const { return scores_.shape()[1]; }
 
   ThreadPool pool_;
-  const TopKFunction select_;
+  const onednn::codes::TopKFunction select_;
   const Tensor scores_;  // [rows, units]
   const int64_t k_;
   std::vector<int32_t> indices_;

@@ -19,7 +19,7 @@ struct Row {
 // Best first.
 constexpr Row kBackends[] = {
 #ifdef KWTA_ONEDNN
-    {"onednn", CreateOnednnBackend},
+    {"onednn", onednn::CreateBackend},
 #endif
     {"reference",
      [](const BackendOptions&) -> absl::StatusOr<std::shared_ptr<Backend>> { return CreateReferenceBackend(); }},

@@ -131,9 +131,9 @@ absl::Status ResolveWinnerTakeAll(v1::WinnerTakeAllSpec* spec) {
   }
   if (spec->has_input()) KWTA_RETURN_IF_ERROR(CheckImage(*spec));
   if (!spec->has_filter_size()) spec->set_filter_size(7);
-  KWTA_RETURN_IF_ERROR(CheckWidth(*spec, "filter_size", spec->filter_size(), kMaxFilterSize));
+  KWTA_RETURN_IF_ERROR(CheckWidth(*spec, "filter_size", spec->filter_size(), simd::kMaxFilterSize));
   if (!spec->has_decoder_filter_size()) spec->set_decoder_filter_size(spec->filter_size());
-  KWTA_RETURN_IF_ERROR(CheckWidth(*spec, "decoder_filter_size", spec->decoder_filter_size(), kMaxFilterSize));
+  KWTA_RETURN_IF_ERROR(CheckWidth(*spec, "decoder_filter_size", spec->decoder_filter_size(), simd::kMaxFilterSize));
   if (!spec->has_tied_weights()) spec->set_tied_weights(false);
   if (spec->tied_weights() && spec->decoder_filter_size() != spec->filter_size()) {
     return Invalid("decoder_filter_size", spec->decoder_filter_size(),

@@ -10,7 +10,7 @@ namespace {
 constexpr int64_t kPiece = 512;  // elements of a row that are multiplied while they are in the nearest cache
 
 const ProbeKernels& BestKernels() {
-  static const ProbeKernels& kernels = ProbeKernelsFor(AvailableInstructionSets().front());
+  static const ProbeKernels& kernels = ProbeKernelsFor(simd::AvailableInstructionSets().front());
   return kernels;
 }
 

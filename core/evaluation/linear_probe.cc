@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
+#include "core/simd/adam.h"
 
 namespace kwta {
 namespace {
@@ -182,28 +183,22 @@ class ProbeTrainer {
 
   void Update(double rate) {
     ++updates_;
-    ProbeAdam adam;
-    adam.l2 = static_cast<float>(options_.l2);
-    adam.moment_decay = static_cast<float>(kMomentDecay);
-    adam.square_decay = static_cast<float>(kSquareDecay);
-    adam.step = static_cast<float>(rate / (1 - std::pow(kMomentDecay, updates_)));
-    adam.square_correction = static_cast<float>(1 / (1 - std::pow(kSquareDecay, updates_)));
-    adam.tiny = static_cast<float>(kTiny);
+    const simd::AdamStep step = simd::AdamStepAt(updates_, rate, kMomentDecay, kSquareDecay, kTiny);
     const size_t biases = probe_.weights_.size() - probe_.lanes_;
-    const auto update = [&](size_t begin, size_t end) {
-      kernels_.adam(probe_.weights_.data() + begin, gradient_.data() + begin, moment_.data() + begin,
-                    square_.data() + begin, static_cast<int64_t>(end - begin), adam);
+    const auto update = [&](size_t begin, size_t end, float l2) {
+      adam_.update_with_l2(step, l2, gradient_.data() + begin, static_cast<int64_t>(end - begin),
+                           moment_.data() + begin, square_.data() + begin, probe_.weights_.data() + begin);
     };
-    update(0, biases);
-    adam.l2 = 0;  // biases are not penalised
-    update(biases, probe_.weights_.size());
+    update(0, biases, static_cast<float>(options_.l2));
+    update(biases, probe_.weights_.size(), 0);  // biases are not penalised
   }
 
   const LabelledFeatures& data_;
   const absl::Span<const uint32_t> which_;
   const LinearProbeOptions& options_;
   const FeatureTransform transform_;
-  const ProbeKernels& kernels_ = ProbeKernelsFor(AvailableInstructionSets().front());
+  const ProbeKernels& kernels_ = ProbeKernelsFor(simd::AvailableInstructionSets().front());
+  const simd::AdamKernels& adam_ = simd::AdamKernelsFor(simd::AvailableInstructionSets().front());
   LinearProbe probe_;  // on transformed features
   const std::unique_ptr<FeatureProducts> products_;
   std::vector<float> gradient_, moment_, square_;  // as the probe's weights

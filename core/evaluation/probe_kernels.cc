@@ -11,17 +11,6 @@ namespace {
 
 }  // namespace
 
-const ProbeKernels& ProbeKernelsFor(InstructionSet set) {
-  switch (set) {
-#if defined(__x86_64__)
-    case InstructionSet::kAvx512:
-      return avx512::kProbeKernels;
-    case InstructionSet::kAvx2:
-      return avx2::kProbeKernels;
-#endif
-    default:
-      return portable::kProbeKernels;
-  }
-}
+const ProbeKernels& ProbeKernelsFor(simd::InstructionSet set) { return VersionFor(set); }
 
 }  // namespace kwta

@@ -17,15 +17,6 @@ struct ProbeDropout {
   float keep_scale = 1;    // what is kept is multiplied by it
 };
 
-// One step of Adam.
-struct ProbeAdam {
-  float l2 = 0;
-  float moment_decay = 0, square_decay = 0;
-  float step = 0;               // rate / (1 - moment_decay^t)
-  float square_correction = 1;  // 1 / (1 - square_decay^t)
-  float tiny = 0;
-};
-
 // Every function is thread-safe, takes unaligned pointers and gives the same bits for the same arguments.
 struct ProbeKernels {
   // x[i] = (x[i] - shift[i]) * factor[i], with dropout; element i of this piece has the number first + i.
@@ -35,11 +26,9 @@ struct ProbeKernels {
   void (*multiply)(const float* x, const float* w, int64_t rows, int64_t count, int lanes, float* sums);
   // gradient[count, lanes] += x' p, with x[rows, count] and p[rows, lanes].
   void (*add_transposed)(const float* x, const float* p, int64_t rows, int64_t count, int lanes, float* gradient);
-  // Adam on w[size] with the gradient + l2 * w; zeroes the gradient.
-  void (*adam)(float* w, float* gradient, float* moment, float* square, int64_t size, const ProbeAdam& adam);
 };
 
 // REQUIRES: set is in AvailableInstructionSets().
-const ProbeKernels& ProbeKernelsFor(InstructionSet set);
+const ProbeKernels& ProbeKernelsFor(simd::InstructionSet set);
 
 }  // namespace kwta

@@ -110,7 +110,7 @@ void Preprocessor::ToFloat(const RowsView& rows, float* out) const {
   const int64_t elements = rows.rows * rows.width;
   switch (rows.dtype) {
     case DType::kU8:
-      return DivideBytes(static_cast<const uint8_t*>(rows.data), elements, u8_divisor_, out);
+      return simd::DivideBytes(static_cast<const uint8_t*>(rows.data), elements, u8_divisor_, out);
     case DType::kF16:
       return ConvertHalves<F16ToFloat>(rows.data, elements, out);
     case DType::kBF16:

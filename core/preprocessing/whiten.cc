@@ -30,7 +30,8 @@ class WhitenStep : public Step {
       for (int64_t j = 0; j < count * width; ++j) centred[j] = x[begin * width + j] - mean_[j % width];
       for (int64_t d = 0; d < width; ++d) {
         for (int64_t i = 0; i < count; ++i) {
-          out[(begin + i) * width + d] = FixedOrderDot(centred.data() + i * width, matrix_.data() + d * width, width);
+          out[(begin + i) * width + d] =
+              simd::FixedOrderDot(centred.data() + i * width, matrix_.data() + d * width, width);
         }
       }
     }

@@ -5,7 +5,7 @@
 
 #include "core/simd/instruction_sets.h"
 
-namespace kwta {
+namespace kwta::simd {
 
 // The widest filter that FixedOrderConvolution takes.
 constexpr int64_t kMaxFilterSize = 1024;
@@ -34,4 +34,4 @@ using ConvolutionFunction = float (*)(const float* patch, int64_t channel_stride
                                       const float* filter, int64_t channels, int64_t size);
 ConvolutionFunction FixedOrderConvolutionFor(InstructionSet set);
 
-}  // namespace kwta
+}  // namespace kwta::simd

@@ -5,7 +5,7 @@
 
 #include "core/simd/instruction_sets.h"
 
-namespace kwta {
+namespace kwta::simd {
 
 // sum x[i] * w[i] in binary32 with a fixed order of rounding: 64 partial sums that start at zero, lane l taking
 // i = l, l + 64, ... in turn (multiply, round, add, round: never fused), then lanes l and l + 32 are added, l and l +
@@ -23,4 +23,4 @@ DotFunction FixedOrderDotFor(InstructionSet set);
 // against |x| |w|: (n + 8) * 2^-24, with the second-order terms covered while n < 2^20.
 inline float DotErrorFactor(int64_t n) { return static_cast<float>(n + 8) * 0x1.02p-24f; }
 
-}  // namespace kwta
+}  // namespace kwta::simd

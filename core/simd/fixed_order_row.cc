@@ -1,12 +1,11 @@
 #include "core/simd/fixed_order_row.h"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "core/base/divide_up.h"
+#include "core/simd/intrinsics.h"
 
 // This file is compiled with -ffp-contract=off, as fixed_order_dot.cc is.
 
-namespace kwta {
+namespace kwta::simd {
 namespace {
 
 struct RowKernels {
@@ -15,28 +14,9 @@ struct RowKernels {
                       const float* bias, const int32_t* units, int64_t count, float* out);
 };
 
-#if defined(__clang__)
-#define KWTA_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define KWTA_UNROLL _Pragma("GCC unroll 8")
-#endif
 #define KWTA_KERNELS "core/simd/fixed_order_row.inc"
 #include "core/simd/for_each_instruction_set.inc"
 #undef KWTA_KERNELS
-#undef KWTA_UNROLL
-
-const RowKernels& RowKernelsFor(InstructionSet set) {
-  switch (set) {
-#if defined(__x86_64__)
-    case InstructionSet::kAvx512:
-      return avx512::kRowKernels;
-    case InstructionSet::kAvx2:
-      return avx2::kRowKernels;
-#endif
-    default:
-      return portable::kRowKernels;
-  }
-}
 
 constexpr int64_t kStretch = 16;
 
@@ -50,10 +30,10 @@ void FixedOrderRow::Prepare(const float* x, int64_t n) {
   const int64_t stretches = n / kStretch;
   listed_ = false;
   if (stretches == 0) return;
-  const int64_t words = (stretches + 63) / 64;
+  const int64_t words = DivideUp(stretches, 64);
   zeros_.resize(static_cast<size_t>(words));
-  offsets_.resize(static_cast<size_t>(stretches + 3) / 4 * 4);
-  RowKernelsFor(set_).find_zeros(x, stretches, zeros_.data());
+  offsets_.resize(static_cast<size_t>(RoundUp(stretches, 4)));
+  VersionFor(set_).find_zeros(x, stretches, zeros_.data());
   int64_t zero = -1;
   for (int64_t word = 0; word < words && zero < 0; ++word) {
     if (zeros_[word] != 0) zero = word * 64 + __builtin_ctzll(zeros_[word]);
@@ -81,11 +61,11 @@ void FixedOrderRow::Prepare(const float* x, int64_t n) {
 void FixedOrderRow::Score(const float* atoms, const float* bias, const int32_t* units, int64_t count,
                           float* out) const {
   if (listed_) {
-    RowKernelsFor(set_).score_units(x_, n_, offsets_.data(), steps_, atoms, bias, units, count, out);
+    VersionFor(set_).score_units(x_, n_, offsets_.data(), steps_, atoms, bias, units, count, out);
     return;
   }
   const DotFunction dot = FixedOrderDotFor(set_);
   for (int64_t i = 0; i < count; ++i) out[i] = dot(x_, atoms + units[i] * n_, n_) + bias[units[i]];
 }
 
-}  // namespace kwta
+}  // namespace kwta::simd

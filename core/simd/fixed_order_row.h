@@ -7,7 +7,7 @@
 #include "core/simd/fixed_order_dot.h"
 #include "core/simd/instruction_sets.h"
 
-namespace kwta {
+namespace kwta::simd {
 
 // Looks at a row of floats and gives FixedOrderDot of it with atoms, leaving out stretches of 16 zeros. That changes no
 // bit: a partial sum starts at +0 and so is never -0, and adding a zero of either sign to anything else leaves it as it
@@ -35,4 +35,4 @@ class FixedOrderRow {
   bool listed_ = false;
 };
 
-}  // namespace kwta
+}  // namespace kwta::simd

@@ -1,15 +1,16 @@
 #include "core/simd/instruction_sets.h"
 
-namespace kwta {
+namespace kwta::simd {
 
 std::vector<InstructionSet> AvailableInstructionSets() {
   std::vector<InstructionSet> sets;
 #if defined(__x86_64__)
-  // What for_each_instruction_set.inc compiles for, feature by feature.
+  // The same features as in for_each_instruction_set.inc.
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  if (avx512 && __builtin_cpu_supports("avx512vnni")) sets.push_back(InstructionSet::kAvx512Vnni);
   if (avx512) sets.push_back(InstructionSet::kAvx512);
   if (avx2) sets.push_back(InstructionSet::kAvx2);
 #endif
@@ -17,4 +18,4 @@ std::vector<InstructionSet> AvailableInstructionSets() {
   return sets;
 }
 
-}  // namespace kwta
+}  // namespace kwta::simd

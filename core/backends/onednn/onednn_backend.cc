@@ -28,8 +28,10 @@
 #include "core/base/cpu.h"
 #include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
+#include "core/simd/adam.h"
+#include "core/simd/instruction_sets.h"
 
-namespace kwta {
+namespace kwta::onednn {
 namespace {
 
 // Tiles of Gemm. They do not depend on the number of threads, because the library's order of summation may depend on
@@ -42,17 +44,16 @@ constexpr int64_t kGrainElements = 16384;
 
 class OnednnBackend final : public HostBackend {
  public:
-  OnednnBackend(int threads, InstructionSet set, ByteProduct product, Filter filter)
-      : context_(threads, set, product, filter) {}
+  OnednnBackend(int threads, simd::InstructionSet set, support::Filter filter) : context_(threads, set, filter) {}
 
   const char* name() const override { return "onednn"; }
   int threads() const override { return context_.pool.threads(); }
 
   absl::StatusOr<std::unique_ptr<Dictionary>> PrepareDictionary(const float* atoms, const float* bias, int64_t units,
                                                                 int64_t width) override {
-    auto dictionary = std::make_unique<OnednnDictionary>(atoms, bias, units, width);
-    if (context_.filter == Filter::kMeasured) {
-      KWTA_ASSIGN_OR_RETURN(const Filter fastest, FastestFilter(context_, atoms, bias, units, width));
+    auto dictionary = std::make_unique<codes::PreparedDictionary>(atoms, bias, units, width);
+    if (context_.filter == support::Filter::kMeasured) {
+      KWTA_ASSIGN_OR_RETURN(const support::Filter fastest, codes::FastestFilter(context_, atoms, bias, units, width));
       dictionary->set_filter(fastest);
     } else {
       dictionary->set_filter(context_.filter);
@@ -61,17 +62,17 @@ class OnednnBackend final : public HostBackend {
     return dictionary;
   }
   absl::Status RefreshDictionary(Dictionary& dictionary) override {
-    return static_cast<OnednnDictionary&>(dictionary).Refresh(context_);
+    return static_cast<codes::PreparedDictionary&>(dictionary).Refresh(context_);
   }
 
   absl::Status Gemm(const GemmArgs& args) override {
     const int64_t row_tiles = DivideUp(args.m, kGemmTileRows);
     const int64_t column_tiles = DivideUp(args.n, kGemmTileColumns);
-    FirstError error;
+    support::FirstError error;
     context_.pool.ParallelFor(row_tiles * column_tiles, 1, [&](int64_t tile, int64_t, int) {
       const int64_t row = tile / column_tiles * kGemmTileRows;
       const int64_t column = tile % column_tiles * kGemmTileColumns;
-      DnnlGemmArgs part;
+      support::DnnlGemmArgs part;
       part.a = args.a + row * args.k;
       part.lda = args.k;
       part.b = args.b + (args.transpose_b ? column * args.k : column);
@@ -82,12 +83,12 @@ class OnednnBackend final : public HostBackend {
       part.m = std::min(kGemmTileRows, args.m - row);
       part.n = std::min(kGemmTileColumns, args.n - column);
       part.k = args.k;
-      error.Update(DnnlGemm(part));
+      error.Update(support::DnnlGemm(part));
     });
     return error.status();
   }
 
-  absl::Status AffineTopK(const AffineTopKArgs& args) override { return OnednnAffineTopK(context_, args); }
+  absl::Status AffineTopK(const AffineTopKArgs& args) override { return codes::AffineTopK(context_, args); }
 
   absl::Status SparseDecode(const SparseDecodeArgs& args) override {
     std::vector<std::vector<const float*>> active(static_cast<size_t>(context_.pool.threads()));
@@ -98,9 +99,9 @@ class OnednnBackend final : public HostBackend {
       for (int64_t i = begin; i < end; ++i) {
         for (int64_t j = 0; j < args.k; ++j) atoms[j] = args.atoms + args.indices[i * args.k + j] * args.width;
         float* output = args.output + i * args.width;
-        context_.kernels.weighted_sum(args.bias, atoms.data(), args.values + i * args.k, args.k, args.width, output);
-        if (args.target != nullptr) context_.kernels.subtract(args.target + i * args.width, args.width, output);
-        if (args.squared_sum != nullptr) row_sums[i] = context_.kernels.squared_norm(output, args.width);
+        context_.rows.weighted_sum(args.bias, atoms.data(), args.values + i * args.k, args.k, args.width, output);
+        if (args.target != nullptr) context_.rows.subtract(args.target + i * args.width, args.width, output);
+        if (args.squared_sum != nullptr) row_sums[i] = context_.rows.squared_norm(output, args.width);
       }
     });
     if (args.squared_sum != nullptr) {
@@ -110,75 +111,69 @@ class OnednnBackend final : public HostBackend {
     return absl::OkStatus();
   }
 
-  absl::Status SparseGradient(const SparseGradientArgs& args) override { return OnednnSparseGradient(context_, args); }
+  absl::Status SparseGradient(const SparseGradientArgs& args) override { return tied::SparseGradient(context_, args); }
 
-  absl::Status ActiveGradient(const ActiveGradientArgs& args) override { return OnednnActiveGradient(context_, args); }
+  absl::Status ActiveGradient(const ActiveGradientArgs& args) override { return tied::ActiveGradient(context_, args); }
 
   absl::Status MomentumUpdate(const MomentumUpdateArgs& args) override {
     context_.pool.ParallelFor(args.rows, RowGrain(args.width), [&](int64_t begin, int64_t end, int) {
       // The velocity of a unit that is never active decays into subnormal numbers and would stay there.
-      const FlushSubnormals flush;
+      const support::FlushSubnormals flush;
       for (int64_t r = begin; r < end; ++r) {
         const bool has_gradient = args.active_rows == nullptr || args.active_rows[r] != 0;
         float* parameter = args.parameter + r * args.width;
-        context_.kernels.momentum(parameter, args.velocity + r * args.width,
-                                  has_gradient ? args.gradient + r * args.width : nullptr, args.width, args.rate,
-                                  args.momentum);
+        context_.rows.momentum(parameter, args.velocity + r * args.width,
+                               has_gradient ? args.gradient + r * args.width : nullptr, args.width, args.rate,
+                               args.momentum);
         if (!args.unit_norm) continue;
-        const double squared_norm = context_.kernels.squared_norm(parameter, args.width);
-        if (squared_norm > 0) context_.kernels.scale(1 / std::sqrt(squared_norm), parameter, args.width);
+        const double squared_norm = context_.rows.squared_norm(parameter, args.width);
+        if (squared_norm > 0) context_.rows.scale(1 / std::sqrt(squared_norm), parameter, args.width);
       }
     });
     return absl::OkStatus();
   }
 
   absl::Status AdamUpdate(const AdamUpdateArgs& args) override {
-    AdamCoefficients coefficients;
-    coefficients.beta1 = args.beta1;
-    coefficients.beta2 = args.beta2;
-    coefficients.one_minus_beta1 = static_cast<float>(1 - double{args.beta1});
-    coefficients.one_minus_beta2 = static_cast<float>(1 - double{args.beta2});
-    const auto step = static_cast<double>(args.step);
-    coefficients.rate = static_cast<float>(args.rate / (1 - std::pow(double{args.beta1}, step)));
-    coefficients.second_correction = static_cast<float>(1 / (1 - std::pow(double{args.beta2}, step)));
-    coefficients.epsilon = args.epsilon;
+    const simd::AdamStep step = simd::AdamStepAt(args.step, args.rate, args.beta1, args.beta2, args.epsilon);
     context_.pool.ParallelFor(args.size, kGrainElements, [&](int64_t begin, int64_t end, int) {
       // Moments of parameters without a gradient decay into subnormal numbers.
-      const FlushSubnormals flush;
-      winner_kernels_.adam(coefficients, args.gradient + begin, end - begin, args.first + begin, args.second + begin,
-                           args.parameter + begin);
+      const support::FlushSubnormals flush;
+      adam_.update(step, args.gradient + begin, end - begin, args.first + begin, args.second + begin,
+                   args.parameter + begin);
     });
     return absl::OkStatus();
   }
   absl::Status ConvWinners(const ConvWinnersArgs& args) override {
-    return OnednnConvWinners(context_, convolution_rows_, args);
+    return winners::ConvWinners(context_, convolution_rows_, args);
   }
   absl::Status WinnerDecode(const WinnerDecodeArgs& args) override {
-    return OnednnWinnerDecode(context_, winner_kernels_, args);
+    return winners::WinnerDecode(context_, patch_kernels_, args);
   }
   absl::Status WinnerGradient(const WinnerGradientArgs& args) override {
-    return OnednnWinnerGradient(context_, winner_kernels_, args);
+    return winners::WinnerGradient(context_, patch_kernels_, args);
   }
   absl::Status WinnerPass(const WinnerPassArgs& args) override {
-    if (OnednnWinnerPass::Suits(context_, args)) {
-      KWTA_ASSIGN_OR_RETURN(const bool done, OnednnWinnerPass(context_, winner_kernels_, args).Run());
+    if (winners::WinnerPassCall::Suits(context_, args)) {
+      KWTA_ASSIGN_OR_RETURN(const bool done, winners::WinnerPassCall(context_, patch_kernels_, args).Run());
       if (done) return absl::OkStatus();
     }
     return Backend::WinnerPass(args);
   }
-  absl::Status ConvPool(const ConvPoolArgs& args) override { return OnednnConvPool(context_, convolution_rows_, args); }
+  absl::Status ConvPool(const ConvPoolArgs& args) override {
+    return winners::ConvPool(context_, convolution_rows_, args);
+  }
   absl::StatusOr<std::unique_ptr<TiedDictionary>> PrepareTiedDictionary(const TiedParameters& parameters) override {
-    return std::make_unique<OnednnTiedDictionary>(context_, parameters);
+    return std::make_unique<tied::DictionaryInTraining>(context_, parameters);
   }
   absl::Status RefreshTiedDictionary(TiedDictionary& dictionary) override {
-    RefreshOnednnTiedDictionary(static_cast<OnednnTiedDictionary&>(dictionary));
+    tied::RefreshTiedDictionary(static_cast<tied::DictionaryInTraining&>(dictionary));
     return absl::OkStatus();
   }
-  absl::Status TiedStep(const TiedStepArgs& args) override { return OnednnTiedStep(context_, args); }
+  absl::Status TiedStep(const TiedStepArgs& args) override { return tied::TiedStep(context_, args); }
   absl::Status TiedAuxiliaryStep(const TiedAuxiliaryStepArgs& args) override {
-    return OnednnTiedAuxiliaryStep(*this, context_, args);
+    return tied::TiedAuxiliaryStep(*this, context_, args);
   }
-  absl::Status TiedAtoms(const TiedAtomsArgs& args) override { return OnednnTiedAtoms(context_, args); }
+  absl::Status TiedAtoms(const TiedAtomsArgs& args) override { return tied::TiedAtoms(context_, args); }
 
  private:
   // Rows of which each costs `elements` in a range.
@@ -186,9 +181,10 @@ class OnednnBackend final : public HostBackend {
     return std::max<int64_t>(1, kGrainElements / std::max<int64_t>(1, elements));
   }
 
-  OnednnContext context_;
-  const WinnerKernels& winner_kernels_ = WinnerKernelsFor(context_.instruction_set);
-  const ConvolutionRowKernels& convolution_rows_ = ConvolutionRowKernelsFor(context_.instruction_set);
+  support::Context context_;
+  const simd::AdamKernels& adam_ = simd::AdamKernelsFor(context_.instruction_set);
+  const winners::PatchKernels& patch_kernels_ = winners::PatchKernelsFor(context_.instruction_set);
+  const winners::ConvolutionRowKernels& convolution_rows_ = winners::ConvolutionRowKernelsFor(context_.instruction_set);
 };
 
 // An option, or the environment's if it is empty.
@@ -198,51 +194,41 @@ std::string Chosen(const std::string& option, const char* variable) {
   return value != nullptr ? value : "";
 }
 
-constexpr std::pair<const char*, ByteProduct> kProducts[] = {{"vnni", ByteProduct::kVnni},
-                                                             {"avx512", ByteProduct::kAvx512},
-                                                             {"avx2", ByteProduct::kAvx2},
-                                                             {"portable", ByteProduct::kPortable}};
+constexpr std::pair<const char*, simd::InstructionSet> kInstructionSets[] = {
+    {"vnni", simd::InstructionSet::kAvx512Vnni},
+    {"avx512", simd::InstructionSet::kAvx512},
+    {"avx2", simd::InstructionSet::kAvx2},
+    {"portable", simd::InstructionSet::kPortable}};
 
-absl::StatusOr<ByteProduct> ChooseProduct(const std::string& name) {
-  const std::vector<ByteProduct> available = AvailableByteProducts();
+absl::StatusOr<simd::InstructionSet> ChooseInstructionSet(const std::string& name) {
+  const std::vector<simd::InstructionSet> available = simd::AvailableInstructionSets();
   if (name.empty()) return available.front();
   std::string names;
-  for (const auto& [product_name, product] : kProducts) {
-    if (std::find(available.begin(), available.end(), product) == available.end()) continue;
-    if (name == product_name) return product;
-    absl::StrAppend(&names, names.empty() ? "" : ", ", product_name);
+  for (const auto& [set_name, set] : kInstructionSets) {
+    if (std::find(available.begin(), available.end(), set) == available.end()) continue;
+    if (name == set_name) return set;
+    absl::StrAppend(&names, names.empty() ? "" : ", ", set_name);
   }
   return absl::InvalidArgumentError(
       absl::StrCat("there is no instruction set \"", name, "\" here; this processor has ", names));
 }
 
-absl::StatusOr<Filter> ChooseFilter(const std::string& name) {
-  if (name.empty()) return Filter::kMeasured;
-  if (name == "int8") return Filter::kBytes;
-  if (name == "fp32") return Filter::kFloats;
-  if (name == "bf16" && Bf16Atoms::Available()) return Filter::kBf16;
+absl::StatusOr<support::Filter> ChooseFilter(const std::string& name) {
+  if (name.empty()) return support::Filter::kMeasured;
+  if (name == "int8") return support::Filter::kBytes;
+  if (name == "fp32") return support::Filter::kFloats;
+  if (name == "bf16" && codes::Bf16Atoms::Available()) return support::Filter::kBf16;
   return absl::InvalidArgumentError(
       absl::StrCat("there is no filter \"", name, "\" here; expected int8, fp32 or, from AVX-512 on, bf16"));
 }
 
-InstructionSet SetOf(ByteProduct product) {
-  switch (product) {
-    case ByteProduct::kVnni:
-    case ByteProduct::kAvx512:
-      return InstructionSet::kAvx512;
-    case ByteProduct::kAvx2:
-      return InstructionSet::kAvx2;
-    default:
-      return InstructionSet::kPortable;
-  }
-}
-
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<Backend>> CreateOnednnBackend(const BackendOptions& options) {
-  KWTA_ASSIGN_OR_RETURN(const ByteProduct product, ChooseProduct(Chosen(options.instruction_set, "KWTA_FORCE_ISA")));
-  KWTA_ASSIGN_OR_RETURN(const Filter filter, ChooseFilter(Chosen(options.filter, "KWTA_FORCE_FILTER")));
-  return std::make_shared<OnednnBackend>(ResolveThreads(options.threads), SetOf(product), product, filter);
+absl::StatusOr<std::shared_ptr<Backend>> CreateBackend(const BackendOptions& options) {
+  KWTA_ASSIGN_OR_RETURN(const simd::InstructionSet set,
+                        ChooseInstructionSet(Chosen(options.instruction_set, "KWTA_FORCE_ISA")));
+  KWTA_ASSIGN_OR_RETURN(const support::Filter filter, ChooseFilter(Chosen(options.filter, "KWTA_FORCE_FILTER")));
+  return std::make_shared<OnednnBackend>(ResolveThreads(options.threads), set, filter);
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn

@@ -7,9 +7,9 @@
 #include "core/backends/backend.h"
 #include "core/backends/backend_registry.h"
 
-namespace kwta {
+namespace kwta::onednn {
 
 // Host memory, a thread pool of its own. Thread-safe. Results do not depend on the number of threads.
-absl::StatusOr<std::shared_ptr<Backend>> CreateOnednnBackend(const BackendOptions& options);
+absl::StatusOr<std::shared_ptr<Backend>> CreateBackend(const BackendOptions& options);
 
-}  // namespace kwta
+}  // namespace kwta::onednn

@@ -11,7 +11,7 @@ namespace kwta {
 
 void ExactScores(const Dictionary& dictionary, const float* x, float* scores) {
   for (int64_t h = 0; h < dictionary.units; ++h) {
-    scores[h] = FixedOrderDot(x, dictionary.atoms + h * dictionary.width, dictionary.width) + dictionary.bias[h];
+    scores[h] = simd::FixedOrderDot(x, dictionary.atoms + h * dictionary.width, dictionary.width) + dictionary.bias[h];
   }
 }
 

@@ -28,7 +28,8 @@ void Activities(const float* filters, const float* bias, int64_t maps, int64_t s
     for (int64_t y = 0; y < images.height; ++y) {
       for (int64_t x = 0; x < images.width; ++x) {
         const float* patch = padded.data() + y * width + x;
-        const float z = FixedOrderConvolution(patch, height * width, width, filter, images.channels, size) + bias[m];
+        const float z =
+            simd::FixedOrderConvolution(patch, height * width, width, filter, images.channels, size) + bias[m];
         activities[m * images.positions() + y * images.width + x] = z > 0 ? z : 0;
       }
     }

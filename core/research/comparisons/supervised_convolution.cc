@@ -96,7 +96,8 @@ absl::StatusOr<SupervisedConvolution> SupervisedConvolution::Create(const Convol
 SupervisedConvolution::SupervisedConvolution(const ConvolutionShape& shape, uint64_t seed, ThreadPool& pool)
     : shape_(shape),
       pool_(&pool),
-      kernels_(&ProbeKernelsFor(AvailableInstructionSets().front())),
+      kernels_(&ProbeKernelsFor(simd::AvailableInstructionSets().front())),
+      adam_(&simd::AdamKernelsFor(simd::AvailableInstructionSets().front())),
       parameters_(Zeros(shape)) {
   Rng rng(seed);
   Fill(parameters_.filters, std::sqrt(2.0 / static_cast<double>(shape.patch())), rng);
@@ -237,10 +238,6 @@ absl::Status SupervisedConvolution::Train(const float* x, const std::vector<int3
   std::vector<const float*> images(options.batch_size);
   std::vector<int32_t> batch_labels(options.batch_size);
   std::vector<float> kept(options.dropout > 0 ? options.batch_size * shape_.pooled() : 0);
-  ProbeAdam adam;
-  adam.moment_decay = kMomentDecay;
-  adam.square_decay = kSquareDecay;
-  adam.tiny = kTiny;
   int64_t updates = 0;
   for (int epoch = 0; epoch < options.epochs; ++epoch) {
     Rng rng(options.seed, epoch);
@@ -262,13 +259,12 @@ absl::Status SupervisedConvolution::Train(const float* x, const std::vector<int3
       }
       const double done = static_cast<double>(updates) / static_cast<double>(batches * options.epochs);
       ++updates;
-      adam.step = static_cast<float>(options.learning_rate * std::min(1.0, 2 * (1 - done)) /
-                                     (1 - std::pow(kMomentDecay, updates)));
-      adam.square_correction = static_cast<float>(1 / (1 - std::pow(kSquareDecay, updates)));
+      const simd::AdamStep step = simd::AdamStepAt(updates, options.learning_rate * std::min(1.0, 2 * (1 - done)),
+                                                   kMomentDecay, kSquareDecay, kTiny);
       const auto update = [&](std::vector<float>& parameter, std::vector<float>& g, std::vector<float>& m,
                               std::vector<float>& s, double l2) {
-        adam.l2 = static_cast<float>(l2);
-        kernels_->adam(parameter.data(), g.data(), m.data(), s.data(), static_cast<int64_t>(parameter.size()), adam);
+        adam_->update_with_l2(step, static_cast<float>(l2), g.data(), static_cast<int64_t>(parameter.size()), m.data(),
+                              s.data(), parameter.data());
       };
       update(parameters_.filters, gradient.filters, moment.filters, square.filters, 0);
       update(parameters_.bias, gradient.bias, moment.bias, square.bias, 0);

@@ -12,6 +12,7 @@
 #include "core/backends/winner_args.h"
 #include "core/base/thread_pool.h"
 #include "core/evaluation/probe_kernels.h"
+#include "core/simd/adam.h"
 #include "core/tensors/tensor.h"
 
 namespace kwta {
@@ -80,6 +81,7 @@ class SupervisedConvolution {
   ConvolutionShape shape_;
   ThreadPool* pool_;
   const ProbeKernels* kernels_;
+  const simd::AdamKernels* adam_;
   ConvolutionParameters parameters_;
 };
 

@@ -32,8 +32,9 @@ std::vector<float> ActivitiesByDefinition(const WinnerProblem& p, int64_t i) {
         }
       }
       const float* filter = p.filters.data() + m * p.images.channels * p.size * p.size;
-      z.push_back(FixedOrderConvolution(patch.data(), p.size * p.size, p.size, filter, p.images.channels, p.size) +
-                  p.bias[m]);
+      z.push_back(
+          simd::FixedOrderConvolution(patch.data(), p.size * p.size, p.size, filter, p.images.channels, p.size) +
+          p.bias[m]);
     }
   }
   return z;

@@ -149,9 +149,9 @@ std::vector<BackendCase> Cases() {
   if (BackendNames().front() != "onednn") return cases;
   cases.push_back({"onednn", 2, "portable"});
   cases.push_back({"onednn", 2, "", "fp32"});
-  for (const InstructionSet set : AvailableInstructionSets()) {
-    if (set == InstructionSet::kAvx512) cases.push_back({"onednn", 2, "avx512"});
-    if (set == InstructionSet::kAvx2) cases.push_back({"onednn", 2, "avx2"});
+  for (const simd::InstructionSet set : simd::AvailableInstructionSets()) {
+    if (set == simd::InstructionSet::kAvx512) cases.push_back({"onednn", 2, "avx512"});
+    if (set == simd::InstructionSet::kAvx2) cases.push_back({"onednn", 2, "avx2"});
   }
   return cases;
 }

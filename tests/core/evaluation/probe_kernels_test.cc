@@ -17,7 +17,7 @@ std::vector<float> Gaussian(int64_t size, uint64_t seed) {
   return values;
 }
 
-class ProbeKernelsTest : public testing::TestWithParam<InstructionSet> {
+class ProbeKernelsTest : public testing::TestWithParam<simd::InstructionSet> {
  protected:
   const ProbeKernels& kernels_ = ProbeKernelsFor(GetParam());
 };
@@ -75,24 +75,7 @@ TEST_P(ProbeKernelsTest, TransformShiftsScalesAndDropsTheAskedFraction) {
   for (int64_t i = 10'000; i < count; ++i) ASSERT_EQ(half[i - 10'000], dropped[i]);
 }
 
-TEST_P(ProbeKernelsTest, AdamFollowsItsDefinition) {
-  const int64_t size = 37;
-  std::vector<float> w = Gaussian(size, 8), gradient = Gaussian(size, 9), moment = Gaussian(size, 10),
-                     square(size, 0.5f);
-  const std::vector<float> w0 = w, g0 = gradient, m0 = moment;
-  const ProbeAdam adam{0.1f, 0.9f, 0.99f, 0.01f, 2.0f, 1e-3f};
-  kernels_.adam(w.data(), gradient.data(), moment.data(), square.data(), size, adam);
-  for (int64_t j = 0; j < size; ++j) {
-    const double g = g0[j] + 0.1 * w0[j];
-    const double m = 0.9 * m0[j] + 0.1 * g, s = 0.99 * 0.5 + 0.01 * g * g;
-    ASSERT_NEAR(moment[j], m, 1e-6);
-    ASSERT_NEAR(square[j], s, 1e-6);
-    ASSERT_NEAR(w[j], w0[j] - 0.01 * m / (std::sqrt(2 * s) + 1e-3), 1e-6);
-    ASSERT_EQ(gradient[j], 0);
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(InstructionSets, ProbeKernelsTest, testing::ValuesIn(AvailableInstructionSets()));
+INSTANTIATE_TEST_SUITE_P(InstructionSets, ProbeKernelsTest, testing::ValuesIn(simd::AvailableInstructionSets()));
 
 }  // namespace
 }  // namespace kwta::probe_kernels_test

@@ -9,7 +9,7 @@
 #include "core/simd/fixed_order_dot.h"
 #include "gtest/gtest.h"
 
-namespace kwta::fixed_order_convolution_test {
+namespace kwta::simd::fixed_order_convolution_test {
 namespace {
 
 // The definition, one rounding at a time, on a patch [channels, size, size]: volatile keeps any compiler from fusing or
@@ -148,4 +148,4 @@ TEST(FixedOrderConvolution, StaysWithinItsBound) {
 }
 
 }  // namespace
-}  // namespace kwta::fixed_order_convolution_test
+}  // namespace kwta::simd::fixed_order_convolution_test

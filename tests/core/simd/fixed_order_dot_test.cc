@@ -7,7 +7,7 @@
 #include "core/base/rng.h"
 #include "gtest/gtest.h"
 
-namespace kwta::fixed_order_dot_test {
+namespace kwta::simd::fixed_order_dot_test {
 namespace {
 
 // The definition, one rounding at a time: volatile keeps any compiler from fusing or reordering.
@@ -84,4 +84,4 @@ TEST(FixedOrderDot, StaysWithinItsBound) {
 TEST(FixedOrderDot, NothingIsZero) { EXPECT_EQ(BitsOf(FixedOrderDot(nullptr, nullptr, 0)), 0u); }
 
 }  // namespace
-}  // namespace kwta::fixed_order_dot_test
+}  // namespace kwta::simd::fixed_order_dot_test

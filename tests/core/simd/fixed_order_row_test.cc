@@ -7,7 +7,7 @@
 #include "core/base/rng.h"
 #include "gtest/gtest.h"
 
-namespace kwta::fixed_order_row_test {
+namespace kwta::simd::fixed_order_row_test {
 namespace {
 
 TEST(FixedOrderRow, GivesTheBitsOfFixedOrderDotWhereverZerosAre) {
@@ -41,4 +41,4 @@ TEST(FixedOrderRow, GivesTheBitsOfFixedOrderDotWhereverZerosAre) {
 }
 
 }  // namespace
-}  // namespace kwta::fixed_order_row_test
+}  // namespace kwta::simd::fixed_order_row_test

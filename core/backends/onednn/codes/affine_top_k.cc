@@ -8,16 +8,16 @@
 #include "core/backends/onednn/codes/float_filter.h"
 #include "core/base/status_macros.h"
 
-namespace kwta {
+namespace kwta::onednn::codes {
 namespace {
 
 constexpr int64_t kFewFilteredRows = 8;
 
 }  // namespace
 
-absl::Status OnednnAffineTopK(OnednnContext& context, const AffineTopKArgs& args) {
+absl::Status AffineTopK(support::Context& context, const AffineTopKArgs& args) {
   if (args.rows == 0) return absl::OkStatus();
-  const auto& dictionary = static_cast<const OnednnDictionary&>(*args.dictionary);
+  const auto& dictionary = static_cast<const PreparedDictionary&>(*args.dictionary);
   // Few rows are bound by reading the atoms, and bytes are the fewest.
   const bool filters =
       dictionary.quantised() != nullptr && (dictionary.bf16() == nullptr || args.rows <= kFewFilteredRows);
@@ -34,4 +34,4 @@ absl::Status OnednnAffineTopK(OnednnContext& context, const AffineTopKArgs& args
   return FloatFilteredTopK(context, args, rows);
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::codes

@@ -9,14 +9,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/backends/host_backend.h"
-#include "core/backends/onednn/codes/norm_bound.h"
+#include "core/backends/onednn/codes/bounds.h"
 #include "core/backends/onednn/support/first_error.h"
 #include "core/backends/onednn/support/one_openmp_thread.h"
 #include "core/base/status_macros.h"
 #include "core/simd/fixed_order_dot.h"
 #include "oneapi/dnnl/dnnl.hpp"
 
-namespace kwta {
+namespace kwta::onednn::codes {
 namespace {
 
 using Type = dnnl::memory::data_type;
@@ -79,7 +79,8 @@ absl::StatusOr<std::unique_ptr<Bf16Atoms>> Bf16Atoms::Create(int64_t units, int6
   try {
     atoms->product_ = std::make_unique<Product>(width, atoms->stride());
     Product& product = *atoms->product_;
-    product.tile_bytes = (product.description.weights_desc().get_size() + 63) / 64 * 64;
+    product.tile_bytes =
+        static_cast<size_t>(RoundUp(static_cast<int64_t>(product.description.weights_desc().get_size()), 64));
     KWTA_ASSIGN_OR_RETURN(product.packed, AllocateHost(static_cast<size_t>(atoms->tiles()) * product.tile_bytes));
   } catch (const dnnl::error& error) {
     return ToStatus(error);
@@ -101,15 +102,16 @@ void Bf16Atoms::Round(const float* x, int64_t n, uint16_t* out, float* rest) {
   }
 }
 
-absl::Status Bf16Atoms::Refresh(ThreadPool& pool, const Kernels& kernels, const float* atoms, const float* bias) {
+absl::Status Bf16Atoms::Refresh(ThreadPool& pool, const support::RowOperations& kernels, const float* atoms,
+                                const float* bias) {
   // Products of two bf16 numbers are exact in binary32. Their sum in any order is within DotErrorFactor of it, twice
   // that if a matrix unit rounds pairs on their own; adding the bias and FixedOrderDot's own rounding come on top, and
   // 2^-126 for each product or sum that is flushed to zero.
-  const double sum_error = 3.1 * static_cast<double>(DotErrorFactor(width_)) + 0x1p-22;
+  const double sum_error = 3.1 * static_cast<double>(simd::DotErrorFactor(width_)) + 0x1p-22;
   const double subnormal_error = static_cast<double>(width_) * 0x1p-123;
-  FirstError first_error;
+  support::FirstError first_error;
   pool.ParallelFor(tiles(), 1, [&](int64_t tile, int64_t, int) {
-    const OneOpenMpThread one_thread;
+    const support::OneOpenMpThread one_thread;
     const int64_t first = tile * kTileUnits, count = std::min(kTileUnits, units_ - first);
     std::vector<uint16_t> rounded(static_cast<size_t>(kTileUnits * width_));
     std::vector<float> rest(static_cast<size_t>(width_));
@@ -142,7 +144,7 @@ absl::Status Bf16Atoms::Refresh(ThreadPool& pool, const Kernels& kernels, const 
 }
 
 absl::Status Bf16Atoms::Multiply(const uint16_t* x, int64_t tile, float* scores) const {
-  const OneOpenMpThread one_thread;
+  const support::OneOpenMpThread one_thread;
   try {
     Product& p = *product_;
     dnnl::stream stream(p.engine);
@@ -160,4 +162,4 @@ absl::Status Bf16Atoms::Multiply(const uint16_t* x, int64_t tile, float* scores)
   return absl::OkStatus();
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::codes

@@ -8,12 +8,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/backends/backend.h"
-#include "core/backends/onednn/codes/score_bounds.h"
-#include "core/backends/onednn/support/kernels.h"
+#include "core/backends/onednn/codes/bounds.h"
+#include "core/backends/onednn/support/row_operations.h"
 #include "core/base/divide_up.h"
 #include "core/base/thread_pool.h"
 
-namespace kwta {
+namespace kwta::onednn::codes {
 
 // Const methods are thread-safe; Refresh must be alone.
 class Bf16Atoms {
@@ -33,7 +33,7 @@ class Bf16Atoms {
 
   // Takes up atoms[units, width] and bias[units]; does not look at them later. REQUIRES: all are finite, and no atom
   // is longer than 2^100. Errors: INTERNAL, RESOURCE_EXHAUSTED.
-  absl::Status Refresh(ThreadPool& pool, const Kernels& kernels, const float* atoms, const float* bias);
+  absl::Status Refresh(ThreadPool& pool, const support::RowOperations& kernels, const float* atoms, const float* bias);
 
   int64_t tiles() const { return DivideUp(units_, kTileUnits); }
   // Elements from a row of scores to the next.
@@ -59,4 +59,4 @@ class Bf16Atoms {
   UnitBounds bounds_;
 };
 
-}  // namespace kwta
+}  // namespace kwta::onednn::codes

@@ -9,11 +9,11 @@
 #include "core/backends/onednn/codes/dictionary.h"
 #include "core/backends/onednn/support/context.h"
 
-namespace kwta {
+namespace kwta::onednn::codes {
 
-// Writes the codes of all rows but those that it returns, ascending: rows whose scores could overflow, or have too many
-// units within the bound for a filter to be worth while. Thread-safe. REQUIRES: args.dictionary is an OnednnDictionary
-// whose quantised() is not null, args.rows >= 1. Errors: RESOURCE_EXHAUSTED.
-absl::StatusOr<std::vector<int64_t>> ByteFilteredTopK(OnednnContext& context, const AffineTopKArgs& args);
+// Writes the codes of the rows, except those that it returns, ascending. A row is left out if its scores could
+// overflow, or if so many of its units are within the bound that the filter is not worth while. Thread-safe. REQUIRES:
+// args.dictionary is an PreparedDictionary whose quantised() is not null, args.rows >= 1. Errors: RESOURCE_EXHAUSTED.
+absl::StatusOr<std::vector<int64_t>> ByteFilteredTopK(support::Context& context, const AffineTopKArgs& args);
 
-}  // namespace kwta
+}  // namespace kwta::onednn::codes

@@ -2,24 +2,17 @@
 
 #include <algorithm>
 #include <cstring>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
-namespace kwta {
+#include "core/simd/intrinsics.h"
+
+namespace kwta::onednn::codes {
 namespace {
 
-#if defined(__clang__)
-#define KWTA_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define KWTA_UNROLL _Pragma("GCC unroll 8")
-#endif
 #define KWTA_WITH_VNNI
 #define KWTA_KERNELS "core/backends/onednn/codes/byte_product.inc"
 #include "core/simd/for_each_instruction_set.inc"
 #undef KWTA_KERNELS
 #undef KWTA_WITH_VNNI
-#undef KWTA_UNROLL
 
 // Processor cycles that a quad of a tile takes, roughly.
 constexpr int64_t kCostOfSix = 12;
@@ -27,41 +20,13 @@ constexpr int64_t kCostOfTwo = 4;
 
 }  // namespace
 
-std::vector<ByteProduct> AvailableByteProducts() {
-  std::vector<ByteProduct> products;
-#if defined(__x86_64__)
-  for (InstructionSet set : AvailableInstructionSets()) {
-    if (set == InstructionSet::kAvx512) {
-      if (__builtin_cpu_supports("avx512vnni")) products.push_back(ByteProduct::kVnni);
-      products.push_back(ByteProduct::kAvx512);
-    }
-    if (set == InstructionSet::kAvx2) products.push_back(ByteProduct::kAvx2);
-  }
-#endif
-  products.push_back(ByteProduct::kPortable);
-  return products;
-}
+const ByteKernels& ByteKernelsFor(simd::InstructionSet set) { return VersionFor(set); }
 
-const ByteKernels& ByteKernelsFor(ByteProduct product) {
-  switch (product) {
-#if defined(__x86_64__)
-    case ByteProduct::kVnni:
-      return vnni::kByteKernels;
-    case ByteProduct::kAvx512:
-      return avx512::kByteKernels;
-    case ByteProduct::kAvx2:
-      return avx2::kByteKernels;
-#endif
-    default:
-      return portable::kByteKernels;
-  }
-}
-
-size_t RowTiles::MemoryBytes(int64_t rows, int64_t width) {
+int64_t RowTiles::MemoryBytes(int64_t rows, int64_t width) {
   const int64_t quads = Quads(width);
   // Masks, tiles, and at worst a list of offsets and one of bytes for each row.
-  const size_t row_bytes = static_cast<size_t>((quads + 63) / 64 * 8 + 2 * quads * 4) + sizeof(RowTile);
-  return (static_cast<size_t>(rows) * row_bytes + 63) / 64 * 64;
+  const int64_t row_bytes = DivideUp(quads, 64) * 8 + 2 * quads * 4 + int64_t{sizeof(RowTile)};
+  return RoundUp(rows * row_bytes, 64);
 }
 
 int64_t RowTiles::UnionSize(int64_t first_row, int64_t rows) const {
@@ -99,7 +64,7 @@ void RowTiles::Build(const ByteKernels& kernels, const uint8_t* bytes, const Qua
                      int64_t width, void* memory) {
   const int64_t quads = Quads(width);
   padded_width_ = PaddedWidth(width);
-  words_ = (quads + 63) / 64;
+  words_ = DivideUp(quads, 64);
   masks_ = static_cast<uint64_t*>(memory);
   tiles_ = reinterpret_cast<RowTile*>(masks_ + rows * words_);
   count_ = 0;
@@ -112,17 +77,17 @@ void RowTiles::Build(const ByteKernels& kernels, const uint8_t* bytes, const Qua
     for (int64_t p = 0; p < quads; ++p) mask[p / 64] |= uint64_t{1} << p % 64;
   }
   int64_t row = 0;
-  for (; row + kTileRows <= rows; row += kTileRows) {
+  for (; row + kByteTileRows <= rows; row += kByteTileRows) {
     int64_t of_two = 0;
-    for (int64_t r = 0; r < kTileRows; r += 2) of_two += kCostOfTwo * UnionSize(row + r, 2);
-    if (kCostOfSix * UnionSize(row, kTileRows) <= of_two) {
-      Add(bytes, row, kTileRows);
+    for (int64_t r = 0; r < kByteTileRows; r += 2) of_two += kCostOfTwo * UnionSize(row + r, 2);
+    if (kCostOfSix * UnionSize(row, kByteTileRows) <= of_two) {
+      Add(bytes, row, kByteTileRows);
     } else {
-      for (int64_t r = 0; r < kTileRows; r += 2) Add(bytes, row + r, 2);
+      for (int64_t r = 0; r < kByteTileRows; r += 2) Add(bytes, row + r, 2);
     }
   }
   for (; row + 2 <= rows; row += 2) Add(bytes, row, 2);
   if (row < rows) Add(bytes, row, 1);
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::codes

@@ -1,5 +1,5 @@
-// Approximate scores of rows against a dictionary of bytes: the product that the exact filter (byte_filter.h) and
-// the score product of training start from. docs/kernels.md has the idea and the layout.
+// Approximate scores of rows against a dictionary of bytes: the product that the filters of bytes (byte_filter.h,
+// sampled_filter.h) start from. docs/kernels/codes.md has the idea and the layout.
 //
 // A row is x[d] = scale * (bytes[d] - zero_point) + r[d], an atom is w[d] = mean[d] + scale' * q[d] + e[d] (see
 // quantised_atoms.h); the product of the rounded parts is exact in 32 bits, and what is lost is bounded by |r| and |e|.
@@ -9,21 +9,22 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/base/divide_up.h"
 #include "core/simd/instruction_sets.h"
 
-namespace kwta {
+namespace kwta::onednn::codes {
 
 // Units whose weights lie together, in the layout [quad][unit][4]: quad p holds elements 4p .. 4p + 3.
 constexpr int64_t kPanelUnits = 64;
 // Rows multiplied with a panel at once, at most.
-constexpr int64_t kTileRows = 6;
+constexpr int64_t kByteTileRows = 6;
 // The largest width of which sums of 255 * 127 stay within 32 bits.
 constexpr int64_t kMaxQuantisedWidth = 65536;
 
 // Elements of a row of bytes: the width, rounded up so that whole vectors can be read.
-inline int64_t PaddedWidth(int64_t width) { return (width + 63) / 64 * 64; }
+inline int64_t PaddedWidth(int64_t width) { return RoundUp(width, 64); }
 // Groups of four elements, those of the last one beyond the width having weight zero.
-inline int64_t Quads(int64_t width) { return (width + 3) / 4; }
+inline int64_t Quads(int64_t width) { return DivideUp(width, 4); }
 
 // How a row became bytes.
 struct QuantisedRow {
@@ -44,7 +45,7 @@ struct AtomPanel {
 // Rows to be multiplied together, and the quads in which any of them is not zero.
 struct RowTile {
   int32_t first_row = 0;
-  int32_t rows = 0;  // 1, 2 or kTileRows
+  int32_t rows = 0;  // 1, 2 or kByteTileRows
   int32_t quads = 0;
   const int32_t* offsets = nullptr;  // [quads]: bytes into a panel
   const int32_t* bytes = nullptr;    // [quads][rows], four elements each
@@ -68,8 +69,6 @@ struct ByteKernels {
   QuantisedRow (*quantise)(const float* x, int64_t n, uint8_t* bytes);
   // Sum of squares of bytes[n], n <= kMaxQuantisedWidth.
   uint64_t (*byte_norm)(const uint8_t* bytes, int64_t n);
-  // out[i] = float(bytes[i]) / divisor, rounded once.
-  void (*bytes_to_floats)(const uint8_t* bytes, int64_t n, float divisor, float* out);
   // Sets bit p of mask for each of `quads` quads that is not zero; mask has whole words, bytes PaddedWidth.
   void (*nonzero_quads)(const uint8_t* bytes, int64_t quads, uint64_t* mask);
   // scores[row * stride + unit] = scale (sum bytes q - zero_point sum q) scale' + bias, for the tile's rows (which
@@ -82,21 +81,15 @@ struct ByteKernels {
                        const float* least, ScoredUnits* lists);
 };
 
-// Which ByteKernels.
-enum class ByteProduct { kPortable, kAvx2, kAvx512, kVnni };
-
-// Those that this processor has, best first; kPortable is always there, and last.
-std::vector<ByteProduct> AvailableByteProducts();
-
-// REQUIRES: product is in AvailableByteProducts().
-const ByteKernels& ByteKernelsFor(ByteProduct product);
+// REQUIRES: set is in AvailableInstructionSets().
+const ByteKernels& ByteKernelsFor(simd::InstructionSet product);
 
 // A block of rows made ready for score_tile: groups rows into tiles so that the fewest products are computed.
 // Not thread-safe.
 class RowTiles {
  public:
   // Bytes of memory, aligned to 64, that Build wants for `rows` rows.
-  static size_t MemoryBytes(int64_t rows, int64_t width);
+  static int64_t MemoryBytes(int64_t rows, int64_t width);
 
   // Of bytes[rows, PaddedWidth(width)] as `quantise` gives them (or of images, zero_point 0); looks at neither later.
   // `memory` must outlive the tiles.
@@ -118,4 +111,4 @@ class RowTiles {
   int32_t* next_ = nullptr;  // where the next tile's offsets and bytes go
 };
 
-}  // namespace kwta
+}  // namespace kwta::onednn::codes

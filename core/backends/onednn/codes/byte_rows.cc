@@ -1,59 +1,73 @@
 #include "core/backends/onednn/codes/byte_rows.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 
+#include "core/simd/byte_values.h"
 #include "core/simd/fixed_order_dot.h"
 
-namespace kwta {
+namespace kwta::onednn::codes {
 
-ByteRows::ByteRows(const OnednnContext& context, const AffineTopKArgs& args, float* converted)
+ByteRows::Memory::Memory(int64_t block_rows, int64_t width, support::Arena& arena)
+    : bytes(arena.Take<uint8_t>(block_rows * PaddedWidth(width))),
+      rows(arena.Take<QuantisedRow>(block_rows)),
+      tiles(arena.Take<char>(RowTiles::MemoryBytes(block_rows, width))),
+      converted(arena.Take<float>(width)) {}
+
+ByteRows::ByteRows(const support::Context& context, const AffineTopKArgs& args, const Memory& memory)
     : args_(args),
-      dictionary_(static_cast<const OnednnDictionary&>(*args.dictionary)),
+      dictionary_(static_cast<const PreparedDictionary&>(*args.dictionary)),
       atoms_(*dictionary_.quantised()),
       width_(dictionary_.width),
       max_candidates_(std::min(dictionary_.units, args.k + std::max<int64_t>(args.k, 64 + dictionary_.units / 4))),
-      selector_(context.instruction_set, dictionary_),
-      converted_(converted) {}
+      memory_(memory),
+      finder_(context.instruction_set, dictionary_) {}
 
-void ByteRows::Quantise(int64_t row, uint8_t* bytes, QuantisedRow* quantised) const {
+void ByteRows::Quantise(int64_t row, int64_t i) {
   const ByteKernels& kernels = atoms_.kernels();
+  uint8_t* const bytes = memory_.bytes + i * PaddedWidth(width_);
+  QuantisedRow& quantised = memory_.rows[i];
   if (args_.x != nullptr) {
-    *quantised = kernels.quantise(args_.x + row * width_, width_, bytes);
+    quantised = kernels.quantise(args_.x + row * width_, width_, bytes);
     return;
   }
   std::memcpy(bytes, args_.bytes + row * width_, static_cast<size_t>(width_));
   std::memset(bytes + width_, 0, static_cast<size_t>(PaddedWidth(width_) - width_));
-  *quantised = QuantisedRow();
-  quantised->scale = 1 / args_.divisor;
-  quantised->norm = std::sqrt(static_cast<double>(kernels.byte_norm(bytes, width_))) /
-                    static_cast<double>(args_.divisor) * (1 + 0x1p-20);
+  quantised = QuantisedRow();
+  quantised.scale = 1 / args_.divisor;
+  quantised.norm = std::sqrt(static_cast<double>(kernels.byte_norm(bytes, width_))) /
+                   static_cast<double>(args_.divisor) * (1 + 0x1p-20);
   // Both the quotient and the scale are rounded.
-  quantised->residual_norm = quantised->norm * 0x1p-22;
+  quantised.residual_norm = quantised.norm * 0x1p-22;
 }
 
-RowBound ByteRows::Bound(const QuantisedRow& row) const {
+RowTiles ByteRows::Tiles(int64_t count) const {
+  RowTiles tiles;
+  tiles.Build(atoms_.kernels(), memory_.bytes, memory_.rows, count, width_, memory_.tiles);
+  return tiles;
+}
+
+RowBound ByteRows::Bound(int64_t i) const {
   RowBound bound;
   bound.units = &atoms_.bounds();
-  bound.norm = row.norm;
-  bound.residual_norm = row.residual_norm;
+  bound.norm = memory_.rows[i].norm;
+  bound.residual_norm = memory_.rows[i].residual_norm;
   return bound;
 }
 
-Selected ByteRows::Select(int64_t row, const QuantisedRow& quantised, const ScoreList& list) {
-  if (!CannotOverflow(quantised.norm, dictionary_.largest_norm(), dictionary_.largest_bias())) {
-    return Selected::kTooMany;
+Outcome ByteRows::Find(int64_t row, int64_t i, const ScoreList& list) {
+  if (!CannotOverflow(memory_.rows[i].norm, dictionary_.largest_norm(), dictionary_.largest_bias())) {
+    return Outcome::kTooMany;
   }
   const float* x = args_.x + row * width_;
   if (args_.x == nullptr) {
-    atoms_.kernels().bytes_to_floats(args_.bytes + row * width_, width_, args_.divisor, converted_);
-    x = converted_;
+    simd::DivideBytes(args_.bytes + row * width_, width_, args_.divisor, memory_.converted);
+    x = memory_.converted;
   }
-  RowBound bound = Bound(quantised);
-  if (atoms_.mean() != nullptr) bound.offset = FixedOrderDot(x, atoms_.mean(), width_);
-  return selector_.Select(x, list, bound, args_.k, max_candidates_, args_.indices + row * args_.k,
-                          args_.values + row * args_.k);
+  RowBound bound = Bound(i);
+  if (atoms_.mean() != nullptr) bound.offset = simd::FixedOrderDot(x, atoms_.mean(), width_);
+  return finder_.Find(x, list, bound, args_.k, max_candidates_, args_.indices + row * args_.k,
+                      args_.values + row * args_.k);
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::codes

@@ -1,40 +1,92 @@
 // The rows of a call to AffineTopK as the filters of bytes (byte_filter.h, sampled_filter.h) take them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <vector>
 
+#include "absl/status/statusor.h"
 #include "core/backends/backend.h"
+#include "core/backends/onednn/codes/byte_product.h"
+#include "core/backends/onednn/codes/code_finder.h"
 #include "core/backends/onednn/codes/dictionary.h"
-#include "core/backends/onednn/codes/row_selector.h"
+#include "core/backends/onednn/support/arena.h"
 #include "core/backends/onednn/support/context.h"
+#include "core/base/divide_up.h"
+#include "core/base/status_macros.h"
 
-namespace kwta {
+namespace kwta::onednn::codes {
 
-// One thread's: not thread-safe.
+// A block of rows of a call. Each thread has its own: not thread-safe.
 class ByteRows {
  public:
-  // REQUIRES: args.dictionary is an OnednnDictionary whose quantised() is not null. `converted` has room for a row of
-  // floats; it, the context and args must outlive this.
-  ByteRows(const OnednnContext& context, const AffineTopKArgs& args, float* converted);
+  // Where the rows of a block and their tiles lie.
+  struct Memory {
+    Memory(int64_t block_rows, int64_t width, support::Arena& arena);
 
-  // bytes[PaddedWidth(width)] of a row.
-  void Quantise(int64_t row, uint8_t* bytes, QuantisedRow* quantised) const;
+    uint8_t* bytes;      // [block_rows, PaddedWidth(width)]
+    QuantisedRow* rows;  // [block_rows]
+    char* tiles;
+    float* converted;  // [width]
+  };
 
-  // Of the scores that score_tile and collect_tile give a row, without the offset.
-  RowBound Bound(const QuantisedRow& row) const;
+  // REQUIRES: args.dictionary is a PreparedDictionary whose quantised() is not null; the context, args and memory
+  // outlive this.
+  ByteRows(const support::Context& context, const AffineTopKArgs& args, const Memory& memory);
 
-  // Writes the row's code, unless the answer is another than kCode (see RowSelector::Select). A row whose scores could
-  // overflow is kTooMany.
-  Selected Select(int64_t row, const QuantisedRow& quantised, const ScoreList& list);
+  // Makes row `row` of the call row i of the block.
+  void Quantise(int64_t row, int64_t i);
+
+  // Rows 0 .. count - 1 of the block, which Quantise has made, for score_tile and collect_tile. The result is valid
+  // until the next call.
+  RowTiles Tiles(int64_t count) const;
+
+  // The bound on the scores, without the offset, that score_tile and collect_tile give row i of the block.
+  RowBound Bound(int64_t i) const;
+
+  // Writes the code of row `row` of the call, which is row i of the block, unless the answer is another than kCode (see
+  // CodeFinder::Find). The answer is kTooMany if the row's scores could overflow.
+  Outcome Find(int64_t row, int64_t i, const ScoreList& list);
 
  private:
   const AffineTopKArgs& args_;
-  const OnednnDictionary& dictionary_;
+  const PreparedDictionary& dictionary_;
   const QuantisedAtoms& atoms_;
   const int64_t width_;
   const int64_t max_candidates_;
-  RowSelector selector_;
-  float* converted_;
+  const Memory& memory_;
+  CodeFinder finder_;
 };
 
-}  // namespace kwta
+// Calls call.EncodeBlock(begin, count, memory, left_out) for all rows, in blocks of call.block_rows(): each block on
+// one thread of the context's pool, or if call.blocks_in_turn() on the caller's. `memory` is a Call::Memory(call,
+// arena) of that thread. Returns the rows for which EncodeBlock set left_out[row], ascending. Errors:
+// RESOURCE_EXHAUSTED.
+template <typename Call>
+absl::StatusOr<std::vector<int64_t>> EncodeBlocks(support::Context& context, int64_t rows, Call& call) {
+  support::Arena counts(nullptr);
+  typename Call::Memory(call, counts);
+  const int64_t threads = call.blocks_in_turn() ? 1 : context.pool.threads();
+  KWTA_ASSIGN_OR_RETURN(support::ScratchPool::Lease lease,
+                        context.scratch.Take(static_cast<size_t>(threads * counts.bytes())));
+  std::vector<char> left_out(static_cast<size_t>(rows));
+  const auto encode = [&](int64_t block, int64_t, int thread) {
+    support::Arena arena(lease.as<char>() + thread * counts.bytes());
+    const int64_t begin = block * call.block_rows();
+    call.EncodeBlock(begin, std::min(call.block_rows(), rows - begin), typename Call::Memory(call, arena),
+                     left_out.data());
+  };
+  const int64_t blocks = DivideUp(rows, call.block_rows());
+  if (call.blocks_in_turn()) {
+    for (int64_t block = 0; block < blocks; ++block) encode(block, block + 1, 0);
+  } else {
+    context.pool.ParallelFor(blocks, 1, encode);
+  }
+  std::vector<int64_t> result;
+  for (int64_t i = 0; i < rows; ++i) {
+    if (left_out[i] != 0) result.push_back(i);
+  }
+  return result;
+}
+
+}  // namespace kwta::onednn::codes

@@ -4,11 +4,11 @@
 #include <cmath>
 #include <limits>
 
-#include "core/backends/onednn/codes/norm_bound.h"
+#include "core/backends/onednn/codes/bounds.h"
 #include "core/base/status_macros.h"
 #include "core/simd/fixed_order_dot.h"
 
-namespace kwta {
+namespace kwta::onednn::codes {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -23,23 +23,23 @@ constexpr int64_t kNormGrainUnits = 64;
 
 }  // namespace
 
-float OnednnDictionary::NormFactor(double norm) const {
+float PreparedDictionary::NormFactor(double norm) const {
   // Each of the two sums is within DotErrorFactor(width) |x| |w| + width 2^-149 of the exact product (width 2^-149 for
   // products that are subnormal), and adding the bias rounds each by at most 2^-24 of the result.
-  const double error_factor = width < kWidthLimit ? 2 * static_cast<double>(DotErrorFactor(width)) + 0x1p-22 : 0;
+  const double error_factor = width < kWidthLimit ? 2 * static_cast<double>(simd::DotErrorFactor(width)) + 0x1p-22 : 0;
   return RoundedUp(error_factor * norm);
 }
 
-float OnednnDictionary::Constant(double magnitude) const {
+float PreparedDictionary::Constant(double magnitude) const {
   return RoundedUp(magnitude * 0x1p-22 + static_cast<double>(width) * 0x1p-147);
 }
 
-void OnednnDictionary::SetFloatBounds(int64_t unit) {
+void PreparedDictionary::SetFloatBounds(int64_t unit) {
   float_bounds_.norm_factor[unit] = NormFactor(norms_[unit]);
   float_bounds_.constant[unit] = Constant(std::abs(static_cast<double>(bias[unit])));
 }
 
-bool OnednnDictionary::SetLargest() {
+bool PreparedDictionary::SetLargest() {
   largest_norm_ = width < kWidthLimit ? 0 : kInfinity;
   largest_bias_ = 0;
   for (int64_t unit = 0; unit < units; ++unit) {
@@ -52,46 +52,46 @@ bool OnednnDictionary::SetLargest() {
   return largest_norm_ < 0x1p100 && largest_bias_ < 0x1p100;
 }
 
-absl::Status OnednnDictionary::Refresh(OnednnContext& context) {
+absl::Status PreparedDictionary::Refresh(support::Context& context) {
   norms_.resize(static_cast<size_t>(units));
   for (auto* factors : {&float_bounds_.norm_factor, &float_bounds_.residual_factor, &float_bounds_.constant}) {
     factors->resize(static_cast<size_t>(units));
   }
   context.pool.ParallelFor(units, kNormGrainUnits, [&](int64_t begin, int64_t end, int) {
     for (int64_t unit = begin; unit < end; ++unit) {
-      norms_[unit] = std::sqrt(context.kernels.squared_norm(atoms + unit * width, width)) * kLengthRoundUp;
+      norms_[unit] = std::sqrt(context.rows.squared_norm(atoms + unit * width, width)) * kLengthRoundUp;
       SetFloatBounds(unit);
     }
   });
   const bool sound = SetLargest();
-  has_quantised_ = sound && filter_ != Filter::kFloats && width <= kMaxQuantisedWidth;
+  has_quantised_ = sound && filter_ != support::Filter::kFloats && width <= kMaxQuantisedWidth;
   if (has_quantised_) {
     if (quantised_ == nullptr) {
-      KWTA_ASSIGN_OR_RETURN(quantised_, QuantisedAtoms::Create(context.byte_product, units, width, use_));
+      KWTA_ASSIGN_OR_RETURN(quantised_, QuantisedAtoms::Create(context.instruction_set, units, width, use_));
     }
     quantised_->Refresh(context.pool, atoms, bias);
   }
-  has_bf16_ = sound && filter_ == Filter::kBf16;
+  has_bf16_ = sound && filter_ == support::Filter::kBf16;
   if (has_bf16_) {
     if (bf16_ == nullptr) {
       KWTA_ASSIGN_OR_RETURN(bf16_, Bf16Atoms::Create(units, width));
     }
-    KWTA_RETURN_IF_ERROR(bf16_->Refresh(context.pool, context.kernels, atoms, bias));
+    KWTA_RETURN_IF_ERROR(bf16_->Refresh(context.pool, context.rows, atoms, bias));
   }
   return absl::OkStatus();
 }
 
-void OnednnDictionary::Update(const OnednnContext& context, int64_t unit) {
+void PreparedDictionary::Update(const support::Context& context, int64_t unit) {
   const float* atom = atoms + unit * width;
   norms_[unit] = has_quantised_ ? quantised_->Update(unit, atom, bias[unit])
-                                : std::sqrt(context.kernels.squared_norm(atom, width)) * kLengthRoundUp + kFlushed;
+                                : std::sqrt(context.rows.squared_norm(atom, width)) * kLengthRoundUp + kFlushed;
   SetFloatBounds(unit);
 }
 
-bool OnednnDictionary::FinishUpdates() {
+bool PreparedDictionary::FinishUpdates() {
   if (!SetLargest() || !(largest_norm_ < QuantisedAtoms::kLongestInTraining)) return false;
   if (has_quantised_) quantised_->FinishUpdates();
   return true;
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::codes

@@ -7,31 +7,31 @@
 #include "absl/status/status.h"
 #include "core/backends/backend.h"
 #include "core/backends/onednn/codes/bf16_atoms.h"
+#include "core/backends/onednn/codes/bounds.h"
 #include "core/backends/onednn/codes/quantised_atoms.h"
-#include "core/backends/onednn/codes/score_bounds.h"
 #include "core/backends/onednn/support/context.h"
 
-namespace kwta {
+namespace kwta::onednn::codes {
 
-// A dictionary with what filters of its scores need: copies rounded to bytes or bf16, and how far approximate scores
-// can be from exact ones.
-class OnednnDictionary final : public Dictionary {
+// A dictionary with what the filters of codes need: copies rounded to bytes or bf16, and how far approximate scores can
+// be from exact ones.
+class PreparedDictionary final : public Dictionary {
  public:
   // REQUIRES: Refresh before first use.
   using Dictionary::Dictionary;
 
   // Which copies Refresh makes; kBytes if it is never called. REQUIRES: not kMeasured.
-  void set_filter(Filter filter) { filter_ = filter; }
+  void set_filter(support::Filter filter) { filter_ = filter; }
 
   // Prepares for Update. REQUIRES: before the first Refresh, and the filter is not kBf16.
   void set_trains() { use_ = QuantisedAtoms::Use::kTraining; }
 
-  // Takes up the atoms and biases as they are now. Errors: RESOURCE_EXHAUSTED.
-  absl::Status Refresh(OnednnContext& context);
+  // Copies the atoms and biases as they are now. Errors: RESOURCE_EXHAUSTED.
+  absl::Status Refresh(support::Context& context);
 
-  // Takes up one atom and its bias; FinishUpdates when all that have changed since the last Refresh are taken up.
+  // Copies one atom and its bias. Call FinishUpdates after all that have changed since the last Refresh.
   // Different units may run at the same time. REQUIRES: set_trains.
-  void Update(const OnednnContext& context, int64_t unit);
+  void Update(const support::Context& context, int64_t unit);
   // False if numbers are so large that Refresh must look at them.
   bool FinishUpdates();
 
@@ -43,7 +43,7 @@ class OnednnDictionary final : public Dictionary {
   const UnitBounds& float_bounds() const { return float_bounds_; }
   // Null if the atoms cannot be rounded to bytes, or are not to be.
   const QuantisedAtoms* quantised() const { return has_quantised_ ? quantised_.get() : nullptr; }
-  // Likewise to bf16.
+  // Null if there is no copy in bf16.
   const Bf16Atoms* bf16() const { return has_bf16_ ? bf16_.get() : nullptr; }
 
  private:
@@ -61,8 +61,8 @@ class OnednnDictionary final : public Dictionary {
   bool has_quantised_ = false;
   std::unique_ptr<Bf16Atoms> bf16_;
   bool has_bf16_ = false;
-  Filter filter_ = Filter::kBytes;
+  support::Filter filter_ = support::Filter::kBytes;
   QuantisedAtoms::Use use_ = QuantisedAtoms::Use::kFixed;
 };
 
-}  // namespace kwta
+}  // namespace kwta::onednn::codes

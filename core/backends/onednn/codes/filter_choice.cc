@@ -11,7 +11,7 @@
 #include "core/backends/onednn/codes/dictionary.h"
 #include "core/base/status_macros.h"
 
-namespace kwta {
+namespace kwta::onednn::codes {
 namespace {
 
 constexpr int64_t kMostWeights = int64_t{1} << 22;
@@ -24,26 +24,26 @@ constexpr int kRounds = 3;
 constexpr double kClearly = 1.1;
 
 struct Candidate {
-  Filter filter;
-  std::unique_ptr<OnednnDictionary> dictionary;
+  support::Filter filter;
+  std::unique_ptr<PreparedDictionary> dictionary;
   double seconds = 0;
 };
 
 }  // namespace
 
-absl::StatusOr<Filter> FastestFilter(OnednnContext& context, const float* atoms, const float* bias, int64_t units,
-                                     int64_t width) {
-  if (units * width < kFewestWeights) return Filter::kBytes;
-  std::vector<Filter> filters = {Filter::kBytes, Filter::kFloats};
-  if (Bf16Atoms::Native()) filters.push_back(Filter::kBf16);
+absl::StatusOr<support::Filter> FastestFilter(support::Context& context, const float* atoms, const float* bias,
+                                              int64_t units, int64_t width) {
+  if (units * width < kFewestWeights) return support::Filter::kBytes;
+  std::vector<support::Filter> filters = {support::Filter::kBytes, support::Filter::kFloats};
+  if (Bf16Atoms::Native()) filters.push_back(support::Filter::kBf16);
   const int64_t part = std::min(units, std::max<int64_t>(1, kMostWeights / width));
   std::vector<Candidate> candidates;
-  for (Filter filter : filters) {
-    candidates.push_back({filter, std::make_unique<OnednnDictionary>(atoms, bias, part, width)});
+  for (support::Filter filter : filters) {
+    candidates.push_back({filter, std::make_unique<PreparedDictionary>(atoms, bias, part, width)});
     candidates.back().dictionary->set_filter(filter);
     KWTA_RETURN_IF_ERROR(candidates.back().dictionary->Refresh(context));
     // Numbers that are not finite leave no choice.
-    if (candidates.front().dictionary->quantised() == nullptr) return Filter::kBytes;
+    if (candidates.front().dictionary->quantised() == nullptr) return support::Filter::kBytes;
   }
 
   const int64_t rows = kRowsOfAThread * context.pool.threads();
@@ -61,7 +61,7 @@ absl::StatusOr<Filter> FastestFilter(OnednnContext& context, const float* atoms,
     for (Candidate& candidate : candidates) {
       const auto start = std::chrono::steady_clock::now();
       KWTA_RETURN_IF_ERROR(
-          OnednnAffineTopK(context, {candidate.dictionary.get(), x.data(), rows, k, indices.data(), values.data()}));
+          AffineTopK(context, {candidate.dictionary.get(), x.data(), rows, k, indices.data(), values.data()}));
       const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       candidate.seconds = round == 0 ? seconds : std::min(candidate.seconds, seconds);
     }
@@ -74,4 +74,4 @@ absl::StatusOr<Filter> FastestFilter(OnednnContext& context, const float* atoms,
   return best->filter;
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::codes

@@ -1,4 +1,4 @@
-// Which filter finds the codes of a dictionary soonest on this machine.
+// The filter that finds the codes of a dictionary soonest on this machine.
 #pragma once
 
 #include <cstdint>
@@ -6,13 +6,13 @@
 #include "absl/status/statusor.h"
 #include "core/backends/onednn/support/context.h"
 
-namespace kwta {
+namespace kwta::onednn::codes {
 
-// Measures the filters that this machine has on a part of the dictionary, of 2^22 weights at most, and on rows made of
-// its atoms: some milliseconds. All filters give the same codes. Small dictionaries, of which that would take longer
-// than it can gain, are not measured.
+// Measures the filters of this machine on a part of the dictionary, of 2^22 weights at most, and on rows made of its
+// atoms. That takes some milliseconds. All filters find the same codes. A small dictionary is not measured: that would
+// take longer than it can gain.
 // Errors: RESOURCE_EXHAUSTED, INTERNAL.
-absl::StatusOr<Filter> FastestFilter(OnednnContext& context, const float* atoms, const float* bias, int64_t units,
-                                     int64_t width);
+absl::StatusOr<support::Filter> FastestFilter(support::Context& context, const float* atoms, const float* bias,
+                                              int64_t units, int64_t width);
 
-}  // namespace kwta
+}  // namespace kwta::onednn::codes

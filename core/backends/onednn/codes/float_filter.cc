@@ -4,17 +4,19 @@
 #include <cmath>
 #include <limits>
 
+#include "core/backends/onednn/codes/bounds.h"
+#include "core/backends/onednn/codes/code_finder.h"
 #include "core/backends/onednn/codes/dictionary.h"
-#include "core/backends/onednn/codes/norm_bound.h"
-#include "core/backends/onednn/codes/row_selector.h"
 #include "core/backends/onednn/support/arena.h"
 #include "core/backends/onednn/support/dnnl_gemm.h"
 #include "core/backends/onednn/support/first_error.h"
 #include "core/backends/reference/exact_top_k.h"
 #include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
+#include "core/simd/byte_values.h"
+#include "core/simd/fixed_order_dot.h"
 
-namespace kwta {
+namespace kwta::onednn::codes {
 namespace {
 
 // A product of one row with all atoms is bound by reading the atoms, so that exact scores cost no more than approximate
@@ -24,8 +26,8 @@ constexpr size_t kRowsComputedExactly = 1;
 // Rows whose scores are held at once, and the tiles of the product that computes them: a tile's scores and its share of
 // the atoms fit into a core's own cache together.
 constexpr int64_t kFloatBlockRows = 256;
-constexpr int64_t kTileRows = 128;
-constexpr int64_t kTileUnits = 512;
+constexpr int64_t kFloatTileRows = 128;
+constexpr int64_t kFloatTileUnits = 512;
 constexpr int64_t kMaxScoreBytes = int64_t{16} << 20;
 
 constexpr int64_t kFloatGrainUnits = 64;
@@ -33,11 +35,12 @@ constexpr int64_t kFloatGrainRows = 4;
 
 class FloatCall {
  public:
-  FloatCall(OnednnContext& context, const AffineTopKArgs& args, const std::vector<int64_t>& rows)
+  FloatCall(support::Context& context, const AffineTopKArgs& args, const std::vector<int64_t>& rows)
       : context_(context),
         args_(args),
-        dictionary_(static_cast<const OnednnDictionary&>(*args.dictionary)),
+        dictionary_(static_cast<const PreparedDictionary&>(*args.dictionary)),
         rows_(rows),
+        largest_(LargestKernelsFor(context.instruction_set)),
         units_(dictionary_.units),
         width_(dictionary_.width),
         bf16_(rows.size() > kRowsComputedExactly ? dictionary_.bf16() : nullptr),
@@ -46,9 +49,8 @@ class FloatCall {
                                         std::min(kFloatBlockRows, static_cast<int64_t>(rows.size())))) {}
 
   absl::Status Run() {
-    const size_t bytes = TakeMemory(nullptr);
-    KWTA_ASSIGN_OR_RETURN(ScratchPool::Lease lease, context_.scratch.Take(bytes));
-    TakeMemory(lease.as<char>());
+    KWTA_ASSIGN_OR_RETURN(const support::ScratchPool::Lease lease,
+                          support::TakeArrays(context_.scratch, [&](support::Arena& arena) { TakeMemory(arena); }));
     float* const scores = scores_;
     const int64_t count = static_cast<int64_t>(rows_.size());
     const bool exact = rows_.size() <= kRowsComputedExactly;
@@ -64,10 +66,10 @@ class FloatCall {
         KWTA_RETURN_IF_ERROR(ComputeApproximateScores(x, rows, scores));
       }
       context_.pool.ParallelFor(rows, kFloatGrainRows, [&](int64_t first, int64_t last, int) {
-        RowSelector selector(context_.instruction_set, dictionary_);
+        CodeFinder finder(context_.instruction_set, dictionary_);
         std::vector<float> scratch(static_cast<size_t>(TopKScratchElements(units_)));
         for (int64_t i = first; i < last; ++i) {
-          SelectRow(rows_[begin + i], x + i * width_, exact, i, scores + i * stride_, &selector, scratch.data());
+          EncodeRow(rows_[begin + i], x + i * width_, exact, i, scores + i * stride_, &finder, scratch.data());
         }
       });
     }
@@ -75,9 +77,7 @@ class FloatCall {
   }
 
  private:
-  // Shares out memory, or tells how many bytes of it are needed.
-  size_t TakeMemory(char* memory) {
-    Arena arena(memory);
+  void TakeMemory(support::Arena& arena) {
     // Products of bf16 are made of whole tiles of rows.
     const int64_t rows = bf16_ != nullptr ? RoundUp(block_rows_, Bf16Atoms::kTileRows) : block_rows_;
     scores_ = arena.Take<float>(rows * stride_);
@@ -85,7 +85,6 @@ class FloatCall {
     rounded_ = arena.Take<uint16_t>(bf16_ != nullptr ? rows * width_ : 0);
     rest_norms_ = arena.Take<double>(block_rows_);
     rests_ = arena.Take<float>(bf16_ != nullptr ? context_.pool.threads() * width_ : 0);
-    return arena.bytes();
   }
 
   // The rows of a block next to each other.
@@ -98,8 +97,7 @@ class FloatCall {
       if (args_.x != nullptr) {
         std::copy_n(args_.x + row * width_, width_, gathered + i * width_);
       } else {
-        const uint8_t* bytes = args_.bytes + row * width_;
-        for (int64_t d = 0; d < width_; ++d) gathered[i * width_ + d] = static_cast<float>(bytes[d]) / args_.divisor;
+        simd::DivideBytes(args_.bytes + row * width_, width_, args_.divisor, gathered + i * width_);
       }
     }
     return gathered;
@@ -110,22 +108,23 @@ class FloatCall {
       for (int64_t at = first; at < last; ++at) {
         const int64_t unit = at % units_;
         scores[at / units_ * stride_ + unit] =
-            FixedOrderDot(x + at / units_ * width_, dictionary_.atoms + unit * width_, width_) + dictionary_.bias[unit];
+            simd::FixedOrderDot(x + at / units_ * width_, dictionary_.atoms + unit * width_, width_) +
+            dictionary_.bias[unit];
       }
     });
   }
 
   absl::Status ComputeApproximateScores(const float* x, int64_t rows, float* scores) {
-    const int64_t row_tiles = DivideUp(rows, kTileRows);
+    const int64_t row_tiles = DivideUp(rows, kFloatTileRows);
     // At least a tile for each thread.
-    const int64_t wanted = std::max(DivideUp(units_, kTileUnits), DivideUp(context_.pool.threads(), row_tiles));
+    const int64_t wanted = std::max(DivideUp(units_, kFloatTileUnits), DivideUp(context_.pool.threads(), row_tiles));
     const int64_t tile_units = RoundUp(DivideUp(units_, wanted), 16);
     const int64_t unit_tiles = DivideUp(units_, tile_units);
-    FirstError error;
+    support::FirstError error;
     context_.pool.ParallelFor(row_tiles * unit_tiles, 1, [&](int64_t tile, int64_t, int) {
-      const int64_t row = tile / unit_tiles * kTileRows;
+      const int64_t row = tile / unit_tiles * kFloatTileRows;
       const int64_t unit = tile % unit_tiles * tile_units;
-      DnnlGemmArgs gemm;
+      support::DnnlGemmArgs gemm;
       gemm.a = x + row * width_;
       gemm.lda = width_;
       gemm.b = dictionary_.atoms + unit * width_;
@@ -133,10 +132,10 @@ class FloatCall {
       gemm.transpose_b = true;
       gemm.c = scores + row * stride_ + unit;
       gemm.ldc = stride_;
-      gemm.m = std::min(kTileRows, rows - row);
+      gemm.m = std::min(kFloatTileRows, rows - row);
       gemm.n = std::min(tile_units, units_ - unit);
       gemm.k = width_;
-      error.Update(DnnlGemm(gemm));
+      error.Update(support::DnnlGemm(gemm));
     });
     return error.status();
   }
@@ -147,7 +146,7 @@ class FloatCall {
       float* const rest = rests_ + thread * width_;
       for (int64_t i = first; i < last; ++i) {
         Bf16Atoms::Round(x + i * width_, width_, rounded_ + i * width_, rest);
-        rest_norms_[i] = std::sqrt(context_.kernels.squared_norm(rest, width_)) * kLengthRoundUp;
+        rest_norms_[i] = std::sqrt(context_.rows.squared_norm(rest, width_)) * kLengthRoundUp;
       }
     });
     const int64_t padded = RoundUp(rows, Bf16Atoms::kTileRows);
@@ -157,7 +156,7 @@ class FloatCall {
   absl::Status ComputeBf16Scores(int64_t rows, float* scores) {
     // Consecutive products share a tile of atoms.
     const int64_t row_tiles = DivideUp(rows, Bf16Atoms::kTileRows);
-    FirstError error;
+    support::FirstError error;
     context_.pool.ParallelFor(row_tiles * bf16_->tiles(), 1, [&](int64_t at, int64_t, int) {
       const int64_t row = at % row_tiles * Bf16Atoms::kTileRows, tile = at / row_tiles;
       error.Update(
@@ -166,21 +165,21 @@ class FloatCall {
     return error.status();
   }
 
-  void SelectRow(int64_t row, const float* x, bool exact, int64_t i, float* scores, RowSelector* selector,
+  void EncodeRow(int64_t row, const float* x, bool exact, int64_t i, float* scores, CodeFinder* finder,
                  float* scratch) const {
     int32_t* indices = args_.indices + row * args_.k;
     float* values = args_.values + row * args_.k;
     RowBound bound;
     bound.units = bf16_ != nullptr ? &bf16_->bounds() : &dictionary_.float_bounds();
     bound.residual_norm = bf16_ != nullptr ? rest_norms_[i] : 0;
-    bound.norm = std::sqrt(context_.kernels.squared_norm(x, width_)) * kLengthRoundUp;
+    bound.norm = std::sqrt(context_.rows.squared_norm(x, width_)) * kLengthRoundUp;
     if (!exact && !CannotOverflow(bound.norm, dictionary_.largest_norm(), dictionary_.largest_bias())) {
       // Nothing is known about approximate scores here; rare, so it may be slow.
       ExactScores(dictionary_, x, scores);
       exact = true;
     }
     if (exact) {
-      context_.select_top_k(scores, units_, args_.k, nullptr, scratch, indices, values);
+      largest_.top_k(scores, units_, args_.k, nullptr, scratch, indices, values);
       return;
     }
     for (int64_t unit = 0; unit < units_; ++unit) scores[unit] += dictionary_.bias[unit];
@@ -188,13 +187,14 @@ class FloatCall {
     ScoreList list;
     list.scores = scores;
     list.size = units_;
-    selector->Select(x, list, bound, args_.k, units_, indices, values);
+    finder->Find(x, list, bound, args_.k, units_, indices, values);
   }
 
-  OnednnContext& context_;
+  support::Context& context_;
   const AffineTopKArgs& args_;
-  const OnednnDictionary& dictionary_;
+  const PreparedDictionary& dictionary_;
   const std::vector<int64_t>& rows_;
+  const LargestKernels& largest_;
   const int64_t units_;
   const int64_t width_;
   const Bf16Atoms* const bf16_;  // null: binary32
@@ -209,8 +209,9 @@ class FloatCall {
 
 }  // namespace
 
-absl::Status FloatFilteredTopK(OnednnContext& context, const AffineTopKArgs& args, const std::vector<int64_t>& rows) {
+absl::Status FloatFilteredTopK(support::Context& context, const AffineTopKArgs& args,
+                               const std::vector<int64_t>& rows) {
   return FloatCall(context, args, rows).Run();
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::codes

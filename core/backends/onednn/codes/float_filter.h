@@ -8,10 +8,10 @@
 #include "core/backends/backend.h"
 #include "core/backends/onednn/support/context.h"
 
-namespace kwta {
+namespace kwta::onednn::codes {
 
-// Writes the codes of the given rows of args (ascending, at least one). Thread-safe. Takes any row and any dictionary.
-// REQUIRES: args.dictionary is an OnednnDictionary. Errors: INTERNAL, RESOURCE_EXHAUSTED.
-absl::Status FloatFilteredTopK(OnednnContext& context, const AffineTopKArgs& args, const std::vector<int64_t>& rows);
+// Writes the codes of the given rows of args (ascending, at least one). Takes any row and any dictionary. Thread-safe.
+// REQUIRES: args.dictionary is an PreparedDictionary. Errors: INTERNAL, RESOURCE_EXHAUSTED.
+absl::Status FloatFilteredTopK(support::Context& context, const AffineTopKArgs& args, const std::vector<int64_t>& rows);
 
-}  // namespace kwta
+}  // namespace kwta::onednn::codes

@@ -5,17 +5,15 @@
 #include <cstring>
 #include <limits>
 #include <utility>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 #include "core/backends/host_backend.h"
-#include "core/backends/onednn/codes/norm_bound.h"
+#include "core/backends/onednn/codes/bounds.h"
 #include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 #include "core/simd/fixed_order_dot.h"
+#include "core/simd/intrinsics.h"
 
-namespace kwta {
+namespace kwta::onednn::codes {
 namespace {
 
 // w - mean = scale q + rest.
@@ -40,29 +38,11 @@ struct RoundingKernels {
   AtomSquares (*measure_atom)(const float* w, const float* mean, const int8_t* bytes, float scale, int64_t n);
 };
 
-#if defined(__clang__)
-#define KWTA_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define KWTA_UNROLL _Pragma("GCC unroll 8")
-#endif
 #define KWTA_KERNELS "core/backends/onednn/codes/quantised_atoms.inc"
 #include "core/simd/for_each_instruction_set.inc"
 #undef KWTA_KERNELS
-#undef KWTA_UNROLL
 
-const RoundingKernels& RoundingKernelsFor(ByteProduct product) {
-  switch (product) {
-#if defined(__x86_64__)
-    case ByteProduct::kVnni:
-    case ByteProduct::kAvx512:
-      return avx512::kRoundingKernels;
-    case ByteProduct::kAvx2:
-      return avx2::kRoundingKernels;
-#endif
-    default:
-      return portable::kRoundingKernels;
-  }
-}
+const RoundingKernels& RoundingKernelsFor(simd::InstructionSet set) { return VersionFor(set); }
 
 // Columns of the mean that one range sums.
 constexpr int64_t kGrainColumns = 128;
@@ -75,16 +55,16 @@ constexpr double kShareOfMean = 0.02;
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<QuantisedAtoms>> QuantisedAtoms::Create(ByteProduct product, int64_t units,
+absl::StatusOr<std::unique_ptr<QuantisedAtoms>> QuantisedAtoms::Create(simd::InstructionSet set, int64_t units,
                                                                        int64_t width, Use use) {
   const int64_t panels = DivideUp(units, kPanelUnits);
   KWTA_ASSIGN_OR_RETURN(Buffer weights, AllocateHost(static_cast<size_t>(panels * Quads(width) * kPanelUnits * 4)));
-  return std::unique_ptr<QuantisedAtoms>(new QuantisedAtoms(product, units, width, std::move(weights), use));
+  return std::unique_ptr<QuantisedAtoms>(new QuantisedAtoms(set, units, width, std::move(weights), use));
 }
 
-QuantisedAtoms::QuantisedAtoms(ByteProduct product, int64_t units, int64_t width, Buffer weights, Use use)
-    : product_(product),
-      kernels_(ByteKernelsFor(product)),
+QuantisedAtoms::QuantisedAtoms(simd::InstructionSet set, int64_t units, int64_t width, Buffer weights, Use use)
+    : set_(set),
+      kernels_(ByteKernelsFor(set)),
       units_(units),
       width_(width),
       panel_bytes_(Quads(width) * kPanelUnits * 4),
@@ -106,7 +86,7 @@ QuantisedAtoms::QuantisedAtoms(ByteProduct product, int64_t units, int64_t width
 
 void QuantisedAtoms::ChooseMean(ThreadPool& pool, const float* atoms) {
   // Any vector would do, so binary32 sums are good enough.
-  const RoundingKernels& kernels = RoundingKernelsFor(product_);
+  const RoundingKernels& kernels = RoundingKernelsFor(set_);
   std::fill(mean_.begin(), mean_.end(), 0.0f);
   const int64_t column_ranges = DivideUp(width_, kGrainColumns);
   pool.ParallelFor(column_ranges, 1, [&](int64_t range, int64_t, int) {
@@ -139,7 +119,7 @@ void QuantisedAtoms::ChooseMean(ThreadPool& pool, const float* atoms) {
 
 QuantisedAtoms::Lengths QuantisedAtoms::QuantiseAtom(int64_t unit, const float* atom, int8_t* bytes) {
   const RoundedAtom rounded =
-      RoundingKernelsFor(product_).round_atom(atom, mean_.data(), width_, kernels_.weight_limit, bytes);
+      RoundingKernelsFor(set_).round_atom(atom, mean_.data(), width_, kernels_.weight_limit, bytes);
   int8_t* const panel = weights_.as<int8_t>() + unit / kPanelUnits * panel_bytes_ + unit % kPanelUnits * 4;
   for (int64_t quad = 0; quad < Quads(width_); ++quad) std::memcpy(panel + quad * kPanelUnits * 4, bytes + quad * 4, 4);
   scales_[unit] = rounded.scale;
@@ -148,7 +128,7 @@ QuantisedAtoms::Lengths QuantisedAtoms::QuantiseAtom(int64_t unit, const float* 
 }
 
 void QuantisedAtoms::SetBounds(int64_t unit, const Lengths& lengths, float bias) {
-  const double sum_error = static_cast<double>(DotErrorFactor(width_)) * kLengthRoundUp;
+  const double sum_error = static_cast<double>(simd::DotErrorFactor(width_)) * kLengthRoundUp;
   const double subnormal_error = static_cast<double>(width_) * 0x1p-147;
   bias_[unit] = bias;
   // What binary32 makes of the rest is off by 2^-22 of |w| + |mean| + |rounded| at most.
@@ -175,7 +155,7 @@ void QuantisedAtoms::QuantisePanel(int64_t p, const float* atoms, const float* b
 float QuantisedAtoms::Update(int64_t unit, const float* atom, float bias) {
   const auto measure = [&] {
     const AtomSquares squares =
-        RoundingKernelsFor(product_).measure_atom(atom, mean_.data(), Row(unit), scales_[unit], width_);
+        RoundingKernelsFor(set_).measure_atom(atom, mean_.data(), Row(unit), scales_[unit], width_);
     return AtomSquares{NormBound(squares.length, width_), NormBound(squares.rest, width_)};
   };
   AtomSquares lengths = measure();
@@ -212,4 +192,4 @@ void QuantisedAtoms::Refresh(ThreadPool& pool, const float* atoms, const float* 
   FinishUpdates();
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::codes

@@ -2,7 +2,7 @@
 //
 //   w_j = mean + scale_j q_j + e_j,  q_j whole numbers of at most ByteKernels::weight_limit in magnitude.
 // The mean atom is taken off first if atoms resemble each other, because it moves all scores of a row alike: what is
-// left to round is smaller, and so is the bound. docs/kernels.md has the proof.
+// left to round is smaller, and so is the bound. docs/kernels/codes.md has the proof.
 #pragma once
 
 #include <cstdint>
@@ -11,13 +11,13 @@
 
 #include "absl/status/statusor.h"
 #include "core/backends/backend.h"
+#include "core/backends/onednn/codes/bounds.h"
 #include "core/backends/onednn/codes/byte_product.h"
-#include "core/backends/onednn/codes/score_bounds.h"
 #include "core/base/aligned_vector.h"
 #include "core/base/divide_up.h"
 #include "core/base/thread_pool.h"
 
-namespace kwta {
+namespace kwta::onednn::codes {
 
 // Const methods are thread-safe; Refresh must be alone, and Update with other units.
 class QuantisedAtoms {
@@ -27,7 +27,7 @@ class QuantisedAtoms {
   static constexpr float kLongestInTraining = 0x1p60f;
 
   // REQUIRES: width <= kMaxQuantisedWidth; Refresh before first use. Errors: RESOURCE_EXHAUSTED.
-  static absl::StatusOr<std::unique_ptr<QuantisedAtoms>> Create(ByteProduct product, int64_t units, int64_t width,
+  static absl::StatusOr<std::unique_ptr<QuantisedAtoms>> Create(simd::InstructionSet set, int64_t units, int64_t width,
                                                                 Use use = Use::kFixed);
 
   // Takes up atoms[units, width] and bias[units]; does not look at them later. REQUIRES: all are finite, and no atom
@@ -61,7 +61,7 @@ class QuantisedAtoms {
   struct Lengths {
     double atom = 0, rounded = 0, rest = 0;
   };
-  QuantisedAtoms(ByteProduct product, int64_t units, int64_t width, Buffer weights, Use use);
+  QuantisedAtoms(simd::InstructionSet set, int64_t units, int64_t width, Buffer weights, Use use);
   void ChooseMean(ThreadPool& pool, const float* atoms);
   void QuantisePanel(int64_t p, const float* atoms, const float* bias);
   // Makes the bytes of a unit. `bytes` has room for a row of them.
@@ -69,7 +69,7 @@ class QuantisedAtoms {
   void SetBounds(int64_t unit, const Lengths& lengths, float bias);
   int8_t* Row(int64_t unit) { return rows_.data() + unit * Quads(width_) * 4; }
 
-  const ByteProduct product_;
+  const simd::InstructionSet set_;
   const ByteKernels& kernels_;
   const int64_t units_;
   const int64_t width_;
@@ -88,4 +88,4 @@ class QuantisedAtoms {
   std::vector<double> rounded_length_;  // [units]
 };
 
-}  // namespace kwta
+}  // namespace kwta::onednn::codes

@@ -6,11 +6,9 @@
 #include <numeric>
 
 #include "core/backends/onednn/codes/byte_rows.h"
-#include "core/backends/onednn/support/arena.h"
 #include "core/base/divide_up.h"
-#include "core/base/status_macros.h"
 
-namespace kwta {
+namespace kwta::onednn::codes {
 namespace {
 
 constexpr float kNoBound = std::numeric_limits<float>::infinity();
@@ -24,35 +22,37 @@ constexpr int64_t kSampleBytes = 256 << 10;
 
 class SampledCall {
  public:
-  SampledCall(OnednnContext& context, const AffineTopKArgs& args)
+  SampledCall(support::Context& context, const AffineTopKArgs& args)
       : context_(context),
         args_(args),
-        atoms_(*static_cast<const OnednnDictionary&>(*args.dictionary).quantised()),
-        width_(atoms_.width()),
-        selection_(SelectionKernelsFor(context.instruction_set)),
-        left_out_(static_cast<size_t>(args.rows)) {
+        atoms_(*static_cast<const PreparedDictionary&>(*args.dictionary).quantised()),
+        largest_(LargestKernelsFor(context.instruction_set)) {
     // At least k units of the sample are no padding.
     sample_panels_ = std::min(atoms_.panels(),
                               std::max(DivideUp(atoms_.panels(), kSampleStep), DivideUp(2 * args.k, kPanelUnits) + 1));
-    sample_rows_ = std::max<int64_t>(
-        kTileRows, kSampleBytes / (sample_units() * static_cast<int64_t>(sizeof(float))) / kTileRows * kTileRows);
+    sample_rows_ =
+        std::max<int64_t>(kByteTileRows, kSampleBytes / (sample_units() * static_cast<int64_t>(sizeof(float))) /
+                                             kByteTileRows * kByteTileRows);
     list_capacity_ = 4096 + 16 * args.k;
     const int64_t blocks =
         DivideUp(args.rows, kSampledBlockRows * context.pool.threads()) * static_cast<int64_t>(context.pool.threads());
-    block_rows_ = std::min(args.rows, DivideUp(DivideUp(args.rows, blocks), kTileRows) * kTileRows);
+    block_rows_ = std::min(args.rows, DivideUp(DivideUp(args.rows, blocks), kByteTileRows) * kByteTileRows);
   }
 
-  absl::StatusOr<std::vector<int64_t>> Run();
+  struct Memory;
+
+  int64_t block_rows() const { return block_rows_; }
+  bool blocks_in_turn() const { return false; }
+  void EncodeBlock(int64_t begin, int64_t count, const Memory& memory, char* left_out);
 
  private:
   class Worker;
-  struct Memory;
 
   int64_t sample_units() const { return sample_panels_ * kPanelUnits; }
   // The panels of the sample are spread over the dictionary.
   int64_t SampledPanel(int64_t i) const { return i * atoms_.panels() / sample_panels_; }
 
-  // A number of panels holds more than so many of the k best units, or of the few more that RowSelector may take in
+  // A number of panels holds more than so many of the k best units, or of the few more that CodeFinder may take in
   // their place, but once in ten thousand times.
   int64_t GuessedRank(int64_t panels) const {
     const double share = static_cast<double>(panels) / static_cast<double>(atoms_.panels());
@@ -60,12 +60,10 @@ class SampledCall {
     return static_cast<int64_t>(expected + 4 * std::sqrt(expected * (1 - share)) + 2);
   }
 
-  OnednnContext& context_;
+  support::Context& context_;
   const AffineTopKArgs& args_;
   const QuantisedAtoms& atoms_;
-  const int64_t width_;
-  const SelectionKernels& selection_;
-  std::vector<char> left_out_;
+  const LargestKernels& largest_;
   int64_t sample_panels_;
   int64_t sample_rows_;
   int64_t list_capacity_;
@@ -74,27 +72,19 @@ class SampledCall {
 
 // What a thread works in.
 struct SampledCall::Memory {
-  Memory(const SampledCall& call, char* memory) {
-    Arena arena(memory);
+  Memory(const SampledCall& call, support::Arena& arena) : rows(call.block_rows_, call.atoms_.width(), arena) {
     const int64_t block = call.block_rows_;
     const int64_t room = call.list_capacity_ + kListMargin;
-    bytes = arena.Take<uint8_t>(block * PaddedWidth(call.width_));
-    rows = arena.Take<QuantisedRow>(block);
-    tiles = arena.Take<char>(static_cast<int64_t>(RowTiles::MemoryBytes(block, call.width_)));
     sample = arena.Take<float>(std::min(block, call.sample_rows_) * call.sample_units());
-    positions = arena.Take<int32_t>(call.sample_units() + kSelectionStep);
+    positions = arena.Take<int32_t>(call.sample_units() + kScorePadding);
     lists = arena.Take<ScoredUnits>(block);
     list_scores = arena.Take<float>(block * room);
     list_units = arena.Take<int32_t>(block * room);
     limits = arena.Take<double>(block);
     least = arena.Take<float>(block);
-    converted = arena.Take<float>(call.width_);
-    size = arena.bytes();
   }
 
-  uint8_t* bytes;
-  QuantisedRow* rows;
-  char* tiles;
+  ByteRows::Memory rows;
   float* sample;
   int32_t* positions;
   ScoredUnits* lists;
@@ -102,15 +92,17 @@ struct SampledCall::Memory {
   int32_t* list_units;
   double* limits;  // of each row: units whose approximate score plus its bound is below it are not in the list
   float* least;
-  float* converted;
-  size_t size;
 };
 
 // A block of rows.
 class SampledCall::Worker {
  public:
-  Worker(SampledCall& call, const Memory& memory)
-      : call_(call), atoms_(call.atoms_), memory_(memory), byte_rows_(call.context_, call.args_, memory.converted) {}
+  Worker(const SampledCall& call, const Memory& memory, char* left_out)
+      : call_(call),
+        atoms_(call.atoms_),
+        memory_(memory),
+        left_out_(left_out),
+        byte_rows_(call.context_, call.args_, memory.rows) {}
 
   void Encode(int64_t begin, int64_t count) {
     std::vector<int64_t> rows(static_cast<size_t>(count));
@@ -129,17 +121,17 @@ class SampledCall::Worker {
     const int64_t count = static_cast<int64_t>(rows.size());
     const int64_t room = call_.list_capacity_ + kListMargin;
     for (int64_t i = 0; i < count; ++i) {
-      byte_rows_.Quantise(rows[i], memory_.bytes + i * PaddedWidth(call_.width_), &memory_.rows[i]);
+      byte_rows_.Quantise(rows[i], i);
       memory_.lists[i] = {memory_.list_scores + i * room, memory_.list_units + i * room, 0, call_.list_capacity_};
     }
-    tiles_.Build(atoms_.kernels(), memory_.bytes, memory_.rows, count, call_.width_, memory_.tiles);
+    tiles_ = byte_rows_.Tiles(count);
     TakeSample();
     CollectUnits();
     again_.clear();
     for (int64_t i = 0; i < count; ++i) {
-      const Selected selected = Select(rows[i], i);
-      call_.left_out_[rows[i]] = selected != Selected::kCode;
-      if (selected == Selected::kTooShort && guessing_) again_.push_back(rows[i]);
+      const Outcome outcome = Find(rows[i], i);
+      left_out_[rows[i]] = outcome != Outcome::kCode;
+      if (outcome == Outcome::kTooShort && guessing_) again_.push_back(rows[i]);
     }
   }
 
@@ -154,7 +146,7 @@ class SampledCall::Worker {
       for (int64_t p = 0; p < call_.sample_panels_; ++p) {
         const AtomPanel panel = atoms_.panel(call_.SampledPanel(p));
         for (const RowTile* tile = first; tile != last; ++tile) {
-          atoms_.kernels().score_tile(*tile, memory_.rows, panel, scores + p * kPanelUnits, units);
+          atoms_.kernels().score_tile(*tile, memory_.rows.rows, panel, scores + p * kPanelUnits, units);
         }
       }
       for (int64_t i = first->first_row; i < first->first_row + rows; ++i) StartList(i, scores + i * units);
@@ -164,16 +156,16 @@ class SampledCall::Worker {
 
   void StartList(int64_t i, const float* scores) {
     const int64_t units = call_.sample_units();
-    const double error = byte_rows_.Bound(memory_.rows[i]).LargestError();
+    const double error = byte_rows_.Bound(i).LargestError();
     if (guessing_) {
       const int64_t rank = std::min(call_.GuessedRank(call_.sample_panels_), units - kPanelUnits);
-      memory_.limits[i] = call_.selection_.threshold(scores, units, rank, rank + rank / 8);
+      memory_.limits[i] = call_.largest_.threshold(scores, units, rank, rank + rank / 8);
     } else {
       // Surely low enough: k units of the sample reach it whatever their errors are.
-      memory_.limits[i] = call_.selection_.threshold(scores, units, call_.args_.k, call_.args_.k) - error;
+      memory_.limits[i] = call_.largest_.threshold(scores, units, call_.args_.k, call_.args_.k) - error;
     }
     const float least = Least(i, error);
-    const int64_t found = call_.selection_.collect(scores, units, least, memory_.positions);
+    const int64_t found = call_.largest_.collect(scores, units, least, memory_.positions);
     ScoredUnits& list = memory_.lists[i];
     list.size = found;
     for (int64_t n = 0; n < std::min(found, list.capacity); ++n) {
@@ -198,7 +190,7 @@ class SampledCall::Worker {
         ScoredUnits& list = memory_.lists[i];
         if (list.size < rank || list.size > list.capacity) continue;
         Pad(&list);
-        const float guess = call_.selection_.threshold(list.scores, PaddedScores(list.size), rank, rank + rank / 16);
+        const float guess = call_.largest_.threshold(list.scores, PaddedScores(list.size), rank, rank + rank / 16);
         memory_.limits[i] = std::max(memory_.limits[i], double{guess});
       }
     }
@@ -225,55 +217,45 @@ class SampledCall::Worker {
       const LargestFactors& factors = atoms_.panel_factors(p);
       for (const RowTile& tile : tiles_) {
         for (int64_t i = tile.first_row; i < tile.first_row + tile.rows; ++i) {
-          memory_.least[i] = Least(i, byte_rows_.Bound(memory_.rows[i]).LargestErrorOf(factors));
+          memory_.least[i] = Least(i, byte_rows_.Bound(i).LargestErrorOf(factors));
         }
-        atoms_.kernels().collect_tile(tile, memory_.rows, panel, p * kPanelUnits, memory_.least, memory_.lists);
+        atoms_.kernels().collect_tile(tile, memory_.rows.rows, panel, p * kPanelUnits, memory_.least, memory_.lists);
       }
     }
   }
 
-  Selected Select(int64_t row, int64_t i) {
+  Outcome Find(int64_t row, int64_t i) {
     ScoredUnits& candidates = memory_.lists[i];
-    if (candidates.size > candidates.capacity) return Selected::kTooMany;
-    if (candidates.size < call_.args_.k) return Selected::kTooShort;
+    if (candidates.size > candidates.capacity) return Outcome::kTooMany;
+    if (candidates.size < call_.args_.k) return Outcome::kTooShort;
     Pad(&candidates);
     ScoreList list;
     list.scores = candidates.scores;
     list.units = candidates.units;
     list.size = candidates.size;
     if (guessing_) list.limit = memory_.limits[i];
-    return byte_rows_.Select(row, memory_.rows[i], list);
+    return byte_rows_.Find(row, i, list);
   }
 
-  SampledCall& call_;
+  const SampledCall& call_;
   const QuantisedAtoms& atoms_;
   const Memory& memory_;
+  char* const left_out_;
   ByteRows byte_rows_;
   RowTiles tiles_;
   bool guessing_ = true;
   std::vector<int64_t> again_;
 };
 
-absl::StatusOr<std::vector<int64_t>> SampledCall::Run() {
-  const size_t thread_bytes = Memory(*this, nullptr).size;
-  KWTA_ASSIGN_OR_RETURN(ScratchPool::Lease lease,
-                        context_.scratch.Take(thread_bytes * static_cast<size_t>(context_.pool.threads())));
-  context_.pool.ParallelFor(DivideUp(args_.rows, block_rows_), 1, [&](int64_t block, int64_t, int thread) {
-    const Memory memory(*this, lease.as<char>() + static_cast<size_t>(thread) * thread_bytes);
-    const int64_t begin = block * block_rows_;
-    Worker(*this, memory).Encode(begin, std::min(block_rows_, args_.rows - begin));
-  });
-  std::vector<int64_t> left_out;
-  for (int64_t i = 0; i < args_.rows; ++i) {
-    if (left_out_[i] != 0) left_out.push_back(i);
-  }
-  return left_out;
+void SampledCall::EncodeBlock(int64_t begin, int64_t count, const Memory& memory, char* left_out) {
+  Worker(*this, memory, left_out).Encode(begin, count);
 }
 
 }  // namespace
 
-absl::StatusOr<std::vector<int64_t>> SampledTopK(OnednnContext& context, const AffineTopKArgs& args) {
-  return SampledCall(context, args).Run();
+absl::StatusOr<std::vector<int64_t>> SampledTopK(support::Context& context, const AffineTopKArgs& args) {
+  SampledCall call(context, args);
+  return EncodeBlocks(context, args.rows, call);
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::codes

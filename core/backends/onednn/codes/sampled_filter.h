@@ -8,9 +8,9 @@
 #include "core/backends/backend.h"
 #include "core/backends/onednn/support/context.h"
 
-namespace kwta {
+namespace kwta::onednn::codes {
 
 // As ByteFilteredTopK (byte_filter.h), which calls it.
-absl::StatusOr<std::vector<int64_t>> SampledTopK(OnednnContext& context, const AffineTopKArgs& args);
+absl::StatusOr<std::vector<int64_t>> SampledTopK(support::Context& context, const AffineTopKArgs& args);
 
-}  // namespace kwta
+}  // namespace kwta::onednn::codes

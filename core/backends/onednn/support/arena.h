@@ -1,13 +1,16 @@
-// Parts of one piece of memory.
+// Several arrays in one piece of memory.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 
-namespace kwta {
+#include "absl/status/statusor.h"
+#include "core/backends/onednn/support/scratch.h"
+#include "core/base/divide_up.h"
 
-// Hands out arrays one behind the other, each aligned to 64 bytes as the memory is. Without memory it only counts: the
-// same calls then tell how much is needed. Not thread-safe.
+namespace kwta::onednn::support {
+
+// Hands out arrays one behind the other, each aligned to 64 bytes as the memory is. Without memory it only counts, and
+// all arrays are null. Not thread-safe.
 class Arena {
  public:
   explicit Arena(char* memory) : memory_(memory) {}
@@ -15,16 +18,29 @@ class Arena {
   template <typename T>
   T* Take(int64_t elements) {
     char* const taken = memory_ == nullptr ? nullptr : memory_ + bytes_;
-    bytes_ += (static_cast<size_t>(elements) * sizeof(T) + 63) / 64 * 64;
+    bytes_ += RoundUp(elements * int64_t{sizeof(T)}, 64);
     return reinterpret_cast<T*>(taken);
   }
 
-  // Of all arrays so far.
-  size_t bytes() const { return bytes_; }
+  // The size of all arrays so far.
+  int64_t bytes() const { return bytes_; }
 
  private:
   char* const memory_;
-  size_t bytes_ = 0;
+  int64_t bytes_ = 0;
 };
 
-}  // namespace kwta
+// Calls take(Arena&) twice: first to count, then to hand out arrays of the memory that is returned. Errors:
+// RESOURCE_EXHAUSTED.
+template <typename Take>
+absl::StatusOr<ScratchPool::Lease> TakeArrays(ScratchPool& pool, const Take& take) {
+  Arena counts(nullptr);
+  take(counts);
+  absl::StatusOr<ScratchPool::Lease> lease = pool.Take(static_cast<size_t>(counts.bytes()));
+  if (!lease.ok()) return lease;
+  Arena arena(lease->as<char>());
+  take(arena);
+  return lease;
+}
+
+}  // namespace kwta::onednn::support

@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/backends/onednn/support/one_openmp_thread.h"
 
-namespace kwta {
+namespace kwta::onednn::support {
 
 absl::Status DnnlGemm(const DnnlGemmArgs& args) {
   const OneOpenMpThread one_thread;
@@ -20,4 +20,4 @@ absl::Status DnnlGemm(const DnnlGemmArgs& args) {
                                           " on a matrix product of ", args.m, " x ", args.k, " x ", args.n));
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::support

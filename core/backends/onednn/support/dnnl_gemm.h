@@ -5,7 +5,7 @@
 
 #include "absl/status/status.h"
 
-namespace kwta {
+namespace kwta::onednn::support {
 
 // Row-major operands; each leading dimension is the distance of two rows in elements.
 struct DnnlGemmArgs {
@@ -23,4 +23,4 @@ struct DnnlGemmArgs {
 // chooses. Thread-safe. Errors: INTERNAL, RESOURCE_EXHAUSTED.
 absl::Status DnnlGemm(const DnnlGemmArgs& args);
 
-}  // namespace kwta
+}  // namespace kwta::onednn::support

@@ -5,7 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 
-namespace kwta {
+namespace kwta::onednn::support {
 
 // Keeps the first error that any range of a loop reports. Thread-safe.
 class FirstError {
@@ -25,4 +25,4 @@ class FirstError {
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
 };
 
-}  // namespace kwta
+}  // namespace kwta::onednn::support

@@ -5,10 +5,10 @@
 #include <immintrin.h>
 #endif
 
-namespace kwta {
+namespace kwta::onednn::support {
 
-// While it lives, the calling thread's arithmetic takes subnormal numbers as zeros and gives zeros for them, where the
-// processor can. FixedOrderDot must not be called meanwhile.
+// While it lives, the calling thread's arithmetic takes subnormal numbers as zeros and returns zeros for them, where
+// the processor can. Do not call FixedOrderDot meanwhile.
 class FlushSubnormals {
  public:
 #if defined(__SSE2__)
@@ -29,4 +29,4 @@ class FlushSubnormals {
 #endif
 };
 
-}  // namespace kwta
+}  // namespace kwta::onednn::support

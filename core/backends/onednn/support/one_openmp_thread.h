@@ -3,10 +3,10 @@
 
 #include <omp.h>
 
-namespace kwta {
+namespace kwta::onednn::support {
 
-// The library's OpenMP regions run on the calling thread alone while this lives; then the caller's setting is as it
-// was.
+// While this lives, the library's OpenMP regions run on the calling thread alone. Its end restores the caller's
+// setting.
 class OneOpenMpThread {
  public:
   OneOpenMpThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
@@ -18,4 +18,4 @@ class OneOpenMpThread {
   const int before_;
 };
 
-}  // namespace kwta
+}  // namespace kwta::onednn::support

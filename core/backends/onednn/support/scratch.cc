@@ -3,7 +3,7 @@
 #include "core/backends/host_backend.h"
 #include "core/base/status_macros.h"
 
-namespace kwta {
+namespace kwta::onednn::support {
 
 absl::StatusOr<ScratchPool::Lease> ScratchPool::Take(size_t bytes) {
   {
@@ -24,4 +24,4 @@ void ScratchPool::Return(Buffer memory) {
   free_.push_back(std::move(memory));
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::support

@@ -10,10 +10,10 @@
 #include "absl/synchronization/mutex.h"
 #include "core/backends/backend.h"
 
-namespace kwta {
+namespace kwta::onednn::support {
 
-// Hands out memory and keeps what comes back, so that a call does not pay for fresh pages: as many blocks as calls were
-// ever under way at once. Thread-safe.
+// Hands out memory and keeps what comes back, so that a call does not pay for fresh pages. It keeps as many blocks as
+// calls were ever under way at once. Thread-safe.
 class ScratchPool {
  public:
   // Memory of one call, not zeroed. Goes back to the pool when destroyed. REQUIRES: the pool outlives it.
@@ -46,4 +46,4 @@ class ScratchPool {
   std::vector<Buffer> free_ ABSL_GUARDED_BY(mutex_);
 };
 
-}  // namespace kwta
+}  // namespace kwta::onednn::support

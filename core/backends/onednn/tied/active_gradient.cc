@@ -5,7 +5,7 @@
 
 #include "core/backends/onednn/tied/codes_by_unit.h"
 
-namespace kwta {
+namespace kwta::onednn::tied {
 namespace {
 
 constexpr int64_t kActiveGradientGrainUnits = 16;
@@ -17,7 +17,7 @@ struct Terms {
 };
 
 // Of a unit that is active, x being dense.
-void DenseAtomGradient(const OnednnContext& context, const ActiveGradientArgs& args, const CodesByUnit& codes,
+void DenseAtomGradient(const support::Context& context, const ActiveGradientArgs& args, const CodesByUnit& codes,
                        int64_t unit, Terms* terms) {
   terms->rows.clear();
   terms->scales.clear();
@@ -29,9 +29,8 @@ void DenseAtomGradient(const OnednnContext& context, const ActiveGradientArgs& a
     terms->rows.push_back(args.x + codes.rows(unit)[e] * args.width);
     terms->scales.push_back(args.dz[codes.entries(unit)[e]]);
   }
-  context.kernels.weighted_sum(nullptr, terms->rows.data(), terms->scales.data(),
-                               static_cast<int64_t>(terms->rows.size()), args.width,
-                               args.gradient_atoms + unit * args.width);
+  context.rows.weighted_sum(nullptr, terms->rows.data(), terms->scales.data(), static_cast<int64_t>(terms->rows.size()),
+                            args.width, args.gradient_atoms + unit * args.width);
 }
 
 // The same, x being the codes of the layer below.
@@ -52,7 +51,7 @@ void SparseAtomGradient(const ActiveGradientArgs& args, const CodesByUnit& codes
 
 }  // namespace
 
-absl::Status OnednnActiveGradient(OnednnContext& context, const ActiveGradientArgs& args) {
+absl::Status ActiveGradient(support::Context& context, const ActiveGradientArgs& args) {
   CodesByUnit codes;
   codes.Sort(args.indices, args.rows, args.k, args.units);
   std::vector<Terms> terms(static_cast<size_t>(context.pool.threads()));
@@ -73,4 +72,4 @@ absl::Status OnednnActiveGradient(OnednnContext& context, const ActiveGradientAr
   return absl::OkStatus();
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::tied

@@ -5,10 +5,10 @@
 #include "core/backends/active_gradient.h"
 #include "core/backends/onednn/support/context.h"
 
-namespace kwta {
+namespace kwta::onednn::tied {
 
 // As Backend::ActiveGradient. Each unit's rows are added in ascending order by one thread, so that the result is the
 // same bits on any number of threads.
-absl::Status OnednnActiveGradient(OnednnContext& context, const ActiveGradientArgs& args);
+absl::Status ActiveGradient(support::Context& context, const ActiveGradientArgs& args);
 
-}  // namespace kwta
+}  // namespace kwta::onednn::tied

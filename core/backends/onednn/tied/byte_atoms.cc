@@ -5,11 +5,11 @@
 #include <cstring>
 #include <limits>
 
-#include "core/backends/onednn/codes/norm_bound.h"
+#include "core/backends/onednn/codes/bounds.h"
 #include "core/base/divide_up.h"
 #include "core/simd/fixed_order_dot.h"
 
-namespace kwta {
+namespace kwta::onednn::tied {
 namespace {
 
 constexpr float kLargestByte = 127;
@@ -19,7 +19,7 @@ constexpr float kStale = 2;
 constexpr float kSmallest = 0x1p-80f;
 constexpr float kLargest = 0x1p40f;
 
-float NormOf(const float* x, int64_t n) { return x == nullptr ? 0 : NormBound(FixedOrderDot(x, x, n), n); }
+float NormOf(const float* x, int64_t n) { return x == nullptr ? 0 : codes::NormBound(simd::FixedOrderDot(x, x, n), n); }
 
 }  // namespace
 
@@ -27,17 +27,17 @@ ByteAtoms::ByteAtoms(const TiedParameters& parameters, const TiedKernels& kernel
     : p_(parameters),
       kernels_(kernels),
       groups_(DivideUp(p_.width, kGroupInputs)),
-      padded_width_((p_.width + 63) / 64 * 64),
-      blocks_(DivideUp(p_.units, kFilterBlock)),
+      padded_width_(RoundUp(p_.width, 64)),
+      blocks_(DivideUp(p_.units, kUnitBlock)),
       offset_norm_(NormOf(p_.offset, p_.width)),
-      packed_(static_cast<size_t>(blocks_ * groups_ * kFilterBlock * kGroupInputs)),
+      packed_(static_cast<size_t>(blocks_ * groups_ * kUnitBlock * kGroupInputs)),
       rows_(static_cast<size_t>(p_.units * padded_width_)),
       measures_(static_cast<size_t>(p_.units)),
       offset_products_(static_cast<size_t>(p_.units)),
       offset_velocity_products_(static_cast<size_t>(p_.units)),
       fresh_distance_(static_cast<size_t>(p_.units), -1),
       usable_(static_cast<size_t>(p_.units)) {
-  const size_t padded = static_cast<size_t>(blocks_ * kFilterBlock);
+  const size_t padded = static_cast<size_t>(blocks_ * kUnitBlock);
   for (AlignedVector<float>* bound : {&bounds_.scale, &bounds_.above, &bounds_.below, &bounds_.length}) {
     bound->assign(padded, 0);
   }
@@ -56,8 +56,8 @@ void ByteAtoms::Update(int64_t unit) {
     fresh_distance_[unit] = std::max(measures.above, measures.below);
   }
   if (p_.offset != nullptr) {
-    offset_products_[unit] = FixedOrderDot(p_.offset, p_.atoms + unit * p_.width, p_.width);
-    offset_velocity_products_[unit] = FixedOrderDot(p_.offset, p_.atom_velocity + unit * p_.width, p_.width);
+    offset_products_[unit] = simd::FixedOrderDot(p_.offset, p_.atoms + unit * p_.width, p_.width);
+    offset_velocity_products_[unit] = simd::FixedOrderDot(p_.offset, p_.atom_velocity + unit * p_.width, p_.width);
   }
   SetBounds(unit);
 }
@@ -66,7 +66,7 @@ AtomMeasures ByteAtoms::Measure(int64_t unit) const {
   AtomMeasures measures = kernels_.measure(p_.atoms + unit * p_.width, p_.atom_velocity + unit * p_.width,
                                            rows_.data() + unit * padded_width_, bounds_.scale[unit], p_.width);
   for (float* sum : {&measures.above, &measures.below, &measures.length, &measures.velocity}) {
-    *sum = NormBound(*sum, p_.width);
+    *sum = codes::NormBound(*sum, p_.width);
   }
   return measures;
 }
@@ -81,13 +81,13 @@ void ByteAtoms::SetBounds(int64_t unit) {
   const float length = (measures.length + drift) * (1 + 0x1p-10f);
   usable_[unit] = length < kLargest && std::abs(p_.bias[unit]) < kLargest && offset_norm_ < kLargest;
   const float size = length + measures.above + measures.below;
-  const float rounding = (DotErrorFactor(p_.width) + 0x1p-18f) * size;
+  const float rounding = (simd::DotErrorFactor(p_.width) + 0x1p-18f) * size;
   const float tiny = 0x1p-90f;
   bounds_.above[unit] = (measures.above + drift) * (1 + 0x1p-18f) + rounding + tiny;
   bounds_.below[unit] = (measures.below + drift) * (1 + 0x1p-18f) + rounding + tiny;
   bounds_.length[unit] = size * (1 + 0x1p-10f);
   // The products with the offset, the one with its part of the exact score, and sums of all of them are rounded.
-  const float offset_rounding = offset_norm_ * (3 * DotErrorFactor(p_.width) + 0x1p-17f) * size;
+  const float offset_rounding = offset_norm_ * (3 * simd::DotErrorFactor(p_.width) + 0x1p-17f) * size;
   const float room = std::abs(p_.bias[unit]) * 0x1p-18f + offset_rounding + tiny;
   bounds_.bias_above[unit] = bias + room;
   bounds_.bias_below[unit] = bias - room;
@@ -105,11 +105,11 @@ void ByteAtoms::MakeBytes(int64_t unit, float largest) {
   } else {
     std::fill_n(bytes, p_.width, int8_t{0});
   }
-  const int64_t block = unit / kFilterBlock;
-  int8_t* packed = packed_.data() + (block * groups_ * kFilterBlock + unit % kFilterBlock) * kGroupInputs;
+  const int64_t block = unit / kUnitBlock;
+  int8_t* packed = packed_.data() + (block * groups_ * kUnitBlock + unit % kUnitBlock) * kGroupInputs;
   for (int64_t g = 0; g < groups_; ++g) {
-    std::memcpy(packed + g * kFilterBlock * kGroupInputs, bytes + g * kGroupInputs, kGroupInputs);
+    std::memcpy(packed + g * kUnitBlock * kGroupInputs, bytes + g * kGroupInputs, kGroupInputs);
   }
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::tied

@@ -1,4 +1,4 @@
-// The atoms of a dictionary in training as bytes, packed for SparseFilterKernels, with bounds on how far they are from
+// The atoms of a dictionary in training as bytes, packed for SparseProductKernels, with bounds on how far they are from
 // the atoms as they are now.
 #pragma once
 
@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "core/backends/backend.h"
-#include "core/backends/onednn/tied/sparse_filter.h"
+#include "core/backends/onednn/tied/sparse_product.h"
 #include "core/backends/onednn/tied/tied_kernels.h"
 #include "core/base/aligned_vector.h"
 
-namespace kwta {
+namespace kwta::onednn::tied {
 
 // Atoms change a little with every step, which makes the bytes of an atom worse but not wrong: its bound is measured
 // after each update, and its bytes are made anew only when they have become twice as bad as new ones would be.
@@ -19,14 +19,14 @@ class ByteAtoms {
  public:
   ByteAtoms(const TiedParameters& parameters, const TiedKernels& kernels);
 
-  // To be called after the stored numbers of an atom have changed: measures its distance from the bytes.
+  // Measures the distance of an atom from its bytes. Call this after its stored numbers have changed.
   void Update(int64_t unit);
-  // To be called after an atom's bias, shift or decay have changed.
+  // Call this after an atom's bias, shift or decay has changed.
   void SetBounds(int64_t unit);
 
   // Bytes of a block of units: [groups][64][4].
-  const int8_t* packed(int64_t block) const { return packed_.data() + block * groups_ * kFilterBlock * kGroupInputs; }
-  const FilterBounds& bounds() const { return bounds_; }
+  const int8_t* packed(int64_t block) const { return packed_.data() + block * groups_ * kUnitBlock * kGroupInputs; }
+  const ByteAtomBounds& bounds() const { return bounds_; }
   int64_t blocks() const { return blocks_; }
   int64_t groups() const { return groups_; }
   // True if the bounds of a unit hold: its numbers are neither NaN nor so large that a sum might overflow. A function
@@ -51,7 +51,7 @@ class ByteAtoms {
   std::vector<float> offset_velocity_products_;  // [units]: <offset, velocity>
   std::vector<float> fresh_distance_;            // of bytes that are new
   std::vector<uint8_t> usable_;
-  FilterBounds bounds_;
+  ByteAtomBounds bounds_;
 };
 
-}  // namespace kwta
+}  // namespace kwta::onednn::tied

@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-namespace kwta {
+namespace kwta::onednn::tied {
 
 void CodesByUnit::Sort(const int32_t* indices, int64_t rows, int64_t k, int64_t units) {
   const int64_t count = rows * k;
@@ -21,4 +21,4 @@ void CodesByUnit::Sort(const int32_t* indices, int64_t rows, int64_t k, int64_t 
   }
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::tied

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace kwta {
+namespace kwta::onednn::tied {
 
 // Which entries of a batch's codes name each unit: those at offsets[j] <= place < offsets[j + 1] name unit j. Entry e
 // of codes [rows, k] is at row e / k. Entries of a unit ascend. Keeps its memory between batches.
@@ -26,4 +26,4 @@ class CodesByUnit {
   std::vector<int32_t> rows_;     // [rows * k]
 };
 
-}  // namespace kwta
+}  // namespace kwta::onednn::tied

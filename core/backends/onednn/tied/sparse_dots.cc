@@ -2,7 +2,7 @@
 
 // This file is compiled with -ffp-contract=off, as that of FixedOrderDot is.
 
-namespace kwta {
+namespace kwta::onednn::tied {
 namespace {
 
 #define KWTA_KERNELS "core/backends/onednn/tied/sparse_dots.inc"
@@ -11,17 +11,6 @@ namespace {
 
 }  // namespace
 
-SparseDotsFunction SparseDotsFor(InstructionSet set) {
-  switch (set) {
-#if defined(__x86_64__)
-    case InstructionSet::kAvx512:
-      return avx512::SparseDots;
-    case InstructionSet::kAvx2:
-      return avx2::SparseDots;
-#endif
-    default:
-      return portable::SparseDots;
-  }
-}
+SparseDotsFunction SparseDotsFor(simd::InstructionSet set) { return VersionFor(set); }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::tied

@@ -6,25 +6,25 @@
 
 #include "core/backends/onednn/support/flush_subnormals.h"
 
-namespace kwta {
+namespace kwta::onednn::tied {
 namespace {
 
 // Rows that pass over the packed atoms together: they share each block while it is in the innermost cache.
-constexpr int64_t kFilterRows = 25;
+constexpr int64_t kProductRows = 25;
 constexpr int64_t kEncoderGrainUnits = 16;
 
 // Lower bounds of scores that a threshold may be taken from, 16 of each whole block of units.
-int64_t LowerBounds(int64_t units) { return units / kFilterBlock * 16 + std::min<int64_t>(units % kFilterBlock, 16); }
+int64_t LowerBounds(int64_t units) { return units / kUnitBlock * 16 + std::min<int64_t>(units % kUnitBlock, 16); }
 
 }  // namespace
 
-SparseEncoder::SparseEncoder(const OnednnContext& context, const TiedParameters& parameters)
+SparseEncoder::SparseEncoder(const support::Context& context, const TiedParameters& parameters)
     : p_(parameters),
-      kernels_(context.tied_kernels),
-      filter_(context.sparse_filter),
-      dots_(context.sparse_dots),
-      select_(SelectionKernelsFor(context.instruction_set)),
-      atoms_(parameters, context.tied_kernels),
+      kernels_(TiedKernelsFor(context.instruction_set)),
+      product_(SparseProductKernelsFor(context.instruction_set)),
+      dots_(SparseDotsFor(context.instruction_set)),
+      largest_(codes::LargestKernelsFor(context.instruction_set)),
+      atoms_(parameters, kernels_),
       tile_stride_(p_.width / (kTileInputs * kTileClasses) + 1),
       all_units_(static_cast<size_t>(p_.units)),
       copies_(static_cast<size_t>(p_.units * p_.width)),
@@ -33,7 +33,7 @@ SparseEncoder::SparseEncoder(const OnednnContext& context, const TiedParameters&
   std::iota(all_units_.begin(), all_units_.end(), 0);
 }
 
-bool SparseEncoder::MayTake(OnednnContext& context, const float* x, int64_t k) {
+bool SparseEncoder::MayTake(support::Context& context, const float* x, int64_t k) {
   // The k-th largest of the lower bounds is close to the k-th largest score only if few groups hold several of those.
   if (k * 2 > LowerBounds(p_.units)) return false;
   // Most batches that are not for this encoder show it in their first row.
@@ -52,18 +52,18 @@ bool SparseEncoder::MayTake(OnednnContext& context, const float* x, int64_t k) {
   return true;
 }
 
-bool SparseEncoder::Prepare(OnednnContext& context, const float* x, int64_t rows, int64_t k) {
+bool SparseEncoder::Prepare(support::Context& context, const float* x, int64_t rows, int64_t k) {
   if (rows == 0 || !MayTake(context, x, k)) return false;
   x_ = x;
   k_ = k;
   capacity_ = std::min(p_.units, 4 * k + 128);
   rows_.resize(static_cast<size_t>(rows));
   tiles_.resize(static_cast<size_t>(rows * kTileClasses * tile_stride_));
-  candidates_.resize(static_cast<size_t>(rows * (capacity_ + 16)));
+  candidates_.resize(static_cast<size_t>(rows * capacity_));
   counts_.resize(static_cast<size_t>(rows));
   unsuited_ = false;
-  context.pool.ParallelFor(rows, kFilterRows,
-                           [&](int64_t begin, int64_t end, int thread) { FilterRows(begin, end, &scratch_[thread]); });
+  context.pool.ParallelFor(rows, kProductRows,
+                           [&](int64_t begin, int64_t end, int thread) { ScoreRows(begin, end, &scratch_[thread]); });
   if (unsuited_) {
     for (std::atomic<bool>& wanted : wanted_) wanted = false;
     return false;
@@ -72,17 +72,18 @@ bool SparseEncoder::Prepare(OnednnContext& context, const float* x, int64_t rows
   return true;
 }
 
-void SparseEncoder::FilterRows(int64_t begin, int64_t end, Scratch* scratch) {
+void SparseEncoder::ScoreRows(int64_t begin, int64_t end, Scratch* scratch) {
   const int64_t row_groups = atoms_.groups() + kGroupInputs;
-  const int64_t row_upper = atoms_.blocks() * kFilterBlock;
-  const int64_t row_lower = atoms_.blocks() * 16;
-  scratch->groups.resize(static_cast<size_t>(kFilterRows * row_groups));
-  scratch->upper.resize(static_cast<size_t>(kFilterRows * row_upper));
-  scratch->lower.resize(static_cast<size_t>(kFilterRows * row_lower));
+  const int64_t row_upper = atoms_.blocks() * kUnitBlock;
+  const int64_t row_bounds = atoms_.blocks() * 16;
+  const int64_t row_lower = codes::PaddedScores(row_bounds);
+  scratch->groups.resize(static_cast<size_t>(kProductRows * row_groups));
+  scratch->upper.resize(static_cast<size_t>(kProductRows * row_upper));
+  scratch->lower.resize(static_cast<size_t>(kProductRows * row_lower));
   for (int64_t i = begin; i < end; ++i) {
     if (unsuited_.load(std::memory_order_relaxed)) return;
     SparseRow& row = rows_[i];
-    row = PrepareSparseRow(filter_, x_ + i * p_.width, p_.offset, p_.width,
+    row = PrepareSparseRow(product_, x_ + i * p_.width, p_.offset, p_.width,
                            scratch->groups.data() + (i - begin) * row_groups,
                            tiles_.data() + i * kTileClasses * tile_stride_, tile_stride_);
     if (row.negative || !(row.largest < 0x1p40f)) {
@@ -92,27 +93,31 @@ void SparseEncoder::FilterRows(int64_t begin, int64_t end, Scratch* scratch) {
   }
   for (int64_t block = 0; block < atoms_.blocks(); ++block) {
     for (int64_t i = begin; i < end; ++i) {
-      filter_.score_block(rows_[i], scratch->groups.data() + (i - begin) * row_groups, atoms_.packed(block),
-                          atoms_.bounds(), block * kFilterBlock,
-                          scratch->upper.data() + (i - begin) * row_upper + block * kFilterBlock,
-                          scratch->lower.data() + (i - begin) * row_lower + block * 16);
+      product_.score_block(rows_[i], scratch->groups.data() + (i - begin) * row_groups, atoms_.packed(block),
+                           atoms_.bounds(), block * kUnitBlock,
+                           scratch->upper.data() + (i - begin) * row_upper + block * kUnitBlock,
+                           scratch->lower.data() + (i - begin) * row_lower + block * 16);
     }
   }
+  scratch->positions.resize(static_cast<size_t>(row_upper + 16));
   for (int64_t i = begin; i < end; ++i) {
-    const float threshold = filter_.threshold(scratch->lower.data() + (i - begin) * row_lower, row_lower, k_);
-    int32_t* candidates = candidates_.data() + i * (capacity_ + 16);
+    float* const lower = scratch->lower.data() + (i - begin) * row_lower;
+    std::fill(lower + row_bounds, lower + row_lower, -std::numeric_limits<float>::infinity());
+    const float threshold = largest_.threshold(lower, row_lower, k_, k_ + k_ / 16);
+    int32_t* const found = scratch->positions.data();
     const int64_t count =
-        filter_.collect(scratch->upper.data() + (i - begin) * row_upper, row_upper, threshold, capacity_, candidates);
+        largest_.collect(scratch->upper.data() + (i - begin) * row_upper, row_upper, threshold, found);
     const bool all = count > capacity_;
     counts_[i] = static_cast<int32_t>(all ? p_.units : count);
-    const int32_t* units = all ? all_units_.data() : candidates;
+    if (!all) std::copy_n(found, count, candidates_.data() + i * capacity_);
+    const int32_t* units = all ? all_units_.data() : found;
     for (int64_t c = 0; c < counts_[i]; ++c) wanted_[units[c]].store(true, std::memory_order_relaxed);
   }
 }
 
-void SparseEncoder::CopyPutOffAtoms(OnednnContext& context) {
+void SparseEncoder::CopyPutOffAtoms(support::Context& context) {
   context.pool.ParallelFor(p_.units, kEncoderGrainUnits, [&](int64_t begin, int64_t end, int) {
-    const FlushSubnormals flush;
+    const support::FlushSubnormals flush;
     for (int64_t unit = begin; unit < end; ++unit) {
       if (!wanted_[unit].exchange(false, std::memory_order_relaxed) || IsUpToDate(p_, unit)) continue;
       const int64_t at = unit * p_.width;
@@ -126,9 +131,9 @@ void SparseEncoder::Encode(int64_t row, int thread, int32_t* indices, float* val
   Scratch& scratch = scratch_[thread];
   const int64_t count = counts_[row];
   const bool all = count > capacity_;
-  const int32_t* candidates = all ? all_units_.data() : candidates_.data() + row * (capacity_ + 16);
+  const int32_t* candidates = all ? all_units_.data() : candidates_.data() + row * capacity_;
   scratch.atoms.resize(static_cast<size_t>(count));
-  const int64_t padded = PaddedScores(count);
+  const int64_t padded = codes::PaddedScores(count);
   scratch.scores.resize(static_cast<size_t>(padded));
   scratch.positions.resize(static_cast<size_t>(count + 16));
   for (int64_t c = 0; c < count; ++c) scratch.atoms[c] = atom(candidates[c]);
@@ -137,9 +142,9 @@ void SparseEncoder::Encode(int64_t row, int thread, int32_t* indices, float* val
   for (int64_t c = 0; c < count; ++c) scratch.scores[c] += p_.bias[candidates[c]];
   // Positions among the candidates stand for the units: both ascend.
   std::fill(scratch.scores.begin() + count, scratch.scores.end(), -std::numeric_limits<float>::infinity());
-  const float last = select_.threshold(scratch.scores.data(), padded, k_, k_);
-  KeepLargest(select_, scratch.scores.data(), padded, last, k_, scratch.positions.data(), indices, values);
+  const float last = largest_.threshold(scratch.scores.data(), padded, k_, k_);
+  codes::KeepLargest(largest_, scratch.scores.data(), padded, last, k_, scratch.positions.data(), indices, values);
   for (int64_t j = 0; j < k_; ++j) indices[j] = candidates[indices[j]];
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::tied

@@ -7,7 +7,7 @@
 #include "core/base/divide_up.h"
 #include "core/simd/fixed_order_dot.h"
 
-namespace kwta {
+namespace kwta::onednn::tied {
 namespace {
 
 constexpr int64_t kGradientGrainUnits = 16;
@@ -20,8 +20,8 @@ struct GradientTerms {
   std::vector<float> scales;
 };
 
-void UnitGradient(const OnednnContext& context, const SparseGradientArgs& args, const CodesByUnit& codes, int64_t unit,
-                  GradientTerms* terms) {
+void UnitGradient(const support::Context& context, const SparseGradientArgs& args, const CodesByUnit& codes,
+                  int64_t unit, GradientTerms* terms) {
   const int64_t count = codes.count(unit);
   args.active_rows[unit] = static_cast<int32_t>(count);
   args.gradient_bias[unit] = 0;
@@ -33,7 +33,7 @@ void UnitGradient(const OnednnContext& context, const SparseGradientArgs& args, 
   for (int64_t e = 0; e < count; ++e) {
     const int64_t row = codes.rows(unit)[e];
     const float* residual = args.residual + row * args.width;
-    const float dz = twice_scale * FixedOrderDot(residual, args.atoms + unit * args.width, args.width);
+    const float dz = twice_scale * simd::FixedOrderDot(residual, args.atoms + unit * args.width, args.width);
     bias_sum += dz;
     terms->rows.push_back(residual);
     terms->scales.push_back(twice_scale * args.values[codes.entries(unit)[e]]);
@@ -41,23 +41,23 @@ void UnitGradient(const OnednnContext& context, const SparseGradientArgs& args, 
     terms->scales.push_back(dz);
   }
   args.gradient_bias[unit] = static_cast<float>(bias_sum);
-  context.kernels.weighted_sum(nullptr, terms->rows.data(), terms->scales.data(), 2 * count, args.width,
-                               args.gradient_atoms + unit * args.width);
+  context.rows.weighted_sum(nullptr, terms->rows.data(), terms->scales.data(), 2 * count, args.width,
+                            args.gradient_atoms + unit * args.width);
 }
 
 // Columns begin .. end - 1 of the decoder bias's gradient.
-void DecoderBiasGradient(const OnednnContext& context, const SparseGradientArgs& args, int64_t begin, int64_t end,
+void DecoderBiasGradient(const support::Context& context, const SparseGradientArgs& args, int64_t begin, int64_t end,
                          GradientTerms* terms) {
   terms->rows.clear();
   terms->scales.assign(static_cast<size_t>(args.rows), 2 * args.scale);
   for (int64_t i = 0; i < args.rows; ++i) terms->rows.push_back(args.residual + i * args.width + begin);
-  context.kernels.weighted_sum(nullptr, terms->rows.data(), terms->scales.data(), args.rows, end - begin,
-                               args.gradient_decoder_bias + begin);
+  context.rows.weighted_sum(nullptr, terms->rows.data(), terms->scales.data(), args.rows, end - begin,
+                            args.gradient_decoder_bias + begin);
 }
 
 }  // namespace
 
-absl::Status OnednnSparseGradient(OnednnContext& context, const SparseGradientArgs& args) {
+absl::Status SparseGradient(support::Context& context, const SparseGradientArgs& args) {
   CodesByUnit codes;
   codes.Sort(args.indices, args.rows, args.k, args.units);
   std::vector<GradientTerms> terms(static_cast<size_t>(context.pool.threads()));
@@ -77,4 +77,4 @@ absl::Status OnednnSparseGradient(OnednnContext& context, const SparseGradientAr
   return absl::OkStatus();
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::tied

@@ -5,9 +5,9 @@
 #include "core/backends/backend.h"
 #include "core/backends/onednn/support/context.h"
 
-namespace kwta {
+namespace kwta::onednn::tied {
 
 // As Backend::SparseGradient. Each unit's rows are added in ascending order by one thread.
-absl::Status OnednnSparseGradient(OnednnContext& context, const SparseGradientArgs& args);
+absl::Status SparseGradient(support::Context& context, const SparseGradientArgs& args);
 
-}  // namespace kwta
+}  // namespace kwta::onednn::tied

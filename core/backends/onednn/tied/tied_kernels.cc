@@ -1,10 +1,8 @@
 #include "core/backends/onednn/tied/tied_kernels.h"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "core/simd/intrinsics.h"
 
-namespace kwta {
+namespace kwta::onednn::tied {
 namespace {
 
 #define KWTA_KERNELS "core/backends/onednn/tied/tied_kernels.inc"
@@ -13,17 +11,6 @@ namespace {
 
 }  // namespace
 
-const TiedKernels& TiedKernelsFor(InstructionSet set) {
-  switch (set) {
-#if defined(__x86_64__)
-    case InstructionSet::kAvx512:
-      return avx512::kTiedKernels;
-    case InstructionSet::kAvx2:
-      return avx2::kTiedKernels;
-#endif
-    default:
-      return portable::kTiedKernels;
-  }
-}
+const TiedKernels& TiedKernelsFor(simd::InstructionSet set) { return VersionFor(set); }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::tied

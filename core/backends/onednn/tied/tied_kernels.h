@@ -5,7 +5,7 @@
 
 #include "core/simd/instruction_sets.h"
 
-namespace kwta {
+namespace kwta::onednn::tied {
 
 // The gradient of one atom is the sum over `count` rows of residual_scales[e] * residual[rows[e]] + x_scales[e] *
 // x[rows[e]].
@@ -47,6 +47,6 @@ struct TiedKernels {
 };
 
 // REQUIRES: set is in AvailableInstructionSets().
-const TiedKernels& TiedKernelsFor(InstructionSet set);
+const TiedKernels& TiedKernelsFor(simd::InstructionSet set);
 
-}  // namespace kwta
+}  // namespace kwta::onednn::tied

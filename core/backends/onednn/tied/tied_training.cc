@@ -8,7 +8,7 @@
 #include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 
-namespace kwta {
+namespace kwta::onednn::tied {
 namespace {
 
 // Rows of which each is decoded, and atoms of which each is updated, in a range of a loop.
@@ -28,10 +28,10 @@ constexpr int64_t kDictionarySteps = 256;
 // One call of TiedStep.
 class StepCall {
  public:
-  StepCall(OnednnContext& context, const TiedStepArgs& args)
+  StepCall(support::Context& context, const TiedStepArgs& args)
       : context_(context),
         args_(args),
-        state_(static_cast<OnednnTiedDictionary&>(*args.dictionary)),
+        state_(static_cast<DictionaryInTraining&>(*args.dictionary)),
         p_(state_.parameters),
         twice_scale_(2.0f / static_cast<float>(args.rows)) {}
 
@@ -40,7 +40,7 @@ class StepCall {
     state_.products.resize(static_cast<size_t>(args_.rows * args_.k));
     state_.row_errors.resize(static_cast<size_t>(args_.rows));
     state_.scratch.resize(static_cast<size_t>(context_.pool.threads()));
-    sparse_ = context_.filter != Filter::kFloats && !p_.unit_norm &&
+    sparse_ = context_.filter != support::Filter::kFloats && !p_.unit_norm &&
               state_.sparse.Prepare(context_, args_.x, args_.rows, args_.k);
     if (!sparse_) {
       if (state_.dictionary_steps == 0) {
@@ -49,7 +49,7 @@ class StepCall {
         state_.dictionary_steps = kDictionarySteps;
       }
       KWTA_RETURN_IF_ERROR(
-          OnednnAffineTopK(context_, {&state_.dictionary, args_.x, args_.rows, args_.k, args_.indices, args_.values}));
+          codes::AffineTopK(context_, {&state_.dictionary, args_.x, args_.rows, args_.k, args_.indices, args_.values}));
     }
     Decode();
     if (args_.residual != nullptr) std::copy(state_.residual.begin(), state_.residual.end(), args_.residual);
@@ -69,7 +69,7 @@ class StepCall {
  private:
   void BringAtomsUpToDate() {
     context_.pool.ParallelFor(p_.units, kStepGrainUnits, [&](int64_t begin, int64_t end, int) {
-      const FlushSubnormals flush;
+      const support::FlushSubnormals flush;
       for (int64_t unit = begin; unit < end; ++unit) Advance(unit);
     });
   }
@@ -79,7 +79,7 @@ class StepCall {
     if (IsUpToDate(p_, unit)) return;
     float* atom = p_.atoms + unit * p_.width;
     float* velocity = p_.atom_velocity + unit * p_.width;
-    context_.tied_kernels.advance(atom, velocity, p_.shift[unit], p_.decay[unit], p_.width, atom, velocity);
+    state_.kernels.advance(atom, velocity, p_.shift[unit], p_.decay[unit], p_.width, atom, velocity);
     p_.shift[unit] = 0;
     p_.decay[unit] = 1;
   }
@@ -98,10 +98,10 @@ class StepCall {
           atoms[j] = sparse_ ? state_.sparse.atom(indices[j]) : p_.atoms + indices[j] * p_.width;
         }
         float* residual = state_.residual.data() + i * p_.width;
-        context_.tied_kernels.reconstruct(atoms.data(), values, args_.k, p_.decoder_bias, args_.x + i * p_.width,
-                                          p_.width, residual, state_.products.data() + i * args_.k,
-                                          state_.scratch[thread].partial.data());
-        state_.row_errors[i] = context_.kernels.squared_norm(residual, p_.width);
+        state_.kernels.reconstruct(atoms.data(), values, args_.k, p_.decoder_bias, args_.x + i * p_.width, p_.width,
+                                   residual, state_.products.data() + i * args_.k,
+                                   state_.scratch[thread].partial.data());
+        state_.row_errors[i] = context_.rows.squared_norm(residual, p_.width);
       }
     });
     *args_.squared_error = 0;
@@ -112,7 +112,7 @@ class StepCall {
     const int64_t unit_ranges = DivideUp(p_.units, kStepGrainUnits);
     const int64_t column_ranges = DivideUp(p_.width, kStepGrainColumns);
     context_.pool.ParallelFor(column_ranges + unit_ranges, 1, [&](int64_t range, int64_t, int thread) {
-      const FlushSubnormals flush;
+      const support::FlushSubnormals flush;
       if (range < column_ranges) {
         const int64_t begin = range * kStepGrainColumns;
         UpdateDecoderBias(begin, std::min(kStepGrainColumns, p_.width - begin), &state_.scratch[thread]);
@@ -138,7 +138,7 @@ class StepCall {
         x_scales[e] = twice_scale_ * state_.products[entries[e]];
         bias_gradient += x_scales[e];
       }
-      context_.tied_kernels.update_atom(
+      state_.kernels.update_atom(
           {state_.residual.data(), args_.x, state_.codes.rows(unit), residual_scales, x_scales, count}, args_.rate,
           args_.momentum, p_.shift[unit], p_.decay[unit], p_.width, p_.atoms + unit * p_.width,
           p_.atom_velocity + unit * p_.width);
@@ -170,24 +170,24 @@ class StepCall {
   void Normalise(int64_t unit) {
     Advance(unit);
     float* atom = p_.atoms + unit * p_.width;
-    const double squared_norm = context_.kernels.squared_norm(atom, p_.width);
-    if (squared_norm > 0) context_.kernels.scale(1 / std::sqrt(squared_norm), atom, p_.width);
+    const double squared_norm = context_.rows.squared_norm(atom, p_.width);
+    if (squared_norm > 0) context_.rows.scale(1 / std::sqrt(squared_norm), atom, p_.width);
   }
 
   // Elements begin .. begin + count - 1 of the decoder bias.
-  void UpdateDecoderBias(int64_t begin, int64_t count, OnednnTiedDictionary::Scratch* scratch) {
+  void UpdateDecoderBias(int64_t begin, int64_t count, DictionaryInTraining::Scratch* scratch) {
     scratch->rows.clear();
     for (int64_t i = 0; i < args_.rows; ++i) scratch->rows.push_back(state_.residual.data() + i * p_.width + begin);
     scratch->scales.assign(static_cast<size_t>(args_.rows), twice_scale_);
     float gradient[kStepGrainColumns];
-    context_.kernels.weighted_sum(nullptr, scratch->rows.data(), scratch->scales.data(), args_.rows, count, gradient);
-    context_.kernels.momentum(p_.decoder_bias + begin, p_.decoder_velocity + begin, gradient, count, args_.rate,
-                              args_.momentum);
+    context_.rows.weighted_sum(nullptr, scratch->rows.data(), scratch->scales.data(), args_.rows, count, gradient);
+    context_.rows.momentum(p_.decoder_bias + begin, p_.decoder_velocity + begin, gradient, count, args_.rate,
+                           args_.momentum);
   }
 
-  OnednnContext& context_;
+  support::Context& context_;
   const TiedStepArgs& args_;
-  OnednnTiedDictionary& state_;
+  DictionaryInTraining& state_;
   const TiedParameters& p_;
   const float twice_scale_;
   bool sparse_ = false;  // the batch is encoded by state_.sparse
@@ -195,20 +195,21 @@ class StepCall {
 
 }  // namespace
 
-void RefreshOnednnTiedDictionary(OnednnTiedDictionary& dictionary) {
+void RefreshTiedDictionary(DictionaryInTraining& dictionary) {
   dictionary.sparse.Invalidate();
   dictionary.dictionary_steps = 0;
 }
 
-absl::Status OnednnTiedStep(OnednnContext& context, const TiedStepArgs& args) { return StepCall(context, args).Run(); }
+absl::Status TiedStep(support::Context& context, const TiedStepArgs& args) { return StepCall(context, args).Run(); }
 
-absl::Status OnednnTiedAuxiliaryStep(Backend& backend, OnednnContext& context, const TiedAuxiliaryStepArgs& args) {
-  auto& state = static_cast<OnednnTiedDictionary&>(*args.dictionary);
+absl::Status TiedAuxiliaryStep(Backend& backend, support::Context& context, const TiedAuxiliaryStepArgs& args) {
+  auto& state = static_cast<DictionaryInTraining&>(*args.dictionary);
   // The backend's own PrepareDictionary may try which filter is the fastest, which takes longer than the step.
   const auto prepare = [&](const float* atoms, const float* bias, int64_t units,
                            int64_t width) -> absl::StatusOr<std::unique_ptr<Dictionary>> {
-    auto dictionary = std::make_unique<OnednnDictionary>(atoms, bias, units, width);
-    dictionary->set_filter(context.filter == Filter::kFloats ? Filter::kFloats : Filter::kBytes);
+    auto dictionary = std::make_unique<codes::PreparedDictionary>(atoms, bias, units, width);
+    dictionary->set_filter(context.filter == support::Filter::kFloats ? support::Filter::kFloats
+                                                                      : support::Filter::kBytes);
     KWTA_RETURN_IF_ERROR(dictionary->Refresh(context));
     return dictionary;
   };
@@ -222,10 +223,11 @@ absl::Status OnednnTiedAuxiliaryStep(Backend& backend, OnednnContext& context, c
   return absl::OkStatus();
 }
 
-absl::Status OnednnTiedAtoms(OnednnContext& context, const TiedAtomsArgs& args) {
-  const TiedParameters& p = args.dictionary->parameters;
+absl::Status TiedAtoms(support::Context& context, const TiedAtomsArgs& args) {
+  const auto& dictionary = static_cast<const DictionaryInTraining&>(*args.dictionary);
+  const TiedParameters& p = dictionary.parameters;
   context.pool.ParallelFor(p.units, kStepGrainUnits, [&](int64_t begin, int64_t end, int) {
-    const FlushSubnormals flush;
+    const support::FlushSubnormals flush;
     std::vector<float> not_asked_for(args.atom_velocity == nullptr ? static_cast<size_t>(p.width) : 0);
     for (int64_t unit = begin; unit < end; ++unit) {
       const int64_t at = unit * p.width;
@@ -234,12 +236,12 @@ absl::Status OnednnTiedAtoms(OnednnContext& context, const TiedAtomsArgs& args) 
         std::copy_n(p.atoms + at, p.width, args.atoms + at);
         std::copy_n(p.atom_velocity + at, p.width, velocity);
       } else {
-        context.tied_kernels.advance(p.atoms + at, p.atom_velocity + at, p.shift[unit], p.decay[unit], p.width,
-                                     args.atoms + at, velocity);
+        dictionary.kernels.advance(p.atoms + at, p.atom_velocity + at, p.shift[unit], p.decay[unit], p.width,
+                                   args.atoms + at, velocity);
       }
     }
   });
   return absl::OkStatus();
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::tied

@@ -6,9 +6,9 @@
 #include "core/backends/reference/winner_operations.h"
 #include "core/base/status_macros.h"
 
-namespace kwta {
+namespace kwta::onednn::winners {
 
-absl::Status OnednnConvPool(OnednnContext& context, const ConvolutionRowKernels& kernels, const ConvPoolArgs& args) {
+absl::Status ConvPool(support::Context& context, const ConvolutionRowKernels& kernels, const ConvPoolArgs& args) {
   const Convolution convolution{args.filters, args.bias, args.maps, args.size, args.images, args.x};
   if (!FiltersAreFinite(convolution)) {
     ReferenceConvPool(args);
@@ -50,4 +50,4 @@ absl::Status OnednnConvPool(OnednnContext& context, const ConvolutionRowKernels&
   return absl::OkStatus();
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::winners

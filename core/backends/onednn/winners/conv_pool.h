@@ -6,9 +6,9 @@
 #include "core/backends/onednn/winners/convolution_rows.h"
 #include "core/backends/winner_args.h"
 
-namespace kwta {
+namespace kwta::onednn::winners {
 
 // As Backend::ConvPool. Maps are never stored.
-absl::Status OnednnConvPool(OnednnContext& context, const ConvolutionRowKernels& kernels, const ConvPoolArgs& args);
+absl::Status ConvPool(support::Context& context, const ConvolutionRowKernels& kernels, const ConvPoolArgs& args);
 
-}  // namespace kwta
+}  // namespace kwta::onednn::winners

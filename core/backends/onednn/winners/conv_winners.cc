@@ -5,13 +5,13 @@
 #include <vector>
 
 #include "core/backends/onednn/winners/convolution_blocks.h"
-#include "core/backends/onednn/winners/winner_filter.h"
+#include "core/backends/onednn/winners/search/winner_search.h"
 #include "core/backends/reference/exact_top_k.h"
 #include "core/backends/reference/winner_operations.h"
 #include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 
-namespace kwta {
+namespace kwta::onednn::winners {
 namespace {
 
 using Workspace = ConvolutionBlocks::Workspace;
@@ -75,19 +75,17 @@ void LargestAboveZero(const float* activities, int64_t first, int64_t count, int
 
 }  // namespace
 
-absl::Status OnednnConvWinners(OnednnContext& context, const ConvolutionRowKernels& kernels,
-                               const ConvWinnersArgs& args) {
+absl::Status ConvWinners(support::Context& context, const ConvolutionRowKernels& kernels, const ConvWinnersArgs& args) {
   const Convolution convolution{args.filters, args.bias, args.maps, args.size, args.images, args.x};
-  const WinnerFilterParts filter_kernels(context.byte_product);
-  const bool filtered = args.scope == WinnerScope::kEachMap && args.winners == 1 && context.filter != Filter::kFloats &&
-                        context.byte_product != ByteProduct::kPortable &&
-                        WinnerFilter::Suits(filter_kernels, convolution);
+  const SearchKernels filter_kernels(context.instruction_set);
+  const bool filtered =
+      args.scope == WinnerScope::kEachMap && args.winners == 1 && context.filter != support::Filter::kFloats &&
+      context.instruction_set != simd::InstructionSet::kPortable && WinnerSearch::Suits(filter_kernels, convolution);
   if (!filtered) return ExactConvWinners(context, kernels, args);
-  KWTA_ASSIGN_OR_RETURN(WinnerFilter filter, WinnerFilter::Create(context, filter_kernels, convolution));
+  KWTA_ASSIGN_OR_RETURN(WinnerSearch filter, WinnerSearch::Create(context, filter_kernels, convolution));
   // Whole images if they are enough for all threads.
   const int64_t rows = args.images.rows, threads = context.pool.threads();
-  const int64_t parts =
-      std::min(filter.blocks(), threads == 1 ? 1 : (4 * threads + rows - 1) / std::max<int64_t>(rows, 1));
+  const int64_t parts = std::min(filter.blocks(), threads == 1 ? 1 : DivideUp(4 * threads, std::max<int64_t>(rows, 1)));
   std::atomic<bool> all_loaded{true};
   context.pool.ParallelFor(rows * parts, 1, [&](int64_t task, int64_t, int thread) {
     const int64_t row = task / parts, part = task % parts;
@@ -101,7 +99,7 @@ absl::Status OnednnConvWinners(OnednnContext& context, const ConvolutionRowKerne
   return all_loaded.load() ? absl::OkStatus() : ExactConvWinners(context, kernels, args);
 }
 
-absl::Status ExactConvWinners(OnednnContext& context, const ConvolutionRowKernels& kernels,
+absl::Status ExactConvWinners(support::Context& context, const ConvolutionRowKernels& kernels,
                               const ConvWinnersArgs& args) {
   const Convolution convolution{args.filters, args.bias, args.maps, args.size, args.images, args.x};
   if (!FiltersAreFinite(convolution)) {
@@ -139,4 +137,4 @@ absl::Status ExactConvWinners(OnednnContext& context, const ConvolutionRowKernel
   return absl::OkStatus();
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::winners

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/backends/onednn/support/memory_parts.h"
+#include "core/backends/onednn/support/arena.h"
 #include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 
-namespace kwta {
+namespace kwta::onednn::winners {
 namespace {
 
 // Tasks that each thread should find, so that threads end at about the same time.
@@ -26,7 +26,7 @@ bool FiltersAreFinite(const Convolution& convolution) {
   return sum == 0;
 }
 
-absl::StatusOr<ConvolutionBlocks> ConvolutionBlocks::Create(OnednnContext& context,
+absl::StatusOr<ConvolutionBlocks> ConvolutionBlocks::Create(support::Context& context,
                                                             const ConvolutionRowKernels& kernels,
                                                             const Convolution& convolution, int64_t own_floats) {
   const ImageBatch& images = convolution.images;
@@ -38,37 +38,34 @@ absl::StatusOr<ConvolutionBlocks> ConvolutionBlocks::Create(OnednnContext& conte
   float* filters = nullptr;
   float* bias = nullptr;
   const float* zeros = nullptr;
-  const auto arrange = [&](MemoryParts parts) {
-    filters = parts.Take<float>(blocks * filter_floats);
-    bias = parts.Take<float>(blocks * lanes);
-    float* const zero = parts.Take<float>(size * lanes);
+  const auto arrange = [&](support::Arena& arena) {
+    filters = arena.Take<float>(blocks * filter_floats);
+    bias = arena.Take<float>(blocks * lanes);
+    float* const zero = arena.Take<float>(size * lanes);
     if (zero != nullptr) std::fill_n(zero, size * lanes, 0.0f);
     zeros = zero;
     for (Workspace& workspace : workspaces) {
-      workspace.pixels = parts.Take<ColumnPixel>(images.elements());
-      workspace.starts = parts.Take<int32_t>(images.channels * images.width * (images.height + 1));
+      workspace.pixels = arena.Take<ColumnPixel>(images.elements());
+      workspace.starts = arena.Take<int32_t>(images.channels * images.width * (images.height + 1));
       workspace.rows.resize(static_cast<size_t>(images.height));
       for (RowVisits& visits : workspace.rows) {
-        visits.columns = parts.Take<int32_t>(images.width);
-        visits.spans = parts.Take<PixelSpan>(images.width * images.channels);
+        visits.columns = arena.Take<int32_t>(images.width);
+        visits.spans = arena.Take<PixelSpan>(images.width * images.channels);
       }
-      workspace.own = parts.Take<float>(own_floats);
+      workspace.own = arena.Take<float>(own_floats);
       ConvolutionRowArgs& row = workspace.row;
       row.channels = images.channels;
       row.height = images.height;
       row.width = images.width;
       row.size = size;
-      row.sums = parts.Take<float>(images.width * size * lanes);
-      row.columns = parts.Take<const float*>(images.width + size - 1);
-      row.tree = parts.Take<float>(size * lanes);
+      row.sums = arena.Take<float>(images.width * size * lanes);
+      row.columns = arena.Take<const float*>(images.width + size - 1);
+      row.tree = arena.Take<float>(size * lanes);
       row.zeros = zeros;
-      row.z = parts.Take<float>(images.width * lanes);
+      row.z = arena.Take<float>(images.width * lanes);
     }
-    return parts.used();
   };
-  KWTA_ASSIGN_OR_RETURN(ScratchPool::Lease lease,
-                        context.scratch.Take(static_cast<size_t>(arrange(MemoryParts(nullptr)))));
-  arrange(MemoryParts(lease.as<char>()));
+  KWTA_ASSIGN_OR_RETURN(support::ScratchPool::Lease lease, support::TakeArrays(context.scratch, arrange));
   ConvolutionBlocks result(context, kernels, convolution, std::move(lease));
   result.blocks_ = blocks;
   result.filter_floats_ = filter_floats;
@@ -159,4 +156,4 @@ void ConvolutionBlocks::ForEachImage(bool whole,
   });
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::winners

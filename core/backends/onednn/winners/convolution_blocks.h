@@ -11,7 +11,7 @@
 #include "core/backends/onednn/winners/convolution_rows.h"
 #include "core/backends/winner_args.h"
 
-namespace kwta {
+namespace kwta::onednn::winners {
 
 // A convolution of a call's images.
 struct Convolution {
@@ -41,7 +41,7 @@ class ConvolutionBlocks {
 
   // Copies the filters and biases. `own_floats`: see Workspace. REQUIRES: `context` and `kernels` outlive it and the
   // arrays of `convolution` too; the filters are finite. Errors: RESOURCE_EXHAUSTED.
-  static absl::StatusOr<ConvolutionBlocks> Create(OnednnContext& context, const ConvolutionRowKernels& kernels,
+  static absl::StatusOr<ConvolutionBlocks> Create(support::Context& context, const ConvolutionRowKernels& kernels,
                                                   const Convolution& convolution, int64_t own_floats);
 
   int64_t blocks() const { return blocks_; }
@@ -65,17 +65,17 @@ class ConvolutionBlocks {
   }
 
  private:
-  ConvolutionBlocks(OnednnContext& context, const ConvolutionRowKernels& kernels, const Convolution& convolution,
-                    ScratchPool::Lease lease)
+  ConvolutionBlocks(support::Context& context, const ConvolutionRowKernels& kernels, const Convolution& convolution,
+                    support::ScratchPool::Lease lease)
       : context_(context), kernels_(kernels), convolution_(convolution), lease_(std::move(lease)) {}
 
   void PackBlock(int64_t block);
   void Load(const float* image, Workspace& workspace) const;
 
-  OnednnContext& context_;
+  support::Context& context_;
   const ConvolutionRowKernels& kernels_;
   const Convolution convolution_;
-  ScratchPool::Lease lease_;
+  support::ScratchPool::Lease lease_;
   int64_t blocks_ = 0;
   int64_t filter_floats_ = 0;  // of a block
   float* filters_ = nullptr;   // [blocks, channels, dy, dx, lanes]; maps beyond the last are zeros
@@ -83,4 +83,4 @@ class ConvolutionBlocks {
   std::vector<Workspace> workspaces_;
 };
 
-}  // namespace kwta
+}  // namespace kwta::onednn::winners

@@ -2,7 +2,7 @@
 
 // This file is compiled with -ffp-contract=off: activities are never fused.
 
-namespace kwta {
+namespace kwta::onednn::winners {
 
 namespace {
 
@@ -12,17 +12,6 @@ namespace {
 
 }  // namespace
 
-const ConvolutionRowKernels& ConvolutionRowKernelsFor(InstructionSet set) {
-  switch (set) {
-#if defined(__x86_64__)
-    case InstructionSet::kAvx512:
-      return avx512::kConvolutionRowKernels;
-    case InstructionSet::kAvx2:
-      return avx2::kConvolutionRowKernels;
-#endif
-    default:
-      return portable::kConvolutionRowKernels;
-  }
-}
+const ConvolutionRowKernels& ConvolutionRowKernelsFor(simd::InstructionSet set) { return VersionFor(set); }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::winners

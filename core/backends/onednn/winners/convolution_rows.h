@@ -14,7 +14,7 @@
 
 #include "core/simd/instruction_sets.h"
 
-namespace kwta {
+namespace kwta::onednn::winners {
 
 // A pixel that is not zero.
 struct ColumnPixel {
@@ -81,6 +81,6 @@ struct ConvolutionRowKernels {
 };
 
 // REQUIRES: set is in AvailableInstructionSets().
-const ConvolutionRowKernels& ConvolutionRowKernelsFor(InstructionSet set);
+const ConvolutionRowKernels& ConvolutionRowKernelsFor(simd::InstructionSet set);
 
-}  // namespace kwta
+}  // namespace kwta::onednn::winners

@@ -6,7 +6,7 @@
 #include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 
-namespace kwta {
+namespace kwta::onednn::winners {
 namespace {
 
 // What a thread keeps in the second cache: images that it decodes at the same time, and the filters that it adds to all
@@ -18,7 +18,7 @@ constexpr int64_t kFilterFloats = int64_t{64} << 10;
 // one stretch of memory, and begins at a whole vector wherever its winner is.
 class InterleavedDecode {
  public:
-  InterleavedDecode(OnednnContext& context, const WinnerKernels& kernels, const WinnerDecodeArgs& args)
+  InterleavedDecode(support::Context& context, const PatchKernels& kernels, const WinnerDecodeArgs& args)
       : context_(context), kernels_(kernels), args_(args), images_(args.images) {
     const int64_t pixel = RoundUp(images_.channels, kernels.lanes);
     filters_.size = args.size;
@@ -40,7 +40,7 @@ class InterleavedDecode {
     const int64_t floats = RoundUp(args_.maps * filter_floats(), 16);
     const int64_t thread_floats = images_at_once_ * image_floats_;
     KWTA_ASSIGN_OR_RETURN(
-        ScratchPool::Lease lease,
+        support::ScratchPool::Lease lease,
         context_.scratch.Take(static_cast<size_t>(floats + context_.pool.threads() * thread_floats) * sizeof(float)));
     float* const rows = lease.as<float>();
     filters_.rows = rows;
@@ -108,12 +108,12 @@ class InterleavedDecode {
       }
     }
     if (args_.squared_sum != nullptr) {
-      squared_sums_[i] = context_.kernels.squared_norm(args_.output + i * elements, elements);
+      squared_sums_[i] = context_.rows.squared_norm(args_.output + i * elements, elements);
     }
   }
 
-  OnednnContext& context_;
-  const WinnerKernels& kernels_;
+  support::Context& context_;
+  const PatchKernels& kernels_;
   const WinnerDecodeArgs& args_;
   const ImageBatch& images_;
   PlacedFilters filters_;
@@ -124,9 +124,9 @@ class InterleavedDecode {
 
 }  // namespace
 
-absl::Status InterleavedWinnerDecode(OnednnContext& context, const WinnerKernels& kernels,
+absl::Status InterleavedWinnerDecode(support::Context& context, const PatchKernels& kernels,
                                      const WinnerDecodeArgs& args) {
   return InterleavedDecode(context, kernels, args).Run();
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::winners

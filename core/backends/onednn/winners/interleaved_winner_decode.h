@@ -3,13 +3,13 @@
 
 #include "absl/status/status.h"
 #include "core/backends/onednn/support/context.h"
-#include "core/backends/onednn/winners/winner_kernels.h"
+#include "core/backends/onednn/winners/patch_kernels.h"
 #include "core/backends/winner_args.h"
 
-namespace kwta {
+namespace kwta::onednn::winners {
 
-// As OnednnWinnerDecode, and the same bits; quick from kInterleavedChannels channels on.
-absl::Status InterleavedWinnerDecode(OnednnContext& context, const WinnerKernels& kernels,
+// As WinnerDecode, and the same bits; quick from kInterleavedChannels channels on.
+absl::Status InterleavedWinnerDecode(support::Context& context, const PatchKernels& kernels,
                                      const WinnerDecodeArgs& args);
 
-}  // namespace kwta
+}  // namespace kwta::onednn::winners

@@ -7,7 +7,7 @@
 #include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 
-namespace kwta {
+namespace kwta::onednn::winners {
 namespace {
 
 // Rows of filters that one range of threads spreads out, and winners that are worth waking a thread for.
@@ -16,7 +16,7 @@ constexpr int64_t kGrainWinners = 64;
 
 }  // namespace
 
-absl::Status OnednnWinnerDecode(OnednnContext& context, const WinnerKernels& kernels, const WinnerDecodeArgs& args) {
+absl::Status WinnerDecode(support::Context& context, const PatchKernels& kernels, const WinnerDecodeArgs& args) {
   const ImageBatch& images = args.images;
   if (images.channels >= kInterleavedChannels) return InterleavedWinnerDecode(context, kernels, args);
   const int64_t lanes = kernels.lanes;
@@ -30,7 +30,7 @@ absl::Status OnednnWinnerDecode(OnednnContext& context, const WinnerKernels& ker
   const int64_t image_stride = margin + (DivideUp(images.width, lanes) + filters.span - 1) * lanes;
   const int64_t image_floats = RoundUp(images.channels * images.height * image_stride, 16);
   KWTA_ASSIGN_OR_RETURN(
-      ScratchPool::Lease lease,
+      support::ScratchPool::Lease lease,
       context.scratch.Take(static_cast<size_t>(filter_floats + context.pool.threads() * image_floats) * sizeof(float)));
 
   float* const spread = lease.as<float>();
@@ -73,7 +73,7 @@ absl::Status OnednnWinnerDecode(OnednnContext& context, const WinnerKernels& ker
           for (int64_t x = 0; x < images.width; ++x) to[x] = from[x] - subtrahend[x];
         }
       }
-      if (args.squared_sum != nullptr) squared_sums[i] = context.kernels.squared_norm(output, images.elements());
+      if (args.squared_sum != nullptr) squared_sums[i] = context.rows.squared_norm(output, images.elements());
     }
   });
   if (args.squared_sum != nullptr) {
@@ -83,4 +83,4 @@ absl::Status OnednnWinnerDecode(OnednnContext& context, const WinnerKernels& ker
   return absl::OkStatus();
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::winners

@@ -7,7 +7,7 @@
 #include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 
-namespace kwta {
+namespace kwta::onednn::winners {
 namespace {
 
 // Ranges that each thread should find, so that threads end at about the same time.
@@ -81,7 +81,7 @@ EntriesByMap SortByMap(const WinnerGradientArgs& args) {
 // One call of WinnerGradient.
 class GradientCall {
  public:
-  GradientCall(OnednnContext& context, const WinnerKernels& kernels, const WinnerGradientArgs& args)
+  GradientCall(support::Context& context, const PatchKernels& kernels, const WinnerGradientArgs& args)
       : context_(context),
         kernels_(kernels),
         args_(args),
@@ -94,7 +94,8 @@ class GradientCall {
     const int64_t decoder_floats = FilterFloats(residual_.shape);
     const int64_t thread_floats = encoder_floats + 2 * decoder_floats;
     const int64_t floats = rows * (x_.image_floats + residual_.image_floats) + context_.pool.threads() * thread_floats;
-    KWTA_ASSIGN_OR_RETURN(ScratchPool::Lease lease, context_.scratch.Take(static_cast<size_t>(floats) * sizeof(float)));
+    KWTA_ASSIGN_OR_RETURN(support::ScratchPool::Lease lease,
+                          context_.scratch.Take(static_cast<size_t>(floats) * sizeof(float)));
     x_.pixels = lease.as<float>();
     residual_.pixels = x_.pixels + rows * x_.image_floats;
     float* const thread_memory = residual_.pixels + rows * residual_.image_floats;
@@ -205,8 +206,8 @@ class GradientCall {
     }
   }
 
-  OnednnContext& context_;
-  const WinnerKernels& kernels_;
+  support::Context& context_;
+  const PatchKernels& kernels_;
   const WinnerGradientArgs& args_;
   PaddedImages x_;
   PaddedImages residual_;
@@ -215,9 +216,8 @@ class GradientCall {
 
 }  // namespace
 
-absl::Status OnednnWinnerGradient(OnednnContext& context, const WinnerKernels& kernels,
-                                  const WinnerGradientArgs& args) {
+absl::Status WinnerGradient(support::Context& context, const PatchKernels& kernels, const WinnerGradientArgs& args) {
   return GradientCall(context, kernels, args).Run();
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::winners

@@ -4,11 +4,11 @@
 #include <atomic>
 
 #include "core/backends/backend.h"
-#include "core/backends/onednn/support/memory_parts.h"
+#include "core/backends/onednn/support/arena.h"
 #include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 
-namespace kwta {
+namespace kwta::onednn::winners {
 namespace {
 
 // Gradients of a chunk, at most: they stay in a core's second cache.
@@ -32,24 +32,24 @@ int64_t ChunkFloats(const WinnerPassArgs& args) {
 
 }  // namespace
 
-bool OnednnWinnerPass::Suits(const OnednnContext& context, const WinnerPassArgs& args) {
+bool WinnerPassCall::Suits(const support::Context& context, const WinnerPassArgs& args) {
   return args.encode.scope == WinnerScope::kEachMap && args.encode.winners == 1 && args.encode.images.rows > 0 &&
-         context.filter != Filter::kFloats && context.byte_product != ByteProduct::kPortable &&
+         context.filter != support::Filter::kFloats && context.instruction_set != simd::InstructionSet::kPortable &&
          args.decoder_size <= kPassLanes && ChunkFloats(args) * static_cast<int64_t>(sizeof(float)) <= kMaxChunkBytes &&
-         WinnerFilter::Suits(WinnerFilterParts(context.byte_product), ConvolutionOf(args));
+         WinnerSearch::Suits(SearchKernels(context.instruction_set), ConvolutionOf(args));
 }
 
-OnednnWinnerPass::OnednnWinnerPass(OnednnContext& context, const WinnerKernels& kernels, const WinnerPassArgs& args)
+WinnerPassCall::WinnerPassCall(support::Context& context, const PatchKernels& kernels, const WinnerPassArgs& args)
     : context_(context),
       kernels_(kernels),
-      pass_kernels_(WinnerPassKernelsFor(context.instruction_set)),
+      pass_kernels_(PassKernelsFor(context.instruction_set)),
       args_(args),
       images_(args.encode.images),
       tied_(args.gradient_decoder == nullptr),
       encoder_rows_(images_.channels * args.encode.size),
       decoder_rows_(images_.channels * args.decoder_size) {}
 
-absl::Status OnednnWinnerPass::Allocate() {
+absl::Status WinnerPassCall::Allocate() {
   const int64_t maps = args_.encode.maps;
   const int64_t lanes = kernels_.lanes;
   filters_.size = args_.decoder_size;
@@ -68,24 +68,21 @@ absl::Status OnednnWinnerPass::Allocate() {
   residual.padded_height = images_.height + args_.decoder_size - 1;
   residual.margin = kResidualMargin;
   residual.stride = (DivideUp(images_.width, kResidualMargin) + 2) * kResidualMargin;
-  const auto arrange = [&](MemoryParts parts) {
-    float* const spread = parts.Take<float>(lanes - 1 + maps * decoder_rows_ * filters_.stride);
+  const auto arrange = [&](support::Arena& arena) {
+    float* const spread = arena.Take<float>(lanes - 1 + maps * decoder_rows_ * filters_.stride);
     spread_rows_ = spread + lanes - 1;
-    chunk_floats_ = parts.Take<float>(static_cast<int64_t>(chunks_.size()) * chunk_stride_);
+    chunk_floats_ = arena.Take<float>(static_cast<int64_t>(chunks_.size()) * chunk_stride_);
     for (Chunk& chunk : chunks_) {
-      chunk.gradients.bias = parts.Take<double>(maps);
-      chunk.gradients.active_rows = parts.Take<int32_t>(maps);
-      chunk.channel_sums = parts.Take<double>(images_.channels);
+      chunk.gradients.bias = arena.Take<double>(maps);
+      chunk.gradients.active_rows = arena.Take<int32_t>(maps);
+      chunk.channel_sums = arena.Take<double>(images_.channels);
     }
     for (Workspace& workspace : workspaces_) {
-      residual.pixels = parts.Take<float>(residual.channels * residual.plane());
+      residual.pixels = arena.Take<float>(residual.channels * residual.plane());
       workspace.residual = residual;
     }
-    return parts.used();
   };
-  KWTA_ASSIGN_OR_RETURN(ScratchPool::Lease lease,
-                        context_.scratch.Take(static_cast<size_t>(arrange(MemoryParts(nullptr)))));
-  arrange(MemoryParts(lease.as<char>()));
+  KWTA_ASSIGN_OR_RETURN(support::ScratchPool::Lease lease, support::TakeArrays(context_.scratch, arrange));
   std::fill_n(spread_rows_ - (lanes - 1), lanes - 1, 0.0f);
   filters_.rows = spread_rows_;
   for (size_t i = 0; i < chunks_.size(); ++i) {
@@ -108,7 +105,7 @@ absl::Status OnednnWinnerPass::Allocate() {
   return absl::OkStatus();
 }
 
-void OnednnWinnerPass::SpreadDecoder() {
+void WinnerPassCall::SpreadDecoder() {
   for (int64_t row = 0; row < args_.encode.maps * decoder_rows_; ++row) {
     float* const to = spread_rows_ + row * filters_.stride;
     std::copy_n(args_.decoder + row * filters_.size, filters_.size, to);
@@ -116,7 +113,7 @@ void OnednnWinnerPass::SpreadDecoder() {
   }
 }
 
-bool OnednnWinnerPass::RunChunk(int64_t index, int thread, WinnerFilter& filter) {
+bool WinnerPassCall::RunChunk(int64_t index, int thread, WinnerSearch& filter) {
   const int64_t maps = args_.encode.maps;
   const auto chunks = static_cast<int64_t>(chunks_.size());
   Chunk& chunk = chunks_[index];
@@ -160,7 +157,7 @@ bool OnednnWinnerPass::RunChunk(int64_t index, int thread, WinnerFilter& filter)
   return true;
 }
 
-void OnednnWinnerPass::AddUpChunks() {
+void WinnerPassCall::AddUpChunks() {
   const auto chunks = static_cast<int64_t>(chunks_.size());
   const int64_t maps = args_.encode.maps;
   const auto add = [&](int64_t map, const float* first, int64_t rows, int64_t size, std::vector<float>* sums,
@@ -196,9 +193,9 @@ void OnednnWinnerPass::AddUpChunks() {
   }
 }
 
-absl::StatusOr<bool> OnednnWinnerPass::Run() {
-  KWTA_ASSIGN_OR_RETURN(WinnerFilter filter,
-                        WinnerFilter::Create(context_, WinnerFilterParts(context_.byte_product), ConvolutionOf(args_)));
+absl::StatusOr<bool> WinnerPassCall::Run() {
+  KWTA_ASSIGN_OR_RETURN(WinnerSearch filter,
+                        WinnerSearch::Create(context_, SearchKernels(context_.instruction_set), ConvolutionOf(args_)));
   KWTA_RETURN_IF_ERROR(Allocate());
   SpreadDecoder();
   std::atomic<bool> all_loaded{true};
@@ -210,4 +207,4 @@ absl::StatusOr<bool> OnednnWinnerPass::Run() {
   return true;
 }
 
-}  // namespace kwta
+}  // namespace kwta::onednn::winners

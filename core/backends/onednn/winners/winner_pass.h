@@ -9,28 +9,28 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/backends/onednn/support/context.h"
-#include "core/backends/onednn/winners/winner_filter.h"
-#include "core/backends/onednn/winners/winner_kernels.h"
-#include "core/backends/onednn/winners/winner_pass_kernels.h"
+#include "core/backends/onednn/winners/pass_kernels.h"
+#include "core/backends/onednn/winners/patch_kernels.h"
+#include "core/backends/onednn/winners/search/winner_search.h"
 #include "core/backends/winner_args.h"
 
-namespace kwta {
+namespace kwta::onednn::winners {
 
 // One call. The batch is cut into chunks of consecutive rows, each one thread's and with gradients of its own, which
 // are added up in the order of the chunks: how many chunks there are depends on the batch and the filters alone.
-class OnednnWinnerPass {
+class WinnerPassCall {
  public:
-  // True if winners are the filter's to find (WinnerFilter) and filters are few and small enough for chunks.
-  static bool Suits(const OnednnContext& context, const WinnerPassArgs& args);
+  // True if a WinnerSearch can find the winners, and filters are few and small enough for chunks.
+  static bool Suits(const support::Context& context, const WinnerPassArgs& args);
 
   // REQUIRES: Suits(context, args), and all of them outlive it.
-  OnednnWinnerPass(OnednnContext& context, const WinnerKernels& kernels, const WinnerPassArgs& args);
+  WinnerPassCall(support::Context& context, const PatchKernels& kernels, const WinnerPassArgs& args);
 
-  // False, and nothing of use is written, if there is an image whose numbers are not for the filter.
+  // Returns false, and writes nothing of use, if the search cannot take the numbers of an image.
   absl::StatusOr<bool> Run();
 
  private:
-  // What a chunk adds up, besides ChunkGradients: the squared error and the residuals of each channel.
+  // A chunk's sums: its gradients, its squared error and the residuals of each channel.
   struct Chunk {
     ChunkGradients gradients;
     double* channel_sums = nullptr;
@@ -39,22 +39,22 @@ class OnednnWinnerPass {
   // What a thread works with.
   struct Workspace {
     ResidualImage residual;
-    PlacedImage placed;  // the same memory, as WinnerKernels see it
+    PlacedImage placed;  // the same memory, as PatchKernels see it
   };
 
   absl::Status Allocate();
   void SpreadDecoder();
-  bool RunChunk(int64_t chunk, int thread, WinnerFilter& filter);
+  bool RunChunk(int64_t chunk, int thread, WinnerSearch& filter);
   void AddUpChunks();
 
-  OnednnContext& context_;
-  const WinnerKernels& kernels_;
-  const WinnerPassKernels& pass_kernels_;
+  support::Context& context_;
+  const PatchKernels& kernels_;
+  const PassKernels& pass_kernels_;
   const WinnerPassArgs& args_;
   const ImageBatch& images_;
   const bool tied_;
   const int64_t encoder_rows_, decoder_rows_;  // of a map's filter
-  std::optional<ScratchPool::Lease> lease_;
+  std::optional<support::ScratchPool::Lease> lease_;
   PlacedFilters filters_;
   float* spread_rows_ = nullptr;   // of filters_
   float* chunk_floats_ = nullptr;  // [chunks, chunk_stride_]: gradients of the encoder, then of the decoder
@@ -63,4 +63,4 @@ class OnednnWinnerPass {
   std::vector<Workspace> workspaces_;
 };
 
-}  // namespace kwta
+}  // namespace kwta::onednn::winners

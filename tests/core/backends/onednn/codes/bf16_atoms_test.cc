@@ -11,7 +11,7 @@
 #include "core/simd/fixed_order_dot.h"
 #include "gtest/gtest.h"
 
-namespace kwta::bf16_atoms_test {
+namespace kwta::onednn::codes::bf16_atoms_test {
 namespace {
 
 std::vector<float> Gaussians(int64_t count, uint64_t seed, double sigma = 1) {
@@ -60,7 +60,8 @@ class Bf16AtomsTest : public testing::Test {
     const int64_t rows = static_cast<int64_t>(x.size()) / width, units = static_cast<int64_t>(atoms.size()) / width;
     const std::vector<float> bias = Gaussians(units, 3);
     auto rounded = *Bf16Atoms::Create(units, width);
-    EXPECT_EQ(rounded->Refresh(pool, KernelsFor(AvailableInstructionSets().front()), atoms.data(), bias.data()),
+    EXPECT_EQ(rounded->Refresh(pool, support::RowOperationsFor(simd::AvailableInstructionSets().front()), atoms.data(),
+                               bias.data()),
               absl::OkStatus());
     std::vector<uint16_t> halves(Bf16Atoms::kTileRows * width);
     std::vector<float> rest(width), scores(Bf16Atoms::kTileRows * rounded->stride());
@@ -78,7 +79,7 @@ class Bf16AtomsTest : public testing::Test {
       const RowBound bound{&rounded->bounds(), Norm(row, width) * (1 + 0x1p-20), rest_norms[i], 0};
       for (int64_t unit = 0; unit < units; ++unit) {
         const float score = scores[i * rounded->stride() + unit] + bias[unit];
-        const double exact = FixedOrderDot(row, atoms.data() + unit * width, width) + bias[unit];
+        const double exact = simd::FixedOrderDot(row, atoms.data() + unit * width, width) + bias[unit];
         EXPECT_LE(bound.Error(unit), bound.LargestError());
         largest = std::max(largest, std::abs(score - exact) / bound.Error(unit));
       }
@@ -111,21 +112,21 @@ TEST_F(Bf16AtomsTest, TheBoundIsNearlyReachedByRowsAlongTheRoundingErrors) {
 }
 
 TEST(FilterChoice, IsBytesWhereNothingCanBeGained) {
-  OnednnContext context(1, InstructionSet::kPortable, ByteProduct::kPortable, Filter::kMeasured);
+  support::Context context(1, simd::InstructionSet::kPortable, support::Filter::kMeasured);
   std::vector<float> atoms(300 * 500, 1.0f);
   const std::vector<float> bias(300);
-  EXPECT_EQ(*FastestFilter(context, atoms.data(), bias.data(), 3, 500), Filter::kBytes);
+  EXPECT_EQ(*FastestFilter(context, atoms.data(), bias.data(), 3, 500), support::Filter::kBytes);
   atoms[7] = std::numeric_limits<float>::infinity();
-  EXPECT_EQ(*FastestFilter(context, atoms.data(), bias.data(), 300, 500), Filter::kBytes);
+  EXPECT_EQ(*FastestFilter(context, atoms.data(), bias.data(), 300, 500), support::Filter::kBytes);
 }
 
 TEST(FilterChoice, IsAFilterThatCanBeForced) {
-  OnednnContext context(2, AvailableInstructionSets().front(), AvailableByteProducts().front(), Filter::kMeasured);
+  support::Context context(2, simd::AvailableInstructionSets().front(), support::Filter::kMeasured);
   const std::vector<float> atoms = Gaussians(300 * 500, 1), bias = Gaussians(300, 2);
-  const Filter filter = *FastestFilter(context, atoms.data(), bias.data(), 300, 500);
-  EXPECT_TRUE(filter == Filter::kBytes || filter == Filter::kFloats ||
-              (filter == Filter::kBf16 && Bf16Atoms::Available()));
+  const support::Filter filter = *FastestFilter(context, atoms.data(), bias.data(), 300, 500);
+  EXPECT_TRUE(filter == support::Filter::kBytes || filter == support::Filter::kFloats ||
+              (filter == support::Filter::kBf16 && Bf16Atoms::Available()));
 }
 
 }  // namespace
-}  // namespace kwta::bf16_atoms_test
+}  // namespace kwta::onednn::codes::bf16_atoms_test

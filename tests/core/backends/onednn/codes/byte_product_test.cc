@@ -10,7 +10,7 @@
 #include "core/simd/fixed_order_dot.h"
 #include "gtest/gtest.h"
 
-namespace kwta::byte_product_test {
+namespace kwta::onednn::codes::byte_product_test {
 namespace {
 
 std::vector<float> Gaussians(int64_t count, uint64_t seed, double sigma = 1) {
@@ -49,7 +49,7 @@ class Rows {
   Buffer memory_;
 };
 
-class ByteProductTest : public testing::TestWithParam<ByteProduct> {
+class ByteProductTest : public testing::TestWithParam<simd::InstructionSet> {
  protected:
   const ByteKernels& kernels_ = ByteKernelsFor(GetParam());
 };
@@ -204,9 +204,9 @@ double LargestShareOfBound(const QuantisedAtoms& quantised, const std::vector<fl
   for (int64_t i = 0; i < rows; ++i) {
     RowBound bound{&quantised.bounds(), block.quantised[i].norm, block.quantised[i].residual_norm, 0};
     const float* row = x.data() + i * width;
-    if (quantised.mean() != nullptr) bound.offset = FixedOrderDot(row, quantised.mean(), width);
+    if (quantised.mean() != nullptr) bound.offset = simd::FixedOrderDot(row, quantised.mean(), width);
     for (int64_t unit = 0; unit < units; ++unit) {
-      const double exact = FixedOrderDot(row, atoms.data() + unit * width, width) + bias[unit];
+      const double exact = simd::FixedOrderDot(row, atoms.data() + unit * width, width) + bias[unit];
       const double error = std::abs(scores[i * stride + unit] + bound.offset - exact);
       EXPECT_LE(bound.Error(unit), bound.LargestError());
       largest = std::max(largest, error / bound.Error(unit));
@@ -215,12 +215,12 @@ double LargestShareOfBound(const QuantisedAtoms& quantised, const std::vector<fl
   return largest;
 }
 
-std::unique_ptr<QuantisedAtoms> Quantised(ByteProduct product, const std::vector<float>& atoms,
+std::unique_ptr<QuantisedAtoms> Quantised(simd::InstructionSet set, const std::vector<float>& atoms,
                                           const std::vector<float>& bias,
                                           QuantisedAtoms::Use use = QuantisedAtoms::Use::kFixed) {
   ThreadPool pool(1);
   const int64_t units = static_cast<int64_t>(bias.size());
-  auto quantised = *QuantisedAtoms::Create(product, units, static_cast<int64_t>(atoms.size()) / units, use);
+  auto quantised = *QuantisedAtoms::Create(set, units, static_cast<int64_t>(atoms.size()) / units, use);
   quantised->Refresh(pool, atoms.data(), bias.data());
   return quantised;
 }
@@ -274,7 +274,7 @@ TEST_P(ByteProductTest, TheBoundFollowsAtomsThatChangeOneByOne) {
         bias[unit] += steps[unit];
         const float* atom = atoms.data() + unit * kWidth;
         const float length = quantised->Update(unit, atom, bias[unit]);
-        EXPECT_GE(length, std::sqrt(FixedOrderDot(atom, atom, kWidth)));
+        EXPECT_GE(length, std::sqrt(simd::FixedOrderDot(atom, atom, kWidth)));
       }
       quantised->FinishUpdates();
       const double share = LargestShareOfBound(*quantised, RowsAlongTheRest(*quantised, atoms), atoms, bias);
@@ -301,7 +301,7 @@ TEST(QuantisedAtoms, TheMeanIsTakenOffWhereAtomsResembleEachOther) {
   ThreadPool pool(2);
   const std::vector<float> bias(kUnits);
   std::vector<float> atoms = Gaussians(kUnits * kWidth, 1);
-  auto quantised = *QuantisedAtoms::Create(ByteProduct::kPortable, kUnits, kWidth);
+  auto quantised = *QuantisedAtoms::Create(simd::InstructionSet::kPortable, kUnits, kWidth);
   const std::vector<float> common = Gaussians(kWidth, 4, 100);
   for (int64_t i = 0; i < kUnits * kWidth; ++i) atoms[i] += common[i % kWidth];
   quantised->Refresh(pool, atoms.data(), bias.data());
@@ -313,12 +313,12 @@ TEST(QuantisedAtoms, TheMeanIsTakenOffWhereAtomsResembleEachOther) {
   EXPECT_EQ(quantised->mean(), nullptr);
 }
 
-std::string ProductName(const testing::TestParamInfo<ByteProduct>& info) {
+std::string ProductName(const testing::TestParamInfo<simd::InstructionSet>& info) {
   constexpr const char* kNames[] = {"portable", "avx2", "avx512", "vnni"};
   return kNames[static_cast<int>(info.param)];
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ByteProductTest, testing::ValuesIn(AvailableByteProducts()), ProductName);
+INSTANTIATE_TEST_SUITE_P(All, ByteProductTest, testing::ValuesIn(simd::AvailableInstructionSets()), ProductName);
 
 }  // namespace
-}  // namespace kwta::byte_product_test
+}  // namespace kwta::onednn::codes::byte_product_test

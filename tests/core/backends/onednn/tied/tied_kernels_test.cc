@@ -7,7 +7,7 @@
 
 #include "core/base/rng.h"
 
-namespace kwta::tied_kernels_test {
+namespace kwta::onednn::tied::tied_kernels_test {
 namespace {
 
 const std::vector<int64_t> kWidths = {1, 3, 16, 17, 63, 64, 100, 256, 257, 784};
@@ -25,11 +25,11 @@ std::vector<const float*> RowsOf(const std::vector<float>& matrix, int64_t width
   return rows;
 }
 
-class TiedKernelsTest : public testing::TestWithParam<InstructionSet> {
+class TiedKernelsTest : public testing::TestWithParam<simd::InstructionSet> {
  protected:
   const TiedKernels& kernels_ = TiedKernelsFor(GetParam());
 };
-INSTANTIATE_TEST_SUITE_P(InstructionSets, TiedKernelsTest, testing::ValuesIn(AvailableInstructionSets()));
+INSTANTIATE_TEST_SUITE_P(InstructionSets, TiedKernelsTest, testing::ValuesIn(simd::AvailableInstructionSets()));
 
 TEST_P(TiedKernelsTest, ReconstructsAndMultiplies) {
   for (const int64_t width : kWidths) {
@@ -108,4 +108,4 @@ TEST_P(TiedKernelsTest, MeasuresAtomsAndTheirBytes) {
 }
 
 }  // namespace
-}  // namespace kwta::tied_kernels_test
+}  // namespace kwta::onednn::tied::tied_kernels_test

@@ -11,7 +11,7 @@
 #include "core/backends/reference/winner_operations.h"
 #include "tests/core/backends/conformance.h"
 
-namespace kwta::convolution_test {
+namespace kwta::onednn::winners::convolution_test {
 namespace {
 
 struct Problem {
@@ -33,7 +33,7 @@ std::ostream& operator<<(std::ostream& out, const Problem& p) {
              << ", " << p.maps << " maps, size " << p.size;
 }
 
-class OnednnConvolutionTest : public testing::TestWithParam<InstructionSet> {
+class OnednnConvolutionTest : public testing::TestWithParam<simd::InstructionSet> {
  protected:
   // Winners and pooled maps have the bits of the reference's.
   void ExpectExact(const Problem& p, const Pooling& pooling = {3, 2, 1}) {
@@ -55,7 +55,7 @@ class OnednnConvolutionTest : public testing::TestWithParam<InstructionSet> {
     args.output = expected.data();
     ReferenceConvPool(args);
     args.output = actual.data();
-    ASSERT_EQ(OnednnConvPool(context_, kernels_, args), absl::OkStatus());
+    ASSERT_EQ(ConvPool(context_, kernels_, args), absl::OkStatus());
     EXPECT_EQ(Bits(actual), Bits(expected));
   }
 
@@ -82,7 +82,7 @@ class OnednnConvolutionTest : public testing::TestWithParam<InstructionSet> {
     EXPECT_EQ(Bits(actual.values), Bits(expected.values));
   }
 
-  OnednnContext context_{2, GetParam(), ByteProduct::kPortable, Filter::kFloats};
+  support::Context context_{2, GetParam(), support::Filter::kFloats};
   const ConvolutionRowKernels& kernels_ = ConvolutionRowKernelsFor(GetParam());
 };
 
@@ -143,12 +143,12 @@ TEST_P(OnednnConvolutionTest, EveryPooling) {
 
 TEST_P(OnednnConvolutionTest, NoImages) { ExpectExact(Problem({0, 1, 8, 8}, 3, 5)); }
 
-INSTANTIATE_TEST_SUITE_P(All, OnednnConvolutionTest, testing::ValuesIn(AvailableInstructionSets()),
-                         [](const testing::TestParamInfo<InstructionSet>& info) {
+INSTANTIATE_TEST_SUITE_P(All, OnednnConvolutionTest, testing::ValuesIn(simd::AvailableInstructionSets()),
+                         [](const testing::TestParamInfo<simd::InstructionSet>& info) {
                            switch (info.param) {
-                             case InstructionSet::kAvx512:
+                             case simd::InstructionSet::kAvx512:
                                return "avx512";
-                             case InstructionSet::kAvx2:
+                             case simd::InstructionSet::kAvx2:
                                return "avx2";
                              default:
                                return "portable";
@@ -156,4 +156,4 @@ INSTANTIATE_TEST_SUITE_P(All, OnednnConvolutionTest, testing::ValuesIn(Available
                          });
 
 }  // namespace
-}  // namespace kwta::convolution_test
+}  // namespace kwta::onednn::winners::convolution_test

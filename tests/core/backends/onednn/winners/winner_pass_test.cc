@@ -5,7 +5,7 @@
 
 #include "tests/core/backends/conformance.h"
 
-namespace kwta::winner_pass_test {
+namespace kwta::onednn::winners::winner_pass_test {
 namespace {
 
 class OnednnWinnerPassTest : public testing::Test {
@@ -19,9 +19,8 @@ class OnednnWinnerPassTest : public testing::Test {
     args_.decoder_size = 7;
   }
 
-  bool Suits(Filter filter) const {
-    const ByteProduct product = AvailableByteProducts().front();
-    return OnednnWinnerPass::Suits(OnednnContext(1, InstructionSet::kPortable, product, filter), args_);
+  bool Suits(support::Filter filter) const {
+    return WinnerPassCall::Suits(support::Context(1, simd::AvailableInstructionSets().front(), filter), args_);
   }
 
   std::vector<float> filters_, bias_;
@@ -29,20 +28,21 @@ class OnednnWinnerPassTest : public testing::Test {
 };
 
 TEST_F(OnednnWinnerPassTest, EveryFilterOfBytesSuits) {
-  if (AvailableByteProducts().front() == ByteProduct::kPortable) GTEST_SKIP() << "no vector products of bytes here";
-  EXPECT_TRUE(Suits(Filter::kMeasured));
-  EXPECT_TRUE(Suits(Filter::kBytes));
-  EXPECT_TRUE(Suits(Filter::kBf16));
-  EXPECT_FALSE(Suits(Filter::kFloats));
+  if (simd::AvailableInstructionSets().front() == simd::InstructionSet::kPortable)
+    GTEST_SKIP() << "no vector products of bytes here";
+  EXPECT_TRUE(Suits(support::Filter::kMeasured));
+  EXPECT_TRUE(Suits(support::Filter::kBytes));
+  EXPECT_TRUE(Suits(support::Filter::kBf16));
+  EXPECT_FALSE(Suits(support::Filter::kFloats));
 }
 
 TEST_F(OnednnWinnerPassTest, OneWinnerOfEachMapSuits) {
   args_.encode.winners = 2;
-  EXPECT_FALSE(Suits(Filter::kBytes));
+  EXPECT_FALSE(Suits(support::Filter::kBytes));
   args_.encode.winners = 1;
   args_.encode.scope = WinnerScope::kAcrossMaps;
-  EXPECT_FALSE(Suits(Filter::kBytes));
+  EXPECT_FALSE(Suits(support::Filter::kBytes));
 }
 
 }  // namespace
-}  // namespace kwta::winner_pass_test
+}  // namespace kwta::onednn::winners::winner_pass_test

@@ -1,0 +1,94 @@
+#include "core/backends/onednn/codes/code_finder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace kwta::onednn::codes {
+namespace {
+
+constexpr float kUnbounded = std::numeric_limits<float>::infinity();
+
+// The largest float that is not above value.
+float RoundedDown(double value) {
+  const float rounded = static_cast<float>(value);
+  return rounded > value ? std::nextafter(rounded, -kUnbounded) : rounded;
+}
+
+}  // namespace
+
+void CodeFinder::ScoreExactly(const ScoreList& list, int64_t first, int64_t count) {
+  for (int64_t i = first; i < count; ++i) units_[i] = list.unit(positions_[i]);
+  row_.Score(dictionary_.atoms, dictionary_.bias, units_.get() + first, count - first, exact_.get() + first);
+  exact_scores_ += count - first;
+}
+
+Outcome CodeFinder::Find(const float* x, const ScoreList& list, const RowBound& bound, int64_t k,
+                         int64_t max_candidates, int32_t* indices, float* values) {
+  const int64_t padded = PaddedScores(list.size);
+  // Room for what Collect writes too much, and for padding.
+  if (room_ < padded + kScorePadding) {
+    room_ = padded + kScorePadding;
+    positions_.reset(new int32_t[room_]);
+    units_.reset(new int32_t[room_]);
+    exact_.reset(new float[room_]);
+  }
+  row_.Prepare(x, dictionary_.width);
+
+  // The best by approximation: k of them, or a few more where finding exactly k would take longer.
+  const float best = kernels_.threshold(list.scores, padded, k, k + k / 8 + 1);
+  int64_t count = kernels_.collect(list.scores, padded, best, positions_.get());
+  if (count > max_candidates) return Outcome::kTooMany;
+  ScoreExactly(list, 0, count);
+  for (int64_t i = 0; i < count; ++i) list.scores[positions_[i]] = -kUnbounded;
+
+  // The k-th largest exact score of these, or a little below.
+  std::fill(exact_.get() + count, exact_.get() + PaddedScores(count), -kUnbounded);
+  const float floor = kernels_.threshold(exact_.get(), PaddedScores(count), k, k + k / 16 + 1);
+  const double needed = static_cast<double>(floor) - bound.offset;
+  if (needed < list.limit) return Outcome::kTooShort;
+  const int64_t first = count;
+  const float least = RoundedDown(needed - bound.LargestError());
+  const int64_t near = first + kernels_.collect(list.scores, padded, least, positions_.get() + first);
+  for (int64_t i = first; i < near; ++i) {
+    const int32_t position = positions_[i];
+    positions_[count] = position;
+    count += list.scores[position] + bound.Error(list.unit(position)) >= needed;
+  }
+  if (count > max_candidates) return Outcome::kTooMany;
+  ScoreExactly(list, first, count);
+
+  if (list.units != nullptr) {
+    ChooseUnordered(count, k, indices, values);
+    return Outcome::kCode;
+  }
+  if (count == k) {
+    std::copy_n(units_.get(), k, indices);
+    std::copy_n(exact_.get(), k, values);
+    return Outcome::kCode;
+  }
+  // Exact scores at their places in the list, so that they come out in order.
+  std::fill(exact_.get() + count, exact_.get() + PaddedScores(count), -kUnbounded);
+  const float last = kernels_.threshold(exact_.get(), PaddedScores(count), k, k);
+  std::fill_n(list.scores, padded, -kUnbounded);
+  for (int64_t i = 0; i < count; ++i) list.scores[positions_[i]] = exact_[i];
+  KeepLargest(kernels_, list.scores, padded, last, k, positions_.get(), indices, values);
+  return Outcome::kCode;
+}
+
+void CodeFinder::ChooseUnordered(int64_t count, int64_t k, int32_t* indices, float* values) {
+  chosen_.resize(static_cast<size_t>(count));
+  for (int64_t i = 0; i < count; ++i) chosen_[i] = {units_[i], exact_[i]};
+  // Of units tied at the k-th score the lowest win.
+  const auto before = [](const auto& a, const auto& b) {
+    return a.second > b.second || (a.second == b.second && a.first < b.first);
+  };
+  if (count > k) std::nth_element(chosen_.begin(), chosen_.begin() + k, chosen_.end(), before);
+  std::sort(chosen_.begin(), chosen_.begin() + k);
+  for (int64_t i = 0; i < k; ++i) {
+    indices[i] = chosen_[i].first;
+    values[i] = chosen_[i].second;
+  }
+}
+
+}  // namespace kwta::onednn::codes

@@ -1,0 +1,69 @@
+// Scores of a row that is mostly zeros: an 8-bit product over the row's non-zero elements, with a proven bound on how
+// far it is from the exact score. docs/kernels/tied.md, "Sparse rows", has the idea and the proof.
+#pragma once
+
+#include <cstdint>
+
+#include "core/base/aligned_vector.h"
+#include "core/simd/instruction_sets.h"
+
+namespace kwta::onednn::tied {
+
+// Units whose scores are computed together: their share of the packed atoms fits into the innermost cache.
+constexpr int64_t kUnitBlock = 64;
+// Inputs that are multiplied by one instruction.
+constexpr int64_t kGroupInputs = 4;
+// Inputs that are either all zero, and left out of exact scores, or not. Those that fill no tile are never left out.
+constexpr int64_t kTileInputs = 16;
+// A tile adds to the partial sums of its class, tile % 4, in FixedOrderDot's order.
+constexpr int64_t kTileClasses = 4;
+
+// Four inputs as bytes, the first in the lowest, of which at least one is not zero.
+struct InputGroup {
+  int32_t index;  // of the group: inputs 4 index .. 4 index + 3
+  uint32_t bytes;
+};
+
+// A row y = x + offset >= 0 as scale * bytes + error. Bounds are rounded up.
+struct SparseRow {
+  bool negative = false;  // some y < 0: nothing else holds
+  float largest = 0;      // of y
+  float scale = 0;
+  float norm = 0;   // >= |y|
+  float error = 0;  // >= |y - scale * bytes| with the exact y
+  int32_t groups = 0;
+  int32_t tiles[kTileClasses] = {};  // of each class: how many tiles of x are not all zero
+};
+
+// Bounds of the units, [units] each, padded to whole blocks with units that score minus infinity.
+struct ByteAtomBounds {
+  AlignedVector<float> scale;       // atom = scale * bytes + rest
+  AlignedVector<float> bias_above;  // bias - <offset, atom>, with room for rounding
+  AlignedVector<float> bias_below;
+  AlignedVector<float> above;   // the exact score is at most the approximate one + |y| above + error * length
+  AlignedVector<float> below;   // and at least the approximate one - |y| below - error * length
+  AlignedVector<float> length;  // >= |scale * bytes|
+};
+
+// One version for each instruction set. Every function is thread-safe.
+struct SparseProductKernels {
+  // Bytes of a row are at most this, so that no sum of products saturates.
+  int32_t largest_byte;
+  // As PrepareSparseRow, with norm and error squared and rounded somehow.
+  SparseRow (*prepare_row)(const float* x, const float* offset, int64_t width, InputGroup* groups, int32_t* tiles,
+                           int64_t tile_stride);
+  // Upper bounds of the exact scores of a block of units; and 16 numbers of which each is a lower bound of the score of
+  // another unit of the block. packed: [group][64][4] bytes.
+  void (*score_block)(const SparseRow& row, const InputGroup* groups, const int8_t* packed,
+                      const ByteAtomBounds& bounds, int64_t first_unit, float* upper, float* lower);
+};
+
+// offset is [width], or null for zeros. groups has room for width / 4 + 4 entries; tiles for 4 * tile_stride, those of
+// class c from c * tile_stride.
+SparseRow PrepareSparseRow(const SparseProductKernels& kernels, const float* x, const float* offset, int64_t width,
+                           InputGroup* groups, int32_t* tiles, int64_t tile_stride);
+
+// REQUIRES: set is in AvailableInstructionSets().
+const SparseProductKernels& SparseProductKernelsFor(simd::InstructionSet product);
+
+}  // namespace kwta::onednn::tied
