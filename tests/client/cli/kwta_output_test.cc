@@ -178,7 +178,7 @@ TEST_F(KwtaOutput, AProxyIsNotAskedForAServerOnThisMachine) {
 
 TEST_F(KwtaOutput, ErrorsAreJsonWithJson) {
   server_.FailNext({absl::NotFoundError("no job 'j'")});
-  Program failed({"--server", server_.address(), "jobs", "j", "--json"});
+  Program failed({"--server", server_.address(), "watch", "j", "--json"});
   EXPECT_EQ(failed.Wait(), 1);
   EXPECT_EQ(failed.error(),
             "{\"error\":{\"code\":\"NOT_FOUND\",\"exit_code\":1,\"message\":\"no job 'j' (NOT_FOUND)\"}}\n");
