@@ -15,7 +15,7 @@ namespace kwta::simd {
 // Thread-safe. x and w need no alignment. REQUIRES: the processor rounds to nearest and keeps subnormal numbers.
 float FixedOrderDot(const float* x, const float* w, int64_t n);
 
-// The version for one instruction set, which all give the same. REQUIRES: it is in AvailableInstructionSets().
+// The version for one instruction set. All return the same bits. REQUIRES: it is in AvailableInstructionSets().
 using DotFunction = float (*)(const float* x, const float* w, int64_t n);
 DotFunction FixedOrderDotFor(InstructionSet set);
 
