@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/divide_up.h"
 
 namespace kwta::client {
 namespace {
@@ -35,7 +36,7 @@ absl::StatusOr<RequestSizer> RequestSizer::Create(int64_t max_message_bytes, int
 int64_t RequestSizer::Next(int64_t remaining) const { return std::min(remaining, rows_); }
 
 void RequestSizer::Learn(int64_t rows, int64_t bytes) {
-  const int64_t row_bytes = std::max<int64_t>((bytes + rows - 1) / rows, 1);
+  const int64_t row_bytes = std::max<int64_t>(DivideUp(bytes, rows), 1);
   rows_ = std::clamp<int64_t>(budget_ / row_bytes, 1, most_rows_);
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/divide_up.h"
 
 namespace kwta {
 namespace {
@@ -16,7 +17,7 @@ constexpr size_t kMaxBytes = size_t{1} << 47;
 absl::StatusOr<Buffer> AllocateHost(size_t bytes) {
   if (bytes == 0) return Buffer();
   void* memory = nullptr;
-  if (bytes <= kMaxBytes) memory = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+  if (bytes <= kMaxBytes) memory = std::aligned_alloc(64, RoundUp(bytes, 64));
   if (memory == nullptr) {
     return absl::ResourceExhaustedError(
         absl::StrCat("no memory for an array of ", bytes, " bytes; use fewer units or smaller batches"));

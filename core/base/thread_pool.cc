@@ -5,6 +5,8 @@
 
 #if defined(__SSE2__)
 #include <immintrin.h>
+
+#include "core/base/divide_up.h"
 #endif
 
 namespace kwta {
@@ -52,7 +54,7 @@ struct ThreadPool::Loop {
 
   void Divide() {
     const auto threads = static_cast<int64_t>(parts.size());
-    const int64_t ranges = (count + grain - 1) / grain;
+    const int64_t ranges = DivideUp(count, grain);
     for (int64_t i = 0; i < threads; ++i) {
       parts[i].next.store(ranges * i / threads * grain, std::memory_order_relaxed);
       parts[i].end = std::min(ranges * (i + 1) / threads * grain, count);

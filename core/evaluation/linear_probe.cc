@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/divide_up.h"
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
 #include "core/simd/adam.h"
@@ -74,9 +75,7 @@ void SquaredHingeGradient(float share, int32_t label, int classes, float* scores
 }  // namespace
 
 LinearProbe::LinearProbe(int64_t width, int classes)
-    : classes_(classes),
-      lanes_((classes + kProbeLanes - 1) / kProbeLanes * kProbeLanes),
-      weights_((width + 1) * lanes_) {}
+    : classes_(classes), lanes_(RoundUp(classes, kProbeLanes)), weights_((width + 1) * lanes_) {}
 
 int LinearProbe::HighestScore(float* sums) const {
   const float* bias = weights_.data() + weights_.size() - lanes_;
@@ -132,7 +131,7 @@ class ProbeTrainer {
     for (uint32_t& row : order) row = which_[row];
     const absl::Span<const uint32_t> rows(order);
     const auto batch = static_cast<size_t>(options_.batch_size);
-    const size_t batches = (rows.size() + batch - 1) / batch;
+    const size_t batches = DivideUp(rows.size(), batch);
     for (size_t begin = 0; begin < rows.size(); begin += batch) {
       const double left = 1 - static_cast<double>(updates_) / static_cast<double>(batches * options_.schedule_epochs);
       AddGradient(rows.subspan(begin, batch), static_cast<uint32_t>(rng.UniformBelow(uint64_t{1} << 32)));

@@ -29,7 +29,7 @@ constexpr int64_t kMaxFilterSize = 1024;
 float FixedOrderConvolution(const float* patch, int64_t channel_stride, int64_t row_stride, const float* filter,
                             int64_t channels, int64_t size);
 
-// The version for one instruction set, which all give the same. REQUIRES: it is in AvailableInstructionSets().
+// The version for one instruction set. All return the same bits. REQUIRES: it is in AvailableInstructionSets().
 using ConvolutionFunction = float (*)(const float* patch, int64_t channel_stride, int64_t row_stride,
                                       const float* filter, int64_t channels, int64_t size);
 ConvolutionFunction FixedOrderConvolutionFor(InstructionSet set);

@@ -8,14 +8,13 @@
 namespace kwta::simd {
 
 // sum x[i] * w[i] in binary32 with a fixed order of rounding: 64 partial sums that start at zero, lane l taking
-// i = l, l + 64, ... in turn (multiply, round, add, round: never fused), then lanes l and l + 32 are added, l and l +
-// 16,
-// ... l and l + 1. The same bits on every processor, with every instruction set.
+// i = l, l + 64, ... in turn (multiply, round, add, round: never fused). Then lanes l and l + 32 are added, l and
+// l + 16, ... l and l + 1. The same bits on every processor, with every instruction set.
 // |result - exact| <= DotErrorFactor(n) * |x| |w| + n 2^-149, if no sum overflows.
 // Thread-safe. x and w need no alignment. REQUIRES: the processor rounds to nearest and keeps subnormal numbers.
 float FixedOrderDot(const float* x, const float* w, int64_t n);
 
-// The version for one instruction set, which all give the same. REQUIRES: it is in AvailableInstructionSets().
+// The version for one instruction set. All return the same bits. REQUIRES: it is in AvailableInstructionSets().
 using DotFunction = float (*)(const float* x, const float* w, int64_t n);
 DotFunction FixedOrderDotFor(InstructionSet set);
 

@@ -9,9 +9,9 @@
 
 namespace kwta::simd {
 
-// Looks at a row of floats and gives FixedOrderDot of it with atoms, leaving out stretches of 16 zeros. That changes no
-// bit: a partial sum starts at +0 and so is never -0, and adding a zero of either sign to anything else leaves it as it
-// is. Not thread-safe; keeps its memory between rows.
+// Computes FixedOrderDot of a row of floats with atoms, and leaves out stretches of 16 zeros. That changes no bit: a
+// partial sum starts at +0 and so is never -0, and adding a zero of either sign to anything else leaves it as it is.
+// Not thread-safe; keeps its memory between rows.
 class FixedOrderRow {
  public:
   // REQUIRES: set is in AvailableInstructionSets().

@@ -18,4 +18,17 @@ std::vector<InstructionSet> AvailableInstructionSets() {
   return sets;
 }
 
+const char* InstructionSetName(InstructionSet set) {
+  switch (set) {
+    case InstructionSet::kAvx512Vnni:
+      return "vnni";
+    case InstructionSet::kAvx512:
+      return "avx512";
+    case InstructionSet::kAvx2:
+      return "avx2";
+    default:
+      return "portable";
+  }
+}
+
 }  // namespace kwta::simd

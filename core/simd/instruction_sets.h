@@ -16,4 +16,7 @@ enum class InstructionSet { kPortable, kAvx2, kAvx512, kAvx512Vnni };
 // last.
 std::vector<InstructionSet> AvailableInstructionSets();
 
+// "portable", "avx2", "avx512" or "vnni".
+const char* InstructionSetName(InstructionSet set);
+
 }  // namespace kwta::simd

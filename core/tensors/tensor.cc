@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/base/divide_up.h"
 
 namespace kwta {
 namespace {
@@ -55,7 +56,7 @@ std::optional<ElementPosition> FindNonFinite(const RowsView& rows) {
 
 Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)), elements_(ElementCount(shape_)) {
   if (elements_ == 0) return;
-  const size_t rounded = (bytes() + 63) / 64 * 64;
+  const size_t rounded = RoundUp(bytes(), 64);
   void* memory = std::aligned_alloc(64, rounded);
   if (memory == nullptr) throw std::bad_alloc();
   std::memset(memory, 0, rounded);

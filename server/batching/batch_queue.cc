@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 #include "server/retry_after.h"
 
@@ -60,7 +61,7 @@ absl::Duration BatchQueue::ExpectedWait(const QueuedRequest& request) const {
   const auto line = lines_.find(own);
   const int64_t rows = request.rows_left();
   const int64_t until = line == lines_.end() ? rows : line->second.RowsUntilTaken(request.work.caller, rows);
-  const int64_t turns = (until + options_.max_batch_rows - 1) / options_.max_batch_rows;
+  const int64_t turns = DivideUp(until, options_.max_batch_rows);
   absl::Duration wait = Cost(*own, until - rows);
   for (const auto& [model, other] : lines_) {
     if (model != own) wait += Cost(*model, std::min(other.rows(), turns * options_.max_batch_rows));

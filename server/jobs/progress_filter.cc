@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/base/divide_up.h"
+
 namespace kwta::server {
 namespace {
 
@@ -11,7 +13,7 @@ constexpr int kHeartbeatFraction = 1000;
 }  // namespace
 
 bool ProgressFilter::Keep(const v1::TrainingProgress& progress, absl::Time now) {
-  const uint32_t stride = std::max<uint32_t>(1, (progress.epochs() + kEpochsKept - 1) / kEpochsKept);
+  const uint32_t stride = std::max<uint32_t>(1, DivideUp(progress.epochs(), kEpochsKept));
   const uint32_t epoch = progress.epochs_done();
   const bool epoch_due = epoch > last_epoch_ && (epoch / stride > last_epoch_ / stride || epoch == progress.epochs());
   const absl::Duration heartbeat = std::max(absl::Seconds(1), (now - start_) / kHeartbeatFraction);

@@ -18,6 +18,7 @@
 #include "client/cli/report.h"
 #include "client/cli/stage_progress.h"
 #include "client/cli/table.h"
+#include "core/base/divide_up.h"
 #include "core/base/parse_number.h"
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
@@ -134,7 +135,7 @@ void PrintHistogram(const LatencyHistogram& histogram) {
   for (absl::Duration to = absl::Microseconds(32); from < histogram.max(); from = to, to *= 2) {
     const int64_t count = histogram.CountBetween(from, to);
     if (count == 0) continue;
-    const auto bar = static_cast<size_t>((count * kWidth + histogram.count() - 1) / histogram.count());
+    const auto bar = static_cast<size_t>(DivideUp(count * kWidth, histogram.count()));
     std::cout << absl::StrFormat("  up to %10.3f ms  %9d  %s\n", Milliseconds(to), count, std::string(bar, '#'));
   }
 }

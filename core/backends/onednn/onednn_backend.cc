@@ -194,20 +194,13 @@ std::string Chosen(const std::string& option, const char* variable) {
   return value != nullptr ? value : "";
 }
 
-constexpr std::pair<const char*, simd::InstructionSet> kInstructionSets[] = {
-    {"vnni", simd::InstructionSet::kAvx512Vnni},
-    {"avx512", simd::InstructionSet::kAvx512},
-    {"avx2", simd::InstructionSet::kAvx2},
-    {"portable", simd::InstructionSet::kPortable}};
-
 absl::StatusOr<simd::InstructionSet> ChooseInstructionSet(const std::string& name) {
   const std::vector<simd::InstructionSet> available = simd::AvailableInstructionSets();
   if (name.empty()) return available.front();
   std::string names;
-  for (const auto& [set_name, set] : kInstructionSets) {
-    if (std::find(available.begin(), available.end(), set) == available.end()) continue;
-    if (name == set_name) return set;
-    absl::StrAppend(&names, names.empty() ? "" : ", ", set_name);
+  for (const simd::InstructionSet set : available) {
+    if (name == simd::InstructionSetName(set)) return set;
+    absl::StrAppend(&names, names.empty() ? "" : ", ", simd::InstructionSetName(set));
   }
   return absl::InvalidArgumentError(
       absl::StrCat("there is no instruction set \"", name, "\" here; this processor has ", names));

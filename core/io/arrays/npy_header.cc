@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 
 namespace kwta {
@@ -185,7 +186,7 @@ std::string FormatNpyHeader(absl::string_view type_name, const Shape& shape) {
   if (!shape.empty()) text.resize(text.size() - (shape.size() == 1 ? 1 : 2));
   absl::StrAppend(&text, "), }");
   constexpr size_t kStart = 10;
-  text.resize((kStart + text.size() + 1 + kAlignment - 1) / kAlignment * kAlignment - kStart - 1, ' ');
+  text.resize(RoundUp(kStart + text.size() + 1, kAlignment) - kStart - 1, ' ');
   text += '\n';
   std::string header(kMagic);
   header += {1, 0, static_cast<char>(text.size() & 0xFF), static_cast<char>(text.size() >> 8)};

@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 #include "core/files/files.h"
 #include "core/io/arrays/safetensors_header.h"
@@ -38,7 +39,7 @@ absl::Status WriteSafetensors(const std::string& path, const TensorMap& tensors,
     position += tensor.bytes();
   }
   KWTA_ASSIGN_OR_RETURN(std::string json, FormatSafetensorsHeader(header));
-  json.resize((kLengthBytes + json.size() + kDataAlignment - 1) / kDataAlignment * kDataAlignment - kLengthBytes, ' ');
+  json.resize(RoundUp(kLengthBytes + json.size(), kDataAlignment) - kLengthBytes, ' ');
 
   std::array<char, kLengthBytes> length;
   for (size_t i = 0; i < kLengthBytes; ++i)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/base/divide_up.h"
 #include "core/evaluation/probe_kernels.h"
 
 namespace kwta {
@@ -32,7 +33,7 @@ inline float Dot(const float* x, const float* y, int lanes) {
 Classifier::Classifier(int64_t units, int classes, float scale)
     : units_(units),
       classes_(classes),
-      lanes_((classes + kVector - 1) / kVector * kVector),
+      lanes_(RoundUp(classes, kVector)),
       scale_(scale),
       weights_((units_ + 1) * lanes_),
       velocity_(weights_.size()),

@@ -56,7 +56,7 @@ TEST(AdamStep, CorrectsTheMomentsForTheirStart) {
   EXPECT_EQ(step.one_minus_beta1, 1 - 0.9f);
   EXPECT_EQ(step.beta2, 0.999f);
   EXPECT_EQ(step.one_minus_beta2, 1 - 0.999f);
-  EXPECT_FLOAT_EQ(step.rate, 0.5f / (1 - 0.9f * 0.9f * 0.9f));
+  EXPECT_FLOAT_EQ(step.rate, static_cast<float>(0.5 / (1 - 0.9 * 0.9 * 0.9)));
   EXPECT_NEAR(step.second_correction, 1 / (1 - std::pow(0.999, 3)), 1e-4);
   EXPECT_EQ(step.epsilon, 1e-8f);
 }

@@ -12,6 +12,7 @@
 #include "core/backends/onednn/codes/bounds.h"
 #include "core/backends/onednn/support/first_error.h"
 #include "core/backends/onednn/support/one_openmp_thread.h"
+#include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 #include "core/simd/fixed_order_dot.h"
 #include "oneapi/dnnl/dnnl.hpp"
@@ -79,8 +80,7 @@ absl::StatusOr<std::unique_ptr<Bf16Atoms>> Bf16Atoms::Create(int64_t units, int6
   try {
     atoms->product_ = std::make_unique<Product>(width, atoms->stride());
     Product& product = *atoms->product_;
-    product.tile_bytes =
-        static_cast<size_t>(RoundUp(static_cast<int64_t>(product.description.weights_desc().get_size()), 64));
+    product.tile_bytes = RoundUp(product.description.weights_desc().get_size(), 64);
     KWTA_ASSIGN_OR_RETURN(product.packed, AllocateHost(static_cast<size_t>(atoms->tiles()) * product.tile_bytes));
   } catch (const dnnl::error& error) {
     return ToStatus(error);

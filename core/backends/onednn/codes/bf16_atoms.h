@@ -46,7 +46,7 @@ class Bf16Atoms {
   // Errors: INTERNAL, RESOURCE_EXHAUSTED.
   absl::Status Multiply(const uint16_t* x, int64_t tile, float* scores) const;
 
-  // Of scores with the bias added; a row's residual is what Round took from it.
+  // The bounds of scores with the bias added. A row's residual is what Round took from it.
   const UnitBounds& bounds() const { return bounds_; }
 
  private:

@@ -82,7 +82,7 @@ struct ByteKernels {
 };
 
 // REQUIRES: set is in AvailableInstructionSets().
-const ByteKernels& ByteKernelsFor(simd::InstructionSet product);
+const ByteKernels& ByteKernelsFor(simd::InstructionSet set);
 
 // A block of rows made ready for score_tile: groups rows into tiles so that the fewest products are computed.
 // Not thread-safe.
@@ -91,7 +91,7 @@ class RowTiles {
   // Bytes of memory, aligned to 64, that Build wants for `rows` rows.
   static int64_t MemoryBytes(int64_t rows, int64_t width);
 
-  // Of bytes[rows, PaddedWidth(width)] as `quantise` gives them (or of images, zero_point 0); looks at neither later.
+  // Copies bytes[rows, PaddedWidth(width)], which `quantise` has written (or an image, with zero_point 0).
   // `memory` must outlive the tiles.
   void Build(const ByteKernels& kernels, const uint8_t* bytes, const QuantisedRow* quantised, int64_t rows,
              int64_t width, void* memory);

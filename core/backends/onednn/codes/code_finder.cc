@@ -79,7 +79,7 @@ Outcome CodeFinder::Find(const float* x, const ScoreList& list, const RowBound& 
 void CodeFinder::ChooseUnordered(int64_t count, int64_t k, int32_t* indices, float* values) {
   chosen_.resize(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) chosen_[i] = {units_[i], exact_[i]};
-  // Of units tied at the k-th score the lowest win.
+  // The lowest of the units tied at the k-th score win.
   const auto before = [](const auto& a, const auto& b) {
     return a.second > b.second || (a.second == b.second && a.first < b.first);
   };

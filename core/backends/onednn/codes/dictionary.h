@@ -39,7 +39,7 @@ class PreparedDictionary final : public Dictionary {
   double largest_norm() const { return largest_norm_; }
   // The largest |bias|; infinite if any is not finite.
   double largest_bias() const { return largest_bias_; }
-  // Of scores that are binary32 products summed in any order.
+  // The bounds of scores that are binary32 products summed in any order.
   const UnitBounds& float_bounds() const { return float_bounds_; }
   // Null if the atoms cannot be rounded to bytes, or are not to be.
   const QuantisedAtoms* quantised() const { return has_quantised_ ? quantised_.get() : nullptr; }
@@ -50,7 +50,7 @@ class PreparedDictionary final : public Dictionary {
   float NormFactor(double norm) const;
   float Constant(double magnitude) const;
   void SetFloatBounds(int64_t unit);
-  // Those of all units from those of each. Returns false if scores could overflow.
+  // Sets the largest norm, bias and factors from those of each unit. Returns false if scores could overflow.
   bool SetLargest();
 
   std::vector<double> norms_;  // [units], rounded up

@@ -174,7 +174,7 @@ class FloatCall {
     bound.residual_norm = bf16_ != nullptr ? rest_norms_[i] : 0;
     bound.norm = std::sqrt(context_.rows.squared_norm(x, width_)) * kLengthRoundUp;
     if (!exact && !CannotOverflow(bound.norm, dictionary_.largest_norm(), dictionary_.largest_bias())) {
-      // Nothing is known about approximate scores here; rare, so it may be slow.
+      // Approximate scores tell nothing here. The case is rare, so it may be slow.
       ExactScores(dictionary_, x, scores);
       exact = true;
     }

@@ -25,7 +25,7 @@ struct RoundedAtom {
   double rest_norm = 0;     // of the rest as computed in binary32
 };
 
-// Sums of squares, as binary32 arithmetic gives them.
+// Sums of squares, rounded as binary32 arithmetic does.
 struct AtomSquares {
   float length = 0;  // of w
   float rest = 0;    // of w - mean - scale q
@@ -131,7 +131,7 @@ void QuantisedAtoms::SetBounds(int64_t unit, const Lengths& lengths, float bias)
   const double sum_error = static_cast<double>(simd::DotErrorFactor(width_)) * kLengthRoundUp;
   const double subnormal_error = static_cast<double>(width_) * 0x1p-147;
   bias_[unit] = bias;
-  // What binary32 makes of the rest is off by 2^-22 of |w| + |mean| + |rounded| at most.
+  // Binary32 rounds the rest by 2^-22 of |w| + |mean| + |rounded| at most.
   const double length = (lengths.atom + mean_norm_) * kLengthRoundUp;
   const double rest = lengths.rest + (length + lengths.rounded) * 0x1p-22;
   bounds_.norm_factor[unit] = RoundedUp(rest + sum_error * length + 0x1p-22 * (length + lengths.rounded));

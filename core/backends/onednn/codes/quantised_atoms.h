@@ -51,13 +51,13 @@ class QuantisedAtoms {
   }
   // [width], or null if it was not taken off.
   const float* mean() const { return has_mean_ ? mean_.data() : nullptr; }
-  // Of score_tile's scores of quantised rows, with the offset <x, mean> in FixedOrderDot's order.
+  // The bounds of score_tile's scores of quantised rows, with the offset <x, mean> in FixedOrderDot's order.
   const UnitBounds& bounds() const { return bounds_; }
-  // Of the units of panel p.
+  // The largest factors of the units of panel p.
   const LargestFactors& panel_factors(int64_t p) const { return panel_factors_[static_cast<size_t>(p)]; }
 
  private:
-  // Of an atom: bounds of its length, of that of what its bytes stand for, and of the rest.
+  // Bounds of the lengths of an atom, of what its bytes stand for, and of the rest.
   struct Lengths {
     double atom = 0, rounded = 0, rest = 0;
   };

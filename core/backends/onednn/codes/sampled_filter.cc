@@ -70,7 +70,7 @@ class SampledCall {
   int64_t block_rows_;
 };
 
-// What a thread works in.
+// The memory of one thread.
 struct SampledCall::Memory {
   Memory(const SampledCall& call, support::Arena& arena) : rows(call.block_rows_, call.atoms_.width(), arena) {
     const int64_t block = call.block_rows_;

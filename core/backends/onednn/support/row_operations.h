@@ -7,8 +7,8 @@
 
 namespace kwta::onednn::support {
 
-// Every function is thread-safe, takes unaligned pointers, and gives the same bits for the same arguments wherever they
-// lie in memory. n >= 1.
+// Every function is thread-safe, takes unaligned pointers, and returns the same bits for the same arguments wherever
+// they lie in memory. n >= 1.
 struct RowOperations {
   // Sum of squares in binary64; the squares are exact.
   double (*squared_norm)(const float* x, int64_t n);

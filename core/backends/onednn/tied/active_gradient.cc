@@ -16,7 +16,7 @@ struct Terms {
   std::vector<float> scales;
 };
 
-// Of a unit that is active, x being dense.
+// Writes the gradient of an active unit, for dense x.
 void DenseAtomGradient(const support::Context& context, const ActiveGradientArgs& args, const CodesByUnit& codes,
                        int64_t unit, Terms* terms) {
   terms->rows.clear();
@@ -33,7 +33,7 @@ void DenseAtomGradient(const support::Context& context, const ActiveGradientArgs
                             args.width, args.gradient_atoms + unit * args.width);
 }
 
-// The same, x being the codes of the layer below.
+// The same, where x is the codes of the layer below.
 void SparseAtomGradient(const ActiveGradientArgs& args, const CodesByUnit& codes, int64_t unit) {
   float* gradient = args.gradient_atoms + unit * args.width;
   if (args.decay != 0) {

@@ -76,8 +76,8 @@ void ByteAtoms::SetBounds(int64_t unit) {
   const float offset_product = offset_products_[unit] + p_.shift[unit] * offset_velocity_products_[unit];
   const float bias = p_.bias[unit] - offset_product;
   const float drift = p_.shift[unit] * measures.velocity;
-  // What rounding may amount to, in units of |y| and of |offset|: of bringing the atom up to date, of its exact score,
-  // and of the approximate score and its bounds.
+  // The most that rounding may amount to, in units of |y| and of |offset|: of bringing the atom up to date, of its
+  // exact score, and of the approximate score and its bounds.
   const float length = (measures.length + drift) * (1 + 0x1p-10f);
   usable_[unit] = length < kLargest && std::abs(p_.bias[unit]) < kLargest && offset_norm_ < kLargest;
   const float size = length + measures.above + measures.below;

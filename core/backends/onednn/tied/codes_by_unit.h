@@ -15,7 +15,7 @@ class CodesByUnit {
   void Sort(const int32_t* indices, int64_t rows, int64_t k, int64_t units);
 
   int64_t count(int64_t unit) const { return offsets_[unit + 1] - offsets_[unit]; }
-  // Of the unit's entries, count(unit) each: their numbers, and their rows.
+  // The numbers of the unit's entries, and their rows, count(unit) each.
   const int64_t* entries(int64_t unit) const { return entries_.data() + offsets_[unit]; }
   const int32_t* rows(int64_t unit) const { return rows_.data() + offsets_[unit]; }
 

@@ -9,7 +9,7 @@ namespace kwta::onednn::tied {
 
 // products[j] = FixedOrderDot(x, atoms[j], width) for j < count, bit for bit if every element of the atoms is finite:
 // what is left out are products of zero, and adding one to a partial sum that starts at +0 changes nothing. tiles and
-// tile_counts are as SparseProductKernels::prepare_row gives them (core/backends/onednn/tied/sparse_product.h).
+// tile_counts are what SparseProductKernels::prepare_row writes (core/backends/onednn/tied/sparse_product.h).
 // Thread-safe. REQUIRES: the processor rounds to nearest and keeps subnormal numbers.
 using SparseDotsFunction = void (*)(const float* x, int64_t width, const int32_t* tiles, int64_t tile_stride,
                                     const int32_t* tile_counts, const float* const* atoms, int64_t count,

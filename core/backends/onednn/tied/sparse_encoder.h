@@ -75,7 +75,7 @@ class SparseEncoder {
   std::vector<std::atomic<bool>> wanted_;
   std::vector<Scratch> scratch_;  // of each thread
 
-  // Of the batch.
+  // The batch that Prepare has prepared.
   const float* x_ = nullptr;
   int64_t k_ = 0;
   int64_t capacity_ = 0;  // candidates of a row; a row with more takes all units

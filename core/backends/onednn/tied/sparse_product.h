@@ -64,6 +64,6 @@ SparseRow PrepareSparseRow(const SparseProductKernels& kernels, const float* x, 
                            InputGroup* groups, int32_t* tiles, int64_t tile_stride);
 
 // REQUIRES: set is in AvailableInstructionSets().
-const SparseProductKernels& SparseProductKernelsFor(simd::InstructionSet product);
+const SparseProductKernels& SparseProductKernelsFor(simd::InstructionSet set);
 
 }  // namespace kwta::onednn::tied

@@ -27,7 +27,7 @@ struct AtomMeasures {
   float largest = 0;   // |element| of w; of NaN nothing is known
 };
 
-// Every function is thread-safe, takes unaligned pointers, and gives the same bits for the same arguments.
+// Every function is thread-safe, takes unaligned pointers, and returns the same bits for the same arguments.
 struct TiedKernels {
   // residual = bias + sum over j < k of values[j] * atoms[j] - x, in the order of j, arrays of `width` elements, and
   // products[j] = <residual, atoms[j]>. partial has room for 16 k numbers.

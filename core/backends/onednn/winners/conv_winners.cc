@@ -77,23 +77,23 @@ void LargestAboveZero(const float* activities, int64_t first, int64_t count, int
 
 absl::Status ConvWinners(support::Context& context, const ConvolutionRowKernels& kernels, const ConvWinnersArgs& args) {
   const Convolution convolution{args.filters, args.bias, args.maps, args.size, args.images, args.x};
-  const SearchKernels filter_kernels(context.instruction_set);
-  const bool filtered =
+  const SearchKernels search_kernels(context.instruction_set);
+  const bool searches =
       args.scope == WinnerScope::kEachMap && args.winners == 1 && context.filter != support::Filter::kFloats &&
-      context.instruction_set != simd::InstructionSet::kPortable && WinnerSearch::Suits(filter_kernels, convolution);
-  if (!filtered) return ExactConvWinners(context, kernels, args);
-  KWTA_ASSIGN_OR_RETURN(WinnerSearch filter, WinnerSearch::Create(context, filter_kernels, convolution));
+      context.instruction_set != simd::InstructionSet::kPortable && WinnerSearch::Suits(search_kernels, convolution);
+  if (!searches) return ExactConvWinners(context, kernels, args);
+  KWTA_ASSIGN_OR_RETURN(WinnerSearch search, WinnerSearch::Create(context, search_kernels, convolution));
   // Whole images if they are enough for all threads.
   const int64_t rows = args.images.rows, threads = context.pool.threads();
-  const int64_t parts = std::min(filter.blocks(), threads == 1 ? 1 : DivideUp(4 * threads, std::max<int64_t>(rows, 1)));
+  const int64_t parts = std::min(search.blocks(), threads == 1 ? 1 : DivideUp(4 * threads, std::max<int64_t>(rows, 1)));
   std::atomic<bool> all_loaded{true};
   context.pool.ParallelFor(rows * parts, 1, [&](int64_t task, int64_t, int thread) {
     const int64_t row = task / parts, part = task % parts;
-    if (!filter.Load(args.x + row * args.images.elements(), thread)) {
+    if (!search.Load(args.x + row * args.images.elements(), thread)) {
       all_loaded.store(false, std::memory_order_relaxed);
       return;
     }
-    filter.FindWinners(part * filter.blocks() / parts, (part + 1) * filter.blocks() / parts, thread,
+    search.FindWinners(part * search.blocks() / parts, (part + 1) * search.blocks() / parts, thread,
                        args.units + row * args.maps, args.values + row * args.maps);
   });
   return all_loaded.load() ? absl::OkStatus() : ExactConvWinners(context, kernels, args);

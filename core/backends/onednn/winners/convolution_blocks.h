@@ -30,7 +30,7 @@ bool FiltersAreFinite(const Convolution& convolution);
 // Thread-safe as long as every thread keeps to its own workspace.
 class ConvolutionBlocks {
  public:
-  // What one thread works with.
+  // The memory of one thread.
   struct Workspace {
     ColumnPixel* pixels = nullptr;  // [channels, width, height]; each column fills a part
     int32_t* starts = nullptr;      // [channels, height + 1, width]: which pixel is the first of its column from row y

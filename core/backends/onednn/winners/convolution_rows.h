@@ -3,8 +3,8 @@
 //
 // Vectors run over maps: a block is `lanes` maps, and their activities at one position lie side by side. The partial
 // sum of a filter's column dx at position (y, x) sees pixels of one image column u = x - (size - 1) / 2 + dx only, and
-// rows y - (size - 1) / 2 .. y + size / 2 of it. So one visit of (y, u) gives the partial sums of all `size` columns of
-// the filters, for as many positions, and the activity of a position adds up what `size` neighbouring visits left.
+// rows y - (size - 1) / 2 .. y + size / 2 of it. So one visit of (y, u) yields the partial sums of all `size` columns
+// of the filters, for as many positions, and the activity of a position adds up what `size` neighbouring visits left.
 //
 // An image with few zeros, such as pooled maps of a layer below, has nothing worth leaving out: neighbouring columns
 // are then visited together, so that a weight is read once for all of them. Products with zero change no sum.
@@ -28,7 +28,7 @@ struct PixelSpan {
   const ColumnPixel* end;
 };
 
-// What row y sees of an image: the columns u with a pixel in reach, ascending.
+// The pixels that row y sees of an image: its columns u with a pixel in reach, ascending.
 struct RowVisits {
   int64_t count = 0;
   int32_t* columns = nullptr;  // [count]: u

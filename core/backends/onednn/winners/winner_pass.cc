@@ -13,7 +13,7 @@ namespace {
 
 // Gradients of a chunk, at most: they stay in a core's second cache.
 constexpr int64_t kMaxChunkBytes = 512 << 10;
-// Of a batch; fewer where chunks are larger than the innermost cache, as what each adds must be read again.
+// The most chunks of a batch: fewer where chunks are larger than the innermost cache, because each must be read again.
 constexpr int64_t kMaxChunks = 16;
 constexpr int64_t kMaxLargeChunks = 8;
 constexpr int64_t kLargeChunkBytes = 64 << 10;
@@ -113,7 +113,7 @@ void WinnerPassCall::SpreadDecoder() {
   }
 }
 
-bool WinnerPassCall::RunChunk(int64_t index, int thread, WinnerSearch& filter) {
+bool WinnerPassCall::RunChunk(int64_t index, int thread, WinnerSearch& search) {
   const int64_t maps = args_.encode.maps;
   const auto chunks = static_cast<int64_t>(chunks_.size());
   Chunk& chunk = chunks_[index];
@@ -127,10 +127,10 @@ bool WinnerPassCall::RunChunk(int64_t index, int thread, WinnerSearch& filter) {
   gradient.channels = images_.channels;
   gradient.positions = images_.positions();
   gradient.width = images_.width;
-  gradient.x = filter.pixels(thread);
+  gradient.x = search.pixels(thread);
   gradient.size = args_.encode.size;
-  gradient.x_stride = filter.shape().stride();
-  gradient.x_plane = filter.shape().plane();
+  gradient.x_stride = search.shape().stride();
+  gradient.x_plane = search.shape().plane();
   gradient.residual = residual.pixels + residual.margin - residual.before;
   gradient.decoder_size = args_.decoder_size;
   gradient.residual_stride = residual.stride;
@@ -144,8 +144,8 @@ bool WinnerPassCall::RunChunk(int64_t index, int thread, WinnerSearch& filter) {
     const float* const x = args_.encode.x + i * images_.elements();
     int32_t* const units = args_.encode.units + i * maps;
     float* const values = args_.encode.values + i * maps;
-    if (!filter.Load(x, thread)) return false;
-    filter.FindWinners(0, filter.blocks(), thread, units, values);
+    if (!search.Load(x, thread)) return false;
+    search.FindWinners(0, search.blocks(), thread, units, values);
     pass_kernels_.start(residual, args_.decoder_bias, x);
     kernels_.place(filters_, units, values, maps, workspaces_[thread].placed);
     squared_error += pass_kernels_.finish(residual, chunk.channel_sums);
@@ -194,13 +194,13 @@ void WinnerPassCall::AddUpChunks() {
 }
 
 absl::StatusOr<bool> WinnerPassCall::Run() {
-  KWTA_ASSIGN_OR_RETURN(WinnerSearch filter,
+  KWTA_ASSIGN_OR_RETURN(WinnerSearch search,
                         WinnerSearch::Create(context_, SearchKernels(context_.instruction_set), ConvolutionOf(args_)));
   KWTA_RETURN_IF_ERROR(Allocate());
   SpreadDecoder();
   std::atomic<bool> all_loaded{true};
   context_.pool.ParallelFor(static_cast<int64_t>(chunks_.size()), 1, [&](int64_t chunk, int64_t, int thread) {
-    if (!RunChunk(chunk, thread, filter)) all_loaded.store(false, std::memory_order_relaxed);
+    if (!RunChunk(chunk, thread, search)) all_loaded.store(false, std::memory_order_relaxed);
   });
   if (!all_loaded.load()) return false;
   AddUpChunks();

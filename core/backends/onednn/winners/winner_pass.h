@@ -36,7 +36,7 @@ class WinnerPassCall {
     double* channel_sums = nullptr;
     double squared_error = 0;
   };
-  // What a thread works with.
+  // The memory of one thread.
   struct Workspace {
     ResidualImage residual;
     PlacedImage placed;  // the same memory, as PatchKernels see it
@@ -44,7 +44,7 @@ class WinnerPassCall {
 
   absl::Status Allocate();
   void SpreadDecoder();
-  bool RunChunk(int64_t chunk, int thread, WinnerSearch& filter);
+  bool RunChunk(int64_t chunk, int thread, WinnerSearch& search);
   void AddUpChunks();
 
   support::Context& context_;

@@ -83,7 +83,7 @@ inline bool SuitsColumns(const PaddedShape& shape) {
          shape.padded_height() <= kMaxColumnHeight;
 }
 
-// Null for instruction sets whose registers do not hold a filter. REQUIRES: product is in AvailableInstructionSets().
-const ColumnKernels* ColumnKernelsFor(simd::InstructionSet product);
+// Null for instruction sets whose registers do not hold a filter. REQUIRES: set is in AvailableInstructionSets().
+const ColumnKernels* ColumnKernelsFor(simd::InstructionSet set);
 
 }  // namespace kwta::onednn::winners

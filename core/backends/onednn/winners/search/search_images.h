@@ -27,7 +27,7 @@ struct PaddedShape {
   int64_t padded_height() const { return height + size - 1; }
   int64_t stride() const { return RoundUp(width + kFilterSize, 16); }
   int64_t plane() const { return padded_height() * stride(); }
-  // Of an array with an element for each column of the map, in whole vectors of 16-bit numbers.
+  // The size of an array with an element for each column of the map, in whole vectors of 16-bit numbers.
   int64_t columns() const { return RoundUp(width, 32); }
   int64_t groups_of_row() const { return DivideUp(size, 4); }
   int64_t groups() const { return channels * size * groups_of_row(); }
@@ -56,6 +56,6 @@ struct ImageKernels {
 };
 
 // REQUIRES: set is in AvailableInstructionSets().
-const ImageKernels& ImageKernelsFor(simd::InstructionSet product);
+const ImageKernels& ImageKernelsFor(simd::InstructionSet set);
 
 }  // namespace kwta::onednn::winners

@@ -89,6 +89,6 @@ struct TileKernels {
 };
 
 // REQUIRES: set is in AvailableInstructionSets().
-const TileKernels& TileKernelsFor(simd::InstructionSet product);
+const TileKernels& TileKernelsFor(simd::InstructionSet set);
 
 }  // namespace kwta::onednn::winners

@@ -18,7 +18,7 @@ namespace {
 constexpr int64_t kMaxBlockWeightBytes = 40 << 10;
 // Norms beyond it could overflow.
 constexpr float kMaxMagnitude = 1e15f;
-// What a lane without a map has as its bias, so that it never wins.
+// The bias of a lane without a map: it never wins.
 constexpr float kNeverAbove = -1e30f;
 
 // Covers the rounding of norms computed in binary32 and of the bound's own arithmetic.
@@ -29,17 +29,17 @@ constexpr float kSmallResidual = 1e-5f;
 // Below every threshold, however much products add to it.
 constexpr int32_t kOutsideImage = -(1 << 30);
 
-// What of the next image is fetched ahead; a part of the innermost cache.
+// How much of the next image is fetched ahead: a part of the innermost cache.
 constexpr int64_t kPrefetchElements = 4096;
 constexpr int64_t kLineFloats = 16;
 
-// Of bytes that were pixels.
+// The step of bytes that were pixels.
 constexpr float kByteStep = 1.0f / 255;
 
 // Maps that are worth waking a thread for.
 constexpr int64_t kSearchGrainMaps = 256;
 
-// As bits, which are in the order of the magnitudes; those of infinities and NaN are the largest.
+// The bits of the largest magnitude. Bits are in the order of magnitudes, and infinities and NaN come last.
 int32_t LargestBits(const float* values, int64_t count) {
   int32_t largest = 0;
   for (int64_t i = 0; i < count; ++i) {
@@ -91,16 +91,16 @@ absl::StatusOr<WinnerSearch> WinnerSearch::Create(support::Context& context, con
   const bool columns = kernels.columns != nullptr && lanes == kernels.tiles.lanes && SuitsColumns(shape);
   const int64_t stretches = columns ? ColumnScores::MaxStretches(shape) : 0;
   const int64_t column_starts = columns ? shape.padded_height() + kColumnRows - 1 : 0;
-  WinnerSearch filter(kernels, convolution);
+  WinnerSearch search(kernels, convolution);
   const auto arrange = [&](support::Arena& arena) {
-    filter.weights_ = arena.Take<int8_t>(shape.groups() * lanes * 4);
-    filter.exact_weights_ = arena.Take<float>(convolution.maps * shape.channels * shape.size * kFilterSize);
-    for (float** each : {&filter.bias_, &filter.of_norm_, &filter.of_signed_norm_, &filter.of_residual_,
-                         &filter.constant_, &filter.scaled_bias_}) {
+    search.weights_ = arena.Take<int8_t>(shape.groups() * lanes * 4);
+    search.exact_weights_ = arena.Take<float>(convolution.maps * shape.channels * shape.size * kFilterSize);
+    for (float** each : {&search.bias_, &search.of_norm_, &search.of_signed_norm_, &search.of_residual_,
+                         &search.constant_, &search.scaled_bias_}) {
       *each = arena.Take<float>(lanes);
     }
-    filter.zero_sum_ = arena.Take<int32_t>(lanes);
-    filter.column_starts_ = arena.Take<int32_t>(column_starts);
+    search.zero_sum_ = arena.Take<int32_t>(lanes);
+    search.column_starts_ = arena.Take<int32_t>(column_starts);
     for (Workspace& w : workspaces) {
       w.pixels = arena.Take<float>(shape.channels * shape.plane() + kImageSlack);
       w.bytes = arena.Take<uint8_t>(shape.channels * shape.plane() + kImageSlack);
@@ -128,35 +128,35 @@ absl::StatusOr<WinnerSearch> WinnerSearch::Create(support::Context& context, con
     }
   };
   KWTA_ASSIGN_OR_RETURN(support::ScratchPool::Lease lease, support::TakeArrays(context.scratch, arrange));
-  filter.lease_.emplace(std::move(lease));
-  filter.shape_ = shape;
-  filter.tile_positions_ = tile_positions;
-  filter.lanes_ = lanes;
-  filter.block_lanes_ = block_lanes;
-  filter.blocks_ = DivideUp(lanes, block_lanes);
+  search.lease_.emplace(std::move(lease));
+  search.shape_ = shape;
+  search.tile_positions_ = tile_positions;
+  search.lanes_ = lanes;
+  search.block_lanes_ = block_lanes;
+  search.blocks_ = DivideUp(lanes, block_lanes);
   for (Workspace& w : workspaces) {
     std::fill_n(w.pixels, shape.channels * shape.plane() + kImageSlack, 0.0f);
     std::fill_n(w.squares, shape.plane() + kImageSlack, 0.0f);
     std::fill_n(w.byte_squares, shape.plane() + kImageSlack, 0);
   }
-  filter.workspaces_ = std::move(workspaces);
+  search.workspaces_ = std::move(workspaces);
   for (int64_t c = 0; c < shape.channels; ++c) {
     for (int64_t dy = 0; dy < shape.size; ++dy) {
       for (int64_t h = 0; h < shape.groups_of_row(); ++h) {
-        filter.offsets_.push_back(static_cast<int32_t>(c * shape.plane() + dy * shape.stride() + 4 * h));
+        search.offsets_.push_back(static_cast<int32_t>(c * shape.plane() + dy * shape.stride() + 4 * h));
       }
     }
   }
   if (columns) {
-    filter.columns_ = true;
-    std::fill_n(filter.column_starts_, column_starts, kOutsideImage);
-    std::fill_n(filter.column_starts_ + kColumnRows - 1, shape.height, 0);
+    search.columns_ = true;
+    std::fill_n(search.column_starts_, column_starts, kOutsideImage);
+    std::fill_n(search.column_starts_ + kColumnRows - 1, shape.height, 0);
   }
-  std::fill_n(filter.weights_, shape.groups() * lanes * 4, int8_t{0});
+  std::fill_n(search.weights_, shape.groups() * lanes * 4, int8_t{0});
   context.pool.ParallelFor(lanes, kSearchGrainMaps, [&](int64_t begin, int64_t end, int) {
-    for (int64_t map = begin; map < end; ++map) filter.QuantiseMap(map);
+    for (int64_t map = begin; map < end; ++map) search.QuantiseMap(map);
   });
-  return filter;
+  return search;
 }
 
 void WinnerSearch::QuantiseMap(int64_t map) {

@@ -52,7 +52,7 @@ class WinnerSearch {
   const float* pixels(int thread) const { return workspaces_[thread].pixels; }
 
  private:
-  // Of a thread; what it writes for every image must not share a line of the cache with what another one reads.
+  // The memory of one thread. It writes to it for every image, and shares no cache line with another thread.
   struct alignas(128) Workspace {
     float* pixels = nullptr;  // [channels, padded height, stride] and slack, as the next three
     uint8_t* bytes = nullptr;

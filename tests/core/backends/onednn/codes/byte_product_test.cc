@@ -313,12 +313,8 @@ TEST(QuantisedAtoms, TheMeanIsTakenOffWhereAtomsResembleEachOther) {
   EXPECT_EQ(quantised->mean(), nullptr);
 }
 
-std::string ProductName(const testing::TestParamInfo<simd::InstructionSet>& info) {
-  constexpr const char* kNames[] = {"portable", "avx2", "avx512", "vnni"};
-  return kNames[static_cast<int>(info.param)];
-}
-
-INSTANTIATE_TEST_SUITE_P(All, ByteProductTest, testing::ValuesIn(simd::AvailableInstructionSets()), ProductName);
+INSTANTIATE_TEST_SUITE_P(All, ByteProductTest, testing::ValuesIn(simd::AvailableInstructionSets()),
+                         [](const auto& info) { return std::string(simd::InstructionSetName(info.param)); });
 
 }  // namespace
 }  // namespace kwta::onednn::codes::byte_product_test

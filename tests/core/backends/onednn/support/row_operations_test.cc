@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <vector>
 
 #include "core/base/rng.h"
@@ -82,16 +83,7 @@ TEST_P(RowOperationsTest, MomentumFollowsTheEquation) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, RowOperationsTest, testing::ValuesIn(simd::AvailableInstructionSets()),
-                         [](const testing::TestParamInfo<simd::InstructionSet>& info) {
-                           switch (info.param) {
-                             case simd::InstructionSet::kAvx512:
-                               return "avx512";
-                             case simd::InstructionSet::kAvx2:
-                               return "avx2";
-                             default:
-                               return "portable";
-                           }
-                         });
+                         [](const auto& info) { return std::string(simd::InstructionSetName(info.param)); });
 
 }  // namespace
 }  // namespace kwta::onednn::support::row_operations_test

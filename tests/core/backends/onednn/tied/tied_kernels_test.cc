@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "core/base/divide_up.h"
 #include "core/base/rng.h"
 
 namespace kwta::onednn::tied::tied_kernels_test {
@@ -88,7 +89,7 @@ TEST_P(TiedKernelsTest, MeasuresAtomsAndTheirBytes) {
     float largest = 0;
     for (const float weight : atom) largest = std::max(largest, std::fabs(weight));
     const float scale = largest / 127;
-    std::vector<int8_t> bytes(static_cast<size_t>(width + 63) / 64 * 64);
+    std::vector<int8_t> bytes(static_cast<size_t>(RoundUp(width, 64)));
     kernels_.to_bytes(atom.data(), 127 / largest, width, bytes.data());
     const AtomMeasures measures = kernels_.measure(atom.data(), velocity.data(), bytes.data(), scale, width);
     double above = 0, below = 0, length = 0, speed = 0;

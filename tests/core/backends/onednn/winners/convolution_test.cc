@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <ostream>
+#include <string>
 #include <vector>
 
 #include "core/backends/onednn/winners/conv_pool.h"
@@ -144,16 +145,7 @@ TEST_P(OnednnConvolutionTest, EveryPooling) {
 TEST_P(OnednnConvolutionTest, NoImages) { ExpectExact(Problem({0, 1, 8, 8}, 3, 5)); }
 
 INSTANTIATE_TEST_SUITE_P(All, OnednnConvolutionTest, testing::ValuesIn(simd::AvailableInstructionSets()),
-                         [](const testing::TestParamInfo<simd::InstructionSet>& info) {
-                           switch (info.param) {
-                             case simd::InstructionSet::kAvx512:
-                               return "avx512";
-                             case simd::InstructionSet::kAvx2:
-                               return "avx2";
-                             default:
-                               return "portable";
-                           }
-                         });
+                         [](const auto& info) { return std::string(simd::InstructionSetName(info.param)); });
 
 }  // namespace
 }  // namespace kwta::onednn::winners::convolution_test

@@ -1,4 +1,5 @@
 // WinnerDecode and WinnerGradient of the oneDNN backend against the reference's loops, on every instruction set.
+#include <string>
 #include <vector>
 
 #include "core/backends/onednn/winners/winner_decode.h"
@@ -6,10 +7,10 @@
 #include "core/backends/reference/winner_operations.h"
 #include "tests/core/backends/conformance.h"
 
-namespace kwta::onednn::winners::winner_patches_test {
+namespace kwta::onednn::winners::patch_kernels_test {
 namespace {
 
-class OnednnWinnerPatchesTest : public testing::TestWithParam<simd::InstructionSet> {
+class PatchKernelsTest : public testing::TestWithParam<simd::InstructionSet> {
  protected:
   // Winners anywhere, some places empty; filters of both sizes.
   void ExpectReference(const ImageBatch& images, int64_t maps, int64_t entries, int64_t encoder_size,
@@ -81,18 +82,18 @@ class OnednnWinnerPatchesTest : public testing::TestWithParam<simd::InstructionS
   support::Context context_{2, GetParam(), support::Filter::kFloats};
 };
 
-TEST_P(OnednnWinnerPatchesTest, EverySizeOfFilter) {
+TEST_P(PatchKernelsTest, EverySizeOfFilter) {
   for (int64_t size = 1; size <= 19; ++size) {
     ExpectReference({3, 1, 9, 11}, 4, 6, size, size);
     ExpectReference({2, 2, 6, 7}, 3, 5, size, 1 + (size + 4) % 10);
   }
 }
 
-TEST_P(OnednnWinnerPatchesTest, EveryWidthOfImage) {
+TEST_P(PatchKernelsTest, EveryWidthOfImage) {
   for (int64_t width = 1; width <= 34; ++width) ExpectReference({2, 1, 4, width}, 5, 7, 7, 5);
 }
 
-TEST_P(OnednnWinnerPatchesTest, ManyChannels) {
+TEST_P(PatchKernelsTest, ManyChannels) {
   for (int64_t channels : {15, 16, 17, 24, 29}) {
     ExpectReference({3, channels, 5, 6}, 3, 4, 5, 5);
     ExpectReference({2, channels, 4, 3}, 2, 3, 1, 4);
@@ -101,24 +102,15 @@ TEST_P(OnednnWinnerPatchesTest, ManyChannels) {
 }
 
 // More images and winners than are decoded at the same time.
-TEST_P(OnednnWinnerPatchesTest, ManyChannelsOfManyImages) {
+TEST_P(PatchKernelsTest, ManyChannelsOfManyImages) {
   ExpectReference({13, 70, 6, 6}, 90, 130, 3, 3);
   ExpectReference({3, 256, 30, 30}, 2, 3, 3, 3);  // of which one image is more than is decoded at the same time
 }
 
-TEST_P(OnednnWinnerPatchesTest, NoImages) { ExpectReference({0, 1, 4, 4}, 3, 3, 3, 3); }
+TEST_P(PatchKernelsTest, NoImages) { ExpectReference({0, 1, 4, 4}, 3, 3, 3, 3); }
 
-INSTANTIATE_TEST_SUITE_P(All, OnednnWinnerPatchesTest, testing::ValuesIn(simd::AvailableInstructionSets()),
-                         [](const testing::TestParamInfo<simd::InstructionSet>& info) {
-                           switch (info.param) {
-                             case simd::InstructionSet::kAvx512:
-                               return "avx512";
-                             case simd::InstructionSet::kAvx2:
-                               return "avx2";
-                             default:
-                               return "portable";
-                           }
-                         });
+INSTANTIATE_TEST_SUITE_P(All, PatchKernelsTest, testing::ValuesIn(simd::AvailableInstructionSets()),
+                         [](const auto& info) { return std::string(simd::InstructionSetName(info.param)); });
 
 }  // namespace
-}  // namespace kwta::onednn::winners::winner_patches_test
+}  // namespace kwta::onednn::winners::patch_kernels_test

@@ -278,17 +278,7 @@ std::vector<Kernels> EveryKernels() {
 }
 
 std::string KernelsName(const testing::TestParamInfo<Kernels>& info) {
-  const std::string columns = info.param.columns ? "_columns" : "";
-  switch (info.param.set) {
-    case simd::InstructionSet::kAvx512Vnni:
-      return "vnni" + columns;
-    case simd::InstructionSet::kAvx512:
-      return "avx512" + columns;
-    case simd::InstructionSet::kAvx2:
-      return "avx2" + columns;
-    default:
-      return "portable" + columns;
-  }
+  return std::string(simd::InstructionSetName(info.param.set)) + (info.param.columns ? "_columns" : "");
 }
 
 INSTANTIATE_TEST_SUITE_P(All, WinnerSearchTest, testing::ValuesIn(EveryKernels()), KernelsName);
