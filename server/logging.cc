@@ -6,26 +6,42 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
+#include "core/base/utf8.h"
 #include "nlohmann/json.hpp"
 
 namespace kwta::server {
 namespace {
 
-// Stands before each field and between its name and its value; nothing that is logged has it.
+// Stands before a message that has fields, before each field, and between its name and its value. A message that does
+// not begin with it has none, whatever is in it.
 constexpr char kField = '\x1e';
 constexpr char kValue = '\x1f';
 
 absl::string_view View(spdlog::string_view_t text) { return {text.data(), text.size()}; }
 
-// A line must stay a line, whatever a caller has sent.
+// A line must stay a line, and a terminal that shows it what it was, whatever a caller has sent.
 std::string OneLine(absl::string_view text) {
-  std::string line(text);
-  for (char& c : line) {
-    if (static_cast<unsigned char>(c) < ' ') c = ' ';
+  std::string line = ToUtf8(text);
+  for (size_t i = 0; i < line.size(); ++i) {
+    const auto byte = [&](size_t at) { return at < line.size() ? static_cast<unsigned char>(line[at]) : 0; };
+    if (byte(i) < ' ' || byte(i) == 0x7F) line[i] = ' ';
+    if (byte(i) == 0xC2 && byte(i + 1) >= 0x80 && byte(i + 1) < 0xA0) line.replace(i, 2, 1, ' ');  // U+0080 to U+009F
   }
   return line;
+}
+
+// Without the characters that set fields apart.
+std::string Unmarked(absl::string_view text) {
+  return absl::StrReplaceAll(text, {{std::string(1, kField), " "}, {std::string(1, kValue), " "}});
+}
+
+std::vector<absl::string_view> PartsOf(absl::string_view payload) {
+  if (!absl::ConsumePrefix(&payload, std::string(1, kField))) return {payload};
+  return absl::StrSplit(payload, kField);
 }
 
 class Formatter final : public spdlog::formatter {
@@ -33,7 +49,7 @@ class Formatter final : public spdlog::formatter {
   explicit Formatter(bool json) : json_(json) {}
 
   void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
-    const std::vector<absl::string_view> parts = absl::StrSplit(View(message.payload), kField);
+    const std::vector<absl::string_view> parts = PartsOf(View(message.payload));
     const std::string line = json_ ? Json(message, parts) : Text(message, parts);
     out.append(line.data(), line.data() + line.size());
   }
@@ -73,9 +89,9 @@ std::unique_ptr<spdlog::formatter> LogFormatter(bool json) { return std::make_un
 
 std::string WithFields(absl::string_view message,
                        std::initializer_list<std::pair<absl::string_view, absl::string_view>> fields) {
-  std::string text(message);
+  std::string text = absl::StrCat(std::string(1, kField), Unmarked(message));
   for (const auto& [name, value] : fields) {
-    if (!value.empty()) absl::StrAppend(&text, std::string(1, kField), name, std::string(1, kValue), value);
+    if (!value.empty()) absl::StrAppend(&text, std::string(1, kField), name, std::string(1, kValue), Unmarked(value));
   }
   return text;
 }

@@ -25,6 +25,10 @@ ModelManager::Events ReportModelsTo(Metrics* metrics) {
       if (version.state == ModelState::kReady) memory_bytes += version.parameter_bytes;
     }
     metrics->SetModelVersions(model.name, by_state, memory_bytes);
+    metrics->SetModelProblems(model.name, static_cast<int>(model.problems.size()));
+  };
+  events.set_aside = [](const std::string& model, const std::string& problem) {
+    spdlog::error("model {}: set aside: {}", model, problem);
   };
   events.load_failed = [metrics](const std::string& model, const std::string& path, const absl::Status& status) {
     metrics->ModelLoadFailed(status.code());

@@ -2,15 +2,19 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <iterator>
+#include <memory>
 #include <set>
 #include <sstream>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "core/base/parse_number.h"
 #include "core/base/version.h"
+#include "server/address.h"
+#include "server/options_file.h"
 
 namespace kwta::server {
 namespace {
@@ -32,16 +36,35 @@ constexpr char kFooter[] =
     "  KWTA_THREADS=2 kwta-server --config kwta.toml --data-dir /data/images\n"
     "\nExit codes: 0 stopped cleanly, 1 failed to start or to stop, 2 bad usage.\n";
 
-// Empty if `address` is host:port, else what is wrong: the form of the library's validators.
-std::string CheckAddress(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  int port = -1;
-  if (colon != std::string::npos && colon > 0 && absl::SimpleAtoi(address.substr(colon + 1), &port) && port >= 0 &&
-      port <= 65535) {
-    return "";
-  }
-  return absl::StrCat("'", address, "' is no address; expected host:port with a port of 0 .. 65535");
+// Empty if `address` can be listened on, else what is wrong: the form of the library's validators.
+std::string CheckAddress(const std::string& address) { return std::string(ParseAddress(address).status().message()); }
+
+// Standard error is where the log goes.
+std::string RefuseLogDescriptor(const std::string& descriptor) {
+  return descriptor == "2" ? "descriptor 2 is where the log goes; give one of your own, as in --ready-fd 3 3>file" : "";
 }
+
+// Only this flag may come several times.
+constexpr char kDataDirectoryFlag[] = "data-dir";
+
+// The library's way to a file of options, without its reading of values.
+class OptionsFile final : public CLI::ConfigBase {
+ public:
+  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
+    const std::string text{std::istreambuf_iterator<char>(input), std::istreambuf_iterator<char>()};
+    const absl::StatusOr<std::vector<OptionsFileEntry>> entries = ParseOptionsFile(text);
+    if (!entries.ok()) throw CLI::ConfigError(absl::StrCat("the file of --config, ", entries.status().message()));
+    std::vector<CLI::ConfigItem> items;
+    for (const OptionsFileEntry& entry : *entries) {
+      if (entry.is_array && entry.key != kDataDirectoryFlag) {
+        throw CLI::ConfigError(absl::StrCat("the file of --config, line ", entry.line, ": '", entry.key,
+                                            "' takes one value, not an array"));
+      }
+      if (!entry.values.empty()) items.push_back({{}, entry.key, entry.values});
+    }
+    return items;
+  }
+};
 
 void AddOptions(CLI::App& app, Options& options) {
   const auto add = [&app](const char* flag, auto& target, const char* help) {
@@ -49,15 +72,18 @@ void AddOptions(CLI::App& app, Options& options) {
         ->capture_default_str()
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   };
-  const CLI::Range positive(int64_t{1}, int64_t{1} << 40);
-  const CLI::Range seconds(0.0, 86400.0);
+  // Reads numbers before the library does, which takes "nan" for a number and 010 for 8.
+  const auto count = [](auto low, auto high) { return NumberIn<decltype(low)>::Between(low, high); };
+  const auto take = [](const auto& reader) { return reader.template As<CLI::Validator>(); };
+  const CLI::Validator positive = take(count(int64_t{1}, int64_t{1} << 40));
+  const CLI::Validator seconds = take(count(0.0, 86400.0).Of("seconds"));
   add("--state-dir", options.state_directory, "Directory of models, jobs, uploads and the job store")->group("Where");
   add("--model-dir", options.model_directory,
       "Directory of models, which several servers may share; models in the state directory if not given")
       ->group("Where");
   add("--model-poll", options.model_poll_seconds,
       "Seconds between looks at the directory of models, besides those when something happens there")
-      ->check(CLI::Range(0.1, 86400.0))
+      ->transform(take(count(0.1, 86400.0).Of("seconds")))
       ->group("Where");
   add("--listen", options.listen_address, "gRPC address, host:port; port 0 takes a free one")
       ->check(CheckAddress)
@@ -71,7 +97,7 @@ void AddOptions(CLI::App& app, Options& options) {
   add("--tls-client-ca", options.tls_client_ca, "Certificates that must have signed those of clients, PEM")
       ->group("Security");
   add("--tls-reload-seconds", options.tls_reload_seconds, "Time until files that changed are read again")
-      ->check(CLI::Range(1, 86'400))
+      ->transform(take(count(1, 86'400).Of("seconds")))
       ->group("Security");
   add("--tokens", options.token_file, "File of bearer tokens, made by 'kwta token'; calls then need one")
       ->group("Security");
@@ -81,70 +107,75 @@ void AddOptions(CLI::App& app, Options& options) {
       ->group("Security");
   app.add_option("--ready-fd", options.ready_descriptor,
                  "Descriptor that gets the ports as a line of JSON, and is closed, once the server is ready")
-      ->check(CLI::Range(0, 1 << 20))
+      ->transform(take(count(0, 1 << 20)))
+      ->check(RefuseLogDescriptor)
       ->group("Where");
   app.add_option("--data-dir", options.data_directories,
                  "Further directory searched for data sets; repeatable (KWTA_DATA_DIR takes one)")
       ->group("Where");
   add("--backend", options.backend, "Backend that computes; the best one built in if not given")->group("Encoding");
   add("--threads", options.threads, "Threads of Encode; 0 takes every processor the process may use")
-      ->check(CLI::Range(0, 1024))
+      ->transform(take(count(0, 1024)))
       ->group("Encoding");
   add("--model-memory", options.model_memory_bytes, "Memory of model parameters, such as 8GB; 0: no limit")
-      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->transform(take(SizeIn::Between(0, uint64_t{1} << 60)))
       ->group("Encoding");
-  add("--max-batch-rows", options.max_batch_rows, "Rows computed at once")->check(positive)->group("Encoding");
-  add("--max-queue-rows", options.max_queue_rows, "Rows that may wait")->check(positive)->group("Encoding");
-  add("--max-queue-bytes", options.max_queue_bytes, "Bytes of rows that may wait")->check(positive)->group("Encoding");
+  add("--max-batch-rows", options.max_batch_rows, "Rows computed at once")->transform(positive)->group("Encoding");
+  add("--max-queue-rows", options.max_queue_rows, "Rows that may wait")->transform(positive)->group("Encoding");
+  add("--max-queue-bytes", options.max_queue_bytes, "Bytes of rows that may wait")
+      ->transform(positive)
+      ->group("Encoding");
   add("--max-queue-ms", options.max_queue_milliseconds,
       "Time that a call may have to wait before it is refused, if 8 wait already; 0: any")
-      ->check(CLI::Range(0.0, 86'400'000.0))
+      ->transform(take(count(0.0, 86'400'000.0).Of("milliseconds")))
       ->group("Encoding");
   add("--batch-linger-ms", options.batch_linger_milliseconds, "Time that a batch waits for more rows; 0: none")
-      ->check(CLI::Range(0.0, 60'000.0))
+      ->transform(take(count(0.0, 60'000.0).Of("milliseconds")))
       ->group("Encoding");
   add("--max-message-bytes", options.max_message_bytes, "Largest message, either way")
-      ->check(CLI::Range(int64_t{1024}, int64_t{2147483647}))
+      ->transform(take(count(int64_t{1024}, int64_t{2147483647}).Of("bytes")))
       ->group("Limits");
-  add("--max-upload-bytes", options.max_upload_bytes, "Largest data set uploaded")->check(positive)->group("Limits");
+  add("--max-upload-bytes", options.max_upload_bytes, "Largest data set uploaded")
+      ->transform(positive)
+      ->group("Limits");
   add("--max-concurrent-calls", options.max_concurrent_calls, "Calls served at once")
-      ->check(CLI::Range(1, 1 << 20))
+      ->transform(take(count(1, 1 << 20)))
       ->group("Limits");
   add("--max-stream-messages", options.max_stream_messages,
       "Messages in flight on one EncodeStream, together of at most --max-message-bytes and one more")
-      ->check(CLI::Range(1, 1 << 20))
+      ->transform(take(count(1, 1 << 20)))
       ->group("Limits");
   add("--max-running-jobs", options.max_running_jobs, "Training jobs at a time; 0 keeps all in the queue")
-      ->check(CLI::Range(0, 1024))
+      ->transform(take(count(0, 1024)))
       ->group("Training");
   add("--max-queued-jobs", options.max_queued_jobs, "Training jobs that may wait")
-      ->check(CLI::Range(1, 1'000'000))
+      ->transform(take(count(1, 1'000'000)))
       ->group("Training");
   add("--trainer-niceness", options.trainer_niceness,
       "Nice level of training, so that it yields to Encode; 19: only on what nobody else wants")
-      ->check(CLI::Range(0, 19))
+      ->transform(take(count(0, 19)))
       ->group("Training");
   add("--trainer", options.trainer_path, "Program that trains; kwta-trainer beside this program if not given")
       ->group("Training");
   add("--trainer-stop-seconds", options.trainer_stop_seconds, "A trainer told to stop is killed after this")
-      ->check(seconds)
+      ->transform(seconds)
       ->group("Training");
   add("--drain-delay", options.drain_delay_seconds, "Seconds to go on serving after SIGTERM (5 under Kubernetes)")
-      ->check(seconds)
+      ->transform(seconds)
       ->group("Stopping");
   add("--drain-grace", options.drain_grace_seconds, "Seconds that calls in flight get after that")
-      ->check(seconds)
+      ->transform(seconds)
       ->group("Stopping");
   add("--log-level", options.log_level, "Least level that is logged")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   add("--log-format", options.log_format, "text, or json: an object a line")->check(CLI::IsMember({"text", "json"}));
   app.add_flag("--check-config", options.check_config,
-               "Check flags, environment, --config and the files they name, and exit: 0 good, 1 or 2 not");
+               "Say whether a server could start with these options, and exit: 0 it could, 1 or 2 not");
 }
 
 bool IsLoopback(const std::string& address) {
-  const std::string host = address.substr(0, address.rfind(':'));
-  return host == "localhost" || host == "[::1]" || absl::StartsWith(host, "127.") || absl::StartsWith(host, "unix");
+  const absl::StatusOr<Address> parsed = ParseAddress(address);
+  return parsed.ok() && parsed->is_loopback();
 }
 
 std::string Unprotected(const std::string& address, const char* flag) {
@@ -188,9 +219,10 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
   CLI::App app(kDescription, "kwta-server");
   app.footer(kFooter);
   app.set_version_flag("--version", absl::StrCat("kwta-server ", kVersion));
-  app.set_config("--config", "", "File of options, in TOML or INI form")
+  app.set_config("--config", "", "File of options, key = value in TOML's form")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.allow_config_extras(CLI::config_extras_mode::error);
+  app.config_formatter(std::make_shared<OptionsFile>());
   AddOptions(app, result.options);
 
   std::vector<std::string> arguments(argv + 1, argv + argc);

@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -17,26 +18,43 @@ namespace {
 // Time for the last answers to leave when the server stops.
 constexpr absl::Duration kAnswersOnTheirWay = absl::Milliseconds(500);
 
+absl::Status BadReadyDescriptor(int descriptor, const char* why) {
+  return absl::UnavailableError(
+      absl::StrCat("descriptor ", descriptor, ", which --ready-fd names, ", why, "; give one that can be written to"));
+}
+
+// Before anything is opened here: the number might be that of a file of our own afterwards.
+absl::Status CheckReadyDescriptor(int descriptor) {
+  if (descriptor < 0) return absl::OkStatus();
+  const int flags = ::fcntl(descriptor, F_GETFL);
+  if (flags < 0) return BadReadyDescriptor(descriptor, "is not open");
+  if ((flags & O_ACCMODE) == O_RDONLY) return BadReadyDescriptor(descriptor, "is open for reading only");
+  return absl::OkStatus();
+}
+
 // One line of JSON, then the end: whoever reads knows that the server is ready, or, without the line, that it gave up.
 absl::Status AnnounceReady(int descriptor, int grpc_port, int http_port) {
   const std::string line =
       absl::StrCat("{\"grpc\": ", grpc_port, ", \"http\": ", http_port, ", \"pid\": ", ::getpid(), "}\n");
   const bool written = ::write(descriptor, line.data(), line.size()) == static_cast<ssize_t>(line.size());
-  ::close(descriptor);
-  if (written) return absl::OkStatus();
-  return absl::UnavailableError(
-      absl::StrCat("cannot write to descriptor ", descriptor, ", which --ready-fd names; give one that is open"));
+  if (descriptor > STDERR_FILENO) {
+    ::close(descriptor);
+  } else if (const int nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC); nothing >= 0) {
+    ::dup2(nothing, descriptor);  // the next connection would get the number of one that is closed
+    ::close(nothing);
+  }
+  return written ? absl::OkStatus() : BadReadyDescriptor(descriptor, "cannot be written to");
 }
 
 }  // namespace
 
 absl::Status Server::Check(const Options& options) {
-  Parts parts(options);
-  KWTA_RETURN_IF_ERROR(parts.StartSecurity());
-  return parts.CheckTls();
+  KWTA_RETURN_IF_ERROR(CheckReadyDescriptor(options.ready_descriptor));
+  return Parts(options).Check();
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options) {
+  KWTA_RETURN_IF_ERROR(CheckReadyDescriptor(options.ready_descriptor));
   auto owned = std::make_unique<Parts>(options);
   Parts& parts = *owned;
   std::unique_ptr<Server> server(new Server(std::move(owned)));
@@ -46,7 +64,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options) {
   KWTA_RETURN_IF_ERROR(parts.StartJobs());
   KWTA_RETURN_IF_ERROR(parts.StartGrpc());
   // Last: a server that cannot start must not touch jobs.
-  KWTA_RETURN_IF_ERROR(parts.runner->Start());
+  parts.runner->Start();
   parts.service->SetServing(true);
   parts.ready = true;
   if (options.ready_descriptor >= 0) {

@@ -15,7 +15,8 @@ class Server {
   // directory), FAILED_PRECONDITION (in use by another server), UNAVAILABLE (port in use), DATA_LOSS (job store),
   // NOT_FOUND (backend).
   static absl::StatusOr<std::unique_ptr<Server>> Start(const Options& options);
-  // Whether the files that the options name can be used. Errors: those of reading them.
+  // Whether Start would succeed, as far as that can be told without making, taking or changing anything: what is in use
+  // by another server now is not looked at. Errors: those of Start.
   static absl::Status Check(const Options& options);
   // Drains if that was not done.
   ~Server();

@@ -14,17 +14,20 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "core/backends/backend_registry.h"
 #include "core/base/status_macros.h"
 #include "core/base/version.h"
 #include "core/encoders/encoder_registry.h"
 #include "server/compute_priority.h"
+#include "server/jobs/reopening_job_store.h"
 #include "server/jobs/sqlite_job_store.h"
 #include "server/model_reports.h"
 #include "server/oip/inference_service.h"
 #include "server/services/dataset_upload.h"
 #include "server/services/transport.h"
+#include "server/web/listening_socket.h"
 
 namespace kwta::server {
 namespace {
@@ -34,9 +37,18 @@ constexpr const char* kServiceNames[] = {"kwta.v1.EncoderService", "inference.GR
 constexpr int kSpareThreads = 64;
 constexpr int kFrameBytes = 256 << 10;
 constexpr int kReadBytes = 64 << 10;
+// A peer that says nothing for so long is asked whether it is there, and given up if it does not answer in time: what
+// it held is free again. What docs/serving.md says of pings.
+constexpr absl::Duration kKeepalive = absl::Seconds(20);
+constexpr absl::Duration kKeepaliveAnswer = absl::Seconds(10);
+// Clients may ask so often themselves, with calls open or without.
+constexpr absl::Duration kShortestPingInterval = absl::Seconds(5);
 // Requests to a model that takes longer for a full batch ride in smaller ones, so that none waits long for the batch
 // before its own.
 constexpr absl::Duration kLongestBatch = absl::Milliseconds(5);
+
+// Temporary files of servers elsewhere are removed after so long.
+constexpr absl::Duration kForgotten = absl::Hours(24);
 
 std::string ProgramBesideThis(const char* name) {
   std::error_code error;
@@ -44,21 +56,39 @@ std::string ProgramBesideThis(const char* name) {
   return (self.parent_path() / name).string();
 }
 
+void TellRemoved(const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) spdlog::info("removed '{}', which a server that ended early had left", path);
+}
+
 // gRPC's own words go where ours do, for those who want them: what matters to the operator is said in a status.
 void LogForGrpc(gpr_log_func_args* args) { spdlog::debug("grpc: {}", args->message); }
+
+void SetKeepalive(grpc::ServerBuilder* builder) {
+  const auto set = [builder](const char* argument, absl::Duration value) {
+    builder->AddChannelArgument(argument, static_cast<int>(absl::ToInt64Milliseconds(value)));
+  };
+  set(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepalive);
+  set(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveAnswer);
+  set(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kShortestPingInterval);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // as many of our own as it takes
+}
 
 std::string WithPort(const std::string& address, int port) {
   return absl::StrCat(address.substr(0, address.rfind(':') + 1), port);
 }
 
-TlsFiles TlsFilesOf(const Options& options) {
-  return {options.tls_certificate, options.tls_key, options.tls_client_ca, options.tls_reload_seconds};
+// Null: no TLS.
+absl::StatusOr<std::unique_ptr<Certificates>> OpenCertificates(const Options& options, Certificates::Events events) {
+  if (options.tls_certificate.empty()) return nullptr;
+  return Certificates::Open(
+      {options.tls_certificate, options.tls_key, options.tls_client_ca, options.tls_reload_seconds}, std::move(events));
 }
 
 // Null: plain HTTP.
-absl::StatusOr<std::unique_ptr<TlsCredentials>> HttpCredentials(const Options& options) {
-  if (options.tls_certificate.empty() || options.insecure_http) return nullptr;
-  return TlsCredentials::Open(TlsFilesOf(options), [](const absl::Status& status) {
+absl::StatusOr<std::unique_ptr<TlsCredentials>> HttpCredentials(const Options& options, Certificates* certificates) {
+  if (certificates == nullptr || options.insecure_http) return nullptr;
+  return TlsCredentials::Open(certificates, [](const absl::Status& status) {
     spdlog::error("the HTTP port keeps the certificates it has: {}", std::string(status.message()));
   });
 }
@@ -81,18 +111,34 @@ absl::Status Server::Parts::StartSecurity() {
     events.failed = [](const absl::Status& status) {
       spdlog::error("the tokens known before stay: {}", std::string(status.message()));
     };
-    KWTA_ASSIGN_OR_RETURN(authenticator, Authenticator::Open(options.token_file, std::move(events)));
+    KWTA_ASSIGN_OR_RETURN(authenticator, Authenticator::Open(options.token_file, std::move(events), {}));
   }
   return absl::OkStatus();
 }
 
-absl::Status Server::Parts::CheckTls() const {
-  KWTA_RETURN_IF_ERROR(HttpCredentials(options).status());
-  return CredentialsOf(TlsFilesOf(options)).status();
+absl::Status Server::Parts::Check() {
+  KWTA_RETURN_IF_ERROR(StartSecurity());
+  KWTA_ASSIGN_OR_RETURN(certificates, OpenCertificates(options, {}));
+  KWTA_RETURN_IF_ERROR(HttpCredentials(options, certificates.get()).status());
+  KWTA_RETURN_IF_ERROR(StateDirectory::Check(options.state_directory));
+  if (!options.model_directory.empty()) {
+    KWTA_RETURN_IF_ERROR(ModelDirectory(options.model_directory).Scan().status());
+  }
+  BackendOptions backend_options;
+  backend_options.threads = 1;
+  KWTA_RETURN_IF_ERROR(CreateBackend(options.backend, backend_options).status());
+  KWTA_RETURN_IF_ERROR(CanListen(options.listen_address, "--listen"));
+  return CanListen(options.http_address, "--http");
 }
 
 std::string Server::Parts::ModelsDirectory() const {
   return options.model_directory.empty() ? state->models() : options.model_directory;
+}
+
+absl::Status Server::Parts::StoreTrouble() const {
+  const absl::Status trouble = runner->trouble();
+  // Whoever asks need not know where on this machine things are.
+  return absl::Status(trouble.code(), absl::StrReplaceAll(trouble.message(), {{state->path() + "/", ""}}));
 }
 
 absl::Status Server::Parts::StartBase() {
@@ -108,23 +154,53 @@ absl::Status Server::Parts::StartBase() {
   KWTA_ASSIGN_OR_RETURN(backend, std::move(created));
   facts = {kVersion, absl::Now(), backend->name(), backend->threads(), "", options.max_message_bytes};
   metrics = std::make_unique<Metrics>(facts.version, facts.backend, facts.started);
+  return StartHttp();
+}
+
+absl::Status Server::Parts::StartHttp() {
+  Certificates::Events events;
+  events.taken = [this](absl::Time expires) {
+    metrics->SetCertificateExpiry(expires);
+    spdlog::info("{} is the certificate now; it expires at {}", options.tls_certificate,
+                 absl::FormatTime(absl::RFC3339_sec, expires, absl::UTCTimeZone()));
+  };
+  events.looked = [this](const absl::Status& status) {
+    metrics->SetCertificatesRefused(!status.ok());
+    if (status.ok()) {
+      spdlog::info("the files of certificates are good again");
+    } else {
+      spdlog::error("the certificates used before stay: {}", std::string(status.message()));
+    }
+  };
+  KWTA_ASSIGN_OR_RETURN(certificates, OpenCertificates(options, std::move(events)));
   HttpPages pages;
-  pages.metrics = [this] { return metrics->Render(); };
+  pages.metrics = [this] {
+    if (ready && !draining) metrics->SetWaitingForStore(!StoreTrouble().ok());
+    if (certificates != nullptr) certificates->Current();  // tells how they are, whether somebody connects or not
+    return metrics->Render();
+  };
+  pages.trouble = [this] {
+    const absl::Status trouble = StoreTrouble();
+    return trouble.ok() ? "" : absl::StrCat("jobs wait for the store: ", trouble.message());
+  };
   if (authenticator != nullptr) {
     pages.may_see = [this](const std::string& header) {
       return authenticator->Authenticate(header, std::nullopt).status();
     };
   }
   pages.not_ready = [this] { return draining ? "draining" : ready ? "" : "starting"; };
-  KWTA_ASSIGN_OR_RETURN(std::unique_ptr<TlsCredentials> tls, HttpCredentials(options));
+  KWTA_ASSIGN_OR_RETURN(std::unique_ptr<TlsCredentials> tls, HttpCredentials(options, certificates.get()));
   facts.http_tls = tls != nullptr;
   KWTA_ASSIGN_OR_RETURN(http, HttpServer::Start(options.http_address, std::move(tls), std::move(pages)));
   facts.http_address = WithPort(options.http_address, http->port());
-  DatasetUpload::Clean(state->datasets());
+  TellRemoved(DatasetUpload::Clean(state->datasets()));
   return absl::OkStatus();
 }
 
 absl::Status Server::Parts::StartModels() {
+  // A directory that is not ours alone may hold what another server writes at this moment.
+  const bool shared = !options.model_directory.empty();
+  TellRemoved(ModelDirectory(ModelsDirectory()).RemoveDebris(shared ? kForgotten : absl::ZeroDuration()));
   ModelManagerOptions model_options;
   model_options.memory_bytes = options.model_memory_bytes;
   model_options.warm_up_rows = options.max_batch_rows;
@@ -141,13 +217,17 @@ absl::Status Server::Parts::StartModels() {
 }
 
 absl::Status Server::Parts::StartJobs() {
-  KWTA_ASSIGN_OR_RETURN(store, OpenSqliteJobStore(state->database()));
+  // Models are served whether it opens or not.
+  store = OpenWhenPossible([path = state->database()] { return OpenSqliteJobStore(path); });
   const auto count = [this] {
     const absl::StatusOr<JobCounts> counts = store->Count();
     if (counts.ok()) metrics->SetJobs(*counts);
   };
   count();
-  journal = std::make_unique<JobJournal>(store.get(), [count](const v1::Job&) { count(); });
+  JobJournal::Events journal_events;
+  journal_events.changed = [count](const v1::Job&) { count(); };
+  journal_events.not_stored = [this](const absl::Status&) { metrics->StoreWriteFailed(); };
+  journal = std::make_unique<JobJournal>(store.get(), std::move(journal_events));
   JobRunnerOptions runner_options;
   runner_options.trainer_program =
       options.trainer_path.empty() ? ProgramBesideThis("kwta-trainer") : options.trainer_path;
@@ -210,7 +290,7 @@ void Server::Parts::MakeServices() {
   parts.encode = encode_handler.get();
   parts.jobs = job_handler.get();
   parts.models = model_handler.get();
-  parts.status = [this] { return ReportStatus(facts, draining, *models, *store, *metrics); };
+  parts.status = [this] { return ReportStatus(facts, draining, *models, *store, StoreTrouble(), *metrics); };
   parts.pipeline = &pipeline;
   parts.loop = loop.get();
   parts.upload_directory = state->datasets();
@@ -233,12 +313,13 @@ absl::Status Server::Parts::StartGrpc() {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kFrameBytes);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kFrameBytes);
   builder.AddChannelArgument(GRPC_ARG_TCP_READ_CHUNK_SIZE, kReadBytes);
+  SetKeepalive(&builder);
   grpc::ResourceQuota quota;
   quota.SetMaxThreads(options.max_concurrent_calls + kSpareThreads);
   builder.SetResourceQuota(quota);
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
   builder.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
-  KWTA_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials, CredentialsOf(TlsFilesOf(options)));
+  credentials = CredentialsOf(certificates.get());
   builder.AddListeningPort(options.listen_address, credentials, &grpc_port);
   loop = std::make_unique<CompletionLoop>(builder.AddCompletionQueue());
   StartBatcher();

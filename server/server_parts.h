@@ -2,6 +2,7 @@
 #pragma once
 
 #include <grpcpp/impl/service_type.h>
+#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 
 #include <atomic>
@@ -21,6 +22,7 @@
 #include "server/oip/inference_handler.h"
 #include "server/options.h"
 #include "server/security/authenticator.h"
+#include "server/security/certificates.h"
 #include "server/server.h"
 #include "server/services/call.h"
 #include "server/services/call_permits.h"
@@ -54,6 +56,7 @@ struct Server::Parts {
   std::unique_ptr<StateDirectory> state;
   std::shared_ptr<Backend> backend;
   std::unique_ptr<Metrics> metrics;
+  std::unique_ptr<Certificates> certificates;  // null: no TLS
   std::unique_ptr<HttpServer> http;
   std::unique_ptr<JobStore> store;
   std::unique_ptr<JobJournal> journal;
@@ -70,18 +73,22 @@ struct Server::Parts {
   std::unique_ptr<EncoderService> service;
   std::unique_ptr<grpc::Service> inference_service;
   std::unique_ptr<UnservedMethods> unserved;
+  std::shared_ptr<grpc::ServerCredentials> credentials;
   std::unique_ptr<grpc::Server> grpc;
 
   // To be called in this order; the gRPC port answers at the end. Errors: those of Server::Start.
   absl::Status StartSecurity();
   absl::Status StartBase();
+  absl::Status StartHttp();
   absl::Status StartModels();
   absl::Status StartJobs();
   absl::Status StartGrpc();
-  // Whether the certificates can be used.
-  absl::Status CheckTls() const;
+  // Whether all of these would succeed; see Server::Check.
+  absl::Status Check();
   std::vector<std::string> DataDirectories() const;
   std::string ModelsDirectory() const;
+  // OK, or why jobs wait for the store.
+  absl::Status StoreTrouble() const;
 
  private:
   // Of StartGrpc: each stands on those before it.

@@ -1,6 +1,7 @@
 #include "server/state_directory.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,6 +10,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
 
 namespace kwta::server {
 namespace {
@@ -20,21 +22,66 @@ absl::Status Failed(const std::string& what, int error) {
   return absl::UnavailableError(message);
 }
 
+constexpr const char* kParts[] = {"", "/models", "/jobs", "/datasets"};
+constexpr mode_t kPrivateDirectory = S_IRWXU;
+constexpr mode_t kPrivateFile = S_IRUSR | S_IWUSR;
+
+absl::StatusOr<std::string> Absolute(const std::string& path) {
+  std::error_code error;
+  std::string absolute = std::filesystem::absolute(path, error).lexically_normal().string();
+  if (error) return Failed(absl::StrCat("state directory '", path, "' cannot be resolved"), error.value());
+  return absolute;
+}
+
+absl::Status CheckUsable(const std::string& directory) {
+  struct stat about = {};
+  if (::stat(directory.c_str(), &about) == 0 && !S_ISDIR(about.st_mode)) {
+    return Failed(absl::StrCat("cannot make '", directory, "'"), ENOTDIR);
+  }
+  if (::access(directory.c_str(), R_OK | W_OK | X_OK) == 0) return absl::OkStatus();
+  return Failed(absl::StrCat("cannot write to '", directory, "'"), errno);
+}
+
+// Takes the rights of others to what is at `path`, if it is there and ours: a directory of somebody else's is as open
+// as he has made it.
+void MakePrivate(const std::string& path, mode_t mode) {
+  struct stat about = {};
+  if (::lstat(path.c_str(), &about) != 0 || S_ISLNK(about.st_mode)) return;
+  if ((about.st_mode & (S_IRWXG | S_IRWXO)) != 0) ::chmod(path.c_str(), mode);
+}
+
 }  // namespace
 
+absl::Status StateDirectory::Check(const std::string& path) {
+  KWTA_ASSIGN_OR_RETURN(const std::string absolute, Absolute(path));
+  for (const char* part : kParts) {
+    if (::access((absolute + part).c_str(), F_OK) == 0) KWTA_RETURN_IF_ERROR(CheckUsable(absolute + part));
+  }
+  // What is missing would be made in the first directory above it that is there.
+  std::filesystem::path above = absolute;
+  while (::access(above.c_str(), F_OK) != 0 && errno == ENOENT && above.has_relative_path())
+    above = above.parent_path();
+  return CheckUsable(above.string());
+}
+
 absl::StatusOr<std::unique_ptr<StateDirectory>> StateDirectory::Open(const std::string& path) {
+  KWTA_ASSIGN_OR_RETURN(const std::string absolute, Absolute(path));
   std::error_code error;
-  const std::string absolute = std::filesystem::absolute(path, error).lexically_normal().string();
-  if (error) return Failed(absl::StrCat("state directory '", path, "' cannot be resolved"), error.value());
-  for (const char* part : {"", "/models", "/jobs", "/datasets"}) {
-    std::filesystem::create_directories(absolute + part, error);
-    if (error) return Failed(absl::StrCat("cannot make '", absolute, part, "'"), error.value());
-    if (::access((absolute + part).c_str(), R_OK | W_OK | X_OK) != 0) {
-      return Failed(absl::StrCat("cannot write to '", absolute, part, "'"), errno);
+  std::filesystem::create_directories(std::filesystem::path(absolute).parent_path(), error);
+  if (error) return Failed(absl::StrCat("cannot make the directories above '", absolute, "'"), error.value());
+  for (const char* part : kParts) {
+    const std::string directory = absolute + part;
+    if (::mkdir(directory.c_str(), kPrivateDirectory) != 0 && errno != EEXIST) {
+      return Failed(absl::StrCat("cannot make '", directory, "'"), errno);
     }
+    KWTA_RETURN_IF_ERROR(CheckUsable(directory));
+    MakePrivate(directory, kPrivateDirectory);
+  }
+  for (const char* file : {"/kwta.db", "/kwta.db-wal", "/kwta.db-shm", "/lock"}) {
+    MakePrivate(absolute + file, kPrivateFile);
   }
   const std::string lock_path = absolute + "/lock";
-  const int lock = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  const int lock = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kPrivateFile);
   if (lock < 0) return Failed(absl::StrCat("cannot open '", lock_path, "'"), errno);
   // A record lock ends with this process, even if it is killed while it starts a trainer: a lock of the open file
   // (flock) would live on in the child until that has closed the server's files.

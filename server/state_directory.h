@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace kwta::server {
@@ -11,13 +12,17 @@ namespace kwta::server {
 // Holds the directory's lock as long as it lives. Immutable.
 class StateDirectory {
  public:
-  // Makes `path` and the directories in it if they are missing and locks it.
+  // Makes `path` and the directories in it if they are missing and locks it. What is in it is for its user only, also
+  // if it was there and others could read it.
   // Errors: PERMISSION_DENIED (not writable), FAILED_PRECONDITION (another server uses it), UNAVAILABLE.
   static absl::StatusOr<std::unique_ptr<StateDirectory>> Open(const std::string& path);
+  // Whether Open could succeed, without making anything. Errors: PERMISSION_DENIED, UNAVAILABLE.
+  static absl::Status Check(const std::string& path);
   ~StateDirectory();
   StateDirectory(const StateDirectory&) = delete;
   StateDirectory& operator=(const StateDirectory&) = delete;
 
+  const std::string& path() const { return path_; }
   std::string models() const { return path_ + "/models"; }
   std::string jobs() const { return path_ + "/jobs"; }
   std::string datasets() const { return path_ + "/datasets"; }

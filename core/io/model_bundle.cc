@@ -47,6 +47,13 @@ absl::Status AsPartOfBundle(const absl::Status& status) {
   return absl::DataLossError(absl::StrCat("model bundle is incomplete or corrupt: ", status.message()));
 }
 
+// Refuses a link in a file's place: it would show whatever the server can read to those who may only put models there.
+absl::Status CheckIsNoLink(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_symlink(path, ignored)) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("'", path, "' is a symbolic link; put the file itself into the bundle"));
+}
+
 }  // namespace
 
 absl::Status ParseModelDescription(const std::string& json, v1::ModelDescription* description) {
@@ -94,6 +101,7 @@ absl::StatusOr<v1::ModelDescription> ReadModelDescription(const std::string& dir
     return absl::NotFoundError(absl::StrCat("no model bundle at '", directory, "': there is no such directory"));
   }
   const std::string path = absl::StrCat(directory, "/", kDescriptionFile);
+  KWTA_RETURN_IF_ERROR(CheckIsNoLink(path));
   const absl::StatusOr<std::string> json = ReadFile(path, kMaxDescriptionBytes);
   if (!json.ok()) return AsPartOfBundle(json.status());
   v1::ModelDescription description;
@@ -105,14 +113,18 @@ absl::StatusOr<v1::ModelDescription> ReadModelDescription(const std::string& dir
 absl::StatusOr<ModelBundle> ReadModelBundle(const std::string& directory, absl::string_view prefix) {
   ModelBundle bundle;
   KWTA_ASSIGN_OR_RETURN(bundle.description, ReadModelDescription(directory));
-  absl::StatusOr<SafetensorsFile> file = ReadSafetensors(absl::StrCat(directory, "/", kTensorFile), prefix);
+  const std::string path = absl::StrCat(directory, "/", kTensorFile);
+  KWTA_RETURN_IF_ERROR(CheckIsNoLink(path));
+  absl::StatusOr<SafetensorsFile> file = ReadSafetensors(path, prefix);
   if (!file.ok()) return AsPartOfBundle(file.status());
   bundle.tensors = std::move(file->tensors);
   return bundle;
 }
 
 absl::StatusOr<std::string> HashOfModelBundle(const std::string& directory) {
-  return Sha256OfFile(absl::StrCat(directory, "/", kTensorFile));
+  const std::string path = absl::StrCat(directory, "/", kTensorFile);
+  KWTA_RETURN_IF_ERROR(CheckIsNoLink(path));
+  return Sha256OfFile(path);
 }
 
 absl::Status ValidateName(absl::string_view what, absl::string_view name) {

@@ -32,7 +32,7 @@ inline constexpr uint32_t kModelBundleFormat = 1;
 absl::Status WriteModelBundle(const std::string& directory, const ModelBundle& bundle);
 
 // The description, and the tensors whose names start with `prefix`. Errors: NOT_FOUND (no such directory), DATA_LOSS (a
-// file is missing, truncated, corrupt or of an unknown format), PERMISSION_DENIED, UNAVAILABLE.
+// file is missing, truncated, corrupt, of an unknown format, or a symbolic link), PERMISSION_DENIED, UNAVAILABLE.
 absl::StatusOr<ModelBundle> ReadModelBundle(const std::string& directory, absl::string_view prefix = "");
 
 // The description alone, model.json. Errors: as ReadModelBundle.
@@ -41,7 +41,8 @@ absl::StatusOr<v1::ModelDescription> ReadModelDescription(const std::string& dir
 // The text of a model.json. Errors: DATA_LOSS (not JSON, unknown fields, another format), INVALID_ARGUMENT (the name).
 absl::Status ParseModelDescription(const std::string& json, v1::ModelDescription* description);
 
-// SHA-256 of the numbers of the bundle at `directory`, 32 bytes. Errors: NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE.
+// SHA-256 of the numbers of the bundle at `directory`, 32 bytes. Errors: NOT_FOUND, DATA_LOSS (a symbolic link),
+// PERMISSION_DENIED, UNAVAILABLE.
 absl::StatusOr<std::string> HashOfModelBundle(const std::string& directory);
 
 // Form of a model's name and of a job's id: 1 to 128 letters, digits, '-', '_' and '.', starting with a letter or

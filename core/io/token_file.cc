@@ -19,7 +19,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr uint64_t kMaxTokenFileBytes = 16 << 20;
 constexpr size_t kHashBytes = 32;
 constexpr char kTokenPrefix[] = "kwta_";
 
@@ -88,6 +87,10 @@ absl::StatusOr<Scope> ParseScope(absl::string_view name) {
 
 absl::StatusOr<std::vector<TokenEntry>> ReadTokenFile(const std::string& path) {
   KWTA_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxTokenFileBytes));
+  return ParseTokenFile(path, text);
+}
+
+absl::StatusOr<std::vector<TokenEntry>> ParseTokenFile(const std::string& path, const std::string& text) {
   const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || !json.contains("tokens") || !json["tokens"].is_array()) {
     return Wrong(absl::StrCat("'", path, "' is not {\"tokens\": [...]}; 'kwta token' writes one"));

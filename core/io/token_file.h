@@ -32,6 +32,9 @@ absl::StatusOr<Scope> ParseScope(absl::string_view name);
 
 // Errors: NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE, and INVALID_ARGUMENT (not of the form, a name that comes twice).
 absl::StatusOr<std::vector<TokenEntry>> ReadTokenFile(const std::string& path);
+// The same of the text of a file; `path` is for words. A file has no more bytes than that.
+inline constexpr uint64_t kMaxTokenFileBytes = 16 << 20;
+absl::StatusOr<std::vector<TokenEntry>> ParseTokenFile(const std::string& path, const std::string& text);
 // So that a reader sees all or nothing; a file that is not there yet is for its owner only. Errors: those of
 // WriteFileAtomically.
 absl::Status WriteTokenFile(const std::string& path, const std::vector<TokenEntry>& entries);

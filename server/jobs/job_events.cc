@@ -1,6 +1,7 @@
 #include "server/jobs/job_events.h"
 
 #include "absl/strings/str_cat.h"
+#include "core/base/utf8.h"
 
 namespace kwta::server {
 
@@ -36,7 +37,7 @@ google::protobuf::Timestamp ToTimestamp(absl::Time time) {
 v1::Failure ToFailure(const absl::Status& status) {
   v1::Failure failure;
   failure.set_code(static_cast<int32_t>(status.code()));
-  failure.set_message(std::string(status.message()));
+  failure.set_message(ToUtf8(status.message()));
   return failure;
 }
 
@@ -65,10 +66,20 @@ v1::JobEvent FailedEvent(const absl::Status& error, absl::Time time) {
   return event;
 }
 
+namespace {
+
+constexpr char kEndedPayload[] = "kwta.job-has-ended";
+
+}  // namespace
+
+bool JobHasEnded(const absl::Status& status) { return status.GetPayload(kEndedPayload).has_value(); }
+
 absl::Status ApplyEvent(v1::JobEvent* event, v1::Job* job) {
   if (IsFinal(job->state())) {
-    return absl::FailedPreconditionError(
+    absl::Status ended = absl::FailedPreconditionError(
         absl::StrCat("job '", job->id(), "' has already ended: it is ", JobStateName(job->state())));
+    ended.SetPayload(kEndedPayload, absl::Cord());
+    return ended;
   }
   event->set_sequence(job->last_sequence() + 1);
   job->set_last_sequence(event->sequence());

@@ -15,6 +15,7 @@ bool IsFinal(v1::JobState state);
 const char* JobStateName(v1::JobState state);
 
 google::protobuf::Timestamp ToTimestamp(absl::Time time);
+// Its message is made UTF-8: names of files and words of other programs need not be.
 v1::Failure ToFailure(const absl::Status& status);
 
 // Events to be appended; the store numbers them.
@@ -23,7 +24,9 @@ v1::JobEvent ProgressEvent(const v1::TrainingProgress& progress, absl::Time time
 v1::JobEvent SucceededEvent(uint64_t model_version, absl::Time time);
 v1::JobEvent FailedEvent(const absl::Status& error, absl::Time time);
 
-// Brings `job` up to date with its next event and numbers the event. Errors: FAILED_PRECONDITION if the job has ended.
+// Brings `job` up to date with its next event and numbers the event. Errors: FAILED_PRECONDITION if the job has ended,
+// which JobHasEnded tells from others of that code.
 absl::Status ApplyEvent(v1::JobEvent* event, v1::Job* job);
+bool JobHasEnded(const absl::Status& status);
 
 }  // namespace kwta::server

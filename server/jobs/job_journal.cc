@@ -15,23 +15,31 @@ constexpr absl::Duration kAskAlive = absl::Milliseconds(500);
 
 }  // namespace
 
-JobJournal::JobJournal(JobStore* store, std::function<void(const v1::Job&)> changed)
-    : store_(store), changed_(std::move(changed)) {}
+JobJournal::JobJournal(JobStore* store, Events events) : store_(store), events_(std::move(events)) {}
 
 absl::StatusOr<JobStore::Created> JobJournal::Create(const std::string& id, const v1::JobSpec& spec, absl::Time now) {
-  KWTA_ASSIGN_OR_RETURN(JobStore::Created created, store_->Create(id, spec, now));
-  if (created.is_new) {
-    if (changed_) changed_(created.job);
+  absl::StatusOr<JobStore::Created> created = store_->Create(id, spec, now);
+  Note(created.status());
+  if (created.ok() && created->is_new) {
+    if (events_.changed) events_.changed(created->job);
     Wake();
   }
   return created;
 }
 
 absl::StatusOr<v1::Job> JobJournal::Append(const std::string& id, const v1::JobEvent& event) {
-  KWTA_ASSIGN_OR_RETURN(v1::Job job, store_->Append(id, event));
-  if (changed_ && !event.has_progress()) changed_(job);
+  absl::StatusOr<v1::Job> job = store_->Append(id, event);
+  Note(job.status());
+  if (!job.ok()) return job;
+  if (events_.changed && !event.has_progress()) events_.changed(*job);
   Wake();
   return job;
+}
+
+void JobJournal::Note(const absl::Status& status) const {
+  // Answers of a store that works.
+  const bool works = status.ok() || absl::IsNotFound(status) || absl::IsAlreadyExists(status) || JobHasEnded(status);
+  if (!works && events_.not_stored) events_.not_stored(status);
 }
 
 absl::Status JobJournal::Watch(const std::string& id, uint64_t after_sequence,
@@ -58,7 +66,7 @@ absl::Status JobJournal::Watch(const std::string& id, uint64_t after_sequence,
           return absl::UnavailableError(
               absl::StrCat("the server is stopping; watch job '", id, "' again with after_sequence ", after_sequence));
         }
-        if (generation_ == seen) woken_.WaitWithTimeout(&mutex_, kAskAlive);
+        if (generation_ == seen) woken_.WaitFor(&mutex_, kAskAlive);
         woken = generation_ != seen;
       }
       if (!alive()) return absl::CancelledError("the watcher went away");
@@ -69,13 +77,13 @@ absl::Status JobJournal::Watch(const std::string& id, uint64_t after_sequence,
 void JobJournal::Stop() {
   absl::MutexLock lock(&mutex_);
   stopped_ = true;
-  woken_.SignalAll();
+  woken_.WakeAll();
 }
 
 void JobJournal::Wake() {
   absl::MutexLock lock(&mutex_);
   ++generation_;
-  woken_.SignalAll();
+  woken_.WakeAll();
 }
 
 uint64_t JobJournal::Generation() {

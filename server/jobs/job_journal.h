@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "core/base/steady_cond_var.h"
 #include "server/jobs/job_store.h"
 
 namespace kwta::server {
@@ -17,9 +18,12 @@ namespace kwta::server {
 // Thread-safe. Every change of a job goes through here; reading goes to the store.
 class JobJournal {
  public:
-  // `changed` is called after each change of a job's state with the job as it is then; it may be empty.
-  // REQUIRES: the store outlives it.
-  JobJournal(JobStore* store, std::function<void(const v1::Job&)> changed);
+  struct Events {
+    std::function<void(const v1::Job&)> changed;          // after each change of a job's state; the job as it is then
+    std::function<void(const absl::Status&)> not_stored;  // a write failed; may come again and again
+  };
+  // Events may be empty. REQUIRES: the store outlives it.
+  JobJournal(JobStore* store, Events events);
 
   JobStore& store() { return *store_; }
 
@@ -37,13 +41,15 @@ class JobJournal {
   void Stop();
 
  private:
+  // Tells of a write that failed.
+  void Note(const absl::Status& status) const;
   void Wake();
   uint64_t Generation();
 
   JobStore* const store_;
-  const std::function<void(const v1::Job&)> changed_;
+  const Events events_;
   absl::Mutex mutex_;
-  absl::CondVar woken_;
+  SteadyCondVar woken_;
   uint64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;  // grows with each change of any job
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -22,26 +22,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// A trainer that is killed so often will be killed again.
+constexpr int kMostKills = 3;
 constexpr absl::Duration kPoll = absl::Milliseconds(100);
 constexpr absl::Duration kFullQueuePause = absl::Minutes(1);  // training takes minutes
 constexpr size_t kLogTailBytes = 1500;
-constexpr char kLogName[] = "trainer.log";
-constexpr char kBundleName[] = "bundle";
 
 std::string NewJobId(absl::Time now) {
   return absl::StrCat("job-", absl::FormatTime("%Y%m%d-%H%M%S", now, absl::UTCTimeZone()),
                       absl::StrFormat("-%08x", std::random_device{}()));
-}
-
-void ClearDirectory(const std::string& directory, bool keep_log) {
-  std::error_code error;
-  if (!keep_log) {
-    fs::remove_all(directory, error);
-    return;
-  }
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
-    if (entry.path().filename() != kLogName) fs::remove_all(entry.path(), error);
-  }
 }
 
 }  // namespace
@@ -54,28 +43,80 @@ JobRunner::~JobRunner() {
   FinishStop();
 }
 
-absl::Status JobRunner::Start() {
+void JobRunner::Start() {
+  const absl::Status taken_up = TakeUp();
+  for (int i = 0; i < options_.max_running_jobs; ++i) threads_.emplace_back([this] { Work(); });
+  if (taken_up.ok()) return;
+  spdlog::error("jobs wait for the store: {}", taken_up.ToString());
+  threads_.emplace_back([this] {
+    for (int attempt = 1; !stop_.StoppedWithin(StorePause(attempt)); ++attempt) {
+      if (TakeUp().ok()) return;
+    }
+  });
+}
+
+absl::Status JobRunner::TakeUp() {
   constexpr int64_t kAll = std::numeric_limits<int64_t>::max();
-  KWTA_ASSIGN_OR_RETURN(const std::vector<v1::Job> interrupted, journal_->store().List(v1::JOB_STATE_RUNNING, kAll));
-  for (const v1::Job& job : interrupted) {
-    // The server may have died between publishing the model and saying so.
-    const uint64_t version = models_->VersionOfJob(job.spec().model(), job.id());
-    if (version != 0) {
-      End(job, SucceededEvent(version, absl::Now()));
-    } else {
-      const absl::Status status = journal_->Append(job.id(), StateEvent(v1::JOB_STATE_QUEUED, absl::Now())).status();
-      if (absl::IsFailedPrecondition(status)) continue;  // cancelled this very moment
-      KWTA_RETURN_IF_ERROR(status);
-      spdlog::info("job {}: was interrupted, goes on from its last checkpoint", job.id());
+  absl::StatusOr<std::vector<v1::Job>> found = journal_->store().List(v1::JOB_STATE_RUNNING, kAll);
+  absl::Status status = found.status();
+  for (size_t i = 0; status.ok() && i < found->size(); ++i) status = TakeUpInterrupted((*found)[i]);
+  {
+    // Under the lock: Submit may be called already, and must see which jobs were found here.
+    absl::MutexLock lock(&mutex_);
+    if (status.ok()) {
+      found = journal_->store().List(v1::JOB_STATE_QUEUED, kAll);
+      status = found.status();
+    }
+    take_up_trouble_ = status;
+    if (!status.ok()) return status;
+    queue_.clear();
+    for (auto job = found->rbegin(); job != found->rend(); ++job) queue_.push_back(job->id());
+  }
+  RemoveDebris();  // before any job makes its directory
+  absl::MutexLock lock(&mutex_);
+  taken_up_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status JobRunner::TakeUpInterrupted(const v1::Job& job) {
+  v1::JobEvent event = StateEvent(v1::JOB_STATE_QUEUED, absl::Now());
+  // The server may have died between publishing the model and saying so.
+  if (models_->VersionOfJob(job.spec().model(), job.id()) != 0) {
+    const absl::StatusOr<uint64_t> version = models_->Publish(job.spec().model(), BundlePath(job.id()), job.id());
+    if (RetryAfter(version.status()).has_value()) return version.status();
+    if (version.ok()) event = SucceededEvent(*version, absl::Now());  // else it has gone meanwhile
+  }
+  const absl::Status status = journal_->Append(job.id(), event).status();
+  if (JobHasEnded(status)) return absl::OkStatus();  // cancelled this very moment
+  if (absl::IsDataLoss(status)) {
+    spdlog::error("job {}: is left as it is: {}", job.id(), status.ToString());
+    return absl::OkStatus();
+  }
+  KWTA_RETURN_IF_ERROR(status);
+  if (event.model_version() != 0) {
+    spdlog::info("job {}: had published model {} version {}", job.id(), job.spec().model(), event.model_version());
+  } else {
+    spdlog::info("job {}: was interrupted, goes on from its last checkpoint", job.id());
+  }
+  return absl::OkStatus();
+}
+
+void JobRunner::RemoveDebris() {
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(options_.jobs_directory, error)) {
+    const absl::StatusOr<v1::Job> job = journal_->store().Get(entry.path().filename().string());
+    // Of a job that the store does not know, the work is kept: the store may have been replaced.
+    Keep keep = Keep::kResults;
+    if (job.ok()) {
+      const bool over = job->state() == v1::JOB_STATE_SUCCEEDED || job->state() == v1::JOB_STATE_CANCELLED;
+      keep = over ? Keep::kNothing : IsFinal(job->state()) ? Keep::kResults : Keep::kProgress;
+    } else if (!absl::IsNotFound(job.status())) {
+      continue;
+    }
+    for (const std::string& path : ClearJobDirectory(entry.path().string(), keep)) {
+      spdlog::info("removed '{}', which a server that ended early had left", path);
     }
   }
-  // Under the lock: Submit may be called already, and must see which jobs were found here.
-  absl::MutexLock lock(&mutex_);
-  KWTA_ASSIGN_OR_RETURN(const std::vector<v1::Job> queued, journal_->store().List(v1::JOB_STATE_QUEUED, kAll));
-  queue_.clear();
-  for (auto job = queued.rbegin(); job != queued.rend(); ++job) queue_.push_back(job->id());
-  for (int i = 0; i < options_.max_running_jobs; ++i) threads_.emplace_back([this] { Work(); });
-  return absl::OkStatus();
 }
 
 absl::Status JobRunner::Reserve(const std::string& id) {
@@ -102,8 +143,8 @@ absl::StatusOr<v1::Job> JobRunner::Submit(std::string id, const v1::JobSpec& spe
   KWTA_RETURN_IF_ERROR(created.status());
   if (created->is_new) {
     spdlog::info("job {}: queued, trains model {}", id, spec.model());
-    const bool taken_up = running_.count(id) != 0 || std::find(queue_.begin(), queue_.end(), id) != queue_.end();
-    if (!taken_up) queue_.push_back(id);
+    const bool known = running_.count(id) != 0 || std::find(queue_.begin(), queue_.end(), id) != queue_.end();
+    if (!known) queue_.push_back(id);
   }
   return std::move(created->job);
 }
@@ -119,17 +160,27 @@ absl::StatusOr<v1::Job> JobRunner::Cancel(const std::string& id) {
   if (job.state() == v1::JOB_STATE_CANCELLED) return job;
   KWTA_ASSIGN_OR_RETURN(job, journal_->Append(id, StateEvent(v1::JOB_STATE_CANCELLED, absl::Now())));
   spdlog::info("job {}: cancelled", id);
+  kills_.erase(id);
   if (running != running_.end()) {
     running->second.cancelled = true;
     StopTrainer(&running->second);
   } else {
     queue_.erase(std::remove(queue_.begin(), queue_.end(), id), queue_.end());
-    ClearDirectory(Directory(id), /*keep_log=*/false);
+    ClearJobDirectory(Directory(id), Keep::kNothing);
   }
   return job;
 }
 
+absl::Status JobRunner::trouble() {
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [id, running] : running_) {
+    if (!running.waits_for_store.ok()) return running.waits_for_store;
+  }
+  return take_up_trouble_;
+}
+
 void JobRunner::BeginStop() {
+  stop_.Stop();
   absl::MutexLock lock(&mutex_);
   stopping_ = true;
   for (auto& [id, running] : running_) StopTrainer(&running);
@@ -142,7 +193,7 @@ void JobRunner::FinishStop() {
 
 void JobRunner::StopTrainer(Running* running) {
   if (running->process != nullptr) running->process->Terminate();
-  running->kill_at = std::min(running->kill_at, absl::Now() + options_.stop_grace);
+  running->kill_at = std::min(running->kill_at, SteadyTime::Now() + options_.stop_grace);
 }
 
 void JobRunner::Work() {
@@ -163,21 +214,18 @@ void JobRunner::Work() {
 }
 
 void JobRunner::Run(const std::string& id) {
-  const absl::StatusOr<v1::Job> job = journal_->Append(id, StateEvent(v1::JOB_STATE_RUNNING, absl::Now()));
-  if (!job.ok()) {
-    // Cancelled at the last moment, or the store failed; then the job is still queued there for the next start.
-    if (!absl::IsFailedPrecondition(job.status())) spdlog::error("job {}: {}", id, job.status().ToString());
-    return;
-  }
+  const absl::StatusOr<v1::Job> job = AppendPatiently(id, StateEvent(v1::JOB_STATE_RUNNING, absl::Now()));
+  if (JobHasEnded(job.status())) ClearJobDirectory(Directory(id), Keep::kNothing);  // cancelled at the last moment
+  if (!job.ok()) return;  // or the runner stops: the job is still queued in the store, for the next start
   spdlog::info("job {}: runs, attempt {}", id, job->attempts());
-  const Ending ending = Train(*job);
+  const Ending ending = TrainPatiently(*job);
   metrics_->JobStopped(job->spec().model());
 
   bool stopping = false;
   {
     absl::MutexLock lock(&mutex_);
     if (running_[id].cancelled) {
-      ClearDirectory(Directory(id), /*keep_log=*/false);
+      ClearJobDirectory(Directory(id), Keep::kNothing);
       return;
     }
     running_[id].ending = true;
@@ -187,11 +235,36 @@ void JobRunner::Run(const std::string& id) {
     Publish(*job);
   } else if (ending.report.has_failed()) {
     const v1::Failure& failure = ending.report.failed();
-    End(*job, FailedEvent(absl::Status(static_cast<absl::StatusCode>(failure.code()), failure.message()), absl::Now()));
-  } else if (ending.report.interrupted() || stopping) {
+    const absl::Status error(static_cast<absl::StatusCode>(failure.code()), failure.message());
+    End(*job, FailedEvent(error, absl::Now()), Keep::kLog);
+  } else if (ending.report.interrupted() || stopping || (ending.killed && MayTryAgain(id))) {
     Requeue(id);
   } else {
-    End(*job, FailedEvent(ending.error, absl::Now()));
+    End(*job, FailedEvent(ending.error, absl::Now()), Keep::kLog);
+  }
+}
+
+bool JobRunner::MayTryAgain(const std::string& id) {
+  absl::MutexLock lock(&mutex_);
+  if (++kills_[id] >= kMostKills) return false;
+  spdlog::warn("job {}: its trainer was killed, {} of at most {} times; it goes on from its last checkpoint", id,
+               kills_[id], kMostKills);
+  return true;
+}
+
+bool JobRunner::IsCancelled(const std::string& id) {
+  absl::MutexLock lock(&mutex_);
+  return running_[id].cancelled;
+}
+
+JobRunner::Ending JobRunner::TrainPatiently(const v1::Job& job) {
+  for (int attempt = 1;; ++attempt) {
+    Ending ending = Train(job);
+    const bool again = RetryAfter(ending.error).has_value() && PauseForStore(job.id(), attempt, ending.error) &&
+                       !IsCancelled(job.id());
+    if (again) continue;
+    StoredAgain(job.id());
+    return ending;
   }
 }
 
@@ -200,12 +273,12 @@ JobRunner::Ending JobRunner::Train(const v1::Job& job) {
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) {
-    return {
-        {},
-        absl::UnavailableError(absl::StrCat("cannot make the job's directory '", directory, "': ", error.message()))};
+    const absl::Status status =
+        absl::UnavailableError(absl::StrCat("cannot make the job's directory '", directory, "': ", error.message()));
+    return {{}, WithRetryAfter(status, StorePause(1))};
   }
   Ending ending;
-  if (fs::exists(absl::StrCat(directory, "/", kBundleName), error)) {
+  if (fs::exists(BundlePath(job.id()), error)) {
     // An earlier run wrote its bundle (which appears whole or not at all) but could not publish it.
     ending.report.mutable_finished();
     return ending;
@@ -226,7 +299,8 @@ JobRunner::Ending JobRunner::Train(const v1::Job& job) {
     task.set_base_directory(model->directory);
   }
   absl::StatusOr<std::unique_ptr<TrainerProcess>> process = TrainerProcess::Start(
-      {options_.trainer_program, options_.trainer_niceness, absl::StrCat(directory, "/", kLogName)}, task);
+      {options_.trainer_program, options_.trainer_niceness, absl::StrCat(directory, "/", kTrainerLogName)}, task);
+  if (absl::IsUnavailable(process.status())) return {{}, WithRetryAfter(process.status(), StorePause(1))};
   if (!process.ok()) return {{}, process.status()};
   {
     absl::MutexLock lock(&mutex_);
@@ -242,6 +316,7 @@ JobRunner::Ending JobRunner::Train(const v1::Job& job) {
   }
   const std::string log = (*process)->LogTail(kLogTailBytes);
   const std::string words = log.empty() ? "it wrote nothing to its log" : absl::StrCat("its last words: ", log);
+  ending.killed = ending.error.ok() && (*process)->was_killed();
   ending.error =
       absl::InternalError(ending.error.ok() ? absl::StrCat("the trainer ", how, " without a final report; ", words)
                                             : absl::StrCat(ending.error.message(), " and was stopped; ", words));
@@ -250,7 +325,7 @@ JobRunner::Ending JobRunner::Train(const v1::Job& job) {
 
 JobRunner::Ending JobRunner::Listen(const v1::Job& job, TrainerProcess* process) {
   Ending ending;
-  ProgressFilter filter(absl::Now());
+  ProgressFilter filter(SteadyTime::Now());
   for (;;) {
     v1::TrainerReport report;
     const absl::StatusOr<TrainerProcess::Event> event = process->Next(kPoll, &report);
@@ -263,7 +338,7 @@ JobRunner::Ending JobRunner::Listen(const v1::Job& job, TrainerProcess* process)
     {
       absl::MutexLock lock(&mutex_);
       const Running& running = running_[job.id()];
-      if (absl::Now() >= running.kill_at) process->Kill();
+      if (SteadyTime::Now() >= running.kill_at) process->Kill();
       if (running.cancelled) continue;  // its events have ended
     }
     if (*event == TrainerProcess::Event::kNothingYet) continue;
@@ -272,51 +347,12 @@ JobRunner::Ending JobRunner::Listen(const v1::Job& job, TrainerProcess* process)
       continue;
     }
     metrics_->JobProgress(job.spec().model(), report.progress());
-    if (!filter.Keep(report.progress(), absl::Now())) continue;
+    if (!filter.Keep(report.progress(), SteadyTime::Now())) continue;
     const absl::Status status = journal_->Append(job.id(), ProgressEvent(report.progress(), absl::Now())).status();
-    if (!status.ok() && !absl::IsFailedPrecondition(status)) {
+    if (!status.ok() && !JobHasEnded(status)) {
       spdlog::warn("job {}: its progress was not stored: {}", job.id(), status.ToString());
     }
   }
-}
-
-void JobRunner::Publish(const v1::Job& job) {
-  const absl::StatusOr<uint64_t> version =
-      models_->Publish(job.spec().model(), absl::StrCat(Directory(job.id()), "/", kBundleName));
-  if (version.ok()) {
-    End(job, SucceededEvent(*version, absl::Now()));
-  } else {
-    End(job, FailedEvent(absl::Status(version.status().code(),
-                                      absl::StrCat("the model was trained but could not be published: ",
-                                                   version.status().message())),
-                         absl::Now()));
-  }
-}
-
-void JobRunner::Requeue(const std::string& id) {
-  const absl::Status status = journal_->Append(id, StateEvent(v1::JOB_STATE_QUEUED, absl::Now())).status();
-  if (!status.ok()) {
-    spdlog::error("job {}: cannot be queued again: {}", id, status.ToString());
-    return;
-  }
-  spdlog::info("job {}: interrupted, queued again", id);
-  absl::MutexLock lock(&mutex_);
-  if (!stopping_) queue_.push_back(id);
-}
-
-void JobRunner::End(const v1::Job& job, const v1::JobEvent& event) {
-  const absl::Status status = journal_->Append(job.id(), event).status();
-  if (!status.ok()) {
-    spdlog::error("job {}: its end was not stored: {}", job.id(), status.ToString());
-    return;
-  }
-  if (event.has_error()) {
-    spdlog::error("job {}: failed: {}", job.id(), event.error().message());
-  } else {
-    spdlog::info("job {}: {}, model {} version {}", job.id(), JobStateName(event.state()), job.spec().model(),
-                 event.model_version());
-  }
-  ClearDirectory(Directory(job.id()), /*keep_log=*/event.has_error());
 }
 
 }  // namespace kwta::server

@@ -28,7 +28,8 @@ class JobStore {
 
   // Errors: NOT_FOUND.
   virtual absl::StatusOr<v1::Job> Get(const std::string& id) = 0;
-  // Jobs in `state` (JOB_STATE_UNSPECIFIED: in any), newest first, at most `limit`.
+  // Jobs in `state` (JOB_STATE_UNSPECIFIED: in any), newest first, at most `limit`. One whose record cannot be read has
+  // its id, its state and an error that says so.
   virtual absl::StatusOr<std::vector<v1::Job>> List(v1::JobState state, int64_t limit) = 0;
   virtual absl::StatusOr<JobCounts> Count() = 0;
 

@@ -12,7 +12,7 @@ constexpr int kHeartbeatFraction = 1000;
 
 }  // namespace
 
-bool ProgressFilter::Keep(const v1::TrainingProgress& progress, absl::Time now) {
+bool ProgressFilter::Keep(const v1::TrainingProgress& progress, SteadyTime now) {
   const uint32_t stride = std::max<uint32_t>(1, DivideUp(progress.epochs(), kEpochsKept));
   const uint32_t epoch = progress.epochs_done();
   const bool epoch_due = epoch > last_epoch_ && (epoch / stride > last_epoch_ / stride || epoch == progress.epochs());

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "absl/time/time.h"
+#include "core/base/steady_time.h"
 #include "kwta/v1/job.pb.h"
 
 namespace kwta::server {
@@ -13,13 +13,13 @@ namespace kwta::server {
 // Not thread-safe.
 class ProgressFilter {
  public:
-  explicit ProgressFilter(absl::Time start) : start_(start), last_kept_(start) {}
+  explicit ProgressFilter(SteadyTime start) : start_(start), last_kept_(start) {}
 
-  bool Keep(const v1::TrainingProgress& progress, absl::Time now);
+  bool Keep(const v1::TrainingProgress& progress, SteadyTime now);
 
  private:
-  const absl::Time start_;
-  absl::Time last_kept_;
+  const SteadyTime start_;
+  SteadyTime last_kept_;
   uint32_t last_epoch_ = 0;
 };
 

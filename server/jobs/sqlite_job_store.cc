@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "core/base/status_macros.h"
+#include "core/base/utf8.h"
 #include "server/jobs/job_events.h"
 #include "server/jobs/sqlite.h"
 
@@ -91,8 +92,9 @@ class SqliteJobStore : public JobStore {
     KWTA_RETURN_IF_ERROR(prepare("INSERT INTO jobs (id, state, job) VALUES (?, ?, ?) RETURNING number", &insert_job_));
     KWTA_RETURN_IF_ERROR(prepare("UPDATE jobs SET state = ?, job = ? WHERE number = ?", &update_job_));
     KWTA_RETURN_IF_ERROR(prepare("INSERT INTO events (job, sequence, event) VALUES (?, ?, ?)", &insert_event_));
-    KWTA_RETURN_IF_ERROR(prepare("SELECT job FROM jobs ORDER BY number DESC LIMIT ?", &list_all_));
-    KWTA_RETURN_IF_ERROR(prepare("SELECT job FROM jobs WHERE state = ? ORDER BY number DESC LIMIT ?", &list_state_));
+    KWTA_RETURN_IF_ERROR(prepare("SELECT job, state, id FROM jobs ORDER BY number DESC LIMIT ?", &list_all_));
+    KWTA_RETURN_IF_ERROR(
+        prepare("SELECT job, state, id FROM jobs WHERE state = ? ORDER BY number DESC LIMIT ?", &list_state_));
     KWTA_RETURN_IF_ERROR(prepare("SELECT state, COUNT(*) FROM jobs GROUP BY state", &count_));
     return prepare("SELECT event FROM events WHERE job = ? AND sequence > ? ORDER BY sequence LIMIT ?",
                    &select_events_);
@@ -149,7 +151,16 @@ class SqliteJobStore : public JobStore {
     for (;;) {
       KWTA_ASSIGN_OR_RETURN(const bool more, list->Step());
       if (!more) return jobs;
-      KWTA_ASSIGN_OR_RETURN(jobs.emplace_back(), Parse<v1::Job>(list->Blob(0)));
+      absl::StatusOr<v1::Job> job = Parse<v1::Job>(list->Blob(0));
+      if (!job.ok()) {
+        // The others can be read: this one is listed with what stands beside its record.
+        v1::Job unreadable;
+        unreadable.set_state(static_cast<v1::JobState>(list->Int(1)));
+        unreadable.set_id(ToUtf8(list->Blob(2)));
+        *unreadable.mutable_error() = ToFailure(job.status());
+        job = std::move(unreadable);
+      }
+      jobs.push_back(*std::move(job));
     }
   }
 

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -17,6 +18,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/base/steady_time.h"
 
 namespace kwta::server {
 namespace {
@@ -47,8 +49,20 @@ absl::Status Failed(const std::string& what) {
   return absl::UnavailableError(absl::StrCat(what, ": ", std::strerror(errno)));
 }
 
+// The trainer's, for a server that has `own`: whoever needs memory takes it from the trainer, which goes on later from
+// its checkpoint.
+constexpr int kOomScoreAbove = 500;
+constexpr int kMaxOomScore = 1000;
+
+std::string OomScoreOfTrainer() {
+  int own = 0;
+  std::ifstream("/proc/self/oom_score_adj") >> own;  // stays 0 where there is no such file
+  return absl::StrCat(std::min(own + kOomScoreAbove, kMaxOomScore));
+}
+
 // Runs in the child between fork and exec: only calls that are safe there.
-[[noreturn]] void Become(const char* program, int task, int log, int reports, int niceness, pid_t parent) {
+[[noreturn]] void Become(const char* program, int task, int log, int reports, int niceness, absl::string_view oom_score,
+                         pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);  // the parent died before the line above
   // Moved out of the way first, since they may themselves have numbers below 4.
@@ -63,10 +77,18 @@ absl::Status Failed(const std::string& what) {
   // The server blocks and ignores signals that the trainer must get.
   struct sigaction standard = {};
   standard.sa_handler = SIG_DFL;
-  for (const int signal : {SIGTERM, SIGINT, SIGPIPE}) ::sigaction(signal, &standard, nullptr);
+  for (const int signal : {SIGTERM, SIGINT, SIGPIPE, SIGXCPU, SIGUSR1, SIGUSR2})
+    ::sigaction(signal, &standard, nullptr);
+  // The end of the server's terminal is the server's affair, and a file that may not grow an error of its writing.
+  for (const int signal : {SIGHUP, SIGXFSZ}) ::signal(signal, SIG_IGN);
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  const int score = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (score >= 0) {
+    [[maybe_unused]] const ssize_t written = ::write(score, oom_score.data(), oom_score.size());
+    ::close(score);
+  }
   // Last, since from here on it may have to wait for a processor, and the server's files must be closed by then: a
   // server that is killed would seem to hold its ports.
   ::setpriority(PRIO_PROCESS, 0, niceness);
@@ -109,17 +131,18 @@ absl::StatusOr<std::unique_ptr<TrainerProcess>> TrainerProcess::Start(const Trai
   }
   KWTA_ASSIGN_OR_RETURN(const int task_fd, TaskFile(task));
   const Descriptor task_file(task_fd);
-  const Descriptor log(::open(options.log_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644));
+  const Descriptor log(::open(options.log_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
   if (log.get() < 0) return Failed(absl::StrCat("cannot write '", options.log_path, "'"));
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return Failed("cannot make the trainer's report pipe");
   Descriptor read_end(ends[0]);
   const Descriptor write_end(ends[1]);
+  const std::string oom_score = OomScoreOfTrainer();
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) return Failed("cannot start a process");
   if (pid == 0) {
-    Become(options.program.c_str(), task_file.get(), log.get(), write_end.get(), options.niceness, parent);
+    Become(options.program.c_str(), task_file.get(), log.get(), write_end.get(), options.niceness, oom_score, parent);
   }
   return std::unique_ptr<TrainerProcess>(new TrainerProcess(pid, read_end.release(), options.log_path));
 }
@@ -195,9 +218,9 @@ void TrainerProcess::Signal(int signal) {
 }
 
 std::string TrainerProcess::Reap(absl::Duration patience) {
-  const absl::Time give_up = absl::Now() + patience;
+  const SteadyTime give_up = SteadyTime::Now() + patience;
   while (!HasEnded()) {
-    if (absl::Now() >= give_up) Kill();
+    if (SteadyTime::Now() >= give_up) Kill();
     absl::SleepFor(absl::Milliseconds(2));
   }
   absl::MutexLock lock(&mutex_);
@@ -206,6 +229,13 @@ std::string TrainerProcess::Reap(absl::Duration patience) {
     return absl::StrCat("was killed by signal ", signal, " (", ::strsignal(signal), ")");
   }
   return absl::StrCat("exited with code ", WEXITSTATUS(*wait_status_));
+}
+
+bool TrainerProcess::was_killed() {
+  absl::MutexLock lock(&mutex_);
+  if (!WIFSIGNALED(*wait_status_)) return false;
+  const int signal = WTERMSIG(*wait_status_);
+  return signal == SIGKILL || signal == SIGTERM || signal == SIGINT;
 }
 
 std::string TrainerProcess::LogTail(size_t bytes) const {

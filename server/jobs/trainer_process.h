@@ -24,7 +24,8 @@ struct TrainerProcessOptions {
 };
 
 // The child gets the task on standard input, and inherits nothing but descriptors 0 to 3, of which 3 is its report
-// pipe. It is killed when the thread that started it ends. Not thread-safe, except for Terminate and Kill.
+// pipe. It is killed when the thread that started it ends, and before the server where memory is short. Not
+// thread-safe, except for Terminate and Kill.
 class TrainerProcess {
  public:
   // Errors: NOT_FOUND (no such program), PERMISSION_DENIED (not executable), UNAVAILABLE.
@@ -47,6 +48,9 @@ class TrainerProcess {
   // Waits up to `patience` for it to end, kills it after that, and reaps it. Says how it ended: "exited with code 1",
   // "was killed by signal 11 (Segmentation fault)".
   std::string Reap(absl::Duration patience);
+  // Whether it was made to end from outside, as by the system when memory is short: SIGKILL, or another signal that
+  // asks to stop. REQUIRES: it was reaped.
+  bool was_killed();
 
   // The last lines that it wrote to stderr, at most `bytes`.
   std::string LogTail(size_t bytes) const;

@@ -74,6 +74,9 @@ struct Metrics::Families {
       AddGauge(registry, "kwta_dead_units", "Units in no code of the last complete window of window_rows encoded rows");
   Family<Gauge>& model_version = AddGauge(registry, "kwta_model_version", "Version of the model being served");
   Family<Gauge>& model_versions = AddGauge(registry, "kwta_model_versions", "Versions of the model, by state");
+  Family<Gauge>& model_problems =
+      AddGauge(registry, "kwta_model_problems",
+               "Labels and directories of the model that are set aside, as they cannot be read");
   Family<Counter>& model_load_failures =
       AddCounter(registry, "kwta_model_load_failures_total", "Model bundles that could not be loaded, by status");
   Family<Counter>& model_evictions = AddCounter(registry, "kwta_model_evictions_total",
@@ -84,6 +87,12 @@ struct Metrics::Families {
       AddGauge(registry, "kwta_model_memory_bytes", "Bytes of the model's parameters in memory");
 
   Family<Gauge>& jobs = AddGauge(registry, "kwta_jobs", "Training jobs, by state");
+  Gauge& waiting_for_store =
+      AddGauge(registry, "kwta_jobs_waiting_for_store", "1 while jobs wait because something cannot be stored, else 0")
+          .Add({});
+  Counter& store_failures =
+      AddCounter(registry, "kwta_store_write_failures_total", "Changes of jobs that could not be stored at once")
+          .Add({});
   Family<Gauge>& job_epoch = AddGauge(registry, "kwta_job_epoch", "Epochs that the model's running job completed");
   Family<Gauge>& job_epochs = AddGauge(registry, "kwta_job_epochs", "Epochs that the model's running job will take");
   Family<Gauge>& job_loss = AddGauge(registry, "kwta_job_loss",
@@ -95,6 +104,10 @@ struct Metrics::Families {
   Family<Gauge>& job_dead_units =
       AddGauge(registry, "kwta_job_dead_units", "Units in no training code of the running job's last epoch");
 
+  Family<Gauge>& certificate_expiry =
+      AddGauge(registry, "kwta_tls_certificate_expiry_seconds", "When the server's certificate expires, since 1970");
+  Family<Gauge>& certificates_refused = AddGauge(
+      registry, "kwta_tls_files_refused", "1 while the files of certificates cannot be taken and older ones serve");
   Family<Gauge>& build_info = AddGauge(registry, "kwta_build_info", "Always 1; version and backend are its labels");
   Gauge& resident_bytes = AddGauge(registry, "process_resident_memory_bytes", "Resident memory").Add({});
   Gauge& open_fds = AddGauge(registry, "process_open_fds", "Open file descriptors").Add({});
@@ -220,6 +233,10 @@ void Metrics::SetJobs(const JobCounts& counts) {
   set("cancelled", counts.cancelled);
 }
 
+void Metrics::StoreWriteFailed() { families_->store_failures.Increment(); }
+
+void Metrics::SetWaitingForStore(bool waiting) { families_->waiting_for_store.Set(waiting ? 1 : 0); }
+
 void Metrics::JobProgress(const std::string& model, const v1::TrainingProgress& progress) {
   const prometheus::Labels labels = LabelsOfModel(model);
   absl::MutexLock lock(&families_->mutex);
@@ -247,6 +264,7 @@ void Metrics::ModelRemoved(const std::string& model) {
   Drop(families_->model_version, LabelsOfModel(model));
   for (const char* state : kModelStates) Drop(families_->model_versions, {{"model", model}, {"state", state}});
   Drop(families_->model_memory_bytes, LabelsOfModel(model));
+  Drop(families_->model_problems, LabelsOfModel(model));
   Drop(families_->model_evictions, LabelsOfModel(model));
   Drop(families_->rows_encoded, LabelsOfModel(model));
   Drop(families_->active_fraction, LabelsOfModel(model));
@@ -264,6 +282,11 @@ void Metrics::SetModelVersions(const std::string& model, const std::map<std::str
   }
 }
 
+void Metrics::SetModelProblems(const std::string& model, int problems) {
+  absl::MutexLock lock(&families_->mutex);
+  families_->model_problems.Add(LabelsOfModel(model)).Set(problems);
+}
+
 void Metrics::ModelLoaded(double seconds) { families_->model_load_seconds.Observe(seconds); }
 
 void Metrics::ModelEvicted(const std::string& model) {
@@ -274,6 +297,13 @@ void Metrics::ModelEvicted(const std::string& model) {
 void Metrics::ModelLoadFailed(absl::StatusCode code) {
   families_->model_load_failures.Add({{"code", absl::StatusCodeToString(code)}}).Increment();
 }
+
+void Metrics::SetCertificateExpiry(absl::Time expires) {
+  families_->certificate_expiry.Add({}).Set(absl::ToDoubleSeconds(expires - absl::UnixEpoch()));
+  SetCertificatesRefused(false);
+}
+
+void Metrics::SetCertificatesRefused(bool refused) { families_->certificates_refused.Add({}).Set(refused ? 1 : 0); }
 
 uint64_t Metrics::encode_requests() const { return families_->total_requests.load(); }
 uint64_t Metrics::rows_encoded() const { return families_->total_rows.load(); }

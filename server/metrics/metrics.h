@@ -41,6 +41,9 @@ class Metrics {
   void RowsEncoded(const std::string& model, uint64_t version, const RowsView& dense_codes);
 
   void SetJobs(const JobCounts& counts);
+  // A write to the job store or a publication failed; or whether jobs wait for that at present.
+  void StoreWriteFailed();
+  void SetWaitingForStore(bool waiting);
   // A running job of `model` reported; or it does not run any more.
   void JobProgress(const std::string& model, const v1::TrainingProgress& progress);
   void JobStopped(const std::string& model);
@@ -50,8 +53,13 @@ class Metrics {
   void ModelRemoved(const std::string& model);
   // Versions of `model` in each state, those that are not there being zero, and the parameters of those in memory.
   void SetModelVersions(const std::string& model, const std::map<std::string, int>& by_state, int64_t memory_bytes);
+  // What is set aside of `model` because it cannot be read.
+  void SetModelProblems(const std::string& model, int problems);
   void ModelLoaded(double seconds);
   void ModelEvicted(const std::string& model);
+  // Of the server's certificate; and whether its files, as they are now, are not taken.
+  void SetCertificateExpiry(absl::Time expires);
+  void SetCertificatesRefused(bool refused);
   // A bundle could not be loaded.
   void ModelLoadFailed(absl::StatusCode code);
 

@@ -1,25 +1,49 @@
 // Methods of ModelManager that change what there is: publish, load, unload, label, delete.
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "absl/strings/str_join.h"
 #include "core/base/status_macros.h"
 #include "server/models/model_labels.h"
 #include "server/models/model_manager.h"
+#include "server/retry_after.h"
 
 namespace kwta::server {
+namespace {
 
-absl::StatusOr<uint64_t> ModelManager::Publish(const std::string& name, const std::string& bundle_directory) {
+constexpr absl::Duration kStorePause = absl::Seconds(1);
+
+// Marks what a retry may mend: a full disk, a device that failed for a moment.
+absl::Status MayPass(absl::Status status) {
+  const bool passing = absl::IsUnavailable(status) || absl::IsResourceExhausted(status);
+  return passing ? WithRetryAfter(std::move(status), kStorePause) : status;
+}
+
+}  // namespace
+
+absl::StatusOr<uint64_t> ModelManager::Publish(const std::string& name, const std::string& bundle_directory,
+                                               const std::string& job_id) {
   KWTA_RETURN_IF_ERROR(ValidateName("model", name));
   absl::MutexLock loading(&loading_);
-  const absl::Time start = absl::Now();
+  const SteadyTime start = SteadyTime::Now();
+  if (std::error_code error; !std::filesystem::exists(bundle_directory, error)) {
+    absl::StatusOr<uint64_t> moved;
+    {
+      absl::MutexLock changing(&changing_);
+      moved = directory_.VersionOfJob(name, job_id);
+    }
+    if (!moved.ok()) return MayPass(moved.status());
+    if (*moved != 0) return FinishPublish({name, *moved});
+  }
   // Loaded before it is moved: what does not load never stands among the models.
   absl::StatusOr<std::shared_ptr<ServedModel>> loaded = loader_.Load(name, bundle_directory);
   absl::Status status = loaded.ok() ? CheckFits(name, (*loaded)->encoder->parameter_bytes()) : loaded.status();
   if (!status.ok()) {
     events_.load_failed(name, bundle_directory, status);
-    return status;
+    return absl::IsUnavailable(status) ? MayPass(std::move(status)) : status;
   }
   const std::shared_ptr<ServedModel> model = *std::move(loaded);
   const int64_t bytes = model->encoder->parameter_bytes();
@@ -27,7 +51,14 @@ absl::StatusOr<uint64_t> ModelManager::Publish(const std::string& name, const st
   MakeRoom(bytes, {{name, before.ok() ? before->stable : 0}});
   {
     absl::MutexLock changing(&changing_);
-    KWTA_ASSIGN_OR_RETURN(model->version, directory_.Install(bundle_directory, name));
+    const absl::StatusOr<uint64_t> installed = directory_.Install(bundle_directory, name);
+    if (!installed.ok()) {
+      // One that was moved is published, and must be finished whatever it takes.
+      std::error_code error;
+      if (std::filesystem::exists(bundle_directory, error)) return MayPass(installed.status());
+      return WithRetryAfter(installed.status(), kStorePause);
+    }
+    model->version = *installed;
     model->directory = directory_.BundlePath(name, model->version);
     ModelVersionInfo info;
     info.name = name;
@@ -44,9 +75,30 @@ absl::StatusOr<uint64_t> ModelManager::Publish(const std::string& name, const st
   }
   MakeRoom(0, {{name, model->version}});
   EvictSuperseded(name);
-  events_.loaded(name, model->version, absl::Now() - start);
+  events_.loaded(name, model->version, SteadyTime::Now() - start);
   Tell(name);
   return model->version;
+}
+
+absl::StatusOr<uint64_t> ModelManager::FinishPublish(const VersionKey& key) {
+  const auto& [name, version] = key;
+  bool serves = false;
+  {
+    absl::MutexLock changing(&changing_);
+    const absl::Status status = directory_.FinishInstall(name, version);
+    if (!status.ok()) return WithRetryAfter(status, kStorePause);
+    const absl::StatusOr<ModelVersionInfo> known = table_.Describe({name, version});
+    serves = known.ok() && known->state == ModelState::kReady;
+    if (!known.ok()) {
+      ModelVersionInfo found = Look(key);
+      found.state = ModelState::kLoading;
+      table_.Put(std::move(found));
+    }
+  }
+  if (!serves) LoadVersion(key).IgnoreError();  // events told; it is published all the same
+  EvictSuperseded(name);
+  Tell(name);
+  return version;
 }
 
 absl::StatusOr<ModelVersionInfo> ModelManager::Load(const std::string& name, uint64_t version, bool reload) {
@@ -139,6 +191,10 @@ absl::StatusOr<std::vector<uint64_t>> ModelManager::Delete(const std::string& na
   {
     absl::MutexLock changing(&changing_);
     KWTA_ASSIGN_OR_RETURN(const ModelInfo model, table_.Get(name));
+    if (version == 0 && model.versions.empty()) {
+      return absl::FailedPreconditionError(absl::StrCat("model '", name, "' has no version to delete; remove by hand ",
+                                                        "what is left of it: ", absl::StrJoin(model.problems, "; ")));
+    }
     if (version == 0) {
       for (const ModelVersionInfo& each : model.versions) doomed.push_back(each.version);
       if (!model.labels.set.empty()) KWTA_RETURN_IF_ERROR(directory_.WriteLabels(name, ModelLabels()));

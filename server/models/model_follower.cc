@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "core/base/status_macros.h"
 
 namespace kwta::server {
@@ -36,7 +35,7 @@ void ModelFollower::Run() {
   absl::Duration wait = absl::ZeroDuration();  // something may have happened since the manager was opened
   absl::Status last;
   while (watch_->Wait(wait)) {
-    const absl::StatusOr<bool> unsettled = models_->Rescan(absl::Now());
+    const absl::StatusOr<bool> unsettled = models_->Rescan(SteadyTime::Now());
     if (!unsettled.ok() && unsettled.status() != last) failed_(unsettled.status());
     last = unsettled.status();
     wait = unsettled.ok() && *unsettled ? std::min(kUnsettledPoll, poll_) : poll_;

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "absl/strings/str_replace.h"
 #include "core/base/status_macros.h"
 
 namespace kwta::server {
@@ -36,7 +36,8 @@ void ReturnFreedMemory() {
 
 ModelManager::ModelManager(const std::string& directory, const ModelManagerOptions& options, ModelLoader::Create create,
                            Events events)
-    : options_(options),
+    : root_(directory),
+      options_(options),
       loader_(std::move(create), options.warm_up_rows),
       events_(std::move(events)),
       directory_(directory),
@@ -59,26 +60,45 @@ absl::StatusOr<std::unique_ptr<ModelManager>> ModelManager::Open(const std::stri
         manager->arrivals_[key].tried =
             ModelDirectory::Fingerprint(manager->directory_.BundlePath(entry.name, version));
       }
-      if (entry.versions.empty()) continue;
-      KWTA_ASSIGN_OR_RETURN(ModelLabels labels, manager->directory_.ReadLabels(entry.name));
-      manager->table_.SetLabels(entry.name, std::move(labels));
+      manager->NoteProblems(entry);
+      if (absl::StatusOr<ModelLabels> labels = manager->directory_.ReadLabels(entry.name); labels.ok()) {
+        manager->table_.SetLabels(entry.name, *std::move(labels));
+      }
       names.push_back(entry.name);
     }
   }
-  for (const std::string& name : names) KWTA_RETURN_IF_ERROR(manager->LoadAtStart(name));
+  for (const std::string& name : names) manager->LoadAtStart(name);
   return manager;
 }
 
-absl::Status ModelManager::LoadAtStart(const std::string& name) {
-  KWTA_ASSIGN_OR_RETURN(const ModelInfo model, table_.Get(name));
-  for (const auto& [label, version] : model.labels.set) {
+bool ModelManager::NoteProblems(const ModelDirectory::Entry& entry) {
+  std::vector<std::string> problems;
+  for (const std::string& problem : entry.problems) {
+    problems.push_back(absl::StrReplaceAll(problem, {{root_ + "/", ""}}));
+  }
+  if (const absl::Status labels = directory_.ReadLabels(entry.name).status(); !labels.ok()) {
+    problems.push_back(absl::StrCat("its labels cannot be read: ", WithoutRoot(labels).message()));
+  }
+  const absl::StatusOr<ModelInfo> before = table_.Get(entry.name);
+  if (!table_.SetProblems(entry.name, problems)) return false;
+  for (const std::string& problem : problems) {
+    const bool is_new = !before.ok() || std::count(before->problems.begin(), before->problems.end(), problem) == 0;
+    if (is_new) events_.set_aside(entry.name, problem);
+  }
+  return true;
+}
+
+void ModelManager::LoadAtStart(const std::string& name) {
+  const absl::StatusOr<ModelInfo> model = table_.Get(name);
+  if (!model.ok()) return;  // an empty directory
+  for (const auto& [label, version] : model->labels.set) {
     const absl::StatusOr<ModelTable::Found> found = table_.Find({name, version});
     if (found.ok() && found->served == nullptr) LoadVersion({name, version}).IgnoreError();  // events told
   }
   for (;;) {
     // The newest that can serve; one that fails is not usable any more.
     const absl::StatusOr<ModelInfo> now = table_.Get(name);
-    if (!now.ok()) return absl::OkStatus();
+    if (!now.ok()) return;
     const auto usable = std::find_if(now->versions.rbegin(), now->versions.rend(),
                                      [](const ModelVersionInfo& each) { return each.usable(); });
     if (usable == now->versions.rend() || usable->state == ModelState::kReady) break;
@@ -86,7 +106,6 @@ absl::Status ModelManager::LoadAtStart(const std::string& name) {
     if (status.ok() || absl::IsUnavailable(status)) break;
   }
   Tell(name);
-  return absl::OkStatus();
 }
 
 ModelVersionInfo ModelManager::Look(const VersionKey& key) {
@@ -101,8 +120,8 @@ ModelVersionInfo ModelManager::Look(const VersionKey& key) {
     info.state = ModelState::kEvicted;
   } else {
     info.state = ModelState::kFailed;
-    info.failure = description.status();
-    events_.load_failed(info.name, info.directory, info.failure);
+    info.failure = WithoutRoot(description.status());
+    events_.load_failed(info.name, info.directory, description.status());
   }
   return info;
 }
@@ -137,6 +156,10 @@ absl::StatusOr<ServedModelPtr> ModelManager::LoadIfNeeded(const VersionKey& key)
   return LoadVersion(key);
 }
 
+absl::Status ModelManager::WithoutRoot(const absl::Status& status) const {
+  return absl::Status(status.code(), absl::StrReplaceAll(status.message(), {{root_ + "/", ""}}));
+}
+
 absl::Status ModelManager::CheckFits(const std::string& name, int64_t bytes) const {
   if (options_.memory_bytes == 0 || bytes <= options_.memory_bytes) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrCat("model '", name, "' has ", bytes, " bytes of parameters, more than ",
@@ -152,14 +175,15 @@ absl::StatusOr<std::shared_ptr<ServedModel>> ModelManager::LoadWithin(const Mode
 
 absl::StatusOr<ServedModelPtr> ModelManager::LoadVersion(const VersionKey& key) {
   const auto& [name, version] = key;
-  const absl::Time start = absl::Now();
+  const SteadyTime start = SteadyTime::Now();
   KWTA_ASSIGN_OR_RETURN(const ModelVersionInfo info, table_.Describe({name, version}));
   absl::StatusOr<std::shared_ptr<ServedModel>> model = LoadWithin(info);
   if (!model.ok()) {
-    table_.Fail(key, model.status());
+    const absl::Status failure = WithoutRoot(model.status());
+    table_.Fail(key, failure);
     events_.load_failed(name, info.directory, model.status());
     Tell(name);
-    return model.status();
+    return failure;
   }
   (*model)->version = version;
   (*model)->directory = info.directory;
@@ -167,7 +191,7 @@ absl::StatusOr<ServedModelPtr> ModelManager::LoadVersion(const VersionKey& key) 
     return absl::NotFoundError(absl::StrCat("model '", name, "' version ", version, " was deleted meanwhile"));
   }
   MakeRoom(0, {key});
-  events_.loaded(name, version, absl::Now() - start);
+  events_.loaded(name, version, SteadyTime::Now() - start);
   Tell(name);
   return ServedModelPtr(*std::move(model));
 }

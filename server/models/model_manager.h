@@ -17,6 +17,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "core/base/steady_time.h"
 #include "server/models/load_queue.h"
 #include "server/models/model_directory.h"
 #include "server/models/model_loader.h"
@@ -45,11 +46,13 @@ class ModelManager {
     std::function<void(const std::string& model, const std::string& path, const absl::Status&)> load_failed;
     std::function<void(const std::string& model, uint64_t version, absl::Duration took)> loaded;
     std::function<void(const std::string& model, uint64_t version)> evicted;
+    // Something of the model is set aside from now on; once for each reason.
+    std::function<void(const std::string& model, const std::string& problem)> set_aside;
   };
 
   // Loads, of each model in `directory`, the versions that labels name and the newest that loads. Events are called
-  // from then on, by whoever makes a change; they must not call the manager. Errors: those of the file system, and
-  // DATA_LOSS for labels that cannot be read.
+  // from then on, by whoever makes a change; they must not call the manager. What cannot be read of a model is set
+  // aside. Errors: those of the directory itself.
   static absl::StatusOr<std::unique_ptr<ModelManager>> Open(const std::string& directory,
                                                             const ModelManagerOptions& options,
                                                             ModelLoader::Create create, Events events);
@@ -72,11 +75,16 @@ class ModelManager {
   size_t size() const { return table_.size(); }
   // The version of `name` that `job_id` made; 0 if there is none.
   uint64_t VersionOfJob(absl::string_view name, absl::string_view job_id) const;
+  // Where the versions of `name` are.
+  std::string DirectoryOf(const std::string& name) const { return root_ + "/" + name; }
 
-  // Loads the bundle at `bundle_directory` and moves it to be the next version of `name`. The bundle stays where it is,
-  // and what was served is served, if that fails. Errors: NOT_FOUND, DATA_LOSS (does not load), RESOURCE_EXHAUSTED
-  // (memory_bytes), and those of the file system.
-  absl::StatusOr<uint64_t> Publish(const std::string& name, const std::string& bundle_directory);
+  // Loads the bundle at `bundle_directory`, which job `job_id` has made, and moves it to be the next version of `name`.
+  // May be repeated after an error: a bundle that was moved before that is found, and finished. Until it is moved it
+  // stays where it is, and what was served is served. Errors: DATA_LOSS (does not load, or last_version is damaged),
+  // FAILED_PRECONDITION (memory_bytes), OUT_OF_RANGE, PERMISSION_DENIED; those of the file system that may pass come
+  // with a RetryAfter.
+  absl::StatusOr<uint64_t> Publish(const std::string& name, const std::string& bundle_directory,
+                                   const std::string& job_id);
   // Loads a version, or the newest on disk (version 0), unless it is in memory; with `reload`, reads it again even so,
   // and the old one serves until that is done, or goes on if it fails. Errors: NOT_FOUND, and why it does not load.
   absl::StatusOr<ModelVersionInfo> Load(const std::string& name, uint64_t version, bool reload);
@@ -93,20 +101,20 @@ class ModelManager {
 
   // Looks for what others did to the directory: bundles that came or went, and labels. True if a bundle is there that
   // has not settled: to be called again then. Errors: those of the file system; nothing is changed then.
-  absl::StatusOr<bool> Rescan(absl::Time now);
+  absl::StatusOr<bool> Rescan(SteadyTime now);
 
  private:
   // A bundle that is not served: how it looked, since when, and how it looked when loading it failed.
   struct Arrival {
     std::string fingerprint;
-    absl::Time since;
+    SteadyTime since;
     std::string tried;
   };
 
   ModelManager(const std::string& directory, const ModelManagerOptions& options, ModelLoader::Create create,
                Events events);
 
-  absl::Status LoadAtStart(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loading_);
+  void LoadAtStart(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loading_);
   absl::StatusOr<ServedModelPtr> LoadIfNeeded(const VersionKey& key) ABSL_LOCKS_EXCLUDED(loading_);
   absl::StatusOr<ServedModelPtr> LoadVersion(const VersionKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loading_);
   absl::StatusOr<std::shared_ptr<ServedModel>> LoadWithin(const ModelVersionInfo& info)
@@ -117,14 +125,21 @@ class ModelManager {
   void Evict(const VersionKey& key);
   // What can be known without loading.
   ModelVersionInfo Look(const VersionKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(changing_);
+  // Goes on with a version that a Publish before this one has moved.
+  absl::StatusOr<uint64_t> FinishPublish(const VersionKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loading_);
+  // What Scan and the labels have to say of a model. True if that has changed.
+  bool NoteProblems(const ModelDirectory::Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(changing_);
   absl::StatusOr<ModelInfo> WriteLabel(const std::string& name, const std::string& label, uint64_t version);
   // Bundles in the directory that are to be tried now; see Rescan.
-  absl::StatusOr<std::vector<VersionKey>> TakeArrivals(absl::Time now, bool* unsettled);
+  absl::StatusOr<std::vector<VersionKey>> TakeArrivals(SteadyTime now, bool* unsettled);
   // Whether a version that arrived is to be loaded at once: it is newer than all that serve, or a label names it.
   // Others are loaded when somebody asks for them.
   bool IsWanted(const VersionKey& key) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(changing_);
   void Tell(const std::string& name);
+  // For callers, who need not know where on this machine models are.
+  absl::Status WithoutRoot(const absl::Status& status) const;
 
+  const std::string root_;
   const ModelManagerOptions options_;
   const ModelLoader loader_;
   const Events events_;

@@ -22,15 +22,19 @@ bool ModelManager::IsWanted(const VersionKey& key) const {
                       [&](const ModelVersionInfo& each) { return each.usable() && each.version > key.second; });
 }
 
-absl::StatusOr<std::vector<VersionKey>> ModelManager::TakeArrivals(absl::Time now, bool* unsettled) {
+absl::StatusOr<std::vector<VersionKey>> ModelManager::TakeArrivals(SteadyTime now, bool* unsettled) {
   absl::MutexLock changing(&changing_);
   KWTA_ASSIGN_OR_RETURN(const std::vector<ModelDirectory::Entry> entries, directory_.Scan());
   std::set<VersionKey> present;
+  std::set<std::string> unlisted;  // their versions stay
   for (const ModelDirectory::Entry& entry : entries) {
     for (const uint64_t version : entry.versions) present.emplace(entry.name, version);
+    if (!entry.listed) unlisted.insert(entry.name);
   }
   const std::vector<ModelInfo> known = table_.List();
-  if (present.empty() && !known.empty()) {
+  const bool serves_some =
+      std::any_of(known.begin(), known.end(), [](const ModelInfo& model) { return !model.versions.empty(); });
+  if (present.empty() && unlisted.empty() && serves_some) {
     return absl::UnavailableError(
         "the directory of models is empty although models of it are served: they stay; is it mounted?");
   }
@@ -40,7 +44,7 @@ absl::StatusOr<std::vector<VersionKey>> ModelManager::TakeArrivals(absl::Time no
     for (const ModelVersionInfo& version : model.versions) {
       const VersionKey key(model.name, version.version);
       states[key] = version.state;
-      if (present.count(key) != 0) continue;
+      if (present.count(key) != 0 || unlisted.count(model.name) != 0) continue;
       table_.Remove(key);
       changed.insert(model.name);
     }
@@ -73,11 +77,17 @@ absl::StatusOr<std::vector<VersionKey>> ModelManager::TakeArrivals(absl::Time no
     changed.insert(key.first);
     table_.Put(std::move(info));
   }
+  std::set<std::string> there;
+  for (const ModelDirectory::Entry& entry : entries) {
+    there.insert(entry.name);
+    if (NoteProblems(entry)) changed.insert(entry.name);
+  }
   for (const ModelInfo& model : table_.List()) {
+    if (there.count(model.name) == 0 && table_.SetProblems(model.name, {})) changed.insert(model.name);
+    if (model.versions.empty()) continue;
+    // Those that cannot be read are a problem; what was known before counts.
     absl::StatusOr<ModelLabels> labels = directory_.ReadLabels(model.name);
-    if (!labels.ok()) {
-      events_.load_failed(model.name, absl::StrCat("labels of ", model.name), labels.status());
-    } else if (!(*labels == model.labels)) {
+    if (labels.ok() && !(*labels == model.labels)) {
       table_.SetLabels(model.name, *std::move(labels));
       changed.insert(model.name);
     }
@@ -86,7 +96,7 @@ absl::StatusOr<std::vector<VersionKey>> ModelManager::TakeArrivals(absl::Time no
   return arrived;
 }
 
-absl::StatusOr<bool> ModelManager::Rescan(absl::Time now) {
+absl::StatusOr<bool> ModelManager::Rescan(SteadyTime now) {
   absl::MutexLock loading(&loading_);
   bool unsettled = false;
   KWTA_ASSIGN_OR_RETURN(const std::vector<VersionKey> arrived, TakeArrivals(now, &unsettled));

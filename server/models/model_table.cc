@@ -1,6 +1,7 @@
 #include "server/models/model_table.h"
 
 #include <algorithm>
+#include <set>
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
@@ -146,26 +147,34 @@ ModelVersionInfo ModelTable::InfoOf(const Model& model, const Version& version) 
   return info;
 }
 
-ModelInfo ModelTable::InfoOf(const std::string& name, const Model& model) {
+ModelInfo ModelTable::InfoOf(const std::string& name) const {
   ModelInfo info;
   info.name = name;
-  if (const Version* stable = Labelled(model, kStableLabel)) info.stable = stable->info.version;
-  info.labels = model.labels;
-  for (const auto& [number, version] : model.versions) info.versions.push_back(InfoOf(model, version));
+  if (const auto found = models_.find(name); found != models_.end()) {
+    const Model& model = found->second;
+    if (const Version* stable = Labelled(model, kStableLabel)) info.stable = stable->info.version;
+    info.labels = model.labels;
+    for (const auto& [number, version] : model.versions) info.versions.push_back(InfoOf(model, version));
+  }
+  if (const auto found = problems_.find(name); found != problems_.end()) info.problems = found->second;
   return info;
 }
 
 absl::StatusOr<ModelInfo> ModelTable::Get(absl::string_view name) const {
   absl::ReaderMutexLock lock(&mutex_);
-  const auto found = models_.find(AsStd(name));
-  if (found == models_.end()) return Resolve({name}).status();
-  return InfoOf(found->first, found->second);
+  if (models_.find(AsStd(name)) == models_.end() && problems_.find(AsStd(name)) == problems_.end()) {
+    return Resolve({name}).status();
+  }
+  return InfoOf(std::string(name));
 }
 
 std::vector<ModelInfo> ModelTable::List() const {
   absl::ReaderMutexLock lock(&mutex_);
+  std::set<std::string> names;
+  for (const auto& [name, model] : models_) names.insert(name);
+  for (const auto& [name, problems] : problems_) names.insert(name);
   std::vector<ModelInfo> all;
-  for (const auto& [name, model] : models_) all.push_back(InfoOf(name, model));
+  for (const std::string& name : names) all.push_back(InfoOf(name));
   return all;
 }
 
@@ -248,6 +257,18 @@ void ModelTable::SetLabels(const std::string& name, ModelLabels labels) {
   absl::MutexLock lock(&mutex_);
   const auto model = models_.find(name);
   if (model != models_.end()) model->second.labels = std::move(labels);
+}
+
+bool ModelTable::SetProblems(const std::string& name, std::vector<std::string> problems) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = problems_.find(name);
+  if (found == problems_.end() ? problems.empty() : found->second == problems) return false;
+  if (problems.empty()) {
+    problems_.erase(found);
+  } else {
+    problems_[name] = std::move(problems);
+  }
+  return true;
 }
 
 std::optional<VersionKey> ModelTable::LeastRecentlyUsed(const std::vector<VersionKey>& spared) const {

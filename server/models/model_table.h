@@ -38,6 +38,7 @@ class ModelTable {
   // The same version, wherever it stands.
   absl::StatusOr<ModelVersionInfo> Describe(const ModelSelector& selector) const;
 
+  // Models with versions, or with problems.
   absl::StatusOr<ModelInfo> Get(absl::string_view name) const;
   std::vector<ModelInfo> List() const;
   // Models that can serve some version.
@@ -57,6 +58,8 @@ class ModelTable {
   // Forgets the version, and the model with its last version.
   void Remove(const VersionKey& key);
   void SetLabels(const std::string& name, ModelLabels labels);
+  // What is set aside of a model, which need not have any version. False if that was known.
+  bool SetProblems(const std::string& name, std::vector<std::string> problems);
 
   // The version in memory that was asked for least recently and is not `spared`.
   std::optional<VersionKey> LeastRecentlyUsed(const std::vector<VersionKey>& spared) const;
@@ -77,12 +80,13 @@ class ModelTable {
   // The version that a label means; null if there is none.
   static const Version* Labelled(const Model& model, absl::string_view label);
   static ModelVersionInfo InfoOf(const Model& model, const Version& version);
-  static ModelInfo InfoOf(const std::string& name, const Model& model);
+  ModelInfo InfoOf(const std::string& name) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   Version* Locate(const VersionKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Touch(const ServedModel& model) const;
 
   mutable absl::Mutex mutex_;
   std::map<std::string, Model, std::less<>> models_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::vector<std::string>, std::less<>> problems_ ABSL_GUARDED_BY(mutex_);  // none is empty
   mutable std::atomic<uint64_t> uses_{0};
 };
 

@@ -79,6 +79,9 @@ struct ModelInfo {
   uint64_t stable = 0;  // the version that Encode takes by default; 0 if there is none
   ModelLabels labels;
   std::vector<ModelVersionInfo> versions;  // oldest first
+  // What is in its directory and was set aside, with the reason: labels that cannot be read, folders that are no
+  // versions. The rest of the model serves.
+  std::vector<std::string> problems;
 };
 
 inline constexpr char kStableLabel[] = "stable";

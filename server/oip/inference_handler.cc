@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
+#include "core/base/steady_time.h"
+#include "core/base/utf8.h"
 #include "core/encoders/encoder_registry.h"
 #include "server/oip/inference_request.h"
 #include "server/oip/inference_response.h"
@@ -133,16 +135,16 @@ absl::Status InferenceHandler::CheckHasClasses(const v1::EncodeRequest& request)
 
 absl::StatusOr<inference::ModelInferResponse> InferenceHandler::ModelInfer(inference::ModelInferRequest* request,
                                                                            CallContext context) {
-  const absl::Time start = absl::Now();
+  const SteadyTime start = SteadyTime::Now();
   KWTA_ASSIGN_OR_RETURN(const InferenceRequest converted, ConvertRequest(request));
   if (converted.classes > 0) KWTA_RETURN_IF_ERROR(CheckHasClasses(converted.encode));
-  const absl::Time submitted = absl::Now();
+  const SteadyTime submitted = SteadyTime::Now();
   context.counts_batches = true;
   const absl::StatusOr<EncodedRows> rows = parts_.encode->Wait(converted.encode, std::move(context));
-  const absl::Time encoded = absl::Now();
+  const SteadyTime encoded = SteadyTime::Now();
   absl::StatusOr<inference::ModelInferResponse> response =
       rows.ok() ? ConvertResponse(converted, *rows, parts_.max_message_bytes) : rows.status();
-  const absl::Time end = absl::Now();
+  const SteadyTime end = SteadyTime::Now();
   if (!response.ok()) {
     // A model that does not exist has no statistics.
     const absl::StatusOr<ModelVersionInfo> meant =
@@ -159,7 +161,7 @@ absl::StatusOr<inference::ModelInferResponse> InferenceHandler::ModelInfer(infer
   times.input = submitted - start;
   times.compute = rows->result.computed;
   times.output = end - encoded;
-  statistics_.Succeeded(rows->model->name, rows->model->version, end, times);
+  statistics_.Succeeded(rows->model->name, rows->model->version, absl::Now(), times);
   return response;
 }
 
@@ -213,7 +215,7 @@ inference::RepositoryIndexResponse InferenceHandler::RepositoryIndex(
       entry->set_version(absl::StrCat(version.version));
       entry->set_state(version.usable() ? "READY" : version.state == ModelState::kLoading ? "LOADING" : "UNAVAILABLE");
       if (version.state == ModelState::kUnloaded) entry->set_reason("unloaded");
-      if (!version.failure.ok()) entry->set_reason(std::string(version.failure.message()));
+      if (!version.failure.ok()) entry->set_reason(ToUtf8(version.failure.message()));
     }
   }
   return response;

@@ -1,7 +1,6 @@
 #include "server/security/authenticator.h"
 
 #include <openssl/crypto.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <utility>
@@ -9,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/files/files.h"
 
 namespace kwta::server {
 namespace {
@@ -24,27 +24,26 @@ std::shared_ptr<Quota> QuotaOf(const char* what, double rate, const std::shared_
 
 }  // namespace
 
-Authenticator::Authenticator(std::string path, Events events, std::function<absl::Time()> now)
-    : path_(std::move(path)), events_(std::move(events)), now_(std::move(now)), next_look_(now_() + kLookInterval) {}
+Authenticator::Authenticator(std::string path, Events events, Clocks clocks)
+    : path_(std::move(path)),
+      events_(std::move(events)),
+      clocks_(std::move(clocks)),
+      next_look_(clocks_.steady() + kLookInterval) {}
 
 absl::StatusOr<std::unique_ptr<Authenticator>> Authenticator::Open(const std::string& path, Events events,
-                                                                   std::function<absl::Time()> now) {
-  std::unique_ptr<Authenticator> authenticator(new Authenticator(path, std::move(events), std::move(now)));
+                                                                   Clocks clocks) {
+  std::unique_ptr<Authenticator> authenticator(new Authenticator(path, std::move(events), std::move(clocks)));
   absl::MutexLock lock(&authenticator->mutex_);
-  KWTA_RETURN_IF_ERROR(authenticator->Read());
+  KWTA_RETURN_IF_ERROR(authenticator->Read().status());
   return authenticator;
 }
 
-Authenticator::Stamp Authenticator::StampOf(const std::string& path) {
-  struct stat status = {};
-  if (::stat(path.c_str(), &status) != 0) return {};
-  return {static_cast<int64_t>(status.st_ino), static_cast<int64_t>(status.st_size),
-          int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec};
-}
-
-absl::Status Authenticator::Read() {
-  stamp_ = StampOf(path_);  // before reading: what changes meanwhile is read again
-  KWTA_ASSIGN_OR_RETURN(std::vector<TokenEntry> entries, ReadTokenFile(path_));
+absl::StatusOr<bool> Authenticator::Read() {
+  KWTA_ASSIGN_OR_RETURN(const std::string text, ReadFile(path_, kMaxTokenFileBytes));
+  std::string hash = HashOfToken(text);
+  if (hash == seen_) return false;
+  seen_ = std::move(hash);
+  KWTA_ASSIGN_OR_RETURN(std::vector<TokenEntry> entries, ParseTokenFile(path_, text));
   auto tokens = std::make_shared<Tokens>();
   for (TokenEntry& entry : entries) {
     Known known;
@@ -64,20 +63,21 @@ absl::Status Authenticator::Read() {
     tokens->push_back(std::move(known));
   }
   tokens_ = std::move(tokens);
-  return absl::OkStatus();
+  return true;
 }
 
 std::shared_ptr<const Authenticator::Tokens> Authenticator::Current() {
   absl::MutexLock lock(&mutex_);
-  const absl::Time now = now_();
+  const SteadyTime now = clocks_.steady();
   if (now < next_look_) return tokens_;
   next_look_ = now + kLookInterval;
-  if (StampOf(path_) == stamp_) return tokens_;
-  if (const absl::Status status = Read(); !status.ok()) {
-    if (events_.failed) events_.failed(status);
-  } else if (events_.read) {
+  const absl::StatusOr<bool> read = Read();
+  if (!read.ok()) {
+    if (events_.failed && read.status() != last_failure_) events_.failed(read.status());
+  } else if (*read && events_.read) {
     events_.read(tokens_->size());
   }
+  last_failure_ = read.status();
   return tokens_;
 }
 
@@ -106,7 +106,7 @@ absl::StatusOr<Caller> Authenticator::Authenticate(absl::string_view authorizati
 }
 
 absl::Status Authenticator::CheckTime(const Caller& caller) const {
-  if (now_() < caller.expires) return absl::OkStatus();
+  if (clocks_.now() < caller.expires) return absl::OkStatus();
   return absl::UnauthenticatedError(
       absl::StrCat("the token of '", caller.name, "' expired at ",
                    absl::FormatTime(absl::RFC3339_sec, caller.expires, absl::UTCTimeZone()), "; ask for another"));

@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
+#include "core/base/steady_time.h"
 #include "core/io/token_file.h"
 #include "server/security/quota.h"
 
@@ -26,8 +27,8 @@ struct Caller {
   std::shared_ptr<const void> known_in;  // the tokens among which it was found
 };
 
-// Knows the tokens of a file, which is read again once it has changed; a file that makes no sense is reported and the
-// tokens known before stay. Thread-safe.
+// Knows the tokens of a file, which is looked at once a second and taken again if it holds something else; a file that
+// makes no sense is reported and the tokens known before stay. Thread-safe.
 class Authenticator {
  public:
   struct Events {
@@ -35,9 +36,14 @@ class Authenticator {
     std::function<void(const absl::Status&)> failed;
   };
 
+  // Tokens expire by the system's clock; looks keep to one that nobody sets.
+  struct Clocks {
+    std::function<absl::Time()> now = absl::Now;
+    std::function<SteadyTime()> steady = SteadyTime::Now;
+  };
+
   // Errors: those of ReadTokenFile.
-  static absl::StatusOr<std::unique_ptr<Authenticator>> Open(const std::string& path, Events events,
-                                                             std::function<absl::Time()> now = absl::Now);
+  static absl::StatusOr<std::unique_ptr<Authenticator>> Open(const std::string& path, Events events, Clocks clocks);
 
   // `authorization` is the header of the call, "Bearer TOKEN"; `scope` what the call needs, nullopt if any token will
   // do. Errors: UNAUTHENTICATED (no token, an unknown or an expired one), PERMISSION_DENIED (not for this scope).
@@ -53,26 +59,21 @@ class Authenticator {
     Caller caller;
   };
   using Tokens = std::vector<Known>;
-  // What tells that a file is another than before.
-  struct Stamp {
-    int64_t inode = 0, bytes = 0, modified_ns = 0;
-    bool operator==(const Stamp& other) const {
-      return inode == other.inode && bytes == other.bytes && modified_ns == other.modified_ns;
-    }
-  };
 
-  Authenticator(std::string path, Events events, std::function<absl::Time()> now);
-  static Stamp StampOf(const std::string& path);
-  absl::Status Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Authenticator(std::string path, Events events, Clocks clocks);
+  // True if the file holds other tokens than before, which are known from then on.
+  absl::StatusOr<bool> Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::shared_ptr<const Tokens> Current();
   absl::Status CheckTime(const Caller& caller) const;
 
   const std::string path_;
   const Events events_;
-  const std::function<absl::Time()> now_;
+  const Clocks clocks_;
   absl::Mutex mutex_;
-  absl::Time next_look_ ABSL_GUARDED_BY(mutex_);
-  Stamp stamp_ ABSL_GUARDED_BY(mutex_);
+  SteadyTime next_look_ ABSL_GUARDED_BY(mutex_);
+  // What was read last, good or not, as a hash: times and sizes of files may be the same although they have changed.
+  std::string seen_ ABSL_GUARDED_BY(mutex_);
+  absl::Status last_failure_ ABSL_GUARDED_BY(mutex_);  // told once
   std::shared_ptr<const Tokens> tokens_ ABSL_GUARDED_BY(mutex_);
 };
 

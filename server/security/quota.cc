@@ -7,9 +7,9 @@
 
 namespace kwta::server {
 
-absl::Status Quota::Take(double amount, absl::Time now) {
+absl::Status Quota::Take(double amount, SteadyTime now) {
   absl::MutexLock lock(&mutex_);
-  if (filled_ != absl::InfinitePast()) {
+  if (filled_ != SteadyTime()) {
     held_ = std::min(Full(), held_ + rate_ * std::max(0.0, absl::ToDoubleSeconds(now - filled_)));
   }
   filled_ = std::max(filled_, now);

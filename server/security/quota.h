@@ -7,7 +7,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
+#include "core/base/steady_time.h"
 
 namespace kwta::server {
 
@@ -21,7 +21,7 @@ class Quota {
 
   // Takes `amount`. More than the bucket holds is taken from a full bucket, which is then in debt. Errors:
   // RESOURCE_EXHAUSTED naming the quota, with a RetryAfter.
-  absl::Status Take(double amount, absl::Time now);
+  absl::Status Take(double amount, SteadyTime now);
 
  private:
   double Full() const { return rate_ < 1 ? 1 : rate_; }
@@ -30,7 +30,7 @@ class Quota {
   const double rate_;
   absl::Mutex mutex_;
   double held_ ABSL_GUARDED_BY(mutex_);
-  absl::Time filled_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  SteadyTime filled_ ABSL_GUARDED_BY(mutex_);  // long ago until something was taken
 };
 
 }  // namespace kwta::server

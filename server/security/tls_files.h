@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 
 namespace kwta::server {
 
@@ -18,9 +19,18 @@ struct TlsFiles {
 // What is in the files.
 struct TlsTexts {
   std::string certificate, key, client_ca;
+
+  bool operator==(const TlsTexts& other) const {
+    return certificate == other.certificate && key == other.key && client_ca == other.client_ca;
+  }
 };
 
 // Errors: those of reading a file, INVALID_ARGUMENT (no PEM), with the flag that names the file.
 absl::StatusOr<TlsTexts> ReadTlsFiles(const TlsFiles& files);
+
+// Whether connections can be made with `texts` at `now`: every certificate and the key can be read to their ends, the
+// key, which has no passphrase, is that of the first certificate, and `now` lies between that one's dates. Gives when
+// it expires. Errors: INVALID_ARGUMENT, FAILED_PRECONDITION (dates), naming the file of `files` and its flag.
+absl::StatusOr<absl::Time> CheckTlsTexts(const TlsFiles& files, const TlsTexts& texts, absl::Time now);
 
 }  // namespace kwta::server

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "core/base/status_macros.h"
 #include "server/retry_after.h"
 #include "server/services/call_trace.h"
@@ -20,14 +19,14 @@ constexpr absl::Duration kUsualPause = absl::Milliseconds(100);
 constexpr absl::Duration kShortestPause = absl::Milliseconds(10);
 constexpr absl::Duration kLongestPause = absl::Seconds(60);
 
-absl::Status TakeCall(const Caller& caller, absl::Time now) {
+absl::Status TakeCall(const Caller& caller, SteadyTime now) {
   return caller.calls != nullptr ? caller.calls->Take(1, now) : absl::OkStatus();
 }
 
 }  // namespace
 
 Call::Call(const CallPipeline* pipeline, const Method* method, CallTransport* transport)
-    : pipeline_(*pipeline), method_(*method), transport_(*transport), start_(absl::Now()) {}
+    : pipeline_(*pipeline), method_(*method), transport_(*transport), start_(SteadyTime::Now()) {}
 
 absl::Status Call::Admit() {
   if (pipeline_.authenticator == nullptr) {
@@ -51,13 +50,13 @@ absl::Status Call::AllowMessage() {
 absl::StatusOr<StreamRequest> Call::BeginRequest() {
   KWTA_RETURN_IF_ERROR(AllowMessage());
   StreamRequest request;
-  request.start = absl::Now();
+  request.start = SteadyTime::Now();
   if (!std::exchange(paid_, false)) request.refusal = TakeCall(caller_, request.start);
   return request;
 }
 
 void Call::EndRequest(const StreamRequest& request, const absl::Status& status) const {
-  pipeline_.metrics->CallDone(method_.name, status.code(), absl::ToDoubleSeconds(absl::Now() - request.start));
+  pipeline_.metrics->CallDone(method_.name, status.code(), absl::ToDoubleSeconds(SteadyTime::Now() - request.start));
 }
 
 CallContext Call::Context() const {
@@ -71,7 +70,7 @@ CallContext Call::Context() const {
 }
 
 void Call::Finish(const absl::Status& status) {
-  const absl::Duration took = absl::Now() - start_;
+  const absl::Duration took = SteadyTime::Now() - start_;
   if (method_.kind == MethodKind::kAnswer) {
     pipeline_.metrics->CallDone(method_.name, status.code(), absl::ToDoubleSeconds(took));
   } else if (method_.kind == MethodKind::kWatch || !status.ok()) {

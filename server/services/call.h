@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "core/base/steady_time.h"
 #include "server/metrics/metrics.h"
 #include "server/security/authenticator.h"
 #include "server/services/call_permits.h"
@@ -43,7 +44,7 @@ struct CallPipeline {
 
 // A request that came in a message of a stream.
 struct StreamRequest {
-  absl::Time start;
+  SteadyTime start;
   absl::Status refusal;  // unless OK, the answer to it: RESOURCE_EXHAUSTED, with a RetryAfter
 };
 
@@ -82,7 +83,7 @@ class Call {
   const CallPipeline& pipeline_;
   const Method& method_;
   CallTransport& transport_;
-  const absl::Time start_;
+  const SteadyTime start_;
   Caller caller_;
   std::optional<CallPermits::Permit> permit_;
   bool paid_ = false;  // for a request that has not come yet

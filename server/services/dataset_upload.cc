@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "core/base/status_macros.h"
+#include "core/files/files.h"
 #include "core/io/datasets/dataset.h"
 #include "core/io/model_bundle.h"
 
@@ -26,7 +27,7 @@ constexpr size_t kSha256Bytes = 32;
 
 absl::Status UploadFailed(const std::string& what) {
   const std::string message = absl::StrCat(what, ": ", std::strerror(errno));
-  if (errno == ENOSPC || errno == EDQUOT) return absl::ResourceExhaustedError(message);
+  if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) return absl::ResourceExhaustedError(message);
   return absl::UnavailableError(message);
 }
 
@@ -128,11 +129,14 @@ absl::StatusOr<v1::UploadDatasetResponse> DatasetUpload::Finish() {
   return response;
 }
 
-void DatasetUpload::Clean(const std::string& directory) {
+std::vector<std::string> DatasetUpload::Clean(const std::string& directory) {
+  std::vector<std::string> removed;
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
-    if (absl::StartsWith(entry.path().filename().string(), kTemporaryPrefix)) fs::remove_all(entry.path(), error);
+    if (!absl::StartsWith(entry.path().filename().string(), kTemporaryPrefix)) continue;
+    if (RemoveAll(entry.path().string()).ok()) removed.push_back(entry.path().string());
   }
+  return removed;
 }
 
 }  // namespace kwta::server

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -35,7 +36,7 @@ class DatasetUpload {
   absl::StatusOr<v1::UploadDatasetResponse> Finish();
 
   // Removes what uploads left in `directory` when the server died.
-  static void Clean(const std::string& directory);
+  static std::vector<std::string> Clean(const std::string& directory);
 
  private:
   DatasetUpload(const v1::UploadDatasetHeader& header, std::string directory);

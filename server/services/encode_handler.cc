@@ -70,7 +70,7 @@ void EncodeHandler::StartWith(ServedModelPtr served, const Request& request, Cal
   absl::StatusOr<Prepared> prepared = Prepare(std::move(served), request, max_message_bytes_);
   absl::Status status = prepared.status();
   if (status.ok() && context.row_quota != nullptr) {
-    status = context.row_quota->Take(static_cast<double>(prepared->work.rows.rows), absl::Now());
+    status = context.row_quota->Take(static_cast<double>(prepared->work.rows.rows), SteadyTime::Now());
   }
   if (!status.ok()) {
     done(std::move(status));

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/base/utf8.h"
 #include "core/evaluation/stored_classifier.h"
 #include "server/jobs/job_events.h"
 
@@ -43,6 +44,7 @@ v1::Model ToMessage(const ModelInfo& info) {
   model.set_serving_version(info.stable);
   for (const ModelVersionInfo& version : info.versions) *model.add_versions() = ToMessage(version);
   for (const auto& [label, version] : info.labels.set) (*model.mutable_labels())[label] = version;
+  for (const std::string& problem : info.problems) model.add_problems(ToUtf8(problem));
   return model;
 }
 

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "core/base/utf8.h"
+
 namespace kwta::server {
 namespace {
 
@@ -12,7 +14,7 @@ constexpr char kCut[] = " ...";
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
-  std::string message(status.message());
+  std::string message = ToUtf8(status.message());  // clients of some languages throw at anything else
   if (message.size() > kMaxMessageBytes) {
     size_t end = kMaxMessageBytes - (sizeof(kCut) - 1);
     while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xC0) == 0x80) --end;  // not within a UTF-8 character

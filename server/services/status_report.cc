@@ -1,15 +1,18 @@
 #include "server/services/status_report.h"
 
 #include "core/base/cpu.h"
-#include "core/base/status_macros.h"
+#include "core/base/utf8.h"
 #include "server/jobs/job_events.h"
 
 namespace kwta::server {
 
-absl::StatusOr<v1::StatusResponse> ReportStatus(const ServerFacts& facts, bool draining, const ModelManager& models,
-                                                JobStore& jobs, const Metrics& metrics) {
-  KWTA_ASSIGN_OR_RETURN(const JobCounts counts, jobs.Count());
+v1::StatusResponse ReportStatus(const ServerFacts& facts, bool draining, const ModelManager& models, JobStore& jobs,
+                                const absl::Status& store_trouble, const Metrics& metrics) {
+  const absl::StatusOr<JobCounts> counted = jobs.Count();
+  const JobCounts counts = counted.ok() ? *counted : JobCounts();
+  const absl::Status& trouble = counted.ok() ? store_trouble : counted.status();
   v1::StatusResponse response;
+  if (!trouble.ok()) response.set_waiting_for_store(ToUtf8(trouble.message()));
   response.set_kwta_version(facts.version);
   *response.mutable_started() = ToTimestamp(facts.started);
   response.set_draining(draining);

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "absl/status/statusor.h"
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "kwta/v1/service.pb.h"
 #include "server/jobs/job_store.h"
@@ -23,8 +23,8 @@ struct ServerFacts {
   bool http_tls = false;
 };
 
-// Thread-safe. Errors: those of the job store.
-absl::StatusOr<v1::StatusResponse> ReportStatus(const ServerFacts& facts, bool draining, const ModelManager& models,
-                                                JobStore& jobs, const Metrics& metrics);
+// `store_trouble` says why jobs wait for the store. Thread-safe.
+v1::StatusResponse ReportStatus(const ServerFacts& facts, bool draining, const ModelManager& models, JobStore& jobs,
+                                const absl::Status& store_trouble, const Metrics& metrics);
 
 }  // namespace kwta::server

@@ -5,12 +5,12 @@
 
 #include <memory>
 
-#include "absl/status/statusor.h"
-#include "server/security/tls_files.h"
+#include "server/security/certificates.h"
 
 namespace kwta::server {
 
-// Errors: those of ReadTlsFiles.
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> CredentialsOf(const TlsFiles& files);
+// Without certificates (null): plaintext. With them each new connection gets those of now. REQUIRES: the certificates,
+// and what this gives, outlive the server that listens with it.
+std::shared_ptr<grpc::ServerCredentials> CredentialsOf(Certificates* certificates);
 
 }  // namespace kwta::server

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "core/base/utf8.h"
 #include "google/protobuf/util/delimited_message_util.h"
 
 namespace kwta::server {
@@ -17,7 +18,7 @@ bool ReportPipe::SendEnd(const absl::Status& status) {
     report.set_interrupted(true);
   } else {
     report.mutable_failed()->set_code(static_cast<int>(status.code()));
-    report.mutable_failed()->set_message(std::string(status.message()));
+    report.mutable_failed()->set_message(ToUtf8(status.message()));
   }
   return Send(report);
 }

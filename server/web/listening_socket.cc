@@ -9,17 +9,35 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <string>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "server/address.h"
 
 namespace kwta::server {
 namespace {
 
 constexpr int kWaitingConnections = 128;
+constexpr char kHttpFlag[] = "--http";
 
-absl::Status CannotListen(const std::string& address, const char* why) {
-  return absl::UnavailableError(absl::StrCat("cannot listen on '", address, "' for HTTP: ", why,
-                                             "; the port may be in use: choose another with --http"));
+absl::Status CannotListen(const std::string& address, const char* why, const char* flag) {
+  return absl::UnavailableError(
+      absl::StrCat("cannot listen on '", address, "': ", why, "; the port may be in use: choose another with ", flag));
+}
+
+using AddressList = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
+
+absl::StatusOr<AddressList> Resolve(const std::string& text, const char* flag) {
+  KWTA_ASSIGN_OR_RETURN(const Address address, ParseAddress(text));
+  addrinfo hints = {};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  const int error = ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
+  if (error != 0) return CannotListen(text, ::gai_strerror(error), flag);
+  return AddressList(found, &::freeaddrinfo);
 }
 
 // A descriptor, or -1 with errno.
@@ -50,22 +68,25 @@ int PortOf(int descriptor) {
 }  // namespace
 
 absl::StatusOr<ListeningSocket> Listen(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  std::string host = address.substr(0, colon);
-  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  addrinfo hints = {};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  addrinfo* found = nullptr;
-  const int error = ::getaddrinfo(host.c_str(), address.substr(colon + 1).c_str(), &hints, &found);
-  if (error != 0) return CannotListen(address, ::gai_strerror(error));
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, &::freeaddrinfo);
-  for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
+  KWTA_ASSIGN_OR_RETURN(const AddressList found, Resolve(address, kHttpFlag));
+  for (const addrinfo* each = found.get(); each != nullptr; each = each->ai_next) {
     const int descriptor = ListenOn(*each);
     if (descriptor >= 0) return ListeningSocket{descriptor, PortOf(descriptor)};
   }
-  return CannotListen(address, std::strerror(errno));
+  return CannotListen(address, std::strerror(errno), kHttpFlag);
+}
+
+absl::Status CanListen(const std::string& address, const char* flag) {
+  KWTA_ASSIGN_OR_RETURN(const AddressList found, Resolve(address, flag));
+  for (const addrinfo* each = found.get(); each != nullptr; each = each->ai_next) {
+    const int descriptor = ListenOn(*each);
+    if (descriptor >= 0) {
+      ::close(descriptor);
+      return absl::OkStatus();
+    }
+    if (errno == EADDRINUSE) return absl::OkStatus();
+  }
+  return CannotListen(address, std::strerror(errno), flag);
 }
 
 }  // namespace kwta::server

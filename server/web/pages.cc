@@ -23,7 +23,8 @@ HttpReply Answer(const HttpPages& pages, const HttpRequest& request) {
   if (request.path == "/healthz") return {200, kPlainText, "ok\n"};
   if (request.path == "/readyz") {
     const std::string reason = pages.not_ready();
-    if (reason.empty()) return {200, kPlainText, "ready\n"};
+    const std::string trouble = reason.empty() && pages.trouble ? pages.trouble() : "";
+    if (reason.empty()) return {200, kPlainText, trouble.empty() ? "ready\n" : absl::StrCat("ready; ", trouble, "\n")};
     return {503, kPlainText, absl::StrCat("not ready: ", reason, "\n")};
   }
   if (!request.trusted) {

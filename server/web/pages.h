@@ -15,6 +15,8 @@ struct HttpPages {
   std::function<absl::Status(const std::string& authorization)> may_see;
   // Empty if the server may be sent requests, else why not.
   std::function<std::string()> not_ready;
+  // Empty, or what does not work although requests may be sent; shown where the server says that it is ready.
+  std::function<std::string()> trouble;
 };
 
 struct HttpRequest {

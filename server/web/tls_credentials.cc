@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "core/base/status_macros.h"
 
 namespace kwta::server {
@@ -39,42 +38,36 @@ absl::StatusOr<TlsCredentials::Shared> Load(const TlsFiles& files, const TlsText
 
 }  // namespace
 
-TlsCredentials::TlsCredentials(TlsFiles files, std::function<void(const absl::Status&)> failed)
-    : files_(std::move(files)), failed_(std::move(failed)) {}
+TlsCredentials::TlsCredentials(Certificates* certificates, std::function<void(const absl::Status&)> failed)
+    : certificates_(certificates), failed_(std::move(failed)) {}
 
-absl::StatusOr<std::unique_ptr<TlsCredentials>> TlsCredentials::Open(TlsFiles files,
+absl::StatusOr<std::unique_ptr<TlsCredentials>> TlsCredentials::Open(Certificates* certificates,
                                                                      std::function<void(const absl::Status&)> failed) {
-  std::unique_ptr<TlsCredentials> credentials(new TlsCredentials(std::move(files), std::move(failed)));
+  std::unique_ptr<TlsCredentials> credentials(new TlsCredentials(certificates, std::move(failed)));
   absl::MutexLock lock(&credentials->mutex_);
-  KWTA_RETURN_IF_ERROR(credentials->Look());
+  KWTA_RETURN_IF_ERROR(credentials->Take(certificates->Current()));
   return credentials;
 }
 
-absl::Status TlsCredentials::Look() {
-  next_look_ = absl::Now() + absl::Seconds(files_.reload_seconds);
-  KWTA_ASSIGN_OR_RETURN(TlsTexts texts, ReadTlsFiles(files_));
-  if (credentials_ != nullptr && texts.certificate == texts_.certificate && texts.key == texts_.key &&
-      texts.client_ca == texts_.client_ca) {
-    return absl::OkStatus();
-  }
-  KWTA_ASSIGN_OR_RETURN(credentials_, Load(files_, texts));
-  texts_ = std::move(texts);
+absl::Status TlsCredentials::Take(const std::shared_ptr<const TlsTexts>& texts) {
+  tried_ = texts;
+  KWTA_ASSIGN_OR_RETURN(credentials_, Load(certificates_->files(), *texts));
+  taken_ = texts;
   return absl::OkStatus();
 }
 
 TlsCredentials::Shared TlsCredentials::Current() {
+  const std::shared_ptr<const TlsTexts> texts = certificates_->Current();
   absl::MutexLock lock(&mutex_);
-  if (absl::Now() >= next_look_) {
-    const absl::Status status = Look();
-    if (!status.ok() && status != last_failure_ && failed_) failed_(status);
-    last_failure_ = status;
+  if (texts != tried_) {
+    if (const absl::Status status = Take(texts); !status.ok() && failed_) failed_(status);
   }
   return credentials_;
 }
 
 TlsTexts TlsCredentials::texts() const {
   absl::MutexLock lock(&mutex_);
-  return texts_;
+  return *taken_;
 }
 
 }  // namespace kwta::server

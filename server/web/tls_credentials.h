@@ -1,4 +1,4 @@
-// What the HTTP port shows to those who connect, and whom it trusts: files that are read again when they change.
+// Certificates in the form that the HTTP port's library takes.
 #pragma once
 
 #include <functional>
@@ -8,8 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
-#include "server/security/tls_files.h"
+#include "server/security/certificates.h"
 
 struct gnutls_certificate_credentials_st;
 
@@ -21,31 +20,28 @@ class TlsCredentials {
   // Certificate, key and authorities, as they were at one time: a connection keeps its own to its end.
   using Shared = std::shared_ptr<gnutls_certificate_credentials_st>;
 
-  // `failed` hears, once each time, why files that changed are not taken; those read before are used on.
-  // Errors: those of ReadTlsFiles, INVALID_ARGUMENT (no certificate or key in a file, or they do not belong together).
-  static absl::StatusOr<std::unique_ptr<TlsCredentials>> Open(TlsFiles files,
+  // `failed` hears, once each time, of certificates that this library does not take; those taken before are used on.
+  // REQUIRES: certificates outlives it. Errors: INVALID_ARGUMENT.
+  static absl::StatusOr<std::unique_ptr<TlsCredentials>> Open(Certificates* certificates,
                                                               std::function<void(const absl::Status&)> failed);
 
-  const TlsFiles& files() const { return files_; }
-  bool asks_clients() const { return !files_.client_ca.empty(); }
+  bool asks_clients() const { return certificates_->asks_clients(); }
 
-  // For a new connection. Looks at the files if the last look is longer ago than reload_seconds.
+  // For a new connection.
   Shared Current();
   // The certificate and key that Current gave last.
   TlsTexts texts() const;
 
  private:
-  TlsCredentials(TlsFiles files, std::function<void(const absl::Status&)> failed);
+  TlsCredentials(Certificates* certificates, std::function<void(const absl::Status&)> failed);
 
-  absl::Status Look() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Take(const std::shared_ptr<const TlsTexts>& texts) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const TlsFiles files_;
+  Certificates* const certificates_;
   const std::function<void(const absl::Status&)> failed_;
   mutable absl::Mutex mutex_;
-  absl::Time next_look_ ABSL_GUARDED_BY(mutex_);
-  TlsTexts texts_ ABSL_GUARDED_BY(mutex_);
-  Shared credentials_ ABSL_GUARDED_BY(mutex_);
-  absl::Status last_failure_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const TlsTexts> tried_ ABSL_GUARDED_BY(mutex_), taken_ ABSL_GUARDED_BY(mutex_);
+  Shared credentials_ ABSL_GUARDED_BY(mutex_);  // of taken_
 };
 
 }  // namespace kwta::server

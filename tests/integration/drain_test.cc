@@ -134,6 +134,11 @@ TEST(Configuration, IsCheckedWithoutServing) {
   };
   EXPECT_EQ(check({}).exit_code, 0);
   EXPECT_EQ(check({"--listen", "nonsense"}).exit_code, 2);
+  EXPECT_EQ(check({"--backend", "nonsense"}).exit_code, 1);
+  EXPECT_EQ(check({"--ready-fd", "99"}).exit_code, 1);
+  EXPECT_EQ(check({"--model-dir", directory + "/missing"}).exit_code, 1);
+  EXPECT_EQ(check({"--listen", "192.0.2.1:8500", "--insecure"}).exit_code, 1) << "not an address of this machine";
+  EXPECT_EQ(check({"--model-memory", "-1"}).exit_code, 2);
   const ProgramResult missing = check({"--tokens", directory + "/missing.json"});
   EXPECT_EQ(missing.exit_code, 1);
   EXPECT_NE(missing.err.find("missing.json"), std::string::npos) << missing.err;

@@ -146,6 +146,43 @@ TEST(Security, CertificatesAreRenewedWithoutARestart) {
   EXPECT_FALSE(trusts("ca-a.pem"));
 }
 
+TEST(Security, FilesThatAreBadAtARenewalChangeNothing) {
+  const std::string directory = MakeTemporaryDirectory();
+  const std::string tls(kTls);
+  const auto install = [&](const std::string& name, const std::string& text) {
+    std::ofstream(directory + "/next") << text;
+    std::filesystem::rename(directory + "/next", directory + "/" + name);
+  };
+  const std::string certificate = ReadWholeFile(tls + "server-a.pem"), key = ReadWholeFile(tls + "server-a.key");
+  install("server.pem", certificate);
+  install("server.key", key);
+  ServerProcess server(directory + "/state", {"--tls-cert", directory + "/server.pem", "--tls-key",
+                                              directory + "/server.key", "--tls-reload-seconds", "1"});
+  ASSERT_TRUE(server.ready()) << server.log();
+  const auto metrics = [&] { return HttpsGet(server.http_port(), "/metrics", {tls + "ca-a.pem"}); };
+  const auto await_metric = [&](const std::string& line) {
+    const std::string whole = "\n" + line + "\n";
+    std::string text = metrics();
+    for (int i = 0; i < 10000 && text.find(whole) == std::string::npos; ++i) text = metrics();
+    EXPECT_NE(text.find(whole), std::string::npos) << text;
+  };
+  EXPECT_NE(metrics().find("\nkwta_tls_certificate_expiry_seconds "), std::string::npos);
+  for (const auto& [name, text] :
+       std::vector<std::pair<std::string, std::string>>{{"server.pem", ""},
+                                                        {"server.key", ReadWholeFile(tls + "server-b.key")},
+                                                        {"server.pem", certificate.substr(0, 300)}}) {
+    install(name, text);
+    await_metric("kwta_tls_files_refused 1");
+    const ProgramResult result = Kwta(server, {"--tls-ca", tls + "ca-a.pem", "models", "--timeout", "5"});
+    EXPECT_EQ(result.exit_code, 0) << name << ": " << result.err;
+    install("server.pem", certificate);
+    install("server.key", key);
+    await_metric("kwta_tls_files_refused 0");
+  }
+  EXPECT_EQ(server.Stop(), 0);
+  EXPECT_NE(server.log().find("the certificates used before stay"), std::string::npos) << server.log();
+}
+
 TEST(Security, FilesThatCannotBeUsedStopTheStart) {
   const std::string directory = MakeTemporaryDirectory();
   std::ofstream(directory + "/empty") << "nothing";

@@ -50,6 +50,24 @@ TEST_F(LoggingTest, ALineStaysALine) {
   EXPECT_THAT(Line(false, forged), HasSubstr("request_id=1 2026-01-01 error forged"));
   EXPECT_THAT(Line(true, forged), testing::Not(HasSubstr("\n")));
   EXPECT_NO_THROW(Line(true, "not \xff UTF-8"));
+  EXPECT_THAT(Line(false,
+                   "a\x1b[2Jb\x7f"
+                   "c\xc2\x9b"
+                   "d\xff"),
+              EndsWith("a [2Jb c d\xEF\xBF\xBD"));
+}
+
+TEST_F(LoggingTest, FieldsAreNotForged) {
+  const std::string evil =
+      "1\x1e"
+      "code\x1f"
+      "OK";
+  for (const std::string& message : {WithFields("call", {{"request_id", evil}}), WithFields(evil, {}), evil}) {
+    const auto json = nlohmann::json::parse(Line(true, message));
+    EXPECT_FALSE(json.contains("code")) << json;
+    EXPECT_THAT(Line(false, message), testing::Not(HasSubstr("code=OK")));
+  }
+  EXPECT_EQ(nlohmann::json::parse(Line(true, WithFields("call", {{"request_id", evil}})))["request_id"], "1 code OK");
 }
 
 }  // namespace

@@ -69,7 +69,7 @@ TEST_F(OptionsTest, FlagsWinOverTheEnvironmentAndThatOverTheFile) {
 }
 
 TEST_F(OptionsTest, TheEnvironmentMayNameTheFile) {
-  directory_.Write("kwta.ini", "max-queue-rows = 77\n");
+  directory_.Write("kwta.ini", "; as INI files have it\nmax-queue-rows = 77\n");
   SetEnvironment("KWTA_CONFIG", directory_.File("kwta.ini"));
   EXPECT_EQ(Parse({}).options.max_queue_rows, 77);
 }
@@ -125,6 +125,57 @@ TEST_F(OptionsTest, OtherMachinesAreLetInKnowingly) {
   EXPECT_FALSE(Parse({"--listen", "0.0.0.0:8500", "--tls-cert", "c", "--tls-key", "k", "--tls-client-ca", "a"}).done);
   SetEnvironment("KWTA_INSECURE", "true");
   EXPECT_TRUE(Parse({"--listen", "0.0.0.0:8500"}).options.insecure);
+}
+
+TEST_F(OptionsTest, NumbersAreReadOneWayEverywhere) {
+  for (const char* flag : {"--batch-linger-ms", "--max-queue-ms", "--drain-delay", "--drain-grace", "--model-poll",
+                           "--trainer-stop-seconds", "--threads", "--max-queue-rows"}) {
+    for (const char* value : {"nan", "inf", "0x10", "+1", "1e", "-1", "", "true"})
+      ExpectUsageError({flag, value}, flag);
+  }
+  for (const char* value : {"nan", "-1", "8XB", "0x10", ""})
+    ExpectUsageError({"--model-memory", value}, "--model-memory");
+  ExpectUsageError({"--max-queue-rows", "0"}, "1 .. 1099511627776");
+  EXPECT_EQ(Parse({"--max-queue-rows", "0100"}).options.max_queue_rows, 100) << "not octal";
+  EXPECT_EQ(Parse({"--model-memory", "8GB"}).options.model_memory_bytes, int64_t{8} << 30);
+  EXPECT_EQ(Parse({"--model-poll", "0.5"}).options.model_poll_seconds, 0.5);
+  SetEnvironment("KWTA_DRAIN_DELAY", "nan");
+  ExpectUsageError({}, "--drain-delay");
+}
+
+TEST_F(OptionsTest, ValuesOfTheFileAreTakenAsWritten) {
+  directory_.Write("kwta.toml",
+                   "state-dir = \"/a#b\"\nmodel-dir = /c d\nmax-queue-rows = 8_192\ninsecure = true\n"
+                   "data-dir = [\n  \"/x\", # one\n  \"/y z\",\n]\n");
+  const std::string config = directory_.File("kwta.toml");
+  const CommandLine line = Parse({"--config", config.c_str()});
+  ASSERT_FALSE(line.done) << line.text;
+  EXPECT_EQ(line.options.state_directory, "/a#b");
+  EXPECT_EQ(line.options.model_directory, "/c d");
+  EXPECT_EQ(line.options.max_queue_rows, 8192);
+  EXPECT_TRUE(line.options.insecure);
+  EXPECT_THAT(line.options.data_directories, ElementsAre("/x", "/y z"));
+}
+
+TEST_F(OptionsTest, FilesThatMakeNoSenseAreUsageErrors) {
+  const std::string config = directory_.File("kwta.toml");
+  const auto expect = [&](const std::string& text, const std::string& words) {
+    directory_.Write("kwta.toml", text);
+    ExpectUsageError({"--config", config.c_str()}, words);
+  };
+  expect("max-queue-rows = 100\nmax-queue-rows = 200\n", "line 2: 'max-queue-rows' comes twice");
+  expect("max-queue-rows = 0100\n", "starts with a zero");
+  expect("listen = [\"127.0.0.1:0\", \"127.0.0.1:1\"]\n", "'listen' takes one value");
+  expect("max-queue-rows = nan\n", "--max-queue-rows");
+  expect("[server]\n", "sections are not known");
+}
+
+TEST_F(OptionsTest, AddressesAreParsed) {
+  ExpectUsageError({"--listen", "unixbox.example:8500"}, "can be reached from other machines");
+  ExpectUsageError({"--http", "127.box.example:8500"}, "can be reached from other machines");
+  ExpectUsageError({"--listen", "127.0.0.1:70000"}, "port 70000 is above 65535");
+  ExpectUsageError({"--http", "http://localhost:8501"}, "it is a URL");
+  ExpectUsageError({"--ready-fd", "2"}, "where the log goes");
 }
 
 TEST_F(OptionsTest, CertificatesAndKeysGoTogether) {

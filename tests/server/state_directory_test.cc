@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -71,6 +72,39 @@ TEST(StateDirectoryTest, AChildThatAKilledServerLeftBehindDoesNotHoldIt) {
   EXPECT_TRUE(StateDirectory::Open(directory.path()).ok());
   ::close(ends[1]);
   ::close(ends[0]);
+}
+
+mode_t ModeOf(const std::string& path) {
+  struct stat about = {};
+  EXPECT_EQ(::stat(path.c_str(), &about), 0) << path;
+  return about.st_mode & 07777;
+}
+
+TEST(StateDirectoryTest, IsForItsUserOnlyWhateverTheMask) {
+  const TemporaryDirectory directory;
+  const mode_t before = ::umask(0);
+  std::filesystem::create_directories(directory.File("old/models"));
+  directory.Write("old/kwta.db", "from a server that let others read");
+  for (const std::string name : {"old", "new"}) {
+    const std::string path = directory.File(name);
+    const auto state = StateDirectory::Open(path);
+    for (const char* part : {"", "/models", "/jobs", "/datasets"}) EXPECT_EQ(ModeOf(path + part), 0700u) << part;
+    EXPECT_EQ(ModeOf(path + "/lock"), 0600u);
+  }
+  EXPECT_EQ(ModeOf(directory.File("old/kwta.db")), 0600u);
+  ::umask(before);
+}
+
+TEST(StateDirectoryTest, CheckingMakesNothing) {
+  const TemporaryDirectory directory;
+  EXPECT_TRUE(StateDirectory::Check(directory.File("a/b/c")).ok());
+  EXPECT_FALSE(std::filesystem::exists(directory.File("a")));
+  EXPECT_TRUE(StateDirectory::Check(directory.path()).ok());
+  const auto taken = StateDirectory::Open(directory.path());
+  EXPECT_TRUE(StateDirectory::Check(directory.path()).ok()) << "whether another server uses it is not asked";
+  directory.Write("file", "x");
+  EXPECT_EQ(StateDirectory::Check(directory.File("file")).code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(StateDirectory::Check(directory.File("file/below")).code(), absl::StatusCode::kUnavailable);
 }
 
 TEST(StateDirectoryTest, AFileInTheWayIsReported) {

@@ -77,6 +77,11 @@ ExitCode RunModels(const std::string& name, const GlobalOptions& global) {
                 << model.name() << " version " << version.version() << ": " << version.failure().message() << "\n";
     }
   }
+  for (const v1::Model& model : *models) {
+    for (const std::string& problem : model.problems()) {
+      std::cout << "\n" << model.name() << ", set aside: " << problem << "\n";
+    }
+  }
   return kSuccess;
 }
 

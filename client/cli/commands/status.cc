@@ -27,6 +27,9 @@ void PrintStatus(const v1::StatusResponse& status, const GlobalOptions& global) 
   table.AddRow({"jobs", absl::StrCat(status.jobs_running(), " running, ", status.jobs_queued(), " queued, ",
                                      status.jobs_succeeded(), " succeeded, ", status.jobs_failed(), " failed, ",
                                      status.jobs_cancelled(), " cancelled")});
+  if (!status.waiting_for_store().empty()) {
+    table.AddRow({"", absl::StrCat("they wait for the store: ", status.waiting_for_store())});
+  }
   table.AddRow({"encoded", absl::StrCat(HumanCount(status.rows_encoded()), " rows in ",
                                         HumanCount(status.encode_requests()), " requests")});
   table.AddRow({"messages", absl::StrCat("up to ", HumanBytes(status.max_message_bytes()))});

@@ -5,6 +5,7 @@
 //   patient   reports progress and waits for SIGTERM, then leaves a checkpoint; with a checkpoint it is good
 //   stubborn  reports progress and ignores SIGTERM       leaving   leaves a child that holds the pipe, exits with code
 //   0
+//   unlucky   is killed the first time, and good after that
 #include <dirent.h>
 #include <sched.h>
 #include <signal.h>
@@ -100,6 +101,12 @@ int Play(const v1::TrainerTask& task) {
   }
   if (role == "nosy") return Fail(9, WhatWasInherited());
   if (role == "patient") return BePatient(task);
+  if (role == "unlucky") {
+    const std::string checkpoint = task.work_directory() + "/checkpoint";
+    if (std::ifstream(checkpoint)) return BeGood(task);
+    std::ofstream(checkpoint) << "here";
+    return raise(SIGKILL);
+  }
   if (role == "stubborn") {
     signal(SIGTERM, SIG_IGN);
     SendProgress(1);

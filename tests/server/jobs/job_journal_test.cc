@@ -21,7 +21,8 @@ using ::testing::HasSubstr;
 
 class JobJournalTest : public ::testing::Test {
  protected:
-  JobJournalTest() : store_(OpenSqliteJobStore(directory_.File("kwta.db")).value()), journal_(store_.get(), nullptr) {
+  JobJournalTest()
+      : store_(OpenSqliteJobStore(directory_.File("kwta.db")).value()), journal_(store_.get(), JobJournal::Events()) {
     EXPECT_TRUE(journal_.Create("a", v1::JobSpec(), now_).ok());
   }
 
@@ -108,7 +109,7 @@ TEST_F(JobJournalTest, WatchingAnUnknownJobIsNotFound) {
 
 TEST_F(JobJournalTest, TellsOfChangesOfStateOnly) {
   std::vector<v1::JobState> told;
-  JobJournal journal(store_.get(), [&told](const v1::Job& job) { told.push_back(job.state()); });
+  JobJournal journal(store_.get(), {[&told](const v1::Job& job) { told.push_back(job.state()); }, nullptr});
   ASSERT_TRUE(journal.Create("b", v1::JobSpec(), now_).ok());
   ASSERT_TRUE(journal.Create("b", v1::JobSpec(), now_).ok());
   ASSERT_TRUE(journal.Append("b", StateEvent(v1::JOB_STATE_RUNNING, now_)).ok());

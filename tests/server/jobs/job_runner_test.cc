@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/io/model_bundle.h"
 #include "server/jobs/job_events.h"
 #include "server/jobs/sqlite_job_store.h"
 #include "server/metrics/metrics.h"
@@ -26,6 +27,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::UnorderedElementsAre;
 
 class JobRunnerTest : public ::testing::Test {
  protected:
@@ -49,13 +51,13 @@ class JobRunnerTest : public ::testing::Test {
                   directory_.File("models"), ModelManagerOptions(),
                   [](const ModelBundle&) { return std::make_shared<FakeEncoder>(2, 4); }, IgnoreEvents())
                   .value();
-    journal_ = std::make_unique<JobJournal>(store_.get(), nullptr);
+    journal_ = std::make_unique<JobJournal>(store_.get(), JobJournal::Events());
     runner_ = std::make_unique<JobRunner>(options_, journal_.get(), models_.get(), &metrics_);
   }
 
   void OpenAndStart() {
     Open();
-    ASSERT_TRUE(runner_->Start().ok());
+    runner_->Start();
   }
 
   absl::Status Submit(const std::string& id, const std::string& model) {
@@ -107,7 +109,7 @@ class JobRunnerTest : public ::testing::Test {
 };
 
 TEST_F(JobRunnerTest, AGoodJobPublishesItsModelAndCleansUp) {
-  ASSERT_TRUE(runner_->Start().ok());
+  runner_->Start();
   ASSERT_TRUE(Submit("a", "good").ok());
   const v1::Job job = Ended("a");
   EXPECT_EQ(job.state(), v1::JOB_STATE_SUCCEEDED) << job.error().message();
@@ -122,7 +124,7 @@ TEST_F(JobRunnerTest, AGoodJobPublishesItsModelAndCleansUp) {
 }
 
 TEST_F(JobRunnerTest, AReportedFailureKeepsItsCodeAndWords) {
-  ASSERT_TRUE(runner_->Start().ok());
+  runner_->Start();
   ASSERT_TRUE(Submit("a", "failing").ok());
   const v1::Job job = Ended("a");
   EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
@@ -131,16 +133,61 @@ TEST_F(JobRunnerTest, AReportedFailureKeepsItsCodeAndWords) {
 }
 
 TEST_F(JobRunnerTest, ACrashIsAFailureThatNamesTheSignal) {
-  ASSERT_TRUE(runner_->Start().ok());
+  runner_->Start();
   ASSERT_TRUE(Submit("a", "crashing").ok());
   const v1::Job job = Ended("a");
   EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
   EXPECT_EQ(job.error().code(), static_cast<int>(absl::StatusCode::kInternal));
   EXPECT_THAT(job.error().message(), AllOf(HasSubstr("killed by signal 9"), HasSubstr("nothing to its log")));
+  EXPECT_EQ(job.attempts(), 3) << "whoever kills it may not do so again";
+}
+
+TEST_F(JobRunnerTest, ATrainerThatWasKilledGoesOn) {
+  runner_->Start();
+  ASSERT_TRUE(Submit("a", "unlucky").ok());
+  const v1::Job job = Ended("a");
+  EXPECT_EQ(job.state(), v1::JOB_STATE_SUCCEEDED) << job.error().message();
+  EXPECT_EQ(job.attempts(), 2);
+}
+
+TEST_F(JobRunnerTest, AModelThatCannotBePublishedIsKept) {
+  directory_.Write("models/good/last_version", "many");
+  OpenAndStart();
+  ASSERT_TRUE(Submit("a", "good").ok());
+  const v1::Job job = Ended("a");
+  EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
+  EXPECT_EQ(job.error().code(), static_cast<int>(absl::StatusCode::kDataLoss));
+  const std::string bundle = directory_.File("jobs/a/bundle");
+  EXPECT_THAT(job.error().message(),
+              AllOf(HasSubstr("last_version' holds 'many'"), HasSubstr(absl::StrCat("mv '", bundle, "'")),
+                    HasSubstr(directory_.File("models/good"))));
+  runner_.reset();
+  EXPECT_THAT(FilesOf("a"), UnorderedElementsAre("bundle", "trainer.log"));
+  OpenAndStart();  // which cleans up
+  EXPECT_THAT(FilesOf("a"), UnorderedElementsAre("bundle", "trainer.log"));
+  EXPECT_TRUE(ReadModelBundle(bundle).ok());
+}
+
+TEST_F(JobRunnerTest, WhatADeadServerLeftIsRemoved) {
+  ASSERT_TRUE(Submit("over", "good").ok());
+  ASSERT_TRUE(journal_->Append("over", SucceededEvent(1, absl::Now())).ok());
+  options_.max_running_jobs = 0;
+  ASSERT_TRUE(Submit("waits", "patient").ok());
+  for (const char* file : {"jobs/over/checkpoint", "jobs/waits/checkpoint", "jobs/waits/.checkpoint.tmp-1-0",
+                           "jobs/unknown/checkpoint", "jobs/kept/.bundle.tmp-1-0"}) {
+    std::filesystem::create_directories(std::filesystem::path(directory_.File(file)).parent_path());
+    directory_.Write(file, "x");
+  }
+  WriteTestBundle(directory_.path(), "jobs/kept/bundle", "good", "kept");
+  OpenAndStart();
+  EXPECT_FALSE(std::filesystem::exists(directory_.File("jobs/over")));
+  EXPECT_FALSE(std::filesystem::exists(directory_.File("jobs/unknown")));
+  EXPECT_THAT(FilesOf("waits"), ElementsAre("checkpoint"));
+  EXPECT_THAT(FilesOf("kept"), ElementsAre("bundle")) << "of a job that the store does not know";
 }
 
 TEST_F(JobRunnerTest, AnEarlyExitIsAFailureThatQuotesTheLog) {
-  ASSERT_TRUE(runner_->Start().ok());
+  runner_->Start();
   ASSERT_TRUE(Submit("a", "silent").ok());
   const v1::Job job = Ended("a");
   EXPECT_EQ(job.error().code(), static_cast<int>(absl::StatusCode::kInternal));
@@ -150,7 +197,7 @@ TEST_F(JobRunnerTest, AnEarlyExitIsAFailureThatQuotesTheLog) {
 }
 
 TEST_F(JobRunnerTest, GarbageOnThePipeEndsTheTrainer) {
-  ASSERT_TRUE(runner_->Start().ok());
+  runner_->Start();
   ASSERT_TRUE(Submit("a", "garbage").ok());
   const v1::Job job = Ended("a");
   EXPECT_EQ(job.error().code(), static_cast<int>(absl::StatusCode::kInternal));
@@ -158,7 +205,7 @@ TEST_F(JobRunnerTest, GarbageOnThePipeEndsTheTrainer) {
 }
 
 TEST_F(JobRunnerTest, AProcessThatTheTrainerLeftBehindDoesNotHoldTheJob) {
-  ASSERT_TRUE(runner_->Start().ok());
+  runner_->Start();
   ASSERT_TRUE(Submit("a", "leaving").ok());
   EXPECT_THAT(Ended("a").error().message(), HasSubstr("exited with code 0 without a final report"));
 }
@@ -195,14 +242,14 @@ TEST_F(JobRunnerTest, CancelsAQueuedJobAtOnce) {
   ASSERT_TRUE(Submit("a", "good").ok());
   EXPECT_EQ(runner_->Cancel("a").value().state(), v1::JOB_STATE_CANCELLED);
   EXPECT_EQ(runner_->Cancel("a").value().state(), v1::JOB_STATE_CANCELLED) << "again is fine";
-  ASSERT_TRUE(runner_->Start().ok());
+  runner_->Start();
   ASSERT_TRUE(Submit("b", "good").ok());
   Ended("b");
   EXPECT_THAT(States("a"), ElementsAre("QUEUED", "CANCELLED"));
 }
 
 TEST_F(JobRunnerTest, CancelsARunningJobAndFreesItsPlace) {
-  ASSERT_TRUE(runner_->Start().ok());
+  runner_->Start();
   ASSERT_TRUE(Submit("a", "patient").ok());
   AwaitProgress("a");
   EXPECT_EQ(runner_->Cancel("a").value().state(), v1::JOB_STATE_CANCELLED);
@@ -223,7 +270,7 @@ TEST_F(JobRunnerTest, ATrainerThatDoesNotListenIsKilled) {
 }
 
 TEST_F(JobRunnerTest, WhatHasEndedCannotBeCancelled) {
-  ASSERT_TRUE(runner_->Start().ok());
+  runner_->Start();
   ASSERT_TRUE(Submit("a", "failing").ok());
   Ended("a");
   const absl::Status status = runner_->Cancel("a").status();
@@ -232,7 +279,7 @@ TEST_F(JobRunnerTest, WhatHasEndedCannotBeCancelled) {
 }
 
 TEST_F(JobRunnerTest, StoppingInterruptsAndTheNextStartGoesOn) {
-  ASSERT_TRUE(runner_->Start().ok());
+  runner_->Start();
   ASSERT_TRUE(Submit("a", "patient").ok());
   AwaitProgress("a");
   ASSERT_TRUE(Submit("b", "good").ok());
@@ -278,7 +325,7 @@ TEST_F(JobRunnerTest, SubmittingTwiceRunsOnce) {
   ASSERT_TRUE(Submit("a", "good").ok());
   ASSERT_TRUE(Submit("a", "good").ok());
   EXPECT_EQ(Submit("a", "failing").code(), absl::StatusCode::kAlreadyExists);
-  ASSERT_TRUE(runner_->Start().ok());
+  runner_->Start();
   ASSERT_TRUE(Submit("b", "good").ok());
   Ended("b");
   EXPECT_EQ(Ended("a").attempts(), 1);

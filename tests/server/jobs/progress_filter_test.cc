@@ -13,7 +13,7 @@ v1::TrainingProgress At(uint32_t epoch, uint32_t epochs) {
 }
 
 TEST(ProgressFilterTest, KeepsEveryEpochOfAShortJob) {
-  const absl::Time now = absl::FromUnixSeconds(0);
+  const SteadyTime now = SteadyTime::At(absl::ZeroDuration());
   ProgressFilter filter(now);
   for (uint32_t epoch = 1; epoch <= 30; ++epoch) {
     EXPECT_TRUE(filter.Keep(At(epoch, 30), now));
@@ -22,7 +22,7 @@ TEST(ProgressFilterTest, KeepsEveryEpochOfAShortJob) {
 }
 
 TEST(ProgressFilterTest, KeepsAThousandEpochsOfALongJobAndTheLast) {
-  const absl::Time now = absl::FromUnixSeconds(0);
+  const SteadyTime now = SteadyTime::At(absl::ZeroDuration());
   ProgressFilter filter(now);
   int kept = 0;
   bool kept_last = false;
@@ -36,7 +36,7 @@ TEST(ProgressFilterTest, KeepsAThousandEpochsOfALongJobAndTheLast) {
 }
 
 TEST(ProgressFilterTest, WithinEpochsKeepsFewerAndFewer) {
-  const absl::Time start = absl::FromUnixSeconds(0);
+  const SteadyTime start = SteadyTime::At(absl::ZeroDuration());
   ProgressFilter filter(start);
   int kept = 0;
   for (int tick = 1; tick <= 2 * 86400; ++tick) {  // a day, two reports a second

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/jobs/job_events.h"
+#include "server/jobs/sqlite.h"
 #include "tests/temporary_directory.h"
 
 namespace kwta::server {
@@ -184,6 +185,32 @@ TEST_F(SqliteJobStoreTest, AStoreOfALaterVersionIsRefused) {
 
 TEST_F(SqliteJobStoreTest, ADirectoryThatIsNotThereIsUnavailable) {
   EXPECT_EQ(OpenSqliteJobStore(directory_.File("no/kwta.db")).status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(SqliteJobStoreTest, WordsThatAreNotUtf8AreMadeSo) {
+  auto store = OpenSqliteJobStore(Path()).value();
+  ASSERT_TRUE(store->Create("a", {}, absl::Now()).ok());
+  ASSERT_TRUE(store->Append("a", FailedEvent(absl::NotFoundError("no caf\xe9.png"), absl::Now())).ok());
+  const std::vector<v1::Job> jobs = store->List(v1::JOB_STATE_UNSPECIFIED, 10).value();
+  ASSERT_EQ(jobs.size(), 1u);
+  EXPECT_EQ(jobs[0].error().message(), "no caf\xEF\xBF\xBD.png");
+}
+
+TEST_F(SqliteJobStoreTest, ARecordThatCannotBeReadHidesNoOther) {
+  {
+    auto store = OpenSqliteJobStore(Path()).value();
+    ASSERT_TRUE(store->Create("a", {}, absl::Now()).ok());
+    ASSERT_TRUE(store->Create("b", {}, absl::Now()).ok());
+  }
+  ASSERT_TRUE(SqliteDatabase::Open(Path()).value()->Execute("UPDATE jobs SET job = x'ffff' WHERE id = 'a'").ok());
+  auto store = OpenSqliteJobStore(Path()).value();
+  const std::vector<v1::Job> jobs = store->List(v1::JOB_STATE_UNSPECIFIED, 10).value();
+  ASSERT_EQ(jobs.size(), 2u);
+  EXPECT_EQ(jobs[0].id(), "b");
+  EXPECT_EQ(jobs[1].id(), "a");
+  EXPECT_EQ(jobs[1].state(), v1::JOB_STATE_QUEUED);
+  EXPECT_EQ(jobs[1].error().code(), static_cast<int>(absl::StatusCode::kDataLoss));
+  EXPECT_EQ(store->Get("a").status().code(), absl::StatusCode::kDataLoss);
 }
 
 }  // namespace

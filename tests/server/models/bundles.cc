@@ -32,6 +32,7 @@ ModelManager::Events IgnoreEvents() {
   events.load_failed = [](const std::string&, const std::string&, const absl::Status&) {};
   events.loaded = [](const std::string&, uint64_t, absl::Duration) {};
   events.evicted = [](const std::string&, uint64_t) {};
+  events.set_aside = [](const std::string&, const std::string&) {};
   return events;
 }
 

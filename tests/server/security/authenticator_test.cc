@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,7 @@ class AuthenticatorTest : public ::testing::Test {
     Authenticator::Events events;
     events.read = [this](size_t tokens) { read_ = tokens; };
     events.failed = [this](const absl::Status& status) { failed_ = status; };
-    authenticator_ = Authenticator::Open(path_, events, [this] { return now_; }).value();
+    authenticator_ = Authenticator::Open(path_, events, {[this] { return now_; }, [this] { return steady_; }}).value();
   }
 
   absl::StatusOr<Caller> Ask(const std::string& token, std::optional<Scope> scope = Scope::kEncode) {
@@ -41,6 +42,7 @@ class AuthenticatorTest : public ::testing::Test {
   TemporaryDirectory directory_;
   const std::string path_ = directory_.File("tokens.json");
   absl::Time now_ = absl::FromUnixSeconds(1'000'000);
+  SteadyTime steady_ = SteadyTime::At(absl::Seconds(5));
   size_t read_ = 0;
   absl::Status failed_;
   std::unique_ptr<Authenticator> authenticator_;
@@ -83,12 +85,12 @@ TEST_F(AuthenticatorTest, ReadsTheFileAgainWhenItHasChanged) {
   Open({Entry("search", "old", {Scope::kEncode})});
   ASSERT_TRUE(WriteTokenFile(path_, {Entry("search", "new", {Scope::kEncode})}).ok());
   EXPECT_TRUE(Ask("old").ok()) << "it is looked at once a second";
-  now_ += absl::Seconds(1);
+  steady_ = steady_ + absl::Seconds(1);
   EXPECT_EQ(Ask("old").status().code(), absl::StatusCode::kUnauthenticated);
   EXPECT_TRUE(Ask("new").ok());
   EXPECT_EQ(read_, 1u);
   directory_.Write("tokens.json", "{");
-  now_ += absl::Seconds(1);
+  steady_ = steady_ + absl::Seconds(1);
   EXPECT_TRUE(Ask("new").ok()) << "a file that makes no sense changes nothing";
   EXPECT_EQ(failed_.code(), absl::StatusCode::kInvalidArgument);
 }
@@ -106,17 +108,17 @@ TEST_F(AuthenticatorTest, ConfirmsCallersAsLongAsTheirTokensHold) {
   // Another quota is that of those who are there already.
   entry.calls_per_second = 5;
   ASSERT_TRUE(WriteTokenFile(path_, {entry}).ok());
-  now_ += absl::Seconds(1);
+  steady_ = steady_ + absl::Seconds(1);
   EXPECT_TRUE(confirm("s").ok());
   ASSERT_NE(caller.calls, nullptr);
   EXPECT_EQ(caller.calls->rate(), 5);
 
   entry.scopes = {Scope::kTrain};
   ASSERT_TRUE(WriteTokenFile(path_, {entry}).ok());
-  now_ += absl::Seconds(1);
+  steady_ = steady_ + absl::Seconds(1);
   EXPECT_EQ(confirm("s").code(), absl::StatusCode::kPermissionDenied);
   ASSERT_TRUE(WriteTokenFile(path_, {Entry("other", "o", {Scope::kEncode})}).ok());
-  now_ += absl::Seconds(1);
+  steady_ = steady_ + absl::Seconds(1);
   EXPECT_EQ(confirm("s").code(), absl::StatusCode::kUnauthenticated);
   EXPECT_TRUE(confirm("o").ok());
   EXPECT_EQ(caller.name, "other");
@@ -134,23 +136,56 @@ TEST_F(AuthenticatorTest, ConfirmsNobodyWhoseTokenHasExpired) {
   EXPECT_THAT(std::string(expired.message()), HasSubstr("expired at"));
 }
 
+TEST_F(AuthenticatorTest, AClockThatIsSetBackHoldsNothingUp) {
+  Open({Entry("search", "old", {Scope::kEncode})});
+  ASSERT_TRUE(WriteTokenFile(path_, {Entry("search", "new", {Scope::kEncode})}).ok());
+  now_ -= absl::Hours(24);
+  steady_ = steady_ + absl::Seconds(1);
+  EXPECT_EQ(Ask("old").status().code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_TRUE(Ask("new").ok());
+}
+
+TEST_F(AuthenticatorTest, AFileThatChangesWithinItsTimeAndSizeIsAnother) {
+  Open({Entry("search", "one", {Scope::kEncode})});
+  const auto written = std::filesystem::last_write_time(path_);
+  // In place: the same file, as long as before, and of the same time.
+  ASSERT_TRUE(WriteTokenFile(directory_.File("next"), {Entry("search", "two", {Scope::kEncode})}).ok());
+  std::filesystem::copy_file(directory_.File("next"), path_, std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::last_write_time(path_, written);
+  steady_ = steady_ + absl::Seconds(1);
+  EXPECT_EQ(Ask("one").status().code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_TRUE(Ask("two").ok());
+}
+
+TEST_F(AuthenticatorTest, AFileThatMakesNoSenseIsToldOnce) {
+  Open({Entry("search", "s", {Scope::kEncode})});
+  std::filesystem::remove(path_);
+  steady_ = steady_ + absl::Seconds(1);
+  EXPECT_TRUE(Ask("s").ok());
+  EXPECT_EQ(failed_.code(), absl::StatusCode::kNotFound);
+  failed_ = absl::OkStatus();
+  steady_ = steady_ + absl::Seconds(1);
+  EXPECT_TRUE(Ask("s").ok());
+  EXPECT_TRUE(failed_.ok());
+}
+
 TEST_F(AuthenticatorTest, AFileReadAgainFillsNoQuota) {
   TokenEntry entry = Entry("search", "s", {Scope::kEncode});
   entry.rows_per_second = 100;
   Open({entry});
-  EXPECT_TRUE(Ask("s")->rows->Take(100, now_).ok());
+  EXPECT_TRUE(Ask("s")->rows->Take(100, steady_).ok());
   EXPECT_EQ(Ask("s")->calls, nullptr);
   entry.scopes.push_back(Scope::kTrain);
   ASSERT_TRUE(WriteTokenFile(path_, {entry}).ok());
-  const absl::Time before = now_;
-  now_ += absl::Seconds(1);
+  const SteadyTime before = steady_;
+  steady_ = steady_ + absl::Seconds(1);
   EXPECT_TRUE(Ask("s", Scope::kTrain).ok());
   EXPECT_EQ(Ask("s")->rows->Take(50, before).code(), absl::StatusCode::kResourceExhausted);
 }
 
 TEST(QuotaTest, HoldsWhatComesInASecond) {
   Quota quota("rows_per_second", 10);
-  const absl::Time start = absl::FromUnixSeconds(1000);
+  const SteadyTime start = SteadyTime::At(absl::Seconds(1000));
   EXPECT_TRUE(quota.Take(10, start).ok());
   const absl::Status refused = quota.Take(5, start + absl::Milliseconds(100));
   EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
@@ -165,7 +200,7 @@ TEST(QuotaTest, HoldsWhatComesInASecond) {
 
 TEST(QuotaTest, LessThanOneASecond) {
   Quota quota("calls_per_second", 0.5);
-  const absl::Time start = absl::FromUnixSeconds(1000);
+  const SteadyTime start = SteadyTime::At(absl::Seconds(1000));
   EXPECT_TRUE(quota.Take(1, start).ok());
   EXPECT_FALSE(quota.Take(1, start + absl::Seconds(1)).ok());
   EXPECT_TRUE(quota.Take(1, start + absl::Seconds(2)).ok());

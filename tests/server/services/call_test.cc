@@ -49,17 +49,17 @@ class CallTest : public ::testing::Test {
   // From now on callers need a token. Time passes for tokens when a test says so.
   void DemandTokens(const std::vector<TokenEntry>& entries) {
     Write(entries);
-    authenticator_ = Authenticator::Open(path_, {}, [this] { return now_; }).value();
+    authenticator_ = Authenticator::Open(path_, {}, {absl::Now, [this] { return steady_; }}).value();
     pipeline_.authenticator = authenticator_.get();
   }
   void Write(const std::vector<TokenEntry>& entries) {
     ASSERT_TRUE(WriteTokenFile(path_, entries).ok());
-    now_ += absl::Seconds(1);
+    steady_ = steady_ + absl::Seconds(1);
   }
 
   TemporaryDirectory directory_;
   const std::string path_ = directory_.File("tokens.json");
-  absl::Time now_ = absl::FromUnixSeconds(1'000'000);
+  SteadyTime steady_ = SteadyTime::At(absl::ZeroDuration());
   CallPermits permits_{2};
   Metrics metrics_{"1.2.3", "reference", absl::UnixEpoch()};
   std::unique_ptr<Authenticator> authenticator_;

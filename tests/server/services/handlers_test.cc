@@ -56,7 +56,7 @@ class HandlersTest : public ::testing::Test {
   TemporaryDirectory directory_;
   Metrics metrics_{"1.2.3", "reference", absl::UnixEpoch()};
   std::unique_ptr<JobStore> store_ = OpenSqliteJobStore(directory_.File("kwta.db")).value();
-  JobJournal journal_{store_.get(), nullptr};
+  JobJournal journal_{store_.get(), {}};
   std::unique_ptr<ModelManager> models_;
   std::unique_ptr<JobRunner> runner_;  // not started: jobs stay queued
   std::unique_ptr<JobHandler> job_handler_;
@@ -140,15 +140,19 @@ TEST_F(HandlersTest, StatusCounts) {
   ASSERT_TRUE(store_->Create("x", v1::JobSpec(), absl::UnixEpoch()).ok());
   metrics_.CallDone("Encode", absl::StatusCode::kOk, 0.1);
   const ServerFacts facts = {"1.2.3", absl::FromUnixSeconds(50), "onednn", 2, "127.0.0.1:8501", 1024};
-  const auto response = ReportStatus(facts, /*draining=*/true, *models_, *store_, metrics_);
-  ASSERT_TRUE(response.ok());
-  EXPECT_EQ(response->kwta_version(), "1.2.3");
-  EXPECT_EQ(response->started().seconds(), 50);
-  EXPECT_TRUE(response->draining());
-  EXPECT_EQ(response->models(), 2);
-  EXPECT_EQ(response->jobs_queued(), 1);
-  EXPECT_EQ(response->encode_requests(), 1);
-  EXPECT_EQ(response->max_message_bytes(), 1024);
+  const v1::StatusResponse response =
+      ReportStatus(facts, /*draining=*/true, *models_, *store_, absl::OkStatus(), metrics_);
+  EXPECT_EQ(response.kwta_version(), "1.2.3");
+  EXPECT_EQ(response.started().seconds(), 50);
+  EXPECT_TRUE(response.draining());
+  EXPECT_EQ(response.models(), 2);
+  EXPECT_EQ(response.jobs_queued(), 1);
+  EXPECT_EQ(response.encode_requests(), 1);
+  EXPECT_EQ(response.max_message_bytes(), 1024);
+  EXPECT_EQ(response.waiting_for_store(), "");
+  const absl::Status full = absl::ResourceExhaustedError("no room for caf\xe9");
+  EXPECT_EQ(ReportStatus(facts, false, *models_, *store_, full, metrics_).waiting_for_store(),
+            "no room for caf\xEF\xBF\xBD");
 }
 
 }  // namespace

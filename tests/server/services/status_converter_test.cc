@@ -44,5 +44,9 @@ TEST(StatusConverterTest, CutsLongMessagesBetweenCharacters) {
   EXPECT_EQ(status.error_message(), std::string(1019, 'a') + " ...");
 }
 
+TEST(StatusConverterTest, TextIsUtf8) {
+  EXPECT_EQ(ToGrpcStatus(absl::NotFoundError("caf\xe9.png")).error_message(), "caf\xEF\xBF\xBD.png");
+}
+
 }  // namespace
 }  // namespace kwta::server

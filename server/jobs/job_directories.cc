@@ -1,0 +1,48 @@
+#include "server/jobs/job_directories.h"
+
+#include <filesystem>
+#include <system_error>
+
+#include "absl/strings/match.h"
+
+namespace kwta::server {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool IsKept(absl::string_view name, Keep keep) {
+  switch (keep) {
+    case Keep::kNothing:
+      return false;
+    case Keep::kLog:
+      return name == kTrainerLogName;
+    case Keep::kResults:
+      return name == kTrainerLogName || name == kBundleName;
+    case Keep::kProgress:
+      return !absl::StartsWith(name, ".");  // names of temporary files start with a dot
+  }
+  return true;
+}
+
+}  // namespace
+
+std::vector<std::string> ClearJobDirectory(const std::string& directory, Keep keep) {
+  std::vector<std::string> removed;
+  std::error_code error;
+  bool is_empty = true;
+  std::vector<fs::path> doomed;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
+    if (IsKept(entry.path().filename().string(), keep)) {
+      is_empty = false;
+    } else {
+      doomed.push_back(entry.path());
+    }
+  }
+  for (const fs::path& path : doomed) {
+    if (fs::remove_all(path, error) != static_cast<std::uintmax_t>(-1) && !error) removed.push_back(path.string());
+  }
+  if (is_empty && keep != Keep::kProgress && fs::remove(directory, error)) removed.push_back(directory);
+  return removed;
+}
+
+}  // namespace kwta::server

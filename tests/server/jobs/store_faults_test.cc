@@ -1,0 +1,198 @@
+// Jobs while the store, or the directory of models, cannot be written for a time.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "server/jobs/job_events.h"
+#include "server/jobs/job_runner.h"
+#include "server/jobs/reopening_job_store.h"
+#include "server/jobs/sqlite_job_store.h"
+#include "server/metrics/metrics.h"
+#include "tests/server/fake_encoder.h"
+#include "tests/server/jobs/faulty_job_store.h"
+#include "tests/server/models/bundles.h"
+#include "tests/temporary_directory.h"
+
+namespace kwta::server {
+namespace {
+
+using ::testing::HasSubstr;
+
+const absl::Status kFull = absl::ResourceExhaustedError("no room");
+
+class StoreFaultsTest : public ::testing::Test {
+ protected:
+  StoreFaultsTest() {
+    std::filesystem::create_directory(directory_.File("models"));
+    std::filesystem::create_directory(directory_.File("jobs"));
+    options_.trainer_program = KWTA_FAKE_TRAINER;
+    options_.jobs_directory = directory_.File("jobs");
+    Open();
+  }
+
+  void Open() {
+    runner_.reset();
+    journal_.reset();
+    models_.reset();
+    store_.reset();
+    store_ = std::make_unique<FaultyJobStore>(OpenSqliteJobStore(directory_.File("kwta.db")).value());
+    models_ = ModelManager::Open(
+                  directory_.File("models"), ModelManagerOptions(),
+                  [](const ModelBundle&) { return std::make_shared<FakeEncoder>(2, 4); }, IgnoreEvents())
+                  .value();
+    JobJournal::Events events;
+    events.not_stored = [this](const absl::Status&) { ++not_stored_; };
+    journal_ = std::make_unique<JobJournal>(store_.get(), std::move(events));
+    runner_ = std::make_unique<JobRunner>(options_, journal_.get(), models_.get(), &metrics_);
+  }
+
+  absl::Status Submit(const std::string& id, const std::string& model = "good") {
+    v1::JobSpec spec;
+    spec.set_model(model);
+    return runner_->Submit(id, spec).status();
+  }
+
+  v1::Job Ended(const std::string& id) {
+    EXPECT_TRUE(journal_
+                    ->Watch(
+                        id, 0, [](const v1::JobEvent&) { return true; }, [] { return true; })
+                    .ok());
+    return store_->Get(id).value();
+  }
+
+  std::vector<uint64_t> Versions(const std::string& model) {
+    std::vector<uint64_t> versions;
+    for (const ModelVersionInfo& each : models_->Info(model).value().versions) versions.push_back(each.version);
+    return versions;
+  }
+
+  TemporaryDirectory directory_;
+  JobRunnerOptions options_;
+  Metrics metrics_{"1.2.3", "reference", absl::UnixEpoch()};
+  std::atomic<int> not_stored_{0};
+  std::unique_ptr<FaultyJobStore> store_;
+  std::unique_ptr<ModelManager> models_;
+  std::unique_ptr<JobJournal> journal_;
+  std::unique_ptr<JobRunner> runner_;
+};
+
+TEST_F(StoreFaultsTest, AStartThatCannotBeStoredWaits) {
+  runner_->Start();
+  store_->FailEvents(v1::JOB_STATE_RUNNING, kFull);
+  ASSERT_TRUE(Submit("a").ok());
+  store_->AwaitFailures(2);
+  EXPECT_EQ(runner_->trouble(), kFull);
+  EXPECT_GT(not_stored_, 0);
+  store_->FailEvents(v1::JOB_STATE_RUNNING, absl::OkStatus());
+  EXPECT_EQ(Ended("a").state(), v1::JOB_STATE_SUCCEEDED);
+  while (!runner_->trouble().ok()) std::this_thread::yield();  // as long as the test may take
+}
+
+TEST_F(StoreFaultsTest, AnEndThatCannotBeStoredFollowsTheVersion) {
+  runner_->Start();
+  store_->FailEvents(v1::JOB_STATE_SUCCEEDED, kFull);
+  ASSERT_TRUE(Submit("a").ok());
+  store_->AwaitFailures(2);
+  EXPECT_EQ(Versions("good"), std::vector<uint64_t>{1});
+  EXPECT_EQ(runner_->Cancel("a").status().code(), absl::StatusCode::kFailedPrecondition)
+      << "a cancelled job has no version";
+  store_->FailEvents(v1::JOB_STATE_SUCCEEDED, absl::OkStatus());
+  const v1::Job job = Ended("a");
+  EXPECT_EQ(job.state(), v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(job.model_version(), 1);
+  EXPECT_EQ(Versions("good"), std::vector<uint64_t>{1});
+}
+
+TEST_F(StoreFaultsTest, AnEndIsStoredAtTheLatestWhenTheServerStops) {
+  runner_->Start();
+  store_->FailEvents(v1::JOB_STATE_SUCCEEDED, kFull);
+  ASSERT_TRUE(Submit("a").ok());
+  store_->AwaitFailures(4);  // pauses have grown
+  store_->FailEvents(v1::JOB_STATE_SUCCEEDED, absl::OkStatus());
+  runner_.reset();
+  EXPECT_EQ(store_->Get("a")->state(), v1::JOB_STATE_SUCCEEDED);
+}
+
+TEST_F(StoreFaultsTest, AnEndThatWasNeverStoredIsFoundAtTheNextStart) {
+  runner_->Start();
+  store_->FailEvents(v1::JOB_STATE_SUCCEEDED, kFull);
+  ASSERT_TRUE(Submit("a").ok());
+  store_->AwaitFailures(1);
+  runner_.reset();
+  EXPECT_EQ(store_->Get("a")->state(), v1::JOB_STATE_RUNNING);
+  Open();
+  runner_->Start();
+  const v1::Job job = Ended("a");
+  EXPECT_EQ(job.state(), v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(job.model_version(), 1);
+  EXPECT_EQ(job.attempts(), 1) << "it was not trained again";
+  EXPECT_EQ(Versions("good"), std::vector<uint64_t>{1});
+}
+
+TEST_F(StoreFaultsTest, AVersionThatCannotBeWrittenWaits) {
+  directory_.Write("models/good", "a file where the model's directory shall be");
+  runner_->Start();
+  ASSERT_TRUE(Submit("a").ok());
+  while (runner_->trouble().ok()) std::this_thread::yield();
+  EXPECT_THAT(std::string(runner_->trouble().message()), HasSubstr(directory_.File("models/good")));
+  EXPECT_EQ(store_->Get("a")->state(), v1::JOB_STATE_RUNNING);
+  std::filesystem::remove(directory_.File("models/good"));
+  const v1::Job job = Ended("a");
+  EXPECT_EQ(job.state(), v1::JOB_STATE_SUCCEEDED) << job.error().message();
+  EXPECT_EQ(job.model_version(), 1);
+}
+
+TEST_F(StoreFaultsTest, AVersionThatWaitsIsPublishedByTheNextServer) {
+  directory_.Write("models/good", "a file where the model's directory shall be");
+  runner_->Start();
+  ASSERT_TRUE(Submit("a").ok());
+  while (runner_->trouble().ok()) std::this_thread::yield();
+  runner_.reset();
+  std::filesystem::remove(directory_.File("models/good"));
+  Open();
+  runner_->Start();
+  EXPECT_EQ(Ended("a").model_version(), 1);
+}
+
+TEST_F(StoreFaultsTest, JobsAreTakenUpOnceTheStoreCanBeRead) {
+  ASSERT_TRUE(Submit("a").ok());
+  store_->FailReads(absl::UnavailableError("no device"));
+  runner_->Start();
+  EXPECT_THAT(std::string(runner_->trouble().message()), HasSubstr("no device"));
+  store_->AwaitFailures(2);
+  store_->FailReads(absl::OkStatus());
+  EXPECT_EQ(Ended("a").state(), v1::JOB_STATE_SUCCEEDED);
+  while (!runner_->trouble().ok()) std::this_thread::yield();  // as long as the test may take
+}
+
+TEST_F(StoreFaultsTest, WhatIsNotStoredIsNotTaken) {
+  runner_->Start();
+  store_->FailWrites(kFull);
+  EXPECT_EQ(Submit("a"), kFull);
+  store_->FailWrites(absl::OkStatus());
+  EXPECT_EQ(store_->Get("a").status().code(), absl::StatusCode::kNotFound);
+  ASSERT_TRUE(Submit("a").ok());
+  EXPECT_EQ(Ended("a").attempts(), 1);
+}
+
+TEST(ReopeningJobStoreTest, OpensWhenItCan) {
+  TemporaryDirectory directory;
+  directory.Write("kwta.db", "this is no database, however long it is looked at");
+  const std::string path = directory.File("kwta.db");
+  const auto store = OpenWhenPossible([path] { return OpenSqliteJobStore(path); });
+  const absl::Status closed = store->Count().status();
+  EXPECT_EQ(closed.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(closed.message()), HasSubstr("the job store cannot be opened"));
+  EXPECT_EQ(store->Get("a").status(), closed);
+  std::filesystem::remove(path);
+  while (!store->Count().ok()) std::this_thread::yield();  // as long as the test may take
+  EXPECT_EQ(store->Get("a").status().code(), absl::StatusCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace kwta::server
