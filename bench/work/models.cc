@@ -23,6 +23,7 @@ constexpr int64_t kTrainingBatch = 100;
 constexpr int64_t kConvolutionTrainingRows = 1'000;
 constexpr uint32_t kTrainedK = 32;
 constexpr float kTrainingRate = 0.01f;
+constexpr float kMeasuredRate = 0.001f;  // of training that is timed, not of models to encode with
 
 std::string DataName(const WorkSpec& spec) { return spec.Text("data", "images"); }
 bool IsConvolution(const WorkSpec& spec) { return !spec.Text("maps", "").empty(); }
@@ -57,7 +58,7 @@ absl::StatusOr<ModelBundle> TrainModel(const WorkSpec& spec, const WorkOptions& 
     // Atoms that are never active would stay short, and so be ruled out with ease.
     job.mutable_encoder()->mutable_k_sparse()->set_unit_norm_atoms(true);
     job.mutable_training()->set_learning_rate(kTrainingRate);
-    job.mutable_training()->clear_final_learning_rate();
+    job.mutable_training()->set_final_learning_rate(kTrainingRate);
     KWTA_RETURN_IF_ERROR(ResolveJobSpec(&job));
   }
   DatasetOptions dataset_options;
@@ -99,6 +100,10 @@ absl::StatusOr<v1::JobSpec> JobOf(const WorkSpec& spec, int64_t epochs, int64_t 
   job.mutable_training()->set_epochs(static_cast<uint32_t>(epochs));
   job.mutable_training()->set_batch_size(static_cast<uint32_t>(batch));
   job.mutable_training()->set_checkpoint_epochs(0);
+  // What is measured is not to change with the defaults.
+  job.mutable_training()->set_learning_rate(kMeasuredRate);
+  job.mutable_training()->set_final_learning_rate(IsConvolution(spec) ? 0 : kMeasuredRate);
+  job.mutable_preprocessing()->set_subtract_mean(false);
   KWTA_RETURN_IF_ERROR(ResolveJobSpec(&job));
   return job;
 }

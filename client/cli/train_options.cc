@@ -155,7 +155,8 @@ void AddPreprocessingOptions(CLI::App& app, const v1::PreprocessingSpec& default
   AddStepOptions(app, kGroup, spec);
   AddFieldOptions(app, kGroup,
                   {{"--u8-divisor", "u8_divisor", "Bytes are divided by it, above 0"},
-                   {"--subtract-mean", "subtract_mean", "Subtract the mean of the training rows, after the steps"}},
+                   {"--subtract-mean", "subtract_mean", "Subtract the mean of the training rows, after the steps",
+                    "k-sparse true, winner-take-all false"}},
                   defaults, spec);
 }
 
@@ -164,10 +165,10 @@ void AddTrainingOptions(CLI::App& app, const v1::JobSpec& defaults, v1::JobSpec*
   AddFieldOptions(app, kGroup,
                   {{"--epochs", "epochs", "Passes over the training rows, 1 .. 1000000"},
                    {"--batch-size", "batch_size", "Rows an update, 1 .. 65536"},
-                   {"--rate", "learning_rate", "Learning rate, above 0", "0.001, with --fine-tune 0.02"},
+                   {"--rate", "learning_rate", "Learning rate, above 0",
+                    "k-sparse 0.01, less for rows of large norm, winner-take-all 0.001, --fine-tune 0.02"},
                    {"--final-rate", "final_learning_rate",
-                    "Learning rate at the end, reached linearly over the second half, 0 .. rate",
-                    "rate, with Adam 0; --fine-tune: 0"},
+                    "Learning rate at the end, reached linearly over the second half, 0 .. rate", "0"},
                    {"--momentum", "momentum", "Momentum, 0 .. 1 without 1"},
                    {"--seed", "seed", "Seed of the initial weights and of the order of rows"},
                    {"--threads", "threads", "Threads of the trainer, 0 .. 1024; 0 takes every processor"}},

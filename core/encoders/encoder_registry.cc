@@ -20,6 +20,7 @@ struct EncoderKind {
   v1::EncoderSpec::KindCase kind;
   v1::Optimiser own_optimiser;
   bool other_optimisers;
+  TrainingDefaults defaults;
   absl::Status (*resolve)(v1::EncoderSpec*);
   absl::Status (*fit)(v1::EncoderSpec*, const Shape&);
   absl::StatusOr<std::unique_ptr<Learner>> (*create_learner)(const v1::EncoderSpec&, const Shape&,
@@ -29,7 +30,11 @@ struct EncoderKind {
 };
 
 constexpr EncoderKind kKinds[] = {
-    {"k-sparse", v1::EncoderSpec::kKSparse, v1::OPTIMISER_SGD, false,
+    {"k-sparse",
+     v1::EncoderSpec::kKSparse,
+     v1::OPTIMISER_SGD,
+     false,
+     {true, 0.01f, 0.75f},
      [](v1::EncoderSpec* spec) { return ResolveKSparse(spec->mutable_k_sparse()); },
      [](v1::EncoderSpec*, const Shape&) { return absl::OkStatus(); },
      [](const v1::EncoderSpec& spec, const Shape& row_shape, const v1::TrainingSpec& training,
@@ -37,7 +42,11 @@ constexpr EncoderKind kKinds[] = {
        return CreateKSparseLearner(spec.k_sparse(), ElementCount(row_shape), training.seed(), std::move(backend), mean);
      },
      CreateKSparseEncoder},
-    {"winner-take-all", v1::EncoderSpec::kWinnerTakeAll, v1::OPTIMISER_ADAM, true,
+    {"winner-take-all",
+     v1::EncoderSpec::kWinnerTakeAll,
+     v1::OPTIMISER_ADAM,
+     true,
+     {false, 0.001f, 0},
      [](v1::EncoderSpec* spec) { return ResolveWinnerTakeAll(spec->mutable_winner_take_all()); },
      [](v1::EncoderSpec* spec, const Shape& row_shape) {
        return FitWinnerTakeAll(spec->mutable_winner_take_all(), row_shape);
@@ -48,7 +57,12 @@ constexpr EncoderKind kKinds[] = {
                                          std::move(backend));
      },
      CreateWinnerTakeAllEncoder},
-    {"stack", v1::EncoderSpec::kStack, v1::OPTIMISER_UNSPECIFIED, true, [](v1::EncoderSpec*) { return RefuseStack(); },
+    {"stack",
+     v1::EncoderSpec::kStack,
+     v1::OPTIMISER_UNSPECIFIED,
+     true,
+     {},
+     [](v1::EncoderSpec*) { return RefuseStack(); },
      [](v1::EncoderSpec*, const Shape&) { return RefuseStack(); },
      [](const v1::EncoderSpec&, const Shape&, const v1::TrainingSpec&,
         std::shared_ptr<Backend>,  // NOLINT(performance-unnecessary-value-param): as the other kinds take it
@@ -113,6 +127,8 @@ absl::Status ResolveEncoder(v1::EncoderSpec* spec) {
   if (kind == nullptr) return absl::InvalidArgumentError(NoKindMessage());
   return kind->resolve(spec);
 }
+
+TrainingDefaults TrainingDefaultsOf(const v1::EncoderSpec& encoder) { return FindKind(encoder)->defaults; }
 
 absl::Status ResolveOptimiser(const v1::EncoderSpec& encoder, v1::TrainingSpec* training) {
   const EncoderKind& kind = *FindKind(encoder);

@@ -23,6 +23,17 @@ Shape CodeShape(const v1::ModelDescription& model);
 // Fills in defaults and checks ranges. Errors: INVALID_ARGUMENT naming the field, its value and its range.
 absl::Status ResolveEncoder(v1::EncoderSpec* spec);
 
+// What a job takes where its spec does not say it. docs/results.md, "Defaults", has the measurements behind each.
+struct TrainingDefaults {
+  bool subtract_mean;   // of rows; a layer on another model has no preprocessing of its own
+  float learning_rate;  // the largest
+  // If not 0, the rate is at most this divided by the mean of |x|^2 over rows x as the encoder sees them: such encoders
+  // diverge at a rate that is smaller the larger their rows are.
+  float rate_times_energy;
+};
+// Those of the encoder's kind. REQUIRES: encoder is resolved.
+TrainingDefaults TrainingDefaultsOf(const v1::EncoderSpec& encoder);
+
 // Sets the optimiser to the encoder's own unless it is set, and checks it. Errors: INVALID_ARGUMENT (an optimiser that
 // the encoder is not trained with). REQUIRES: encoder is resolved.
 absl::Status ResolveOptimiser(const v1::EncoderSpec& encoder, v1::TrainingSpec* training);

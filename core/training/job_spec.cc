@@ -34,16 +34,15 @@ absl::Status ResolveTraining(const v1::EncoderSpec& encoder, v1::TrainingSpec* s
         absl::StrCat("1 .. ", kMaxBatchScores / encoder.k_sparse().units(), " with ", encoder.k_sparse().units(),
                      " units: a batch has at most ", kMaxBatchScores, " scores"));
   }
-  if (!spec->has_learning_rate()) spec->set_learning_rate(0.001f);
-  if (!(spec->learning_rate() > 0) || !std::isfinite(spec->learning_rate())) {
+  if (spec->has_learning_rate() && (!(spec->learning_rate() > 0) || !std::isfinite(spec->learning_rate()))) {
     return InvalidField("training.learning_rate", spec->learning_rate(), "a finite number above 0, such as 0.001");
   }
-  if (!spec->has_final_learning_rate()) {
-    spec->set_final_learning_rate(spec->optimiser() == v1::OPTIMISER_ADAM ? 0 : spec->learning_rate());
-  }
-  if (!(spec->final_learning_rate() >= 0 && spec->final_learning_rate() <= spec->learning_rate())) {
+  if (!spec->has_final_learning_rate()) spec->set_final_learning_rate(0);
+  if (!(spec->final_learning_rate() >= 0) || !std::isfinite(spec->final_learning_rate()) ||
+      (spec->has_learning_rate() && spec->final_learning_rate() > spec->learning_rate())) {
     return InvalidField("training.final_learning_rate", spec->final_learning_rate(),
-                        absl::StrCat("0 .. ", spec->learning_rate(), ", the learning_rate"));
+                        spec->has_learning_rate() ? absl::StrCat("0 .. ", spec->learning_rate(), ", the learning_rate")
+                                                  : "0 .. the learning_rate");
   }
   if (!spec->has_momentum()) spec->set_momentum(0.9f);
   if (!(spec->momentum() >= 0 && spec->momentum() < 1)) {
@@ -92,6 +91,17 @@ absl::Status ResolveBase(v1::JobSpec* spec) {
   return absl::OkStatus();
 }
 
+// Those that the kind of encoder decides. A learning rate that depends on the rows is left to FitTraining.
+// REQUIRES: the encoder is resolved.
+void SetTrainingDefaults(v1::JobSpec* spec) {
+  const TrainingDefaults defaults = TrainingDefaultsOf(spec->encoder());
+  if (!spec->training().has_learning_rate() && defaults.rate_times_energy == 0) {
+    spec->mutable_training()->set_learning_rate(defaults.learning_rate);
+  }
+  if (spec->has_base() || spec->preprocessing().has_subtract_mean()) return;
+  spec->mutable_preprocessing()->set_subtract_mean(defaults.subtract_mean);
+}
+
 }  // namespace
 
 absl::Status ResolveJobSpec(v1::JobSpec* spec) {
@@ -102,6 +112,7 @@ absl::Status ResolveJobSpec(v1::JobSpec* spec) {
     if (spec->has_base()) SetLayerDefaults(spec->mutable_encoder());
     KWTA_RETURN_IF_ERROR(ResolveEncoder(spec->mutable_encoder()));
     KWTA_RETURN_IF_ERROR(ResolveOptimiser(spec->encoder(), spec->mutable_training()));
+    SetTrainingDefaults(spec);
   }
   if (spec->has_base()) {
     KWTA_RETURN_IF_ERROR(ResolveBase(spec));

@@ -7,13 +7,14 @@
 #include "core/encoders/encoder_registry.h"
 #include "core/encoders/stack.h"
 #include "core/training/fine_tuning/fine_tuning_trainee.h"
+#include "core/training/job_spec.h"
 #include "core/training/layer_trainee.h"
 #include "core/training/learner_rows.h"
 #include "core/training/training_loop.h"
 
 namespace kwta {
 
-absl::StatusOr<ModelBundle> RunJob(const v1::JobSpec& spec, std::optional<ModelBundle> base, const Dataset& data,
+absl::StatusOr<ModelBundle> RunJob(v1::JobSpec spec, std::optional<ModelBundle> base, const Dataset& data,
                                    std::shared_ptr<Backend> backend, const TrainingControl& control) {
   const std::string backend_name(backend->name());
   std::unique_ptr<LearnerRows> rows;  // outlives the trainee
@@ -29,6 +30,7 @@ absl::StatusOr<ModelBundle> RunJob(const v1::JobSpec& spec, std::optional<ModelB
     } else {
       KWTA_ASSIGN_OR_RETURN(rows, PreprocessedRows(spec.preprocessing(), data, *backend, control.checkpoint_directory));
     }
+    KWTA_RETURN_IF_ERROR(FitTraining(&spec, *rows));
     KWTA_ASSIGN_OR_RETURN(trainee, CreateLayerTrainee(spec, *rows, std::move(backend)));
   }
   KWTA_ASSIGN_OR_RETURN(ModelBundle bundle, RunTrainingLoop(spec, data, *trainee, control));

@@ -24,15 +24,41 @@ TEST(ResolveJobSpec, FillsInEveryDefault) {
   const v1::TrainingSpec& training = spec.training();
   EXPECT_EQ(training.epochs(), 30u);
   EXPECT_EQ(training.batch_size(), 100u);
-  EXPECT_EQ(training.learning_rate(), 0.001f);
-  EXPECT_EQ(training.final_learning_rate(), 0.001f);
+  EXPECT_FALSE(training.has_learning_rate()) << "the rows decide";
+  EXPECT_TRUE(training.has_final_learning_rate());
+  EXPECT_EQ(training.final_learning_rate(), 0);
   EXPECT_EQ(training.momentum(), 0.9f);
   EXPECT_EQ(training.seed(), 1u);
   EXPECT_TRUE(training.has_threads());
   EXPECT_EQ(training.checkpoint_epochs(), 1u);
   EXPECT_EQ(spec.encoder().k_sparse().units(), 1000u);
   EXPECT_EQ(spec.preprocessing().u8_divisor(), 255);
+  EXPECT_TRUE(spec.preprocessing().subtract_mean());
   EXPECT_EQ(spec.dataset().split(), v1::DATASET_SPLIT_TRAIN);
+}
+
+TEST(ResolveJobSpec, DefaultsAreTheEncodersOwn) {
+  v1::JobSpec spec = MinimalSpec();
+  spec.mutable_encoder()->mutable_winner_take_all();
+  ASSERT_EQ(ResolveJobSpec(&spec), absl::OkStatus());
+  EXPECT_EQ(spec.training().learning_rate(), 0.001f);
+  EXPECT_EQ(spec.training().final_learning_rate(), 0);
+  EXPECT_TRUE(spec.preprocessing().has_subtract_mean());
+  EXPECT_FALSE(spec.preprocessing().subtract_mean());
+
+  spec = MinimalSpec();
+  spec.mutable_preprocessing()->set_subtract_mean(false);
+  spec.mutable_training()->set_learning_rate(0.5f);
+  spec.mutable_training()->set_final_learning_rate(0.25f);
+  ASSERT_EQ(ResolveJobSpec(&spec), absl::OkStatus());
+  EXPECT_FALSE(spec.preprocessing().subtract_mean()) << "what is chosen stays";
+  EXPECT_EQ(spec.training().learning_rate(), 0.5f);
+  EXPECT_EQ(spec.training().final_learning_rate(), 0.25f);
+
+  spec = MinimalSpec();
+  spec.mutable_base()->set_model("base");
+  ASSERT_EQ(ResolveJobSpec(&spec), absl::OkStatus());
+  EXPECT_FALSE(spec.has_preprocessing()) << "a layer on another model has none of its own";
 }
 
 TEST(ResolveJobSpec, AWinnerTakeAllLayerOnAnotherModelStartsAtTheMean) {
@@ -106,8 +132,13 @@ TEST(ResolveJobSpec, RefusesValuesOutOfRange) {
               HasSubstr("training.learning_rate is 0"));
   EXPECT_THAT(message([](Spec* s) { s->mutable_training()->set_learning_rate(std::nanf("")); }),
               HasSubstr("training.learning_rate is nan"));
-  EXPECT_THAT(message([](Spec* s) { s->mutable_training()->set_final_learning_rate(0.002f); }),
+  EXPECT_THAT(message([](Spec* s) {
+                s->mutable_training()->set_learning_rate(0.001f);
+                s->mutable_training()->set_final_learning_rate(0.002f);
+              }),
               HasSubstr("training.final_learning_rate is 0.002; expected 0 .. 0.001"));
+  EXPECT_THAT(message([](Spec* s) { s->mutable_training()->set_final_learning_rate(-1); }),
+              HasSubstr("training.final_learning_rate is -1; expected 0 .. the learning_rate"));
   EXPECT_THAT(message([](Spec* s) { s->mutable_training()->set_momentum(1); }),
               HasSubstr("training.momentum is 1; expected at least 0 and below 1"));
   EXPECT_THAT(message([](Spec* s) { s->mutable_training()->set_threads(1025); }),

@@ -61,7 +61,8 @@ TEST_F(WinnerTakeAllTraining, ResolvesTheEncodersOwnOptimiserAndSchedule) {
   spec.mutable_training()->set_optimiser(v1::OPTIMISER_SGD);
   spec.mutable_training()->clear_final_learning_rate();
   ASSERT_EQ(ResolveJobSpec(&spec), absl::OkStatus());
-  EXPECT_EQ(spec.training().final_learning_rate(), spec.training().learning_rate());
+  EXPECT_TRUE(spec.training().has_final_learning_rate());
+  EXPECT_EQ(spec.training().final_learning_rate(), 0);
 }
 
 TEST_F(WinnerTakeAllTraining, LearnsFromRealImagesAndDescribesTheModel) {
