@@ -18,7 +18,6 @@ namespace kwta {
 namespace {
 
 constexpr size_t kSha256Bytes = 32;
-constexpr float kLayerDecoderSigma = 0.001f;
 
 absl::Status ResolveTraining(const v1::EncoderSpec& encoder, v1::TrainingSpec* spec) {
   if (!spec->has_epochs()) spec->set_epochs(30);
@@ -28,11 +27,11 @@ absl::Status ResolveTraining(const v1::EncoderSpec& encoder, v1::TrainingSpec* s
   if (spec->batch_size() < 1 || spec->batch_size() > 65'536) {
     return InvalidField("training.batch_size", spec->batch_size(), "1 .. 65536");
   }
-  if (encoder.has_k_sparse() && uint64_t{spec->batch_size()} * encoder.k_sparse().units() > kMaxBatchScores) {
-    return InvalidField(
-        "training.batch_size", spec->batch_size(),
-        absl::StrCat("1 .. ", kMaxBatchScores / encoder.k_sparse().units(), " with ", encoder.k_sparse().units(),
-                     " units: a batch has at most ", kMaxBatchScores, " scores"));
+  const int64_t row_scores = RowScores(encoder);
+  if (spec->batch_size() * row_scores > kMaxBatchScores) {
+    return InvalidField("training.batch_size", spec->batch_size(),
+                        absl::StrCat("1 .. ", kMaxBatchScores / row_scores, " with ", row_scores,
+                                     " units: a batch has at most ", kMaxBatchScores, " scores"));
   }
   if (!spec->has_learning_rate()) spec->set_learning_rate(0.001f);
   if (!(spec->learning_rate() > 0) || !std::isfinite(spec->learning_rate())) {
@@ -66,14 +65,6 @@ absl::Status FitShapes(v1::JobSpec* spec) {
   KWTA_ASSIGN_OR_RETURN(const Shape image, InputImage(spec->preprocessing(), row_shape));
   KWTA_ASSIGN_OR_RETURN(const std::vector<Shape> shapes, PreprocessedShapes(spec->preprocessing(), image));
   return FitEncoder(spec->mutable_encoder(), shapes.back());
-}
-
-// Pooled maps of a layer below are far from zero (docs/stacks.md).
-void SetLayerDefaults(v1::EncoderSpec* encoder) {
-  if (!encoder->has_winner_take_all()) return;
-  v1::WinnerTakeAllSpec& spec = *encoder->mutable_winner_take_all();
-  if (!spec.has_biases_from_mean()) spec.set_biases_from_mean(true);
-  if (!spec.has_decoder_init_sigma()) spec.set_decoder_init_sigma(kLayerDecoderSigma);
 }
 
 absl::Status ResolveBase(v1::JobSpec* spec) {
