@@ -47,6 +47,10 @@ struct EncoderKind {
   // Activities that training computes for a row before it drops any, of which a batch may have kMaxBatchScores. Null:
   // training does not hold those of a whole batch. The spec is resolved.
   int64_t (*row_scores)(const v1::EncoderSpec& spec) = nullptr;
+  // Activities that a layer keeps while it is fine-tuned: its codes must be the k largest of "atoms" times the input
+  // plus "bias", tensors of its bundle, or core/training/fine_tuning cannot tune it. Null: it cannot. The spec is
+  // resolved.
+  int64_t (*tuned_k)(const v1::EncoderSpec& spec) = nullptr;
 
   // A learner, its weights drawn from the training's seed.
   absl::StatusOr<std::unique_ptr<Learner>> (*create_learner)(const LearnerSetup& setup) = nullptr;

@@ -27,12 +27,7 @@ absl::Status ResolveTraining(const v1::EncoderSpec& encoder, v1::TrainingSpec* s
   if (spec->batch_size() < 1 || spec->batch_size() > 65'536) {
     return InvalidField("training.batch_size", spec->batch_size(), "1 .. 65536");
   }
-  const int64_t row_scores = RowScores(encoder);
-  if (spec->batch_size() * row_scores > kMaxBatchScores) {
-    return InvalidField("training.batch_size", spec->batch_size(),
-                        absl::StrCat("1 .. ", kMaxBatchScores / row_scores, " with ", row_scores,
-                                     " units: a batch has at most ", kMaxBatchScores, " scores"));
-  }
+  KWTA_RETURN_IF_ERROR(CheckBatchScores(spec->batch_size(), RowScores(encoder)));
   if (!spec->has_learning_rate()) spec->set_learning_rate(0.001f);
   if (!(spec->learning_rate() > 0) || !std::isfinite(spec->learning_rate())) {
     return InvalidField("training.learning_rate", spec->learning_rate(), "a finite number above 0, such as 0.001");
