@@ -24,7 +24,8 @@ class IdleEncoder final : public Encoder {
   int64_t code_width() const override { return kUnits; }
   int64_t parameter_bytes() const override { return 0; }
   absl::StatusOr<int64_t> ResolveK(const EncodeOptions&) const override { return kK; }
-  absl::Status Encode(const RowsView& x, int64_t k, SparseCodes* codes) const override {
+  absl::Status Encode(const RowsView& x, int64_t k, Codes* out) const override {
+    SparseCodes* const codes = SparseIn(out);
     codes->units = kUnits;
     codes->row_offsets.resize(static_cast<size_t>(x.rows + 1));
     for (int64_t i = 0; i <= x.rows; ++i) codes->row_offsets[i] = i * k;

@@ -5,10 +5,9 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <variant>
 
 #include "absl/time/time.h"
-#include "core/tensors/sparse_codes.h"
+#include "core/tensors/codes.h"
 #include "core/tensors/tensor.h"
 #include "kwta/v1/service.pb.h"
 
@@ -35,7 +34,7 @@ struct EncodeSettings {
 struct EncodeResult {
   // SparseCodes for OUTPUT_MODE_SPARSE_TOPK and _CSR, a Tensor f32 [rows, units] for OUTPUT_MODE_DENSE. Without an
   // output mode the model decides: a Tensor if its codes are dense, as those of winner-take-all models are.
-  std::variant<SparseCodes, Tensor> codes;
+  Codes codes;
   uint64_t model_version = 0;
   // Sums of queue_ns and compute_ns and the largest batch_rows, over `requests` requests.
   v1::ServingStats stats;
@@ -43,7 +42,7 @@ struct EncodeResult {
 
   const SparseCodes& sparse() const { return std::get<SparseCodes>(codes); }
   const Tensor& dense() const { return std::get<Tensor>(codes); }
-  int64_t rows() const;
+  int64_t rows() const { return CodeRows(codes); }
 };
 
 // The classifier that a fine-tuned model was tuned with: the scores of the classes are weights' z + bias for a code z.

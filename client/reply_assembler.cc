@@ -107,27 +107,14 @@ absl::Status EncodeAssembler::Add(EncodeResult piece) {
   }
   if (filled_ == 0) {
     result_.model_version = piece.model_version;
-    if (std::holds_alternative<Tensor>(piece.codes)) {
-      result_.codes = Tensor(DType::kF32, {rows_, piece.dense().shape()[1]});
-    } else {
-      SparseCodes empty;
-      empty.units = piece.sparse().units;
-      result_.codes = std::move(empty);
-    }
+    result_.codes = RoomFor(piece.codes, rows_);
   }
   if (result_.codes.index() != piece.codes.index()) return Unfit("codes of several layouts");
   if (result_.model_version != piece.model_version) {
     return Unfit(absl::StrCat("version ", piece.model_version, " after version ", result_.model_version));
   }
-  if (auto* dense = std::get_if<Tensor>(&result_.codes)) {
-    const int64_t width = dense->shape()[1];
-    if (piece.dense().shape()[1] != width) return Unfit("codes of several widths");
-    std::memcpy(dense->as<float>() + filled_ * width, piece.dense().data(), piece.dense().bytes());
-  } else {
-    auto& sparse = std::get<SparseCodes>(result_.codes);
-    if (piece.sparse().units != sparse.units) return Unfit("codes of several widths");
-    sparse.AppendRows(piece.sparse(), 0, piece_rows);
-  }
+  if (CodeUnits(piece.codes) != CodeUnits(result_.codes)) return Unfit("codes of several widths");
+  CopyRows(piece.codes, 0, piece_rows, filled_, &result_.codes);
   AddStats(piece.stats, &result_.stats);
   result_.requests += piece.requests;
   filled_ += piece_rows;

@@ -252,10 +252,7 @@ void Server::Parts::StartBatcher() {
     metrics->BatchDone(rows, absl::ToDoubleSeconds(compute));
   };
   batcher_events.queue_left = [this](absl::Duration queued) { metrics->QueueLeft(absl::ToDoubleSeconds(queued)); };
-  batcher_events.encoded = [this](const ServedModel& model, const SparseCodes& codes) {
-    metrics->RowsEncoded(model.name, model.version, codes);
-  };
-  batcher_events.encoded_dense = [this](const ServedModel& model, const RowsView& codes) {
+  batcher_events.encoded = [this](const ServedModel& model, const Codes& codes) {
     metrics->RowsEncoded(model.name, model.version, codes);
   };
   batcher_events.answering = [this] { loop->BeginPosting(); };

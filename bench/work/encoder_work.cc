@@ -22,7 +22,7 @@ namespace {
 
 // Rows of the updates before the clock starts, while k falls to its final value.
 constexpr int64_t kWarmingRows = 40'000;
-constexpr int64_t kWarmingImages = 500;  // of convolutions
+constexpr int64_t kWarmingImages = 500;  // of encoders whose codes have places
 
 absl::StatusOr<std::shared_ptr<Backend>> MakeBackend(const WorkOptions& options) {
   BackendOptions backend;
@@ -51,22 +51,16 @@ class Batches {
 class EncodeWork final : public Workload {
  public:
   EncodeWork(std::shared_ptr<const Encoder> encoder, Batches batches, int64_t k)
-      : encoder_(std::move(encoder)), batches_(std::move(batches)), k_(k) {
-    if (encoder_->dense_codes()) dense_.resize(static_cast<size_t>(rows() * encoder_->code_width()));
-  }
+      : encoder_(std::move(encoder)), batches_(std::move(batches)), k_(k) {}
 
   int64_t rows() const override { return batches_.rows(); }
-  absl::Status Call() override {
-    if (!dense_.empty()) return encoder_->EncodeDense(batches_.Next(), k_, dense_.data());
-    return encoder_->Encode(batches_.Next(), k_, &codes_);
-  }
+  absl::Status Call() override { return encoder_->Encode(batches_.Next(), k_, &codes_); }
 
  private:
   const std::shared_ptr<const Encoder> encoder_;
   Batches batches_;
   const int64_t k_;
-  SparseCodes codes_;
-  std::vector<float> dense_;
+  Codes codes_;
 };
 
 class TrainWork final : public Workload {
@@ -124,9 +118,7 @@ absl::StatusOr<std::unique_ptr<Workload>> CreateEncodeWork(const WorkSpec& spec,
   KWTA_ASSIGN_OR_RETURN(const ModelBundle bundle, ModelOf(spec, options, data.shape()[1], backend));
   KWTA_ASSIGN_OR_RETURN(std::shared_ptr<const Encoder> encoder, CreateEncoder(bundle, std::move(backend)));
   EncodeOptions encode;
-  if (!encoder->dense_codes()) {
-    KWTA_ASSIGN_OR_RETURN(encode.k, spec.Number("k"));
-  }
+  KWTA_ASSIGN_OR_RETURN(encode.k, spec.Number("k", 0));
   KWTA_ASSIGN_OR_RETURN(const int64_t k, encoder->ResolveK(encode));
   return std::make_unique<EncodeWork>(std::move(encoder), Batches(std::move(data), batch), k);
 }
@@ -137,7 +129,7 @@ absl::StatusOr<std::unique_ptr<Workload>> CreateTrainWork(const WorkSpec& spec, 
   KWTA_ASSIGN_OR_RETURN(const v1::JobSpec job, JobOf(spec, 1, batch, batch));
   v1::EncoderSpec encoder = job.encoder();
   KWTA_ASSIGN_OR_RETURN(const int64_t warming_rows,
-                        spec.Number("warm", encoder.has_k_sparse() ? kWarmingRows : kWarmingImages));
+                        spec.Number("warm", HasPlaces(encoder) ? kWarmingImages : kWarmingRows));
   KWTA_ASSIGN_OR_RETURN(Tensor data, LoadFloats(options, spec.Text("data", "images")));
   Batches batches(std::move(data), batch);
   KWTA_RETURN_IF_ERROR(FitEncoder(&encoder, {batches.width()}));

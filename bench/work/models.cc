@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/encoder_registry.h"
@@ -12,51 +13,75 @@
 #include "core/preprocessing/preprocessor.h"
 #include "core/training/job_spec.h"
 #include "core/training/run_job.h"
+#include "google/protobuf/text_format.h"
 
 namespace kwta::bench {
 namespace {
 
 constexpr int64_t kTrainingRows = 40'000;
+constexpr int64_t kTrainingImages = 1'000;  // of encoders whose codes have places
 constexpr int64_t kTrainingEpochs = 2;
 constexpr int64_t kTrainingBatch = 100;
-// Convolutions cost more, and a few images tell as much about their filters.
-constexpr int64_t kConvolutionTrainingRows = 1'000;
-constexpr uint32_t kTrainedK = 32;
-constexpr float kTrainingRate = 0.01f;
+constexpr char kTrainedK[] = "32";
+constexpr float kTrainingRate = 0.01f;   // of gradient descent with momentum
 constexpr float kMeasuredRate = 0.001f;  // of training that is timed, not of models to encode with
 
 std::string DataName(const WorkSpec& spec) { return spec.Text("data", "images"); }
-bool IsConvolution(const WorkSpec& spec) { return !spec.Text("maps", "").empty(); }
+
+// The word of an option: "units" of --units.
+std::string Word(const SpecOption& option) { return std::string(option.flag).substr(2); }
+
+absl::StatusOr<const EncoderKind*> KindOf(const WorkSpec& spec) {
+  const std::string name = spec.Text("encoder", "");
+  std::vector<std::string> words;
+  for (const EncoderKind* kind : EncoderKinds()) {
+    if (kind->of_layers) continue;
+    words.push_back(Word(kind->options.front()));
+    if (name.empty() ? !spec.Text(words.back(), "").empty() : name == kind->name) return kind;
+  }
+  return absl::InvalidArgumentError(absl::StrCat("'", spec.kind(), "' describes no encoder; expected one of ",
+                                                 absl::StrJoin(words, "=N, "), "=N, or encoder= one of ",
+                                                 absl::StrJoin(EncoderKindNames(), ", ")));
+}
+
+// The shape of a row of the data; empty if it is not known.
+Shape ImageOf(const WorkSpec& spec) {
+  if (DataName(spec) == "images") return {1, 28, 28};
+  if (DataName(spec) == "colour") return {3, 32, 32};
+  return {};
+}
 
 // An encoder of the right size with weights that nobody trained.
-absl::StatusOr<ModelBundle> RandomKSparse(const WorkSpec& spec, int64_t width) {
+absl::StatusOr<ModelBundle> RandomModel(const WorkSpec& spec, int64_t width, std::shared_ptr<Backend> backend) {
   ModelBundle bundle;
   v1::ModelDescription& description = bundle.description;
-  KWTA_ASSIGN_OR_RETURN(*description.mutable_encoder(), EncoderOf(spec));
-  const int64_t units = description.encoder().k_sparse().units();
-  description.set_input_width(static_cast<uint32_t>(width));
-  description.set_code_width(static_cast<uint32_t>(units));
+  v1::EncoderSpec& encoder = *description.mutable_encoder();
+  KWTA_ASSIGN_OR_RETURN(encoder, EncoderOf(spec));
   KWTA_RETURN_IF_ERROR(ResolvePreprocessing(description.mutable_preprocessing()));
+  v1::TrainingSpec training;
+  KWTA_RETURN_IF_ERROR(ResolveOptimiser(encoder, &training));
+  KWTA_ASSIGN_OR_RETURN(const std::unique_ptr<Learner> learner,
+                        CreateLearner(encoder, {width}, training, std::move(backend)));
+  description.set_input_width(static_cast<uint32_t>(width));
+  description.set_code_width(static_cast<uint32_t>(learner->code_width()));
+  KWTA_ASSIGN_OR_RETURN(bundle.tensors, learner->Parameters());
   Rng rng(3);
-  Tensor atoms(DType::kF32, {units, width});
-  for (int64_t i = 0; i < atoms.elements(); ++i) {
-    atoms.as<float>()[i] = static_cast<float>(0.05 * (rng.Uniform() - 0.5));
+  for (auto& [name, tensor] : bundle.tensors) {
+    const bool weights = tensor.shape().size() > 1;
+    for (int64_t i = 0; i < tensor.elements(); ++i) {
+      tensor.as<float>()[i] = weights ? static_cast<float>(0.05 * (rng.Uniform() - 0.5)) : 0;
+    }
   }
-  bundle.tensors["atoms"] = std::move(atoms);
-  bundle.tensors["bias"] = Tensor(DType::kF32, {units});
-  bundle.tensors["decoder_bias"] = Tensor(DType::kF32, {width});
   return bundle;
 }
 
 absl::StatusOr<ModelBundle> TrainModel(const WorkSpec& spec, const WorkOptions& options,
                                        std::shared_ptr<Backend> backend) {
-  KWTA_ASSIGN_OR_RETURN(v1::JobSpec job, JobOf(spec, kTrainingEpochs, kTrainingBatch,
-                                               IsConvolution(spec) ? kConvolutionTrainingRows : kTrainingRows));
-  if (job.encoder().has_k_sparse()) {
-    job.mutable_encoder()->mutable_k_sparse()->set_k(kTrainedK);
-    job.mutable_encoder()->mutable_k_sparse()->clear_k_start();
-    // Atoms that are never active would stay short, and so be ruled out with ease.
-    job.mutable_encoder()->mutable_k_sparse()->set_unit_norm_atoms(true);
+  KWTA_ASSIGN_OR_RETURN(const v1::EncoderSpec encoder, EncoderOf(spec));
+  // Atoms that are never active would stay short, and so be ruled out with ease.
+  KWTA_ASSIGN_OR_RETURN(v1::JobSpec job, JobOf(spec.With("k", kTrainedK).With("unit-norm", "true"), kTrainingEpochs,
+                                               kTrainingBatch, HasPlaces(encoder) ? kTrainingImages : kTrainingRows));
+  if (job.training().optimiser() == v1::OPTIMISER_SGD) {
     job.mutable_training()->set_learning_rate(kTrainingRate);
     job.mutable_training()->set_final_learning_rate(kTrainingRate);
     KWTA_RETURN_IF_ERROR(ResolveJobSpec(&job));
@@ -72,23 +97,24 @@ absl::StatusOr<ModelBundle> TrainModel(const WorkSpec& spec, const WorkOptions& 
 }  // namespace
 
 absl::StatusOr<v1::EncoderSpec> EncoderOf(const WorkSpec& spec) {
+  KWTA_ASSIGN_OR_RETURN(const EncoderKind* kind, KindOf(spec));
   v1::EncoderSpec encoder;
-  if (IsConvolution(spec)) {
-    KWTA_ASSIGN_OR_RETURN(const int64_t maps, spec.Number("maps"));
-    const bool colour = DataName(spec) == "colour";
-    encoder.mutable_winner_take_all()->set_maps(static_cast<uint32_t>(maps));
-    v1::ImageShape* input = encoder.mutable_winner_take_all()->mutable_input();
-    input->set_channels(colour ? 3 : 1);
-    input->set_height(colour ? 32 : 28);
-    input->set_width(colour ? 32 : 28);
-  } else {
-    KWTA_ASSIGN_OR_RETURN(const int64_t units, spec.Number("units"));
-    KWTA_ASSIGN_OR_RETURN(const int64_t k, spec.Number("k"));
-    encoder.mutable_k_sparse()->set_units(static_cast<uint32_t>(units));
-    encoder.mutable_k_sparse()->set_k(static_cast<uint32_t>(k));
+  google::protobuf::Message* fields = MutableKindSpec(*kind, &encoder);
+  for (const SpecOption& option : kind->options) {
+    const std::string text = spec.Text(Word(option), "");
+    const auto* field = fields->GetDescriptor()->FindFieldByName(option.field);
+    if (text.empty() || google::protobuf::TextFormat::ParseFieldValueFromString(text, field, fields)) continue;
+    return absl::InvalidArgumentError(absl::StrCat("'", text, "' is no value of ", Word(option)));
   }
   KWTA_RETURN_IF_ERROR(ResolveEncoder(&encoder));
+  if (const Shape image = ImageOf(spec); !image.empty()) KWTA_RETURN_IF_ERROR(FitEncoder(&encoder, image));
   return encoder;
+}
+
+bool HasPlaces(const v1::EncoderSpec& encoder) {
+  v1::ModelDescription description;
+  *description.mutable_encoder() = encoder;
+  return CodeShape(description).size() > 1;
 }
 
 absl::StatusOr<v1::JobSpec> JobOf(const WorkSpec& spec, int64_t epochs, int64_t batch, int64_t max_rows) {
@@ -102,20 +128,22 @@ absl::StatusOr<v1::JobSpec> JobOf(const WorkSpec& spec, int64_t epochs, int64_t 
   job.mutable_training()->set_checkpoint_epochs(0);
   // What is measured is not to change with the defaults.
   job.mutable_training()->set_learning_rate(kMeasuredRate);
-  job.mutable_training()->set_final_learning_rate(IsConvolution(spec) ? 0 : kMeasuredRate);
+  job.mutable_training()->set_final_learning_rate(HasPlaces(job.encoder()) ? 0 : kMeasuredRate);
   job.mutable_preprocessing()->set_subtract_mean(false);
   KWTA_RETURN_IF_ERROR(ResolveJobSpec(&job));
   return job;
 }
 
 std::string ModelName(const WorkSpec& spec) {
-  return IsConvolution(spec) ? absl::StrCat(DataName(spec), "-maps-", spec.Text("maps", ""))
-                             : absl::StrCat(DataName(spec), "-", spec.Text("units", ""));
+  const absl::StatusOr<const EncoderKind*> kind = KindOf(spec);
+  if (!kind.ok()) return DataName(spec);
+  const std::string word = Word((*kind)->options.front());
+  return absl::StrCat(DataName(spec), "-", *kind == EncoderKinds().front() ? "" : word + "-", spec.Text(word, ""));
 }
 
 absl::StatusOr<ModelBundle> ModelOf(const WorkSpec& spec, const WorkOptions& options, int64_t width,
                                     std::shared_ptr<Backend> backend) {
-  if (spec.Text("weights", "trained") == "random") return RandomKSparse(spec, width);
+  if (spec.Text("weights", "trained") == "random") return RandomModel(spec, width, std::move(backend));
   const std::string directory = absl::StrCat(options.inputs, "/", ModelName(spec), ".bundle");
   absl::StatusOr<ModelBundle> known = ReadModelBundle(directory);
   if (!absl::IsNotFound(known.status())) return known;

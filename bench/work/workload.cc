@@ -43,6 +43,12 @@ absl::StatusOr<int64_t> WorkSpec::Number(const std::string& name, int64_t otherw
   return Number(name);
 }
 
+WorkSpec WorkSpec::With(const std::string& name, const std::string& value) const {
+  WorkSpec changed = *this;
+  changed.values_[name] = value;
+  return changed;
+}
+
 absl::StatusOr<std::unique_ptr<Workload>> CreateWorkload(const WorkSpec& spec, const WorkOptions& options) {
   using Factory = absl::StatusOr<std::unique_ptr<Workload>> (*)(const WorkSpec&, const WorkOptions&);
   static constexpr struct {

@@ -25,6 +25,8 @@ class WorkSpec {
   // Errors: INVALID_ARGUMENT (not given, or not a positive integer).
   absl::StatusOr<int64_t> Number(const std::string& name) const;
   absl::StatusOr<int64_t> Number(const std::string& name, int64_t otherwise) const;
+  // The same words with this one, whether it was given or not.
+  WorkSpec With(const std::string& name, const std::string& value) const;
 
  private:
   std::string kind_;

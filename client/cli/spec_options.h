@@ -6,22 +6,30 @@
 #include <vector>
 
 #include "CLI/CLI.hpp"
+#include "absl/types/span.h"
+#include "core/encoders/spec_option.h"
+#include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 #include "kwta/v1/job.pb.h"
 
 namespace kwta::client::cli {
 
-struct FieldOption {
-  const char* flag;
-  const char* field;  // Name in the message: uint32, uint64, float or bool.
-  const char* help;   // Meaning and range.
-  // What the default is, where it depends on other fields; null: the value in `defaults` is shown.
-  const char* default_text = nullptr;
-};
+// What an option's default is: the row's own words, else the field's value in `defaults`. Empty for a field that is a
+// message.
+std::string DefaultText(const SpecOption& option, const google::protobuf::Message& defaults);
 
-// Adds an option for each row. A bool becomes a pair of flags, --x and --no-x. `message` must outlive the parsing.
-void AddFieldOptions(CLI::App& app, const char* group, const std::vector<FieldOption>& options,
+// Adds an option that sets its field in each of `messages`, which must outlive the parsing. A bool becomes a pair of
+// flags, --x and --no-x; an enumeration takes the names of its values, "each-map" for WINNER_SPARSITY_EACH_MAP; a
+// message of numbers takes these in order, with commas.
+void AddFieldOption(CLI::App& app, const std::string& group, const SpecOption& option, const std::string& default_text,
+                    const std::vector<google::protobuf::Message*>& messages);
+
+// Adds an option for each row.
+void AddFieldOptions(CLI::App& app, const std::string& group, absl::Span<const SpecOption> options,
                      const google::protobuf::Message& defaults, google::protobuf::Message* message);
+
+// "adam" for OPTIMISER_ADAM: what is left of the name of a value without that of its enumeration.
+std::string ValueName(const google::protobuf::EnumValueDescriptor& value);
 
 // Adds --data, --validation-rows, --split-seed and --max-rows.
 void AddDatasetOptions(CLI::App& app, v1::DatasetRef* dataset);

@@ -9,7 +9,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "client/cli/field_text.h"
-#include "core/base/parse_number.h"
+#include "client/cli/spec_options.h"
 
 namespace kwta::client::cli {
 namespace {
@@ -62,19 +62,10 @@ void AddStepOptions(CLI::App& app, const char* group, v1::PreprocessingSpec* spe
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->type_name("NAME[:FIELD=VALUE,...]")
       ->group(group);
-  app.add_option_function<std::vector<uint32_t>>(
-         "--row-shape",
-         [spec](const std::vector<uint32_t>& extents) {
-           spec->mutable_input()->set_channels(extents[0]);
-           spec->mutable_input()->set_height(extents[1]);
-           spec->mutable_input()->set_width(extents[2]);
-         },
-         "What image a row of the data is before the steps, if the data do not say")
-      ->delimiter(',')
-      ->transform(NumberIn<uint32_t>::Any().As<CLI::Validator>())
-      ->expected(3)
-      ->type_name("CHANNELS,HEIGHT,WIDTH")
-      ->group(group);
+  AddFieldOptions(
+      app, group,
+      {{"--row-shape", "input", "What image a row of the data is before the steps, if the data do not say"}}, *spec,
+      spec);
 }
 
 }  // namespace kwta::client::cli

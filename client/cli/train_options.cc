@@ -1,10 +1,12 @@
 #include "client/cli/train_options.h"
 
-#include <map>
+#include <algorithm>
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/cli/spec_options.h"
 #include "client/cli/step_options.h"
 #include "core/base/parse_number.h"
@@ -17,112 +19,89 @@ namespace kwta::client::cli {
 namespace {
 
 constexpr char kEncoderGroup[] = "Encoder";
-constexpr char kKSparseGroup[] = "Encoder k-sparse";
-constexpr char kWinnerTakeAllGroup[] = "Encoder winner-take-all";
 constexpr char kFineTuningGroup[] = "Fine-tuning";
 
 // Every default there is, as the library that trains resolves them.
 v1::JobSpec Defaults() {
   v1::JobSpec spec;
   spec.set_model("defaults");
-  spec.mutable_encoder()->mutable_k_sparse();
+  MutableKindSpec(*EncoderKinds().front(), spec.mutable_encoder());
   spec.mutable_dataset()->set_name(NamedDatasets().front());
   // Nothing in it can be wrong: a failure would show as defaults of 0 in --help, and in the tests.
   ResolveJobSpec(&spec).IgnoreError();
   return spec;
 }
 
-// encoder.proto documents each field and the paper it comes from; here is only what fits beside a flag.
-void AddKSparseOptions(CLI::App& app, const v1::KSparseSpec& defaults, v1::KSparseSpec* spec) {
-  AddFieldOptions(
-      app, kKSparseGroup,
-      {{"--units", "units", "Hidden units, 1 .. 1048576"},
-       {"--k", "k", "Activities kept in each row at the end of training, 1 .. units"},
-       {"--k-start", "k_start", "Activities kept in the first epoch, k .. units", "4 k, at most units"},
-       {"--anneal-fraction", "anneal_fraction", "Fraction of the epochs over which k falls from k-start, 0 .. 1"},
-       {"--unit-norm", "unit_norm_atoms", "Keep every atom at unit length"},
-       {"--auxiliary-k", "auxiliary_k", "Dead units of a row that reconstruct what the others leave over, 0 .. units",
-        "0, none"},
-       {"--auxiliary-weight", "auxiliary_weight", "Weight of their error in the loss, above 0", "1/32"},
-       {"--dead-after-rows", "dead_after_rows", "Training rows without it after which a unit is dead", "10000"},
-       {"--alpha", "encode_alpha", "Encoding keeps alpha k activities unless its caller says otherwise, at least 1"}},
-      defaults, spec);
-}
+// An option of the command line, and the kinds of encoder that have it.
+struct EncoderOption {
+  struct Of {
+    const EncoderKind* kind;
+    const SpecOption* row;
+  };
+  std::vector<Of> of;
+};
 
-// An option whose values are names of the numbers of an enumeration.
-template <typename Set>
-void AddNamedOption(CLI::App& app, const char* flag, const std::map<std::string, int>& names, const char* help,
-                    const char* group, const Set& set) {
-  app.add_option_function<std::string>(
-         flag, [=](const std::string& name) { set(names.at(name)); }, help)
-      ->check(CLI::IsMember(names))
-      ->group(group);
-}
-
-void AddWinnerTakeAllOptions(CLI::App& app, v1::WinnerTakeAllSpec* spec) {
-  v1::EncoderSpec defaults;
-  defaults.mutable_winner_take_all();
-  ResolveEncoder(&defaults).IgnoreError();  // see Defaults
-  AddFieldOptions(
-      app, kWinnerTakeAllGroup,
-      {{"--maps", "maps", "Feature maps, 1 .. 65536"},
-       {"--filter-size", "filter_size", "Width of the encoder's filters, 1 .. the image's smaller side"},
-       {"--decoder-filter-size", "decoder_filter_size", "Width of the decoder's filters", "filter-size"},
-       {"--winners", "winners", "Activities that training keeps in each map, or across maps", "1, across maps: maps"},
-       {"--tied-weights", "tied_weights", "Decode with the encoder's filters"},
-       {"--pool-width", "pool_width", "Width of the windows of max-pooling, 1 .. the image's smaller side"},
-       {"--pool-stride", "pool_stride", "Distance of two windows"},
-       {"--pool-padding", "pool_padding", "Zeros around the maps, 0 .. pool-width - 1", "pool-width / 2"},
-       {"--decoder-init-sigma", "decoder_init_sigma", "Standard deviation of the decoder's initial filters, above 0",
-        "0.02, with --base 0.001"},
-       {"--biases-from-mean", "biases_from_mean", "Start the biases at the averages of the channels",
-        "only with --base"}},
-      defaults.winner_take_all(), spec);
-  AddNamedOption(app, "--sparsity",
-                 {{"each-map", v1::WINNER_SPARSITY_EACH_MAP},
-                  {"across-maps", v1::WINNER_SPARSITY_ACROSS_MAPS},
-                  {"none", v1::WINNER_SPARSITY_NONE}},
-                 "Where training looks for winners; default each-map", kWinnerTakeAllGroup,
-                 [spec](int value) { spec->set_sparsity(static_cast<v1::WinnerSparsity>(value)); });
-  app.add_option_function<std::vector<uint32_t>>(
-         "--image",
-         [spec](const std::vector<uint32_t>& extents) {
-           spec->mutable_input()->set_channels(extents[0]);
-           spec->mutable_input()->set_height(extents[1]);
-           spec->mutable_input()->set_width(extents[2]);
-         },
-         "What image a row is, if the data do not say")
-      ->delimiter(',')
-      ->transform(NumberIn<uint32_t>::Any().As<CLI::Validator>())
-      ->expected(3)
-      ->type_name("CHANNELS,HEIGHT,WIDTH")
-      ->group(kWinnerTakeAllGroup);
-}
-
-void AddEncoderOptions(CLI::App& app, const v1::JobSpec& defaults, TrainOptions* options) {
-  app.add_option("--encoder", options->encoder, "Kind of encoder; default k-sparse")
-      ->check(CLI::IsMember(EncoderKindNames()))
-      ->group(kEncoderGroup);
-  app.add_option_function<float>(
-         "--init-sigma",
-         [options](float value) {
-           options->k_sparse.set_init_sigma(value);
-           options->winner_take_all.set_init_sigma(value);
-         },
-         absl::StrCat("Standard deviation of the encoder's initial weights, above 0; default ",
-                      defaults.encoder().k_sparse().init_sigma(),
-                      ", winner-take-all: 1.4 / (filter-size * sqrt(channels))"))
-      ->transform(NumberIn<float>::Any().As<CLI::Validator>())
-      ->group(kEncoderGroup);
-  AddKSparseOptions(app, defaults.encoder().k_sparse(), &options->k_sparse);
-  AddWinnerTakeAllOptions(app, &options->winner_take_all);
-}
-
-// Throws if an option of the group was given, which would have no effect.
-void RefuseGroup(const CLI::App& app, const std::string& group, const std::string& why) {
-  for (const CLI::Option* option : app.get_options()) {
-    if (option->get_group() == group && option->count() > 0) throw CLI::ValidationError(option->get_name(), why);
+// Those of all kinds that jobs train. Kinds that have the same flag share it.
+std::vector<EncoderOption> EncoderOptions() {
+  std::vector<EncoderOption> options;
+  for (const EncoderKind* kind : EncoderKinds()) {
+    for (const SpecOption& row : kind->options) {
+      auto same = std::find_if(options.begin(), options.end(), [&row](const EncoderOption& option) {
+        return absl::string_view(option.of.front().row->flag) == row.flag;
+      });
+      if (same == options.end()) same = options.insert(options.end(), EncoderOption());
+      same->of.push_back({kind, &row});
+    }
   }
+  return options;
+}
+
+// "0.01", or where kinds differ "0.01, winner-take-all: 0.02".
+std::string DefaultTexts(const EncoderOption& option) {
+  std::string texts, first;
+  for (const auto& [kind, row] : option.of) {
+    v1::EncoderSpec defaults;
+    google::protobuf::Message* spec = MutableKindSpec(*kind, &defaults);
+    ResolveEncoder(&defaults).IgnoreError();  // see Defaults
+    const std::string text = DefaultText(*row, *spec);
+    if (kind == option.of.front().kind) {
+      texts = first = text;
+    } else if (text != first) {
+      absl::StrAppend(&texts, ", ", kind->name, ": ", text);
+    }
+  }
+  return texts;
+}
+
+void AddEncoderOptions(CLI::App& app, TrainOptions* options) {
+  const std::vector<std::string> kinds = EncoderKindNames();
+  options->encoder = kinds.front();
+  app.add_option("--encoder", options->encoder, absl::StrCat("Kind of encoder; default ", kinds.front()))
+      ->check(CLI::IsMember(kinds))
+      ->group(kEncoderGroup);
+  for (const EncoderKind* kind : EncoderKinds()) MutableKindSpec(*kind, &options->encoders[kind->name]);
+  for (const EncoderOption& option : EncoderOptions()) {
+    std::vector<google::protobuf::Message*> specs;
+    for (const auto& [kind, row] : option.of) specs.push_back(MutableKindSpec(*kind, &options->encoders[kind->name]));
+    const bool shared = option.of.size() > 1;
+    AddFieldOption(app, shared ? kEncoderGroup : absl::StrCat(kEncoderGroup, " ", option.of.front().kind->name),
+                   *option.of.front().row, DefaultTexts(option), specs);
+  }
+}
+
+// Throws if an option for which refused(option) is true was given.
+template <typename Refused>
+void Refuse(const CLI::App& app, const Refused& refused, const std::string& why) {
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->count() > 0 && refused(*option)) throw CLI::ValidationError(option->get_name(), why);
+  }
+}
+
+bool IsOfEncoders(const CLI::Option& option) { return absl::StartsWith(option.get_group(), kEncoderGroup); }
+
+bool IsOf(const EncoderKind& kind, const CLI::Option& option) {
+  return std::any_of(kind.options.begin(), kind.options.end(),
+                     [&option](const SpecOption& row) { return option.check_name(row.flag); });
 }
 
 // Puts the chosen encoder, or fine-tuning, into the request.
@@ -131,23 +110,22 @@ void ChooseWhatToTrain(const CLI::App& app, TrainOptions* options) {
     if (!options->request.spec().has_base()) {
       throw CLI::ValidationError("--fine-tune", "needs --base, the model to fine-tune");
     }
-    const char why[] = "has no effect with --fine-tune, which adds no layer";
-    RefuseGroup(app, kEncoderGroup, why);
-    RefuseGroup(app, kKSparseGroup, why);
-    RefuseGroup(app, kWinnerTakeAllGroup, why);
+    Refuse(app, IsOfEncoders, "has no effect with --fine-tune, which adds no layer");
     *options->request.mutable_spec()->mutable_fine_tuning() = options->fine_tuning;
     return;
   }
-  RefuseGroup(app, kFineTuningGroup, "is an option of --fine-tune only");
-  const bool winner_take_all = options->encoder == "winner-take-all";
-  RefuseGroup(app, winner_take_all ? kKSparseGroup : kWinnerTakeAllGroup,
-              absl::StrCat("is no option of ", options->encoder, " encoders"));
+  Refuse(
+      app, [](const CLI::Option& option) { return option.get_group() == kFineTuningGroup; },
+      "is an option of --fine-tune only");
   v1::EncoderSpec* encoder = options->request.mutable_spec()->mutable_encoder();
-  if (winner_take_all) {
-    *encoder->mutable_winner_take_all() = options->winner_take_all;
-  } else {
-    *encoder->mutable_k_sparse() = options->k_sparse;
-  }
+  *encoder = options->encoders.at(options->encoder);
+  const EncoderKind& kind = *FindEncoderKind(*encoder);
+  Refuse(
+      app,
+      [&kind](const CLI::Option& option) {
+        return IsOfEncoders(option) && !option.check_name("--encoder") && !IsOf(kind, option);
+      },
+      absl::StrCat("is no option of ", kind.name, " encoders"));
 }
 
 void AddPreprocessingOptions(CLI::App& app, const v1::PreprocessingSpec& defaults, v1::PreprocessingSpec* spec) {
@@ -160,8 +138,21 @@ void AddPreprocessingOptions(CLI::App& app, const v1::PreprocessingSpec& default
                   defaults, spec);
 }
 
+// "sgd for k-sparse, which takes no other, adam for winner-take-all".
+std::string OwnOptimisers() {
+  std::vector<std::string> texts;
+  for (const EncoderKind* kind : EncoderKinds()) {
+    if (kind->of_layers) continue;
+    const auto* value = v1::Optimiser_descriptor()->FindValueByNumber(kind->own_optimiser);
+    texts.push_back(
+        absl::StrCat(ValueName(*value), " for ", kind->name, kind->other_optimisers ? "" : ", which takes no other"));
+  }
+  return absl::StrJoin(texts, ", ");
+}
+
 void AddTrainingOptions(CLI::App& app, const v1::JobSpec& defaults, v1::JobSpec* spec) {
   constexpr char kGroup[] = "Training";
+  const std::string optimisers = absl::StrCat("the encoder's own: ", OwnOptimisers());
   AddFieldOptions(app, kGroup,
                   {{"--epochs", "epochs", "Passes over the training rows, 1 .. 1000000"},
                    {"--batch-size", "batch_size", "Rows an update, 1 .. 65536"},
@@ -171,13 +162,9 @@ void AddTrainingOptions(CLI::App& app, const v1::JobSpec& defaults, v1::JobSpec*
                     "Learning rate at the end, reached linearly over the second half, 0 .. rate", "0"},
                    {"--momentum", "momentum", "Momentum, 0 .. 1 without 1"},
                    {"--seed", "seed", "Seed of the initial weights and of the order of rows"},
-                   {"--threads", "threads", "Threads of the trainer, 0 .. 1024; 0 takes every processor"}},
+                   {"--threads", "threads", "Threads of the trainer, 0 .. 1024; 0 takes every processor"},
+                   {"--optimiser", "optimiser", "Gradient descent with momentum, or Adam", optimisers.c_str()}},
                   defaults.training(), spec->mutable_training());
-  AddNamedOption(app, "--optimiser", {{"sgd", v1::OPTIMISER_SGD}, {"adam", v1::OPTIMISER_ADAM}},
-                 "Gradient descent with momentum, or Adam; default the encoder's own: sgd for k-sparse, which takes no "
-                 "other, adam for winner-take-all",
-                 kGroup,
-                 [spec](int value) { spec->mutable_training()->set_optimiser(static_cast<v1::Optimiser>(value)); });
 }
 
 void AddFineTuningOptions(CLI::App& app, TrainOptions* options) {
@@ -236,7 +223,7 @@ void AddTrainOptions(CLI::App& app, TrainOptions* options) {
         v1::BaseModelRef base;
         return ParseBase(text, &base) ? "" : "expected MODEL or MODEL:VERSION, such as digits:3, not '" + text + "'";
       });
-  AddEncoderOptions(app, defaults, options);
+  AddEncoderOptions(app, options);
   AddPreprocessingOptions(app, defaults.preprocessing(), spec->mutable_preprocessing());
   AddFineTuningOptions(app, options);
   AddTrainingOptions(app, defaults, spec);

@@ -1,6 +1,7 @@
 // The options of `kwta train`.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "CLI/CLI.hpp"
@@ -12,10 +13,10 @@ struct TrainOptions {
   v1::TrainRequest request;
   bool watch = false;
 
-  // What was said of the encoder, of which parsing puts one into the request.
-  std::string encoder = "k-sparse";
-  v1::KSparseSpec k_sparse;
-  v1::WinnerTakeAllSpec winner_take_all;
+  // What was said of the encoder: its kind, and a spec of each kind, by name, of which parsing puts one into the
+  // request.
+  std::string encoder;
+  std::map<std::string, v1::EncoderSpec> encoders;
 
   bool fine_tune = false;
   v1::FineTuningSpec fine_tuning;

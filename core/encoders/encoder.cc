@@ -1,19 +1,28 @@
 #include "core/encoders/encoder.h"
 
+#include <utility>
+
 #include "core/base/status_macros.h"
 
 namespace kwta {
 
 absl::Status Encoder::EncodeDense(const RowsView& x, int64_t k, float* out) const {
-  SparseCodes codes;
+  Codes codes;
   KWTA_RETURN_IF_ERROR(Encode(x, k, &codes));
-  codes.ToDense(out);
+  ToDense(codes, out);
   return absl::OkStatus();
+}
+
+absl::Status Encoder::EncodeSparse(const RowsView& x, int64_t k, SparseCodes* codes) const {
+  Codes made = std::move(*codes);
+  const absl::Status status = Encode(x, k, &made);
+  *codes = ToSparse(std::move(made));
+  return status;
 }
 
 absl::Status Encoder::Reconstruct(const RowsView& x, int64_t k, float* out) const {
   SparseCodes codes;
-  KWTA_RETURN_IF_ERROR(Encode(x, k, &codes));
+  KWTA_RETURN_IF_ERROR(EncodeSparse(x, k, &codes));
   return Decode(codes, out);
 }
 

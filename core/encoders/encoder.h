@@ -10,7 +10,7 @@
 #include "core/backends/backend.h"
 #include "core/io/model_bundle.h"
 #include "core/preprocessing/preprocessor.h"
-#include "core/tensors/sparse_codes.h"
+#include "core/tensors/codes.h"
 #include "core/tensors/tensor.h"
 #include "kwta/v1/encoder.pb.h"
 
@@ -35,19 +35,22 @@ class Encoder {
   // Bytes of its parameters.
   virtual int64_t parameter_bytes() const = 0;
 
-  // True if codes are dense by nature, every activity being a part of them: k is then code_width() always, and Encode
-  // gives the entries that are not zero, as many as each row has. Else codes have k entries a row.
+  // The form of codes. True: they are dense by nature, every activity being a part of them; k is then code_width()
+  // always. Else they have k entries a row.
   virtual bool dense_codes() const { return false; }
 
   // The number of activities that `options` asks for. Errors: INVALID_ARGUMENT with the range; with dense codes, if the
   // options ask for anything.
   virtual absl::StatusOr<int64_t> ResolveK(const EncodeOptions& options) const = 0;
 
-  // Codes of x[rows, input_width] (u8, f16, bf16 or f32). A row's code does not depend on the batch. REQUIRES: x is
-  // finite and of the right width, k comes from ResolveK.
-  virtual absl::Status Encode(const RowsView& x, int64_t k, SparseCodes* codes) const = 0;
+  // Codes of x[rows, input_width] (u8, f16, bf16 or f32), in the form that they have. A row's code does not depend on
+  // the batch. Memory that `codes` has is used again. REQUIRES: x is finite and of the right width, k comes from
+  // ResolveK.
+  virtual absl::Status Encode(const RowsView& x, int64_t k, Codes* codes) const = 0;
   // The same codes as out[rows, code_width], zeros included.
   virtual absl::Status EncodeDense(const RowsView& x, int64_t k, float* out) const;
+  // The same codes, sparse: of dense ones the entries that are not zero, as many as each row has.
+  absl::Status EncodeSparse(const RowsView& x, int64_t k, SparseCodes* codes) const;
 
   // Reconstructions of x, out[rows, reconstruction_width], in units of the preprocessed input, the mean added back:
   // what the decoder makes of codes of k activities, or if codes are dense, of the activities that training keeps.

@@ -14,69 +14,6 @@
 namespace kwta {
 namespace {
 
-// One kind of encoder.
-struct EncoderKind {
-  const char* name;
-  v1::EncoderSpec::KindCase kind;
-  v1::Optimiser own_optimiser;
-  bool other_optimisers;
-  TrainingDefaults defaults;
-  absl::Status (*resolve)(v1::EncoderSpec*);
-  absl::Status (*fit)(v1::EncoderSpec*, const Shape&);
-  absl::StatusOr<std::unique_ptr<Learner>> (*create_learner)(const v1::EncoderSpec&, const Shape&,
-                                                             const v1::TrainingSpec&, std::shared_ptr<Backend>,
-                                                             const std::vector<float>& mean);
-  absl::StatusOr<std::shared_ptr<const Encoder>> (*create_encoder)(const ModelBundle&, std::shared_ptr<Backend>);
-};
-
-constexpr EncoderKind kKinds[] = {
-    {"k-sparse",
-     v1::EncoderSpec::kKSparse,
-     v1::OPTIMISER_SGD,
-     false,
-     {true, 0.01f, 0.75f},
-     [](v1::EncoderSpec* spec) { return ResolveKSparse(spec->mutable_k_sparse()); },
-     [](v1::EncoderSpec*, const Shape&) { return absl::OkStatus(); },
-     [](const v1::EncoderSpec& spec, const Shape& row_shape, const v1::TrainingSpec& training,
-        std::shared_ptr<Backend> backend, const std::vector<float>& mean) {
-       return CreateKSparseLearner(spec.k_sparse(), ElementCount(row_shape), training.seed(), std::move(backend), mean);
-     },
-     CreateKSparseEncoder},
-    {"winner-take-all",
-     v1::EncoderSpec::kWinnerTakeAll,
-     v1::OPTIMISER_ADAM,
-     true,
-     {false, 0.001f, 0},
-     [](v1::EncoderSpec* spec) { return ResolveWinnerTakeAll(spec->mutable_winner_take_all()); },
-     [](v1::EncoderSpec* spec, const Shape& row_shape) {
-       return FitWinnerTakeAll(spec->mutable_winner_take_all(), row_shape);
-     },
-     [](const v1::EncoderSpec& spec, const Shape&, const v1::TrainingSpec& training, std::shared_ptr<Backend> backend,
-        const std::vector<float>&) {
-       return CreateWinnerTakeAllLearner(spec.winner_take_all(), training.seed(), training.optimiser(),
-                                         std::move(backend));
-     },
-     CreateWinnerTakeAllEncoder},
-    {"stack",
-     v1::EncoderSpec::kStack,
-     v1::OPTIMISER_UNSPECIFIED,
-     true,
-     {},
-     [](v1::EncoderSpec*) { return RefuseStack(); },
-     [](v1::EncoderSpec*, const Shape&) { return RefuseStack(); },
-     [](const v1::EncoderSpec&, const Shape&, const v1::TrainingSpec&,
-        std::shared_ptr<Backend>,  // NOLINT(performance-unnecessary-value-param): as the other kinds take it
-        const std::vector<float>&) -> absl::StatusOr<std::unique_ptr<Learner>> { return RefuseStack(); },
-     CreateStackEncoder},
-};
-
-const EncoderKind* FindKind(const v1::EncoderSpec& spec) {
-  for (const EncoderKind& kind : kKinds) {
-    if (kind.kind == spec.kind_case()) return &kind;
-  }
-  return nullptr;
-}
-
 std::string NoKindMessage() {
   return absl::StrCat("encoder names no kind that this program knows; expected one of: ",
                       absl::StrJoin(EncoderKindNames(), ", "));
@@ -84,54 +21,63 @@ std::string NoKindMessage() {
 
 }  // namespace
 
+absl::Span<const EncoderKind* const> EncoderKinds() {
+  static const EncoderKind* const kinds[] = {
+      &KSparseKind(),
+      &WinnerTakeAllKind(),
+      &StackKind(),
+  };
+  return kinds;
+}
+
+const EncoderKind* FindEncoderKind(const v1::EncoderSpec& spec) {
+  for (const EncoderKind* kind : EncoderKinds()) {
+    if (kind->kind_case == spec.kind_case()) return kind;
+  }
+  return nullptr;
+}
+
 std::string EncoderKindName(const v1::EncoderSpec& spec) {
-  const EncoderKind* kind = FindKind(spec);
+  const EncoderKind* kind = FindEncoderKind(spec);
   return kind == nullptr ? "" : kind->name;
 }
 
 std::vector<std::string> EncoderKindNames() {
   std::vector<std::string> names;
-  for (const EncoderKind& kind : kKinds) {
-    if (kind.kind != v1::EncoderSpec::kStack) names.push_back(kind.name);
+  for (const EncoderKind* kind : EncoderKinds()) {
+    if (!kind->of_layers) names.push_back(kind->name);
   }
   return names;
 }
 
+google::protobuf::Message* MutableKindSpec(const EncoderKind& kind, v1::EncoderSpec* spec) {
+  return spec->GetReflection()->MutableMessage(spec, spec->GetDescriptor()->FindFieldByNumber(kind.kind_case));
+}
+
 Shape CodeShape(const v1::ModelDescription& model) {
-  const v1::EncoderSpec& spec = model.encoder();
-  const bool separates_views = SeparatesViews(model.preprocessing());
-  const int64_t views = separates_views ? model.preprocessing().input().channels() : 1;
-  switch (spec.kind_case()) {
-    case v1::EncoderSpec::kKSparse:
-      return {views * spec.k_sparse().units()};
-    case v1::EncoderSpec::kWinnerTakeAll: {
-      v1::WinnerTakeAllSpec maps = spec.winner_take_all();
-      if (!maps.has_input() || !ResolveWinnerTakeAll(&maps).ok()) return {0};
-      Shape pooled = PooledShape(maps);
-      pooled.front() *= views;
-      return pooled;
-    }
-    case v1::EncoderSpec::kStack: {
-      v1::ModelDescription top;  // the preprocessing is that of the lowest layer
-      if (spec.stack().layers_size() > 0) *top.mutable_encoder() = *spec.stack().layers().rbegin();
-      return CodeShape(top);
-    }
-    case v1::EncoderSpec::KIND_NOT_SET:
-      break;
+  const EncoderKind* kind = FindEncoderKind(model.encoder());
+  if (kind == nullptr) return {0};
+  Shape shape = kind->code_shape(model.encoder());
+  // Of layers, the lowest one separates views.
+  if (SeparatesViews(model.preprocessing()) && !kind->of_layers) {
+    shape.front() *= model.preprocessing().input().channels();
   }
-  return {0};
+  return shape;
 }
 
 absl::Status ResolveEncoder(v1::EncoderSpec* spec) {
-  const EncoderKind* kind = FindKind(*spec);
+  const EncoderKind* kind = FindEncoderKind(*spec);
   if (kind == nullptr) return absl::InvalidArgumentError(NoKindMessage());
   return kind->resolve(spec);
 }
 
-TrainingDefaults TrainingDefaultsOf(const v1::EncoderSpec& encoder) { return FindKind(encoder)->defaults; }
+void SetLayerDefaults(v1::EncoderSpec* spec) {
+  const EncoderKind* kind = FindEncoderKind(*spec);
+  if (kind != nullptr && kind->set_layer_defaults != nullptr) kind->set_layer_defaults(spec);
+}
 
 absl::Status ResolveOptimiser(const v1::EncoderSpec& encoder, v1::TrainingSpec* training) {
-  const EncoderKind& kind = *FindKind(encoder);
+  const EncoderKind& kind = *FindEncoderKind(encoder);
   if (training->optimiser() == v1::OPTIMISER_UNSPECIFIED) training->set_optimiser(kind.own_optimiser);
   if (!v1::Optimiser_IsValid(training->optimiser())) {
     return InvalidField("training.optimiser", static_cast<int>(training->optimiser()),
@@ -145,23 +91,29 @@ absl::Status ResolveOptimiser(const v1::EncoderSpec& encoder, v1::TrainingSpec* 
   return absl::OkStatus();
 }
 
-absl::Status FitEncoder(v1::EncoderSpec* spec, const Shape& row_shape) { return FindKind(*spec)->fit(spec, row_shape); }
+int64_t RowScores(const v1::EncoderSpec& spec) {
+  const EncoderKind* kind = FindEncoderKind(spec);
+  return kind == nullptr || kind->row_scores == nullptr ? 0 : kind->row_scores(spec);
+}
+
+absl::Status FitEncoder(v1::EncoderSpec* spec, const Shape& row_shape) {
+  const EncoderKind& kind = *FindEncoderKind(*spec);
+  return kind.fit == nullptr ? absl::OkStatus() : kind.fit(spec, row_shape);
+}
 
 absl::StatusOr<std::unique_ptr<Learner>> CreateLearner(const v1::EncoderSpec& spec, const Shape& row_shape,
                                                        const v1::TrainingSpec& training,
                                                        std::shared_ptr<Backend> backend,
                                                        const std::vector<float>& mean) {
-  return FindKind(spec)->create_learner(spec, row_shape, training, std::move(backend), mean);
+  return FindEncoderKind(spec)->create_learner({spec, row_shape, training, std::move(backend), mean});
 }
 
 absl::StatusOr<std::shared_ptr<const Encoder>> CreateEncoder(const ModelBundle& bundle,
                                                              std::shared_ptr<Backend> backend) {
-  const EncoderKind* kind = FindKind(bundle.description.encoder());
+  const EncoderKind* kind = FindEncoderKind(bundle.description.encoder());
   if (kind == nullptr) return absl::DataLossError(absl::StrCat("the model's description: ", NoKindMessage()));
-  // Of a stack, the lowest layer separates views.
-  const bool separates_views = SeparatesViews(bundle.description.preprocessing());
-  if (!separates_views || kind->kind == v1::EncoderSpec::kStack)
-    return kind->create_encoder(bundle, std::move(backend));
+  const bool of_views = SeparatesViews(bundle.description.preprocessing()) && !kind->of_layers;
+  if (!of_views) return kind->create_encoder(bundle, std::move(backend));
   KWTA_ASSIGN_OR_RETURN(const ModelBundle of_a_view, ModelOfAView(bundle));
   KWTA_ASSIGN_OR_RETURN(std::shared_ptr<const Encoder> encoder, kind->create_encoder(of_a_view, std::move(backend)));
   return CreateViewsEncoder(std::move(encoder), bundle.description.preprocessing().input().channels());

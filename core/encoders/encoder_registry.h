@@ -1,4 +1,4 @@
-// The ONE table of encoder kinds: what the rest of the project needs to know of each.
+// The ONE list of encoder kinds, and what can be done with a spec whatever its kind.
 #pragma once
 
 #include <memory>
@@ -7,14 +7,23 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "core/encoders/encoder.h"
+#include "core/encoders/encoder_kind.h"
 
 namespace kwta {
 
-// Name of the kind that is set, as the command line spells it ("k-sparse"); empty if none is.
+// Every kind, the command line's default first.
+absl::Span<const EncoderKind* const> EncoderKinds();
+// The kind that is set; null if none is.
+const EncoderKind* FindEncoderKind(const v1::EncoderSpec& spec);
+
+// Its name; empty if none is set.
 std::string EncoderKindName(const v1::EncoderSpec& spec);
 // Names of the kinds that a job may train: all but stacks.
 std::vector<std::string> EncoderKindNames();
+// The message of a kind inside a spec, which becomes of that kind. It lives as long as the spec.
+google::protobuf::Message* MutableKindSpec(const EncoderKind& kind, v1::EncoderSpec* spec);
 
 // The shape of a row of dense codes, as a layer on top sees it: [units], or [maps, height, width] of pooled maps, those
 // of several views one after another. [0] if the description does not say.
@@ -23,20 +32,17 @@ Shape CodeShape(const v1::ModelDescription& model);
 // Fills in defaults and checks ranges. Errors: INVALID_ARGUMENT naming the field, its value and its range.
 absl::Status ResolveEncoder(v1::EncoderSpec* spec);
 
-// What a job takes where its spec does not say it. docs/results.md, "Defaults", has the measurements behind each.
-struct TrainingDefaults {
-  bool subtract_mean;   // of rows; a layer on another model has no preprocessing of its own
-  float learning_rate;  // the largest
-  // If not 0, the rate is at most this divided by the mean of |x|^2 over rows x as the encoder sees them: such encoders
-  // diverge at a rate that is smaller the larger their rows are.
-  float rate_times_energy;
-};
-// Those of the encoder's kind. REQUIRES: encoder is resolved.
-TrainingDefaults TrainingDefaultsOf(const v1::EncoderSpec& encoder);
+// Sets the defaults that differ for a layer on another model, to be called before ResolveEncoder. A spec without a kind
+// stays as it is.
+void SetLayerDefaults(v1::EncoderSpec* spec);
 
 // Sets the optimiser to the encoder's own unless it is set, and checks it. Errors: INVALID_ARGUMENT (an optimiser that
 // the encoder is not trained with). REQUIRES: encoder is resolved.
 absl::Status ResolveOptimiser(const v1::EncoderSpec& encoder, v1::TrainingSpec* training);
+
+// The scores that training computes for a row of a batch and holds until all are there; 0 if it does not, or if no kind
+// is set. REQUIRES: spec is resolved.
+int64_t RowScores(const v1::EncoderSpec& spec);
 
 // Completes a resolved spec with what only the data say, and checks it against them: rows of `row_shape`, such as
 // [784], [28, 28] or [3, 32, 32]. Errors: INVALID_ARGUMENT (rows that the encoder cannot read, or that do not fit its

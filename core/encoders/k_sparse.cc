@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/invalid_field.h"
+#include "core/base/row_blocks.h"
 #include "core/encoders/staging.h"
 #include "core/io/arrays/find_tensor.h"
 
@@ -15,8 +16,6 @@ namespace kwta {
 namespace {
 
 constexpr uint32_t kMaxUnits = 1u << 20;
-// Rows are encoded in blocks of about this many bytes, so that a call's scratch memory does not grow with its rows.
-constexpr int64_t kCodeBlockBytes = 8 << 20;
 
 class KSparseEncoder : public Encoder {
  public:
@@ -56,13 +55,10 @@ class KSparseEncoder : public Encoder {
   }
 
   absl::StatusOr<int64_t> ResolveK(const EncodeOptions& options) const override;
-  absl::Status Encode(const RowsView& x, int64_t k, SparseCodes* codes) const override;
+  absl::Status Encode(const RowsView& x, int64_t k, Codes* codes) const override;
   absl::Status Decode(const SparseCodes& codes, float* out) const override;
 
  private:
-  // Rows of a block when each takes `row_bytes` of scratch memory.
-  static int64_t BlockRows(int64_t row_bytes) { return std::max<int64_t>(1, kCodeBlockBytes / row_bytes); }
-
   const v1::KSparseSpec spec_;
   const int64_t units_;
   const int64_t width_;  // of a preprocessed row
@@ -96,22 +92,22 @@ absl::StatusOr<int64_t> KSparseEncoder::ResolveK(const EncodeOptions& options) c
   return static_cast<int64_t>(product);
 }
 
-absl::Status KSparseEncoder::Encode(const RowsView& x, int64_t k, SparseCodes* codes) const {
+absl::Status KSparseEncoder::Encode(const RowsView& x, int64_t k, Codes* out) const {
+  SparseCodes* const codes = SparseIn(out);
   codes->units = units_;
   codes->row_offsets.resize(x.rows + 1);
   for (int64_t i = 0; i <= x.rows; ++i) codes->row_offsets[i] = i * k;
   codes->indices.resize(x.rows * k);
   codes->values.resize(x.rows * k);
 
-  const int64_t block_rows = BlockRows(width_ * sizeof(float));
+  const int64_t block_rows = ScratchRows(width_ * sizeof(float));
   std::unique_ptr<float[]> converted;
   // Backends convert bytes themselves, and only where they must.
   const bool bytes = x.dtype == DType::kU8 && !preprocessor_.has_steps();
   if (!bytes && (x.dtype != DType::kF32 || preprocessor_.has_steps())) {
     converted.reset(new float[std::min(block_rows, x.rows) * width_]);
   }
-  for (int64_t begin = 0; begin < x.rows; begin += block_rows) {
-    const int64_t rows = std::min(block_rows, x.rows - begin);
+  return ForEachRowBlock(x.rows, block_rows, [&](int64_t begin, int64_t rows) {
     const void* taken = x.row(begin);
     if (converted != nullptr) {
       KWTA_RETURN_IF_ERROR(preprocessor_.ApplySteps(x.Slice(begin, rows), converted.get()));
@@ -137,16 +133,14 @@ absl::Status KSparseEncoder::Encode(const RowsView& x, int64_t k, SparseCodes* c
     args.values = values.as<float>();
     KWTA_RETURN_IF_ERROR(backend_->AffineTopK(args));
     KWTA_RETURN_IF_ERROR(indices.Finish(*backend_));
-    KWTA_RETURN_IF_ERROR(values.Finish(*backend_));
-  }
-  return absl::OkStatus();
+    return values.Finish(*backend_);
+  });
 }
 
 absl::Status KSparseEncoder::Decode(const SparseCodes& codes, float* out) const {
   const int64_t k = codes.RectangularWidth();
-  const int64_t block_rows = BlockRows((width_ + 2 * k) * sizeof(float));
-  for (int64_t begin = 0; begin < codes.rows(); begin += block_rows) {
-    const int64_t rows = std::min(block_rows, codes.rows() - begin);
+  const int64_t block_rows = ScratchRows((width_ + 2 * k) * sizeof(float));
+  return ForEachRowBlock(codes.rows(), block_rows, [&](int64_t begin, int64_t rows) {
     KWTA_ASSIGN_OR_RETURN(StagedInput indices,
                           StagedInput::Create(*backend_, codes.indices.data() + begin * k, rows * k * sizeof(int32_t)));
     KWTA_ASSIGN_OR_RETURN(StagedInput values,
@@ -163,12 +157,48 @@ absl::Status KSparseEncoder::Decode(const SparseCodes& codes, float* out) const 
     args.width = width_;
     args.output = output.as<float>();
     KWTA_RETURN_IF_ERROR(backend_->SparseDecode(args));
-    KWTA_RETURN_IF_ERROR(output.Finish(*backend_));
-  }
-  return absl::OkStatus();
+    return output.Finish(*backend_);
+  });
 }
 
+constexpr SpecOption kKSparseOptions[] = {
+    {"--units", "units", "Hidden units, 1 .. 1048576"},
+    {"--k", "k", "Activities kept in each row at the end of training, 1 .. units"},
+    {"--k-start", "k_start", "Activities kept in the first epoch, k .. units", "4 k, at most units"},
+    {"--anneal-fraction", "anneal_fraction", "Fraction of the epochs over which k falls from k-start, 0 .. 1"},
+    {"--init-sigma", "init_sigma", "Standard deviation of the encoder's initial weights, above 0"},
+    {"--unit-norm", "unit_norm_atoms", "Keep every atom at unit length"},
+    {"--auxiliary-k", "auxiliary_k", "Dead units of a row that reconstruct what the others leave over, 0 .. units",
+     "0, none"},
+    {"--auxiliary-weight", "auxiliary_weight", "Weight of their error in the loss, above 0", "1/32"},
+    {"--dead-after-rows", "dead_after_rows", "Training rows without it after which a unit is dead", "10000"},
+    {"--alpha", "encode_alpha", "Encoding keeps alpha k activities unless its caller says otherwise, at least 1"},
+};
+
 }  // namespace
+
+const EncoderKind& KSparseKind() {
+  static const EncoderKind kind = [] {
+    EncoderKind row;
+    row.name = "k-sparse";
+    row.kind_case = v1::EncoderSpec::kKSparse;
+    row.training_defaults = {true, 0.01f, 0.75f};
+    row.options = kKSparseOptions;
+    row.resolve = [](v1::EncoderSpec* spec) { return ResolveKSparse(spec->mutable_k_sparse()); };
+    row.code_shape = [](const v1::EncoderSpec& spec) -> Shape { return {spec.k_sparse().units()}; };
+    row.row_scores = [](const v1::EncoderSpec& spec) -> int64_t { return spec.k_sparse().units(); };
+    row.tuned_k = [](const v1::EncoderSpec& spec) -> int64_t {
+      return std::llround(double{spec.k_sparse().encode_alpha()} * spec.k_sparse().k());
+    };
+    row.create_learner = [](const LearnerSetup& setup) {
+      return CreateKSparseLearner(setup.encoder.k_sparse(), ElementCount(setup.row_shape), setup.training.seed(),
+                                  setup.backend, setup.mean);
+    };
+    row.create_encoder = CreateKSparseEncoder;
+    return row;
+  }();
+  return kind;
+}
 
 absl::Status ResolveKSparse(v1::KSparseSpec* spec) {
   if (!spec->has_units()) spec->set_units(1000);

@@ -12,8 +12,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/encoders/encoder.h"
+#include "core/encoders/encoder_kind.h"
 
 namespace kwta {
+
+// Its row in the registry.
+const EncoderKind& KSparseKind();
 
 // Fills in defaults and checks ranges. Errors: INVALID_ARGUMENT naming the field, its value and its range.
 absl::Status ResolveKSparse(v1::KSparseSpec* spec);

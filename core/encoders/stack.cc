@@ -8,15 +8,12 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/row_blocks.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/encoder_registry.h"
 
 namespace kwta {
 namespace {
-
-// Rows pass through the layers in blocks of about this many bytes of codes, so that a call's scratch memory does not
-// grow with its rows.
-constexpr int64_t kLayerBlockBytes = 8 << 20;
 
 std::string LayerPrefix(int i) { return absl::StrCat("layers.", i, "."); }
 
@@ -52,7 +49,7 @@ class StackEncoder : public Encoder {
     return layers_.back()->ResolveK(options);
   }
   bool dense_codes() const override { return layers_.back()->dense_codes(); }
-  absl::Status Encode(const RowsView& x, int64_t k, SparseCodes* codes) const override;
+  absl::Status Encode(const RowsView& x, int64_t k, Codes* codes) const override;
   absl::Status EncodeDense(const RowsView& x, int64_t k, float* out) const override;
   absl::Status Reconstruct(const RowsView& x, int64_t k, float* out) const override;
   absl::Status Decode(const SparseCodes& codes, float* out) const override;
@@ -61,7 +58,7 @@ class StackEncoder : public Encoder {
   StackEncoder(std::vector<std::shared_ptr<const Encoder>> layers, std::vector<int64_t> kept, int64_t widest)
       : layers_(std::move(layers)),
         kept_(std::move(kept)),
-        block_rows_(std::max<int64_t>(1, kLayerBlockBytes / (widest * static_cast<int64_t>(sizeof(float))))) {}
+        block_rows_(ScratchRows(widest * static_cast<int64_t>(sizeof(float)))) {}
 
   // Calls visit(input of the top layer, first row) for consecutive blocks of x.
   template <typename Visit>
@@ -77,26 +74,27 @@ class StackEncoder : public Encoder {
 template <typename Visit>
 absl::Status StackEncoder::ForEachBlock(const RowsView& x, Visit visit) const {
   std::vector<float> input, next;
-  for (int64_t begin = 0; begin < x.rows; begin += block_rows_) {
-    RowsView block = x.Slice(begin, std::min(block_rows_, x.rows - begin));
+  return ForEachRowBlock(x.rows, block_rows_, [&](int64_t begin, int64_t rows) {
+    RowsView block = x.Slice(begin, rows);
     for (size_t i = 0; i < kept_.size(); ++i) {
       next.resize(block.rows * layers_[i]->code_width());
       KWTA_RETURN_IF_ERROR(layers_[i]->EncodeDense(block, kept_[i], next.data()));
       input.swap(next);
       block = {DType::kF32, input.data(), block.rows, layers_[i]->code_width()};
     }
-    KWTA_RETURN_IF_ERROR(visit(block, begin));
-  }
-  return absl::OkStatus();
+    return visit(block, begin);
+  });
 }
 
-absl::Status StackEncoder::Encode(const RowsView& x, int64_t k, SparseCodes* codes) const {
-  *codes = SparseCodes();
-  codes->units = code_width();
-  SparseCodes block;
-  return ForEachBlock(x, [&](const RowsView& input, int64_t) {
+absl::Status StackEncoder::Encode(const RowsView& x, int64_t k, Codes* codes) const {
+  if (x.rows == 0) {  // in the form of the top layer, too
+    return layers_.back()->Encode({DType::kF32, nullptr, 0, layers_.back()->input_width()}, k, codes);
+  }
+  Codes block;
+  return ForEachBlock(x, [&](const RowsView& input, int64_t begin) {
     KWTA_RETURN_IF_ERROR(layers_.back()->Encode(input, k, &block));
-    codes->AppendRows(block, 0, block.rows());
+    if (begin == 0) *codes = RoomFor(block, x.rows);
+    CopyRows(block, 0, input.rows, begin, codes);
     return absl::OkStatus();
   });
 }
@@ -139,27 +137,15 @@ absl::Status StackEncoder::DecodeBelowTop(std::vector<float> top, int64_t rows, 
 }
 
 absl::Status StackEncoder::Decode(const SparseCodes& codes, float* out) const {
-  for (int64_t begin = 0; begin < codes.rows(); begin += block_rows_) {
-    const int64_t rows = std::min(block_rows_, codes.rows() - begin);
+  return ForEachRowBlock(codes.rows(), block_rows_, [&](int64_t begin, int64_t rows) {
     SparseCodes block;
     block.units = codes.units;
     block.AppendRows(codes, begin, rows);
     std::vector<float> top(rows * layers_.back()->reconstruction_width());
     KWTA_RETURN_IF_ERROR(layers_.back()->Decode(block, top.data()));
-    KWTA_RETURN_IF_ERROR(DecodeBelowTop(std::move(top), rows, out + begin * reconstruction_width()));
-  }
-  return absl::OkStatus();
+    return DecodeBelowTop(std::move(top), rows, out + begin * reconstruction_width());
+  });
 }
-
-// Width of the codes of layer i of a stack.
-uint32_t CodeWidthOfLayer(const v1::ModelDescription& whole, int i) {
-  v1::ModelDescription layer;
-  *layer.mutable_encoder() = whole.encoder().stack().layers(i);
-  if (i == 0) *layer.mutable_preprocessing() = whole.preprocessing();
-  return static_cast<uint32_t>(ElementCount(CodeShape(layer)));
-}
-
-}  // namespace
 
 absl::Status RefuseStack() {
   return absl::InvalidArgumentError(
@@ -167,7 +153,42 @@ absl::Status RefuseStack() {
       "of a job of its own whose base is the model so far");
 }
 
+// Width of the codes of layer i of a stack.
+uint32_t CodeWidthOfLayer(const v1::ModelDescription& whole, int i) {
+  v1::ModelDescription layer;
+  *layer.mutable_encoder() = LayerSpec(whole.encoder(), i);
+  if (i == 0) *layer.mutable_preprocessing() = whole.preprocessing();
+  return static_cast<uint32_t>(ElementCount(CodeShape(layer)));
+}
+
+}  // namespace
+
+const EncoderKind& StackKind() {
+  static const EncoderKind kind = [] {
+    EncoderKind row;
+    row.name = "stack";
+    row.kind_case = v1::EncoderSpec::kStack;
+    row.of_layers = true;
+    row.resolve = [](v1::EncoderSpec*) { return RefuseStack(); };
+    row.fit = [](v1::EncoderSpec*, const Shape&) { return RefuseStack(); };
+    row.code_shape = [](const v1::EncoderSpec& spec) {
+      v1::ModelDescription top;  // the preprocessing is that of the lowest layer
+      const int layers = LayerCount(spec);
+      if (layers > 0) *top.mutable_encoder() = LayerSpec(spec, layers - 1);
+      return CodeShape(top);
+    };
+    row.create_learner = [](const LearnerSetup&) -> absl::StatusOr<std::unique_ptr<Learner>> { return RefuseStack(); };
+    row.create_encoder = CreateStackEncoder;
+    return row;
+  }();
+  return kind;
+}
+
 int LayerCount(const v1::EncoderSpec& spec) { return spec.has_stack() ? spec.stack().layers_size() : 1; }
+
+const v1::EncoderSpec& LayerSpec(const v1::EncoderSpec& spec, int i) {
+  return spec.has_stack() ? spec.stack().layers(i) : spec;
+}
 
 absl::StatusOr<ModelBundle> LayerOfStack(const ModelBundle& bundle, int i) {
   const v1::ModelDescription& whole = bundle.description;

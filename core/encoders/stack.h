@@ -15,11 +15,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/encoders/encoder.h"
+#include "core/encoders/encoder_kind.h"
 
 namespace kwta {
 
-// Always INVALID_ARGUMENT, saying how a stack is trained: one job a layer.
-absl::Status RefuseStack();
+// Its row in the registry. To resolve, to fit or to train it is always INVALID_ARGUMENT, saying how a stack is trained:
+// one job a layer.
+const EncoderKind& StackKind();
 
 // The encoder of a bundle. Errors: DATA_LOSS if the layers do not fit each other, or their tensors not their
 // descriptions.
@@ -37,5 +39,8 @@ absl::StatusOr<ModelBundle> LayerOfStack(const ModelBundle& bundle, int i);
 
 // Layers of a model: of one that is no stack, 1.
 int LayerCount(const v1::EncoderSpec& spec);
+// The spec of layer i of a stack, or of a whole model that is no stack as its only layer. REQUIRES: 0 <= i <
+// LayerCount.
+const v1::EncoderSpec& LayerSpec(const v1::EncoderSpec& spec, int i);
 
 }  // namespace kwta

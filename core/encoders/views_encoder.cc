@@ -25,19 +25,17 @@ class ViewsEncoder : public Encoder {
     return views_ * k;
   }
 
-  absl::Status Encode(const RowsView& x, int64_t k, SparseCodes* codes) const override {
+  absl::Status Encode(const RowsView& x, int64_t k, Codes* codes) const override {
     KWTA_RETURN_IF_ERROR(of_a_view_->Encode(Views(x), k / views_, codes));
-    for (int64_t row = 0; row < x.rows * views_; ++row) {
-      const int32_t first_unit = static_cast<int32_t>(row % views_ * codes->units);
-      for (int64_t j = codes->row_offsets[row]; j < codes->row_offsets[row + 1]; ++j) codes->indices[j] += first_unit;
+    if (auto* sparse = std::get_if<SparseCodes>(codes)) {
+      PutSideBySide(x.rows, sparse);
+    } else {
+      std::get<Tensor>(*codes).Reshape({x.rows, code_width()});  // views are side by side already
     }
-    for (int64_t i = 0; i <= x.rows; ++i) codes->row_offsets[i] = codes->row_offsets[i * views_];
-    codes->row_offsets.resize(x.rows + 1);
-    codes->units *= views_;
     return absl::OkStatus();
   }
 
-  // Dense codes and reconstructions of the views of a row are side by side already.
+  // As of dense codes, the floats of the views of a row are side by side already.
   absl::Status EncodeDense(const RowsView& x, int64_t k, float* out) const override {
     return of_a_view_->EncodeDense(Views(x), k / views_, out);
   }
@@ -63,6 +61,16 @@ class ViewsEncoder : public Encoder {
   }
 
  private:
+  // Makes a row of `views_` rows.
+  void PutSideBySide(int64_t rows, SparseCodes* codes) const {
+    for (int64_t row = 0; row < rows * views_; ++row) {
+      const int32_t first_unit = static_cast<int32_t>(row % views_ * codes->units);
+      for (int64_t j = codes->row_offsets[row]; j < codes->row_offsets[row + 1]; ++j) codes->indices[j] += first_unit;
+    }
+    for (int64_t i = 0; i <= rows; ++i) codes->row_offsets[i] = codes->row_offsets[i * views_];
+    codes->row_offsets.resize(rows + 1);
+    codes->units *= views_;
+  }
   RowsView Views(const RowsView& x) const { return {x.dtype, x.data, x.rows * views_, x.width / views_}; }
 
   const std::shared_ptr<const Encoder> of_a_view_;

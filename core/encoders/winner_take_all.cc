@@ -5,15 +5,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/row_blocks.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/staging.h"
 #include "core/io/arrays/find_tensor.h"
 
 namespace kwta {
 namespace {
-
-// Rows are encoded in blocks of about this many bytes, so that a call's scratch memory does not grow with its rows.
-constexpr int64_t kFeatureBlockBytes = 8 << 20;
 
 class WinnerTakeAllEncoder : public Encoder {
  public:
@@ -42,7 +40,9 @@ class WinnerTakeAllEncoder : public Encoder {
   bool dense_codes() const override { return true; }
 
   absl::StatusOr<int64_t> ResolveK(const EncodeOptions& options) const override;
-  absl::Status Encode(const RowsView& x, int64_t k, SparseCodes* codes) const override;
+  absl::Status Encode(const RowsView& x, int64_t k, Codes* codes) const override {
+    return EncodeDense(x, k, DenseIn(codes, x.rows, code_width_));
+  }
   absl::Status EncodeDense(const RowsView& x, int64_t k, float* out) const override;
   absl::Status Reconstruct(const RowsView& x, int64_t k, float* out) const override;
   absl::Status Decode(const SparseCodes&, float*) const override {
@@ -57,15 +57,8 @@ class WinnerTakeAllEncoder : public Encoder {
     KWTA_ASSIGN_OR_RETURN(*buffer, CopyToBackend(*backend_, floats, ElementCount(shape) * sizeof(float)));
     return absl::OkStatus();
   }
-  // Calls encode_block(first row, rows) for blocks of rows that each need `row_floats` floats or fewer.
-  template <typename EncodeBlock>
-  static absl::Status ForEachBlock(int64_t rows, int64_t row_floats, const EncodeBlock& encode_block) {
-    const int64_t block = std::max<int64_t>(1, kFeatureBlockBytes / (row_floats * static_cast<int64_t>(sizeof(float))));
-    for (int64_t begin = 0; begin < rows; begin += block) {
-      KWTA_RETURN_IF_ERROR(encode_block(begin, std::min(block, rows - begin)));
-    }
-    return absl::OkStatus();
-  }
+  // Rows of a block that each need `row_floats` floats or fewer.
+  static int64_t BlockRows(int64_t row_floats) { return ScratchRows(row_floats * static_cast<int64_t>(sizeof(float))); }
   // The rows as the filters see them. A mean cannot be folded into the bias: the zeros around an image stay zero.
   absl::StatusOr<std::vector<float>> Preprocess(const RowsView& x) const {
     std::vector<float> floats(static_cast<size_t>(x.rows * width_));
@@ -95,27 +88,8 @@ absl::StatusOr<int64_t> WinnerTakeAllEncoder::ResolveK(const EncodeOptions& opti
       "with sparsity off"));
 }
 
-absl::Status WinnerTakeAllEncoder::Encode(const RowsView& x, int64_t k, SparseCodes* codes) const {
-  *codes = SparseCodes();
-  codes->units = code_width_;
-  return ForEachBlock(x.rows, code_width_, [&](int64_t begin, int64_t rows) {
-    std::vector<float> dense(static_cast<size_t>(rows * code_width_));
-    KWTA_RETURN_IF_ERROR(EncodeDense(x.Slice(begin, rows), k, dense.data()));
-    for (int64_t i = 0; i < rows; ++i) {
-      for (int64_t unit = 0; unit < code_width_; ++unit) {
-        const float value = dense[i * code_width_ + unit];
-        if (value == 0) continue;
-        codes->indices.push_back(static_cast<int32_t>(unit));
-        codes->values.push_back(value);
-      }
-      codes->row_offsets.push_back(codes->entries());
-    }
-    return absl::OkStatus();
-  });
-}
-
 absl::Status WinnerTakeAllEncoder::EncodeDense(const RowsView& x, int64_t, float* out) const {
-  return ForEachBlock(x.rows, std::max(width_, code_width_), [&](int64_t begin, int64_t rows) {
+  return ForEachRowBlock(x.rows, BlockRows(std::max(width_, code_width_)), [&](int64_t begin, int64_t rows) {
     KWTA_ASSIGN_OR_RETURN(const std::vector<float> floats, Preprocess(x.Slice(begin, rows)));
     KWTA_ASSIGN_OR_RETURN(const StagedInput input,
                           StagedInput::Create(*backend_, floats.data(), floats.size() * sizeof(float)));
@@ -137,7 +111,7 @@ absl::Status WinnerTakeAllEncoder::EncodeDense(const RowsView& x, int64_t, float
 
 absl::Status WinnerTakeAllEncoder::Reconstruct(const RowsView& x, int64_t, float* out) const {
   const TrainingWinners winners = WinnersOf(spec_);
-  return ForEachBlock(x.rows, std::max(width_, winners.entries), [&](int64_t begin, int64_t rows) {
+  return ForEachRowBlock(x.rows, BlockRows(std::max(width_, winners.entries)), [&](int64_t begin, int64_t rows) {
     KWTA_ASSIGN_OR_RETURN(const std::vector<float> floats, Preprocess(x.Slice(begin, rows)));
     KWTA_ASSIGN_OR_RETURN(const StagedInput input,
                           StagedInput::Create(*backend_, floats.data(), floats.size() * sizeof(float)));

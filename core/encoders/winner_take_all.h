@@ -16,8 +16,12 @@
 #include "absl/status/statusor.h"
 #include "core/backends/winner_args.h"
 #include "core/encoders/encoder.h"
+#include "core/encoders/encoder_kind.h"
 
 namespace kwta {
+
+// Its row in the registry.
+const EncoderKind& WinnerTakeAllKind();
 
 // Fills in defaults and checks ranges; those that depend on the image only if `input` is set.
 // Errors: INVALID_ARGUMENT naming the field, its value and its range.

@@ -122,7 +122,62 @@ absl::Status CheckImage(const v1::WinnerTakeAllSpec& spec) {
   return absl::OkStatus();
 }
 
+constexpr SpecOption kWinnerTakeAllOptions[] = {
+    {"--maps", "maps", "Feature maps, 1 .. 65536"},
+    {"--filter-size", "filter_size", "Width of the encoder's filters, 1 .. the image's smaller side"},
+    {"--decoder-filter-size", "decoder_filter_size", "Width of the decoder's filters", "filter-size"},
+    {"--sparsity", "sparsity", "Where training looks for winners"},
+    {"--winners", "winners", "Activities that training keeps in each map, or across maps", "1, across maps: maps"},
+    {"--tied-weights", "tied_weights", "Decode with the encoder's filters"},
+    {"--pool-width", "pool_width", "Width of the windows of max-pooling, 1 .. the image's smaller side"},
+    {"--pool-stride", "pool_stride", "Distance of two windows"},
+    {"--pool-padding", "pool_padding", "Zeros around the maps, 0 .. pool-width - 1", "pool-width / 2"},
+    {"--init-sigma", "init_sigma", "Standard deviation of the encoder's initial weights, above 0",
+     "1.4 / (filter-size * sqrt(channels))"},
+    {"--decoder-init-sigma", "decoder_init_sigma", "Standard deviation of the decoder's initial filters, above 0",
+     "0.02, with --base 0.001"},
+    {"--biases-from-mean", "biases_from_mean", "Start the biases at the averages of the channels", "only with --base"},
+    {"--image", "input", "What image a row is, if the data do not say"},
+};
+
+// Pooled maps of a layer below are far from zero (docs/stacks.md).
+void SetWinnerTakeAllLayerDefaults(v1::WinnerTakeAllSpec* spec) {
+  if (!spec->has_biases_from_mean()) spec->set_biases_from_mean(true);
+  if (!spec->has_decoder_init_sigma()) spec->set_decoder_init_sigma(0.001f);
+}
+
+Shape WinnerTakeAllCodeShape(v1::WinnerTakeAllSpec spec) {
+  if (!spec.has_input() || !ResolveWinnerTakeAll(&spec).ok()) return {0};
+  return PooledShape(spec);
+}
+
 }  // namespace
+
+const EncoderKind& WinnerTakeAllKind() {
+  static const EncoderKind kind = [] {
+    EncoderKind row;
+    row.name = "winner-take-all";
+    row.kind_case = v1::EncoderSpec::kWinnerTakeAll;
+    row.own_optimiser = v1::OPTIMISER_ADAM;
+    row.other_optimisers = true;
+    row.options = kWinnerTakeAllOptions;
+    row.resolve = [](v1::EncoderSpec* spec) { return ResolveWinnerTakeAll(spec->mutable_winner_take_all()); };
+    row.set_layer_defaults = [](v1::EncoderSpec* spec) {
+      SetWinnerTakeAllLayerDefaults(spec->mutable_winner_take_all());
+    };
+    row.fit = [](v1::EncoderSpec* spec, const Shape& row_shape) {
+      return FitWinnerTakeAll(spec->mutable_winner_take_all(), row_shape);
+    };
+    row.code_shape = [](const v1::EncoderSpec& spec) { return WinnerTakeAllCodeShape(spec.winner_take_all()); };
+    row.create_learner = [](const LearnerSetup& setup) {
+      return CreateWinnerTakeAllLearner(setup.encoder.winner_take_all(), setup.training.seed(),
+                                        setup.training.optimiser(), setup.backend);
+    };
+    row.create_encoder = CreateWinnerTakeAllEncoder;
+    return row;
+  }();
+  return kind;
+}
 
 absl::Status ResolveWinnerTakeAll(v1::WinnerTakeAllSpec* spec) {
   if (!spec->has_maps()) spec->set_maps(16);

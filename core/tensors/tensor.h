@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/tensors/dtype.h"
@@ -50,6 +51,8 @@ class Tensor {
   Tensor(Tensor&&) = default;
   Tensor& operator=(Tensor&&) = default;
   Tensor Clone() const;
+  // REQUIRES: `shape` has as many elements.
+  void Reshape(Shape shape) { shape_ = std::move(shape); }
 
   DType dtype() const { return dtype_; }
   const Shape& shape() const { return shape_; }

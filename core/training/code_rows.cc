@@ -8,13 +8,12 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/files/scratch_file.h"
+#include "core/io/datasets/stored_blocks.h"
 #include "core/preprocessing/moments.h"
 #include "core/training/learner_rows.h"
 
 namespace kwta {
 namespace {
-
-constexpr int64_t kBlockRows = 512;  // encoded at a time in a pass over all rows
 
 class RowsOfCodes : public LearnerRows {
  public:
@@ -39,18 +38,19 @@ class RowsOfCodes : public LearnerRows {
   int64_t KeptBytes() const { return rows() * PackedBytes(); }
   absl::Status Keep(const std::string& directory) {
     KWTA_ASSIGN_OR_RETURN(ScratchFile file, ScratchFile::Create(directory, KeptBytes()));
-    KWTA_RETURN_IF_ERROR(ForEachBlock([&](const uint32_t* which, int64_t count) {
-      return Pack(StoredRows(which, count), file.data() + which[0] * PackedBytes());
-    }));
+    KWTA_RETURN_IF_ERROR(ForEachStoredBlock(
+        data_, [&](const RowsView& x, int64_t first) { return Pack(x, file.data() + first * PackedBytes()); }));
     file_ = std::move(file);
     return absl::OkStatus();
   }
 
   absl::Status MeasureDeviation() {
     Moments moments(width());
-    std::vector<float> block(kBlockRows * width());
-    KWTA_RETURN_IF_ERROR(ForEachBlock([&](const uint32_t* which, int64_t count) {
-      KWTA_RETURN_IF_ERROR(Gather(which, count, block.data()));
+    std::vector<uint32_t> which(kStoredBlockRows);
+    std::vector<float> block(kStoredBlockRows * width());
+    KWTA_RETURN_IF_ERROR(ForEachRowBlock(rows(), kStoredBlockRows, [&](int64_t first, int64_t count) {
+      std::iota(which.begin(), which.end(), static_cast<uint32_t>(first));
+      KWTA_RETURN_IF_ERROR(Gather(which.data(), count, block.data()));
       moments.Add(block.data(), count);
       return absl::OkStatus();
     }));
@@ -59,20 +59,10 @@ class RowsOfCodes : public LearnerRows {
   }
 
  private:
-  // Rows of k indices and k values take less room than dense ones where fewer than half of the units are active.
-  bool Sparse() const { return !encoder_->dense_codes() && 2 * k_ < width(); }
+  // Rows of k indices and k values take less room than dense ones where fewer than half of the units are active. Codes
+  // that are dense by nature have as many activities as units.
+  bool Sparse() const { return 2 * k_ < width(); }
   int64_t PackedBytes() const { return static_cast<int64_t>(sizeof(float)) * (Sparse() ? 2 * k_ : width()); }
-
-  // Calls visit(which, count) with consecutive blocks of all rows.
-  template <typename Visit>
-  absl::Status ForEachBlock(Visit visit) {
-    std::vector<uint32_t> which(kBlockRows);
-    for (int64_t begin = 0; begin < rows(); begin += kBlockRows) {
-      std::iota(which.begin(), which.end(), static_cast<uint32_t>(begin));
-      KWTA_RETURN_IF_ERROR(visit(which.data(), std::min(kBlockRows, rows() - begin)));
-    }
-    return absl::OkStatus();
-  }
 
   // Rows `which` of the data set, valid until the next call.
   RowsView StoredRows(const uint32_t* which, int64_t count) {
@@ -83,7 +73,7 @@ class RowsOfCodes : public LearnerRows {
 
   absl::Status Pack(const RowsView& x, char* out) {
     if (!Sparse()) return encoder_->EncodeDense(x, k_, reinterpret_cast<float*>(out));
-    KWTA_RETURN_IF_ERROR(encoder_->Encode(x, k_, &codes_));
+    KWTA_RETURN_IF_ERROR(encoder_->EncodeSparse(x, k_, &codes_));
     for (int64_t i = 0; i < x.rows; ++i) {
       int32_t* indices = reinterpret_cast<int32_t*>(out + i * PackedBytes());
       std::copy_n(codes_.indices.begin() + i * k_, k_, indices);

@@ -18,7 +18,6 @@ namespace kwta {
 namespace {
 
 constexpr size_t kSha256Bytes = 32;
-constexpr float kLayerDecoderSigma = 0.001f;
 
 absl::Status ResolveTraining(const v1::EncoderSpec& encoder, v1::TrainingSpec* spec) {
   if (!spec->has_epochs()) spec->set_epochs(30);
@@ -28,12 +27,7 @@ absl::Status ResolveTraining(const v1::EncoderSpec& encoder, v1::TrainingSpec* s
   if (spec->batch_size() < 1 || spec->batch_size() > 65'536) {
     return InvalidField("training.batch_size", spec->batch_size(), "1 .. 65536");
   }
-  if (encoder.has_k_sparse() && uint64_t{spec->batch_size()} * encoder.k_sparse().units() > kMaxBatchScores) {
-    return InvalidField(
-        "training.batch_size", spec->batch_size(),
-        absl::StrCat("1 .. ", kMaxBatchScores / encoder.k_sparse().units(), " with ", encoder.k_sparse().units(),
-                     " units: a batch has at most ", kMaxBatchScores, " scores"));
-  }
+  KWTA_RETURN_IF_ERROR(CheckBatchScores(spec->batch_size(), RowScores(encoder)));
   if (spec->has_learning_rate() && (!(spec->learning_rate() > 0) || !std::isfinite(spec->learning_rate()))) {
     return InvalidField("training.learning_rate", spec->learning_rate(), "a finite number above 0, such as 0.001");
   }
@@ -67,14 +61,6 @@ absl::Status FitShapes(v1::JobSpec* spec) {
   return FitEncoder(spec->mutable_encoder(), shapes.back());
 }
 
-// Pooled maps of a layer below are far from zero (docs/stacks.md).
-void SetLayerDefaults(v1::EncoderSpec* encoder) {
-  if (!encoder->has_winner_take_all()) return;
-  v1::WinnerTakeAllSpec& spec = *encoder->mutable_winner_take_all();
-  if (!spec.has_biases_from_mean()) spec.set_biases_from_mean(true);
-  if (!spec.has_decoder_init_sigma()) spec.set_decoder_init_sigma(kLayerDecoderSigma);
-}
-
 absl::Status ResolveBase(v1::JobSpec* spec) {
   KWTA_RETURN_IF_ERROR(ValidateName("base.model", spec->base().model()));
   if (spec->preprocessing().ByteSizeLong() > 0) {
@@ -94,7 +80,7 @@ absl::Status ResolveBase(v1::JobSpec* spec) {
 // Those that the kind of encoder decides. A learning rate that depends on the rows is left to FitTraining.
 // REQUIRES: the encoder is resolved.
 void SetTrainingDefaults(v1::JobSpec* spec) {
-  const TrainingDefaults defaults = TrainingDefaultsOf(spec->encoder());
+  const TrainingDefaults defaults = FindEncoderKind(spec->encoder())->training_defaults;
   if (!spec->training().has_learning_rate() && defaults.rate_times_energy == 0) {
     spec->mutable_training()->set_learning_rate(defaults.learning_rate);
   }

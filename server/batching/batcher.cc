@@ -45,34 +45,22 @@ bool Batcher::RunOneBatch() {
 
 namespace {
 
-// What the encoder makes of the rows of a batch, all as `work` asks for: codes, or `width` numbers a row.
-struct Computed {
-  SparseCodes codes;
-  std::vector<float> dense;
-  int64_t width = 0;
-};
-
-absl::Status ComputeRows(const EncodeWork& work, const RowsView& x, Computed* computed) {
+// What the encoder makes of the rows of a batch, all as `work` asks for.
+absl::Status ComputeRows(const EncodeWork& work, const RowsView& x, Codes* computed) {
   const Encoder& encoder = *work.model->encoder;
-  if (!work.reconstruct && !encoder.dense_codes()) return encoder.Encode(x, work.k, &computed->codes);
-  computed->width = work.reconstruct ? encoder.reconstruction_width() : encoder.code_width();
-  computed->dense.resize(x.rows * computed->width);
-  return work.reconstruct ? encoder.Reconstruct(x, work.k, computed->dense.data())
-                          : encoder.EncodeDense(x, work.k, computed->dense.data());
+  if (!work.reconstruct) return encoder.Encode(x, work.k, computed);
+  return encoder.Reconstruct(x, work.k, DenseIn(computed, x.rows, encoder.reconstruction_width()));
 }
 
-// Moves rows begin .. begin + rows - 1 to the end of a result.
-void Append(Computed& computed, int64_t begin, int64_t rows, bool all, EncodeResult* result) {
+// Moves rows begin .. begin + rows - 1, which are the next ones of a request, to its result.
+void Take(Codes& computed, int64_t begin, int64_t rows, bool all, QueuedRequest* request) {
+  Codes& codes = request->result.codes;
   if (all) {  // no copy
-    std::swap(result->codes, computed.codes);
-    std::swap(result->dense, computed.dense);
-  } else if (computed.width > 0) {
-    const auto first = computed.dense.begin() + begin * computed.width;
-    result->dense.insert(result->dense.end(), first, first + rows * computed.width);
-  } else {
-    result->codes.units = computed.codes.units;
-    result->codes.AppendRows(computed.codes, begin, rows);
+    std::swap(codes, computed);
+    return;
   }
+  if (request->rows_done == 0) codes = RoomFor(computed, request->work.rows.rows);
+  CopyRows(computed, begin, rows, request->rows_done, &codes);
 }
 
 }  // namespace
@@ -99,7 +87,7 @@ void Batcher::Compute(const std::vector<BatchPiece>& taken) {
     if (events_.queue_left) events_.queue_left(queued);
   }
   const EncodeWork& first = batch.front().request->work;
-  Computed computed;
+  Codes computed;
   const absl::Status status = ComputeRows(first, Gather(batch, rows), &computed);
   const absl::Duration compute = now_() - start;
   if (events_.batch_done) events_.batch_done(rows, compute);
@@ -111,7 +99,7 @@ void Batcher::Compute(const std::vector<BatchPiece>& taken) {
     for (const BatchPiece& piece : batch) Fail(piece.request, status);
     return;
   }
-  TellEncoded(first, computed.codes, {DType::kF32, computed.dense.data(), rows, computed.width});
+  if (events_.encoded && !first.reconstruct) events_.encoded(*first.model, computed);
 
   if (events_.answering) events_.answering();
   int64_t begin = 0;
@@ -121,21 +109,12 @@ void Batcher::Compute(const std::vector<BatchPiece>& taken) {
     if (request.work.counts_batches && !std::exchange(counted, true)) ++request.result.batches;
     request.result.computed += compute;
     request.result.batch_rows = std::max(request.result.batch_rows, rows);
-    Append(computed, begin, piece.rows, piece.rows == rows && rows == request.work.rows.rows, &request.result);
+    Take(computed, begin, piece.rows, piece.rows == rows && rows == request.work.rows.rows, &request);
     begin += piece.rows;
     request.rows_done += piece.rows;
     if (request.rows_done == request.work.rows.rows) request.done(std::move(request.result));
   }
   if (events_.answered) events_.answered();
-}
-
-void Batcher::TellEncoded(const EncodeWork& work, const SparseCodes& codes, const RowsView& dense) const {
-  if (work.reconstruct) return;
-  if (!work.model->encoder->dense_codes()) {
-    if (events_.encoded) events_.encoded(*work.model, codes);
-  } else if (events_.encoded_dense) {
-    events_.encoded_dense(*work.model, dense);
-  }
 }
 
 RowsView Batcher::Gather(const std::vector<BatchPiece>& batch, int64_t rows) {

@@ -20,8 +20,7 @@ namespace kwta::server {
 struct BatcherEvents {
   std::function<void(int64_t rows, absl::Duration compute)> batch_done;
   std::function<void(absl::Duration queued)> queue_left;  // once for each piece of a batch
-  std::function<void(const ServedModel& model, const SparseCodes& codes)> encoded;
-  std::function<void(const ServedModel& model, const RowsView& codes)> encoded_dense;
+  std::function<void(const ServedModel& model, const Codes& codes)> encoded;
   // Before and after the requests that a batch finished are answered, one after the other.
   std::function<void()> answering, answered;
 };
@@ -55,7 +54,6 @@ class Batcher {
     return draining_ || queue_.DueAt() == absl::InfinitePast();
   }
   void Compute(const std::vector<BatchPiece>& taken);
-  void TellEncoded(const EncodeWork& work, const SparseCodes& codes, const RowsView& dense) const;
   RowsView Gather(const std::vector<BatchPiece>& batch, int64_t rows);
   // Answers with an error and forgets the rows that still wait.
   void Fail(const QueuedRequestPtr& request, const absl::Status& status);

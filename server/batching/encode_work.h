@@ -6,12 +6,11 @@
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "core/tensors/sparse_codes.h"
+#include "core/tensors/codes.h"
 #include "core/tensors/tensor.h"
 #include "server/models/served_model.h"
 
@@ -35,18 +34,14 @@ struct EncodeWork {
 };
 
 struct EncodeResult {
-  SparseCodes codes;         // empty if the encoder's codes are dense or reconstructions were asked for
-  std::vector<float> dense;  // else [rows, width] of a dense code or of a reconstruction
-  absl::Duration queued;     // from its arrival to the start of its first batch
-  absl::Duration computed;   // of all batches it rode in
-  int64_t batch_rows = 0;    // of the largest of them
-  int64_t batches = 0;       // of them, those that this request counts: so no batch is counted twice
+  Codes codes;              // of its rows; or their reconstructions, f32 [rows, width]
+  absl::Duration queued;    // from its arrival to the start of its first batch
+  absl::Duration computed;  // of all batches it rode in
+  int64_t batch_rows = 0;   // of the largest of them
+  int64_t batches = 0;      // of them, those that this request counts: so no batch is counted twice
 
   // Of the codes or reconstructions.
-  int64_t bytes() const {
-    return codes.entries() * static_cast<int64_t>(sizeof(int32_t) + sizeof(float)) +
-           static_cast<int64_t>(dense.size() * sizeof(float));
-  }
+  int64_t bytes() const { return CodeBytes(codes); }
 };
 using EncodeDone = std::function<void(absl::StatusOr<EncodeResult>)>;
 

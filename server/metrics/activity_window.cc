@@ -6,22 +6,22 @@ namespace kwta::server {
 
 ActivityWindow::ActivityWindow(int64_t units, int64_t window_rows) : window_rows_(window_rows), used_(units, 0) {}
 
-bool ActivityWindow::Add(const SparseCodes& codes) {
-  for (const int32_t unit : codes.indices) used_[unit] = 1;
-  return AddRows(codes.rows(), codes.entries());
-}
-
-bool ActivityWindow::Add(const RowsView& codes) {
+bool ActivityWindow::Add(const Codes& codes) {
+  if (const auto* sparse = std::get_if<SparseCodes>(&codes)) {
+    for (const int32_t unit : sparse->indices) used_[unit] = 1;
+    return AddRows(sparse->rows(), sparse->entries());
+  }
+  const RowsView dense = std::get<Tensor>(codes).rows();
   int64_t entries = 0;
-  for (int64_t i = 0; i < codes.rows; ++i) {
-    const float* row = static_cast<const float*>(codes.row(i));
-    for (int64_t unit = 0; unit < codes.width; ++unit) {
+  for (int64_t i = 0; i < dense.rows; ++i) {
+    const float* row = static_cast<const float*>(dense.row(i));
+    for (int64_t unit = 0; unit < dense.width; ++unit) {
       if (row[unit] == 0) continue;
       ++entries;
       used_[unit] = 1;
     }
   }
-  return AddRows(codes.rows, entries);
+  return AddRows(dense.rows, entries);
 }
 
 bool ActivityWindow::AddRows(int64_t rows, int64_t entries) {

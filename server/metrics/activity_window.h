@@ -4,8 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/tensors/sparse_codes.h"
-#include "core/tensors/tensor.h"
+#include "core/tensors/codes.h"
 
 namespace kwta::server {
 
@@ -16,10 +15,9 @@ class ActivityWindow {
   // REQUIRES: units > 0, window_rows > 0.
   ActivityWindow(int64_t units, int64_t window_rows);
 
-  // Takes in codes of `units` units. Returns true if they completed a window; the next one starts empty.
-  bool Add(const SparseCodes& codes);
-  // The same for dense codes, f32 [rows, units], whose active units are those above or below zero.
-  bool Add(const RowsView& codes);
+  // Takes in codes of `units` units: the active ones are the entries of sparse codes, and what is not zero in dense
+  // ones. Returns true if they completed a window; the next one starts empty.
+  bool Add(const Codes& codes);
 
   // Mean fraction of the units that a row activates, L0 / units, over the window in progress, or over the one that was
   // just completed. 0 before any row.

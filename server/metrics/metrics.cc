@@ -196,16 +196,8 @@ void Metrics::BatchDone(int64_t rows, double compute_seconds) {
 
 void Metrics::QueueLeft(double seconds) { families_->queue_seconds.Observe(seconds); }
 
-void Metrics::RowsEncoded(const std::string& model, uint64_t version, const SparseCodes& codes) {
-  AddActivity(model, version, codes.rows(), codes.units, codes);
-}
-
-void Metrics::RowsEncoded(const std::string& model, uint64_t version, const RowsView& dense_codes) {
-  AddActivity(model, version, dense_codes.rows, dense_codes.width, dense_codes);
-}
-
-template <typename Codes>
-void Metrics::AddActivity(const std::string& model, uint64_t version, int64_t rows, int64_t units, const Codes& codes) {
+void Metrics::RowsEncoded(const std::string& model, uint64_t version, const Codes& codes) {
+  const int64_t rows = CodeRows(codes);
   families_->total_rows.fetch_add(static_cast<uint64_t>(rows));
   absl::MutexLock lock(&families_->mutex);
   families_->rows_encoded.Add(LabelsOfModel(model)).Increment(static_cast<double>(rows));
@@ -213,7 +205,8 @@ void Metrics::AddActivity(const std::string& model, uint64_t version, int64_t ro
   if (found != families_->activity.end() && version < found->second.version) return;  // a caller that pinned an old one
   if (found == families_->activity.end() || found->second.version != version) {
     families_->activity.erase(model);
-    found = families_->activity.emplace(model, Families::Activity{version, ActivityWindow(units, kActivityWindowRows)})
+    found = families_->activity
+                .emplace(model, Families::Activity{version, ActivityWindow(CodeUnits(codes), kActivityWindowRows)})
                 .first;
     Drop(families_->dead_units, DeadLabels(model));
   }

@@ -10,8 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "core/tensors/sparse_codes.h"
-#include "core/tensors/tensor.h"
+#include "core/tensors/codes.h"
 #include "kwta/v1/job.pb.h"
 #include "server/jobs/job_counts.h"
 
@@ -37,8 +36,7 @@ class Metrics {
   // A request, or the part of it that was in a batch, left the queue.
   void QueueLeft(double seconds);
   // Rows of `model` got these codes. Activity is counted for the newest version that encoded.
-  void RowsEncoded(const std::string& model, uint64_t version, const SparseCodes& codes);
-  void RowsEncoded(const std::string& model, uint64_t version, const RowsView& dense_codes);
+  void RowsEncoded(const std::string& model, uint64_t version, const Codes& codes);
 
   void SetJobs(const JobCounts& counts);
   // A write to the job store or a publication failed; or whether jobs wait for that at present.
@@ -71,8 +69,6 @@ class Metrics {
 
  private:
   struct Families;
-  template <typename Codes>
-  void AddActivity(const std::string& model, uint64_t version, int64_t rows, int64_t units, const Codes& codes);
   const std::unique_ptr<Families> families_;
 };
 

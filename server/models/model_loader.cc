@@ -1,7 +1,6 @@
 #include "server/models/model_loader.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -9,7 +8,7 @@
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
 #include "core/evaluation/stored_classifier.h"
-#include "core/tensors/sparse_codes.h"
+#include "core/tensors/codes.h"
 
 namespace kwta::server {
 namespace {
@@ -17,10 +16,11 @@ namespace {
 // Rows made up for warming up take no more bytes than this.
 constexpr int64_t kWarmUpBytes = 64 << 20;
 
-absl::Status CheckFinite(const std::vector<float>& values) {
-  if (std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); })) {
-    return absl::OkStatus();
-  }
+absl::Status CheckFinite(const Codes& codes) {
+  const auto* sparse = std::get_if<SparseCodes>(&codes);
+  const RowsView values = sparse == nullptr ? std::get<Tensor>(codes).rows()
+                                            : RowsView{DType::kF32, sparse->values.data(), 1, sparse->entries()};
+  if (!FindNonFinite(values)) return absl::OkStatus();
   return absl::DataLossError("its codes are not finite: the parameters hold NaN, infinities or numbers too large");
 }
 
@@ -36,15 +36,9 @@ absl::Status ModelLoader::WarmUp(const Encoder& encoder) const {
   KWTA_ASSIGN_OR_RETURN(const int64_t k, encoder.ResolveK({}));
   for (int64_t count = 1;; count = std::min(2 * count, most)) {
     const RowsView view = {DType::kF32, rows.data(), count, width};
-    if (encoder.dense_codes()) {
-      std::vector<float> dense(count * encoder.code_width());
-      KWTA_RETURN_IF_ERROR(encoder.EncodeDense(view, k, dense.data()));
-      KWTA_RETURN_IF_ERROR(CheckFinite(dense));
-    } else {
-      SparseCodes codes;
-      KWTA_RETURN_IF_ERROR(encoder.Encode(view, k, &codes));
-      KWTA_RETURN_IF_ERROR(CheckFinite(codes.values));
-    }
+    Codes codes;
+    KWTA_RETURN_IF_ERROR(encoder.Encode(view, k, &codes));
+    KWTA_RETURN_IF_ERROR(CheckFinite(codes));
     if (count == most) return absl::OkStatus();
   }
 }

@@ -64,6 +64,14 @@ absl::StatusOr<Extents> ConvertShape(const v1::Tensor& input) {
   return Extents{rows, *width, *elements};
 }
 
+// Makes `message` an empty one of f32 [rows, width]; its memory stays.
+void SetShape(int64_t rows, int64_t width, v1::Tensor* message) {
+  message->Clear();
+  message->add_shape(rows);
+  message->add_shape(width);
+  message->set_dtype(v1::DTYPE_F32);
+}
+
 }  // namespace
 
 absl::StatusOr<InputRows> ConvertInput(const v1::Tensor& input, absl::string_view model, int64_t width) {
@@ -161,57 +169,46 @@ absl::Status CheckOutput(v1::OutputMode mode, int64_t rows, int64_t units, int64
                    mode == v1::OUTPUT_MODE_DENSE && k < units ? ", or ask for sparse codes" : ""));
 }
 
-absl::Status ConvertCodes(const SparseCodes& codes, v1::OutputMode mode, v1::EncodeResponse* response) {
-  const auto* indices = reinterpret_cast<const uint32_t*>(codes.indices.data());  // never negative
-  if (mode == v1::OUTPUT_MODE_DENSE) {
-    v1::Tensor* dense = response->mutable_dense();
-    dense->Clear();
-    dense->add_shape(codes.rows());
-    dense->add_shape(codes.units);
-    dense->set_dtype(v1::DTYPE_F32);
-    dense->mutable_floats()->Resize(static_cast<int>(codes.rows() * codes.units), 0.0f);
-    codes.ToDense(dense->mutable_floats()->mutable_data());
-  } else if (mode == v1::OUTPUT_MODE_SPARSE_CSR) {
-    v1::CsrCodes* csr = response->mutable_csr();
-    csr->mutable_row_offsets()->Assign(codes.row_offsets.begin(), codes.row_offsets.end());
-    csr->mutable_indices()->Assign(indices, indices + codes.entries());
-    csr->mutable_values()->Assign(codes.values.begin(), codes.values.end());
-  } else {
-    const int64_t k = codes.RectangularWidth();
-    if (k < 0) {
-      return absl::FailedPreconditionError(
-          "the rows have different numbers of active units; ask for OUTPUT_MODE_SPARSE_CSR or OUTPUT_MODE_DENSE");
-    }
-    v1::TopKCodes* top_k = response->mutable_top_k();
-    top_k->set_k(static_cast<uint32_t>(k));
-    top_k->mutable_indices()->Assign(indices, indices + codes.entries());
-    top_k->mutable_values()->Assign(codes.values.begin(), codes.values.end());
+absl::Status ConvertCodes(const Codes& codes, v1::OutputMode mode, v1::EncodeResponse* response) {
+  const auto* dense_codes = std::get_if<Tensor>(&codes);
+  if (mode == v1::OUTPUT_MODE_DENSE && dense_codes != nullptr) {
+    ConvertRows(dense_codes->rows(), response->mutable_dense());
+    return absl::OkStatus();
   }
+  if (mode == v1::OUTPUT_MODE_DENSE) {
+    const auto& sparse = std::get<SparseCodes>(codes);
+    v1::Tensor* dense = response->mutable_dense();
+    SetShape(sparse.rows(), sparse.units, dense);
+    dense->mutable_floats()->Resize(static_cast<int>(sparse.rows() * sparse.units), 0.0f);
+    sparse.ToDense(dense->mutable_floats()->mutable_data());
+    return absl::OkStatus();
+  }
+  SparseCodes scratch;
+  const SparseCodes& sparse = AsSparse(codes, &scratch);
+  const auto* indices = reinterpret_cast<const uint32_t*>(sparse.indices.data());  // never negative
+  if (mode == v1::OUTPUT_MODE_SPARSE_CSR) {
+    v1::CsrCodes* csr = response->mutable_csr();
+    csr->mutable_row_offsets()->Assign(sparse.row_offsets.begin(), sparse.row_offsets.end());
+    csr->mutable_indices()->Assign(indices, indices + sparse.entries());
+    csr->mutable_values()->Assign(sparse.values.begin(), sparse.values.end());
+    return absl::OkStatus();
+  }
+  const int64_t k = sparse.RectangularWidth();
+  if (k < 0) {
+    return absl::FailedPreconditionError(
+        "the rows have different numbers of active units; ask for OUTPUT_MODE_SPARSE_CSR or OUTPUT_MODE_DENSE");
+  }
+  v1::TopKCodes* top_k = response->mutable_top_k();
+  top_k->set_k(static_cast<uint32_t>(k));
+  top_k->mutable_indices()->Assign(indices, indices + sparse.entries());
+  top_k->mutable_values()->Assign(sparse.values.begin(), sparse.values.end());
   return absl::OkStatus();
 }
 
-void ConvertDenseCodes(const std::vector<float>& codes, int64_t width, v1::OutputMode mode,
-                       v1::EncodeResponse* response) {
-  if (mode == v1::OUTPUT_MODE_DENSE) {
-    v1::Tensor* dense = response->mutable_dense();
-    dense->Clear();
-    dense->add_shape(static_cast<int64_t>(codes.size()) / width);
-    dense->add_shape(width);
-    dense->set_dtype(v1::DTYPE_F32);
-    dense->mutable_floats()->Add(codes.begin(), codes.end());
-    return;
-  }
-  v1::CsrCodes* csr = response->mutable_csr();
-  csr->Clear();
-  csr->add_row_offsets(0);
-  for (size_t row = 0; row < codes.size(); row += width) {
-    for (int64_t unit = 0; unit < width; ++unit) {
-      if (codes[row + unit] == 0) continue;
-      csr->add_indices(static_cast<uint32_t>(unit));
-      csr->add_values(codes[row + unit]);
-    }
-    csr->add_row_offsets(static_cast<uint64_t>(csr->values_size()));
-  }
+void ConvertRows(const RowsView& rows, v1::Tensor* message) {
+  SetShape(rows.rows, rows.width, message);
+  const auto* elements = static_cast<const float*>(rows.data);
+  message->mutable_floats()->Add(elements, elements + rows.rows * rows.width);
 }
 
 }  // namespace kwta::server

@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/encoders/encoder.h"
-#include "core/tensors/sparse_codes.h"
+#include "core/tensors/codes.h"
 #include "core/tensors/tensor.h"
 #include "kwta/v1/service.pb.h"
 
@@ -40,10 +40,9 @@ absl::Status CheckOutput(v1::OutputMode mode, int64_t rows, int64_t units, int64
 // Sets the codes of `response` in the layout that `mode`, which is resolved, names. Memory of codes that it had in the
 // same layout is used again.
 // Errors: FAILED_PRECONDITION if the rows have different numbers of entries and the layout is rectangular.
-absl::Status ConvertCodes(const SparseCodes& codes, v1::OutputMode mode, v1::EncodeResponse* response);
+absl::Status ConvertCodes(const Codes& codes, v1::OutputMode mode, v1::EncodeResponse* response);
 
-// The same for dense codes, [rows, width]. REQUIRES: mode is OUTPUT_MODE_DENSE or OUTPUT_MODE_SPARSE_CSR.
-void ConvertDenseCodes(const std::vector<float>& codes, int64_t width, v1::OutputMode mode,
-                       v1::EncodeResponse* response);
+// Sets `message` to rows of f32.
+void ConvertRows(const RowsView& rows, v1::Tensor* message);
 
 }  // namespace kwta::server

@@ -117,14 +117,9 @@ template absl::StatusOr<EncodedRows> EncodeHandler::Wait(const v1::ReconstructRe
 
 absl::Status EncodeHandler::Finish(const absl::StatusOr<EncodedRows>& rows, v1::EncodeResponse* response) {
   KWTA_RETURN_IF_ERROR(rows.status());
-  const Encoder& encoder = *rows->model->encoder;
   response->set_model_version(rows->model->version);
-  response->set_code_width(static_cast<uint64_t>(encoder.code_width()));
-  if (encoder.dense_codes()) {
-    ConvertDenseCodes(rows->result.dense, encoder.code_width(), rows->output, response);
-  } else {
-    KWTA_RETURN_IF_ERROR(ConvertCodes(rows->result.codes, rows->output, response));
-  }
+  response->set_code_width(static_cast<uint64_t>(rows->model->encoder->code_width()));
+  KWTA_RETURN_IF_ERROR(ConvertCodes(rows->result.codes, rows->output, response));
   SetStats(rows->result, response->mutable_stats());
   return absl::OkStatus();
 }
@@ -133,13 +128,7 @@ absl::StatusOr<v1::ReconstructResponse> EncodeHandler::FinishReconstruct(const a
   KWTA_RETURN_IF_ERROR(rows.status());
   v1::ReconstructResponse response;
   response.set_model_version(rows->model->version);
-  const std::vector<float>& reconstructions = rows->result.dense;
-  const int64_t width = rows->model->encoder->reconstruction_width();
-  v1::Tensor* output = response.mutable_output();
-  output->add_shape(static_cast<int64_t>(reconstructions.size()) / width);
-  output->add_shape(width);
-  output->set_dtype(v1::DTYPE_F32);
-  output->mutable_floats()->Add(reconstructions.begin(), reconstructions.end());
+  ConvertRows(std::get<Tensor>(rows->result.codes).rows(), response.mutable_output());
   SetStats(rows->result, response.mutable_stats());
   return response;
 }

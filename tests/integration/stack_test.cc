@@ -76,10 +76,10 @@ TEST_F(Stacks, ASecondLayerIsTrainedPublishedAndServed) {
   const auto upper = CreateEncoder(LayerOfStack(bundle, 1).value(), backend).value();
   SparseCodes hidden, codes;
   const RowsView rows{DType::kU8, images.input().raw().data(), 20, 784};
-  ASSERT_TRUE(lower->Encode(rows, 5, &hidden).ok());
+  ASSERT_TRUE(lower->EncodeSparse(rows, 5, &hidden).ok());
   std::vector<float> dense(20 * 64);
   hidden.ToDense(dense.data());
-  ASSERT_TRUE(upper->Encode({DType::kF32, dense.data(), 20, 64}, 5, &codes).ok());
+  ASSERT_TRUE(upper->EncodeSparse({DType::kF32, dense.data(), 20, 64}, 5, &codes).ok());
   ASSERT_EQ(response.top_k().values_size(), codes.entries());
   for (int e = 0; e < codes.entries(); ++e) {
     ASSERT_EQ(response.top_k().indices(e), static_cast<uint32_t>(codes.indices[e]));

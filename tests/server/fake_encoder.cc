@@ -1,5 +1,7 @@
 #include "tests/server/fake_encoder.h"
 
+#include <utility>
+
 namespace kwta::server {
 
 absl::StatusOr<int64_t> FakeEncoder::ResolveK(const EncodeOptions& options) const {
@@ -7,28 +9,27 @@ absl::StatusOr<int64_t> FakeEncoder::ResolveK(const EncodeOptions& options) cons
   return options.k > 0 ? options.k : 1;
 }
 
-absl::Status FakeEncoder::Encode(const RowsView& x, int64_t k, SparseCodes* codes) const {
+absl::Status FakeEncoder::Encode(const RowsView& x, int64_t k, Codes* codes) const {
   batches.push_back(x.rows);
   if (on_batch) on_batch(x.rows);
   if (!failure.ok()) return failure;
-  codes->units = units_;
+  SparseCodes sparse;
+  sparse.units = units_;
   for (int64_t row = 0; row < x.rows; ++row) {
     const float value = x.dtype == DType::kU8 ? static_cast<float>(*static_cast<const uint8_t*>(x.row(row)))
                                               : *static_cast<const float*>(x.row(row));
-    for (int64_t unit = 0; unit < k; ++unit) {
-      codes->indices.push_back(static_cast<int32_t>(unit));
-      codes->values.push_back(value);
+    for (int64_t unit = 0; unit < (dense ? 1 : k); ++unit) {
+      sparse.indices.push_back(static_cast<int32_t>(unit));
+      sparse.values.push_back(value);
     }
-    codes->row_offsets.push_back(codes->entries());
+    sparse.row_offsets.push_back(sparse.entries());
+  }
+  if (dense) {
+    sparse.ToDense(DenseIn(codes, x.rows, units_));
+  } else {
+    *codes = std::move(sparse);
   }
   return absl::OkStatus();
-}
-
-absl::Status FakeEncoder::EncodeDense(const RowsView& x, int64_t, float* out) const {
-  SparseCodes codes;
-  const absl::Status status = Encode(x, 1, &codes);
-  if (status.ok()) codes.ToDense(out);
-  return status;
 }
 
 absl::Status FakeEncoder::Decode(const SparseCodes& codes, float* out) const {

@@ -22,14 +22,13 @@ class FakeEncoder : public Encoder {
   int64_t code_width() const override { return units_; }
   int64_t parameter_bytes() const override { return 4 * width_ * units_; }
   absl::StatusOr<int64_t> ResolveK(const EncodeOptions& options) const override;
-  absl::Status Encode(const RowsView& x, int64_t k, SparseCodes* codes) const override;
+  absl::Status Encode(const RowsView& x, int64_t k, Codes* codes) const override;
   // Every element of a row is the value of its first entry.
   absl::Status Decode(const SparseCodes& codes, float* out) const override;
 
   // Codes are then dense, k being the units: those of a row are its first element, then zeros.
   bool dense = false;
   bool dense_codes() const override { return dense; }
-  absl::Status EncodeDense(const RowsView& x, int64_t k, float* out) const override;
 
   // What Encode answers instead of codes, unless OK.
   absl::Status failure;

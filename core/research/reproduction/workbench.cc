@@ -17,6 +17,7 @@
 #include "core/encoders/encoder_registry.h"
 #include "core/files/files.h"
 #include "core/files/sha256.h"
+#include "core/io/datasets/stored_blocks.h"
 #include "core/io/model_bundle.h"
 #include "core/training/job_spec.h"
 #include "core/training/run_job.h"
@@ -24,7 +25,6 @@
 namespace kwta {
 namespace {
 
-constexpr int64_t kEncodedRows = 1000;                 // at a time
 constexpr int64_t kLargestF32 = int64_t{1} << 29;      // elements
 constexpr uint64_t kLargestPiece = uint64_t{1} << 26;  // bytes of a file of finished numbers
 constexpr uint32_t kCheckpoints = 100;                 // of a long training
@@ -156,19 +156,13 @@ absl::StatusOr<Tensor> Workbench::Codes(const ModelBundle& model, const Dataset&
   const int64_t width = encoder->code_width();
   const bool halves = data.rows() * width > kLargestF32;
   Tensor codes(halves ? DType::kBF16 : DType::kF32, {data.rows(), width});
-  std::vector<float> block(halves ? kEncodedRows * width : 0);
-  std::vector<char> stored(kEncodedRows * data.row(0).row_bytes());
-  std::vector<uint32_t> which;
-  for (int64_t begin = 0; begin < data.rows(); begin += kEncodedRows) {
-    const int64_t rows = std::min(kEncodedRows, data.rows() - begin);
-    which.clear();
-    for (int64_t i = begin; i < begin + rows; ++i) which.push_back(static_cast<uint32_t>(i));
-    data.Gather(which.data(), rows, stored.data());
-    float* out = halves ? block.data() : codes.as<float>() + begin * width;
-    KWTA_RETURN_IF_ERROR(encoder->EncodeDense({data.dtype(), stored.data(), rows, data.width()}, k, out));
-    if (halves) std::transform(out, out + rows * width, codes.as<uint16_t>() + begin * width, ToBF16);
-    KWTA_RETURN_IF_ERROR(Advance(static_cast<double>(begin + rows) / static_cast<double>(data.rows())));
-  }
+  std::vector<float> block(halves ? kStoredBlockRows * width : 0);
+  KWTA_RETURN_IF_ERROR(ForEachStoredBlock(data, [&](const RowsView& rows, int64_t first) {
+    float* out = halves ? block.data() : codes.as<float>() + first * width;
+    KWTA_RETURN_IF_ERROR(encoder->EncodeDense(rows, k, out));
+    if (halves) std::transform(out, out + rows.rows * width, codes.as<uint16_t>() + first * width, ToBF16);
+    return Advance(static_cast<double>(first + rows.rows) / static_cast<double>(data.rows()));
+  }));
   return codes;
 }
 

@@ -88,8 +88,9 @@ absl::Status CheckCanBeTuned(const v1::ModelDescription& model) {
         "the model encodes views by themselves (preprocessing step separate_views); it cannot be fine-tuned");
   }
   for (int i = 0; i < LayerCount(model.encoder()); ++i) {
-    const v1::EncoderSpec& layer = model.encoder().has_stack() ? model.encoder().stack().layers(i) : model.encoder();
-    if (layer.has_k_sparse()) continue;
+    const v1::EncoderSpec& layer = LayerSpec(model.encoder(), i);
+    const EncoderKind* kind = FindEncoderKind(layer);
+    if (kind != nullptr && kind->tuned_k != nullptr) continue;
     return absl::InvalidArgumentError(absl::StrCat("layer ", i, " of the model is ", EncoderKindName(layer),
                                                    "; only k-sparse layers can be fine-tuned"));
   }

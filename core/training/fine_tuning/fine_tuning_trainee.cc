@@ -11,10 +11,10 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/divide_up.h"
-#include "core/base/invalid_field.h"
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/encoder_registry.h"
+#include "core/encoders/stack.h"
 #include "core/evaluation/code_blocks.h"
 #include "core/evaluation/feature_rows.h"
 #include "core/evaluation/linear_probe.h"
@@ -190,14 +190,11 @@ absl::Status CheckClasses(const Dataset& data) {
 
 // What a batch needs depends on the model.
 absl::Status CheckMemory(int64_t batch_size, const v1::ModelDescription& model) {
-  int64_t units = model.code_width();
-  for (const v1::EncoderSpec& layer : model.encoder().stack().layers()) {
-    units = std::max<int64_t>(units, layer.k_sparse().units());
+  int64_t scores = model.code_width();
+  for (int i = 0; i < LayerCount(model.encoder()); ++i) {
+    scores = std::max(scores, RowScores(LayerSpec(model.encoder(), i)));
   }
-  if (batch_size * units <= kMaxBatchScores) return absl::OkStatus();
-  return InvalidField("training.batch_size", batch_size,
-                      absl::StrCat("1 .. ", kMaxBatchScores / units, " with ", units, " units: a batch has at most ",
-                                   kMaxBatchScores, " scores"));
+  return CheckBatchScores(batch_size, scores);
 }
 
 }  // namespace

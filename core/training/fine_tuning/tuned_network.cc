@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/encoders/encoder_registry.h"
 #include "core/encoders/learner_state.h"
 #include "core/encoders/stack.h"
 #include "core/evaluation/stored_classifier.h"
@@ -35,7 +36,7 @@ absl::StatusOr<TunedNetwork> TunedNetwork::Create(const ModelBundle& model, cons
   for (int i = 0; i < count; ++i) {
     KWTA_ASSIGN_OR_RETURN(const ModelBundle part, LayerOfStack(model, i));
     const v1::EncoderSpec& spec = part.description.encoder();
-    const auto k = std::llround(double{spec.k_sparse().encode_alpha()} * spec.k_sparse().k());
+    const int64_t k = FindEncoderKind(spec)->tuned_k(spec);
     KWTA_ASSIGN_OR_RETURN(TunedLayer layer, TunedLayer::Create(part.tensors, k, backend));
     network.layers_.push_back(std::move(layer));
   }

@@ -9,6 +9,7 @@ namespace kwta::client::cli {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 TrainOptions Parse(const std::string& arguments) {
   CLI::App app;
@@ -97,6 +98,30 @@ TEST(TrainOptions, SetsEveryFieldOfAWinnerTakeAllEncoder) {
                    preprocessing {} training { optimiser: OPTIMISER_SGD } dataset { name: "d" } })");
   EXPECT_THROW(Parse("--model m --data d --encoder winner-take-all --sparsity some"), CLI::ValidationError);
   EXPECT_THROW(Parse("--model m --data d --encoder winner-take-all --image 28,28"), CLI::ParseError);
+}
+
+TEST(TrainOptions, HelpTellsDefaultsOfEveryKind) {
+  CLI::App app;
+  TrainOptions options;
+  AddTrainOptions(app, &options);
+  const auto description = [&app](const char* flag) { return app.get_option(flag)->get_description(); };
+  EXPECT_EQ(description("--encoder"), "Kind of encoder; default k-sparse");
+  EXPECT_EQ(description("--anneal-fraction"),
+            "Fraction of the epochs over which k falls from k-start, 0 .. 1; default 0.5");
+  EXPECT_EQ(app.get_option("--anneal-fraction")->get_group(), "Encoder k-sparse");
+  EXPECT_EQ(description("--sparsity"), "Where training looks for winners; default each-map");
+  EXPECT_EQ(description("--tied-weights"), "Decode with the encoder's filters; default off");
+  EXPECT_EQ(description("--image"), "What image a row is, if the data do not say");
+  EXPECT_EQ(app.get_option("--image")->get_type_name(), "CHANNELS,HEIGHT,WIDTH");
+  // Options that several kinds have, each with a default of its own.
+  EXPECT_THAT(description("--init-sigma"),
+              StartsWith("Standard deviation of the encoder's initial weights, above 0; default 0.01"));
+  EXPECT_THAT(description("--init-sigma"), HasSubstr(", winner-take-all: 1.4 / (filter-size * sqrt(channels))"));
+  EXPECT_EQ(app.get_option("--init-sigma")->get_group(), "Encoder");
+  EXPECT_THAT(description("--optimiser"),
+              StartsWith("Gradient descent with momentum, or Adam; default the encoder's own: "));
+  EXPECT_THAT(description("--optimiser"), HasSubstr("sgd for k-sparse, which takes no other, "));
+  EXPECT_THAT(description("--optimiser"), HasSubstr("adam for winner-take-all"));
 }
 
 TEST(TrainOptions, RefusesOptionsOfAnotherKindOfEncoder) {

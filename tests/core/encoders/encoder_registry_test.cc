@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
+#include <string>
 
 #include "core/backends/backend_registry.h"
 #include "tests/core/encoders/k_sparse_fixture.h"
@@ -13,6 +15,7 @@ namespace {
 
 using testing::Contains;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 std::shared_ptr<Backend> Reference() { return CreateBackend("reference", {1}).value(); }
 
@@ -22,6 +25,83 @@ TEST(EncoderRegistry, NamesItsKinds) {
   spec.mutable_k_sparse();
   EXPECT_EQ(EncoderKindName(spec), "k-sparse");
   EXPECT_THAT(EncoderKindNames(), Contains("k-sparse"));
+}
+
+TEST(EncoderRegistry, HasARowForEveryKindOfTheSpec) {
+  const auto* kinds = v1::EncoderSpec::descriptor()->FindOneofByName("kind");
+  for (int i = 0; i < kinds->field_count(); ++i) {
+    v1::EncoderSpec spec;
+    spec.GetReflection()->MutableMessage(&spec, kinds->field(i));
+    ASSERT_NE(FindEncoderKind(spec), nullptr) << kinds->field(i)->name();
+    EXPECT_EQ(FindEncoderKind(spec)->kind_case, kinds->field(i)->number());
+  }
+  EXPECT_EQ(EncoderKinds().size(), static_cast<size_t>(kinds->field_count()));
+  v1::EncoderSpec none;
+  EXPECT_EQ(FindEncoderKind(none), nullptr);
+}
+
+TEST(EncoderRegistry, RowsAreComplete) {
+  for (const EncoderKind* kind : EncoderKinds()) {
+    SCOPED_TRACE(kind->name);
+    EXPECT_NE(kind->resolve, nullptr);
+    EXPECT_NE(kind->code_shape, nullptr);
+    EXPECT_NE(kind->create_learner, nullptr);
+    EXPECT_NE(kind->create_encoder, nullptr);
+    EXPECT_EQ(kind->options.empty(), kind->of_layers);
+    v1::EncoderSpec spec;
+    const auto* fields = MutableKindSpec(*kind, &spec)->GetDescriptor();
+    EXPECT_EQ(spec.kind_case(), kind->kind_case);
+    std::set<std::string> flags;
+    for (const SpecOption& option : kind->options) {
+      EXPECT_THAT(option.flag, StartsWith("--"));
+      EXPECT_TRUE(flags.insert(option.flag).second) << option.flag << " is there twice";
+      EXPECT_NE(fields->FindFieldByName(option.field), nullptr) << option.flag;
+      EXPECT_STRNE(option.help, "") << option.flag;
+    }
+  }
+}
+
+TEST(EncoderRegistry, KnowsTheShapesOfCodes) {
+  v1::ModelDescription model;
+  EXPECT_EQ(CodeShape(model), Shape{0});
+  model.mutable_encoder()->mutable_k_sparse()->set_units(12);
+  EXPECT_EQ(CodeShape(model), Shape{12});
+  model.mutable_preprocessing()->mutable_input()->set_channels(2);
+  model.mutable_preprocessing()->add_steps()->mutable_separate_views();
+  EXPECT_EQ(CodeShape(model), Shape{24});
+  v1::ModelDescription stack = model;  // its lowest layer separates views
+  *stack.mutable_encoder()->mutable_stack()->add_layers() = model.encoder();
+  stack.mutable_encoder()->mutable_stack()->add_layers()->mutable_k_sparse()->set_units(5);
+  EXPECT_EQ(CodeShape(stack), Shape{5});
+  v1::WinnerTakeAllSpec& maps = *model.mutable_encoder()->mutable_winner_take_all();
+  EXPECT_EQ(CodeShape(model), Shape{0});  // of what image?
+  maps.set_maps(3);
+  maps.mutable_input()->set_channels(1);
+  maps.mutable_input()->set_height(28);
+  maps.mutable_input()->set_width(28);
+  EXPECT_EQ(CodeShape(model), (Shape{6, 10, 10}));
+}
+
+TEST(EncoderRegistry, LimitsBatchesOfKindsThatHoldAllScores) {
+  v1::EncoderSpec spec;
+  EXPECT_EQ(RowScores(spec), 0);
+  spec.mutable_k_sparse()->set_units(12);
+  EXPECT_EQ(RowScores(spec), 12);
+  spec.mutable_winner_take_all()->set_maps(12);
+  EXPECT_EQ(RowScores(spec), 0);
+}
+
+TEST(EncoderRegistry, LayersOnAnotherModelHaveDefaultsOfTheirOwn) {
+  v1::EncoderSpec spec;
+  SetLayerDefaults(&spec);
+  EXPECT_EQ(spec.kind_case(), v1::EncoderSpec::KIND_NOT_SET);
+  spec.mutable_winner_take_all()->set_biases_from_mean(false);
+  SetLayerDefaults(&spec);
+  EXPECT_FALSE(spec.winner_take_all().biases_from_mean());
+  EXPECT_EQ(spec.winner_take_all().decoder_init_sigma(), 0.001f);
+  spec.mutable_k_sparse();
+  SetLayerDefaults(&spec);
+  EXPECT_EQ(spec.k_sparse().ByteSizeLong(), 0u);
 }
 
 TEST(EncoderRegistry, RefusesASpecWithoutAKind) {

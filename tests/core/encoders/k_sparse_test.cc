@@ -21,7 +21,7 @@ std::shared_ptr<Backend> Reference() { return CreateBackend("reference", {1}).va
 
 SparseCodes Encode(const Encoder& encoder, const RowsView& x, int64_t k) {
   SparseCodes codes;
-  EXPECT_TRUE(encoder.Encode(x, k, &codes).ok());
+  EXPECT_TRUE(encoder.EncodeSparse(x, k, &codes).ok());
   return codes;
 }
 

@@ -38,7 +38,7 @@ class StackTest : public testing::Test {
   }
   static SparseCodes Encode(const Encoder& encoder, const RowsView& rows, const EncodeOptions& options = {}) {
     SparseCodes codes;
-    EXPECT_TRUE(encoder.Encode(rows, encoder.ResolveK(options).value(), &codes).ok());
+    EXPECT_TRUE(encoder.EncodeSparse(rows, encoder.ResolveK(options).value(), &codes).ok());
     return codes;
   }
   void ExpectBroken(const ModelBundle& bundle, const std::string& text) {

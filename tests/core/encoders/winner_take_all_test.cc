@@ -80,7 +80,7 @@ TEST(WinnerTakeAllEncoder, SparseCodesAreTheNonZeroEntriesOfDenseOnes) {
   const Tensor x = GaussianTensor({6, 25}, 1.0, rng);
   const std::vector<float> dense = EncodeDense(*encoder, x.rows());
   SparseCodes codes;
-  ASSERT_EQ(encoder->Encode(x.rows(), encoder->code_width(), &codes), absl::OkStatus());
+  ASSERT_EQ(encoder->EncodeSparse(x.rows(), encoder->code_width(), &codes), absl::OkStatus());
   ASSERT_EQ(codes.rows(), 6);
   ASSERT_EQ(codes.units, encoder->code_width());
   const auto zeros = std::count(dense.begin(), dense.end(), 0.0f);
@@ -140,7 +140,7 @@ TEST(WinnerTakeAllEncoder, WorksWhereTheHostCannotTouchTheBackendsMemory) {
 TEST(WinnerTakeAllEncoder, NoRowsGiveNoCodes) {
   const auto encoder = MakeEncoder(RandomWinnerTakeAllModel(FittedWinnerTakeAll({5, 4}), false, 14));
   SparseCodes codes;
-  EXPECT_EQ(encoder->Encode({DType::kF32, nullptr, 0, 20}, 1, &codes), absl::OkStatus());
+  EXPECT_EQ(encoder->EncodeSparse({DType::kF32, nullptr, 0, 20}, 1, &codes), absl::OkStatus());
   EXPECT_EQ(codes.rows(), 0);
   EXPECT_EQ(encoder->EncodeDense({DType::kF32, nullptr, 0, 20}, 1, nullptr), absl::OkStatus());
 }

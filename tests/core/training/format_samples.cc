@@ -203,7 +203,7 @@ absl::Status WriteBundleSample(ModelBundle bundle, const std::string& directory)
   }
   SparseCodes codes;
   KWTA_ASSIGN_OR_RETURN(const int64_t k, encoder->ResolveK({}));
-  KWTA_RETURN_IF_ERROR(encoder->Encode(rows.rows(), k, &codes));
+  KWTA_RETURN_IF_ERROR(encoder->EncodeSparse(rows.rows(), k, &codes));
   TensorMap tensors;
   tensors["row_offsets"] = ListToTensor(DType::kI64, codes.row_offsets);
   tensors["indices"] = ListToTensor(DType::kI32, codes.indices);

@@ -104,7 +104,7 @@ void ExpectSameCodes(const std::string& directory) {
       ASSERT_EQ((*encoder)->input_width(), rows.width);
       const int64_t k = (*encoder)->ResolveK({}).value();
       SparseCodes codes;
-      ASSERT_EQ((*encoder)->Encode(rows, k, &codes), absl::OkStatus());
+      ASSERT_EQ((*encoder)->EncodeSparse(rows, k, &codes), absl::OkStatus());
       EXPECT_EQ(HashOf(codes.row_offsets), HashOf(tensors.at("row_offsets")));
       EXPECT_EQ(HashOf(codes.indices), HashOf(tensors.at("indices")));
       EXPECT_EQ(HashOf(codes.values), HashOf(tensors.at("values")));

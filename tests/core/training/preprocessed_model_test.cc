@@ -37,7 +37,7 @@ absl::StatusOr<ModelBundle> TrainOn(const Dataset& data, const std::string& prep
 
 SparseCodes EncodeRows(const Encoder& encoder, const RowsView& x) {
   SparseCodes codes;
-  const absl::Status status = encoder.Encode(x, encoder.ResolveK({}).value(), &codes);
+  const absl::Status status = encoder.EncodeSparse(x, encoder.ResolveK({}).value(), &codes);
   EXPECT_TRUE(status.ok()) << status;
   return codes;
 }
@@ -162,7 +162,7 @@ TEST_F(PreprocessedModel, RefusesRowsThatOverflow) {
   Tensor rows(DType::kF32, {2, 8});
   rows.as<float>()[11] = 3e37f;
   SparseCodes codes;
-  const absl::Status status = CreateEncoder(bundle, AnyBackend()).value()->Encode(rows.rows(), 3, &codes);
+  const absl::Status status = CreateEncoder(bundle, AnyBackend()).value()->EncodeSparse(rows.rows(), 3, &codes);
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("row 1 overflows in preprocessing"));
 }

@@ -137,7 +137,7 @@ TEST_F(RunJobTest, TheEncoderOfTheBundleReconstructsAsWellAsTrainingSays) {
   std::vector<float> x(784), reconstruction(784);
   for (int64_t i = 0; i < data_.rows(); ++i) {
     SparseCodes codes;
-    ASSERT_TRUE(encoder->Encode(data_.row(i), encoder->ResolveK({}).value(), &codes).ok());
+    ASSERT_TRUE(encoder->EncodeSparse(data_.row(i), encoder->ResolveK({}).value(), &codes).ok());
     ASSERT_TRUE(encoder->Decode(codes, reconstruction.data()).ok());
     preprocessor.ToFloat(data_.row(i), x.data());
     variance.Add(x.data(), reconstruction.data(), 1);

@@ -82,7 +82,7 @@ TEST_F(StackTrainingTest, CodesAreTheSameKeptAsSparseRowsOrDenseOnesOrComputedEa
   const std::vector<float> expected = ReadAll(*computed);
   std::vector<float> code(40);
   SparseCodes codes;
-  ASSERT_TRUE(encoder->Encode(data_.row(599), 10, &codes).ok());
+  ASSERT_TRUE(encoder->EncodeSparse(data_.row(599), 10, &codes).ok());
   codes.ToDense(code.data());
   EXPECT_EQ(std::vector<float>(expected.begin(), expected.begin() + 40), code);
   EXPECT_EQ(ReadAll(*CodeRows(data_, encoder, {40}, {directory_.path()}).value()), expected);

@@ -53,7 +53,13 @@ class BatcherTest : public ::testing::Test {
     return answer;
   }
 
-  static std::vector<float> Values(const Answer& answer) { return answer.result->value().codes.values; }
+  static const SparseCodes& Sparse(const Answer& answer) { return std::get<SparseCodes>(answer.result->value().codes); }
+  static std::vector<float> Values(const Answer& answer) { return Sparse(answer).values; }
+  // Of dense codes, or of reconstructions.
+  static std::vector<float> Dense(const Answer& answer) {
+    const Tensor& dense = std::get<Tensor>(answer.result->value().codes);
+    return std::vector<float>(dense.as<float>(), dense.as<float>() + dense.elements());
+  }
   static absl::Status Error(const Answer& answer) {
     return answer.result.has_value() ? answer.result->status() : absl::UnknownError("not answered");
   }

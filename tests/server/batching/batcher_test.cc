@@ -49,8 +49,8 @@ TEST_F(BatcherTest, SplitsALargeRequestAndPutsItTogether) {
   EXPECT_TRUE(batcher_->RunOneBatch());
   EXPECT_THAT(batch_rows_, ElementsAre(4, 4, 2));
   EXPECT_THAT(Values(large), ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9));
-  EXPECT_THAT(large.result->value().codes.row_offsets, ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9));
-  EXPECT_EQ(large.result->value().codes.units, kUnits);
+  EXPECT_THAT(Sparse(large).row_offsets, ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9));
+  EXPECT_EQ(Sparse(large).units, kUnits);
   EXPECT_EQ(large.result->value().batch_rows, 4);
   EXPECT_THAT(Values(small), ElementsAre(50));
 }
@@ -64,14 +64,14 @@ TEST_F(BatcherTest, SplitsDenseCodesAndPutsThemTogether) {
   EXPECT_THAT(batch_rows_, ElementsAre(4, 4));
   const auto column = [](const Answer& answer, int64_t unit) {
     std::vector<float> values;
-    const std::vector<float>& dense = answer.result->value().dense;
+    const std::vector<float> dense = Dense(answer);
     for (size_t i = unit; i < dense.size(); i += kUnits) values.push_back(dense[i]);
     return values;
   };
   EXPECT_THAT(column(large, 0), ElementsAre(1, 2, 3, 4, 5, 6));
   EXPECT_THAT(column(large, 1), ElementsAre(0, 0, 0, 0, 0, 0));
   EXPECT_THAT(column(small, 0), ElementsAre(50, 51));
-  EXPECT_EQ(large.result->value().codes.rows(), 0);
+  EXPECT_EQ(CodeRows(large.result->value().codes), 6);
 }
 
 TEST_F(BatcherTest, CountsABatchOnceForThoseWhoCountBatches) {
@@ -100,9 +100,9 @@ TEST_F(BatcherTest, ReconstructionsRideApartFromCodes) {
   EXPECT_THAT(Values(codes), ElementsAre(10));
   EXPECT_TRUE(batcher_->RunOneBatch());
   EXPECT_THAT(batch_rows_, ElementsAre(1, 3));
-  EXPECT_EQ(first.result->value().dense, std::vector<float>(kWidth, 20));
-  EXPECT_EQ(second.result->value().dense.size(), 2u * kWidth);
-  EXPECT_EQ(second.result->value().dense.back(), 31);
+  EXPECT_EQ(Dense(first), std::vector<float>(kWidth, 20));
+  EXPECT_EQ(Dense(second).size(), 2u * kWidth);
+  EXPECT_EQ(Dense(second).back(), 31);
 }
 
 TEST_F(BatcherTest, DoesNotSplitWhatFitsIntoABatch) {
@@ -178,7 +178,7 @@ TEST_F(BatcherTest, TakesARequestAboveTheLimitWhenNothingWaits) {
   Answer& answer = Submit(model_, 20, 0);
   while (batcher_->RunOneBatch()) {
   }
-  EXPECT_EQ(answer.result->value().codes.rows(), 20);
+  EXPECT_EQ(Sparse(answer).rows(), 20);
 }
 
 TEST_F(BatcherTest, DeadlineAtEnqueue) {
@@ -264,7 +264,7 @@ TEST_F(BatcherTest, MeasuresTheTimeInTheQueue) {
 TEST_F(BatcherTest, DrainFinishesWhatWasAcceptedAndRefusesTheRest) {
   Answer& accepted = Submit(model_, 6, 1);
   batcher_->Drain();
-  EXPECT_EQ(accepted.result->value().codes.rows(), 6);
+  EXPECT_EQ(Sparse(accepted).rows(), 6);
   Answer& refused = Submit(model_, 1, 1);
   EXPECT_EQ(Error(refused).code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(Error(refused).message()), HasSubstr("stopping"));
@@ -280,7 +280,7 @@ TEST_F(BatcherTest, AThreadOfItsOwnAnswersAndStops) {
   work.k = 1;
   std::vector<float> values;
   batcher_->Submit(work, [&](absl::StatusOr<EncodeResult> result) {
-    values = result.value().codes.values;
+    values = std::get<SparseCodes>(result.value().codes).values;
     answered.Notify();
   });
   answered.WaitForNotification();

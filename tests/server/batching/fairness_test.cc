@@ -75,7 +75,7 @@ TEST_F(FairnessTest, ARequestOfManyBatchesLetsOthersIn) {
   EXPECT_THAT(Values(tiny), ElementsAre(7));
   EXPECT_EQ(tiny.result->value().batch_rows, 4) << "together with more of the other";
   RunAll();
-  EXPECT_EQ(huge.result->value().codes.rows(), 40);
+  EXPECT_EQ(Sparse(huge).rows(), 40);
 }
 
 TEST_F(FairnessTest, ACallerDoesNotSaveUpWhatItDidNotAskFor) {

@@ -13,7 +13,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 // `rows` rows, each with the units 0 and 1 of `units`.
-SparseCodes Codes(int64_t rows, int64_t units) {
+SparseCodes TwoActive(int64_t rows, int64_t units) {
   SparseCodes codes;
   codes.units = units;
   for (int64_t row = 0; row < rows; ++row) {
@@ -28,10 +28,10 @@ SparseCodes Codes(int64_t rows, int64_t units) {
 
 TEST(ActivityWindowTest, CountsDeadUnitsInTumblingWindows) {
   ActivityWindow window(10, 4);
-  EXPECT_FALSE(window.Add(Codes(3, 10)));
+  EXPECT_FALSE(window.Add(TwoActive(3, 10)));
   EXPECT_DOUBLE_EQ(window.active_fraction(), 0.2);
   EXPECT_EQ(window.dead_units(), 0) << "no window is complete";
-  EXPECT_TRUE(window.Add(Codes(1, 10)));
+  EXPECT_TRUE(window.Add(TwoActive(1, 10)));
   EXPECT_EQ(window.dead_units(), 8);
   SparseCodes none;
   none.units = 10;
@@ -68,26 +68,26 @@ TEST_F(MetricsTest, CallsThatLastAsLongAsTheirCallerLikesAreOnlyCounted) {
 }
 
 TEST_F(MetricsTest, ActivityOfAModel) {
-  metrics_.RowsEncoded("digits", 1, Codes(kActivityWindowRows - 1, 10));
+  metrics_.RowsEncoded("digits", 1, TwoActive(kActivityWindowRows - 1, 10));
   EXPECT_THAT(metrics_.Render(), Not(HasSubstr("kwta_dead_units{")));
-  metrics_.RowsEncoded("digits", 1, Codes(1, 10));
+  metrics_.RowsEncoded("digits", 1, TwoActive(1, 10));
   std::string text = metrics_.Render();
   EXPECT_THAT(text, HasSubstr("kwta_rows_encoded_total{model=\"digits\"} 10000\n"));
   EXPECT_THAT(text, HasSubstr("kwta_active_unit_fraction{model=\"digits\"} 0.2"));
   EXPECT_THAT(text, HasSubstr("kwta_dead_units{model=\"digits\",window_rows=\"10000\"} 8\n"));
   EXPECT_EQ(metrics_.rows_encoded(), 10000);
-  metrics_.RowsEncoded("digits", 2, Codes(1, 20));  // another version, of another size
+  metrics_.RowsEncoded("digits", 2, TwoActive(1, 20));  // another version, of another size
   EXPECT_THAT(metrics_.Render(), Not(HasSubstr("kwta_dead_units{")));
-  metrics_.RowsEncoded("digits", 1, Codes(1, 10));  // pinned: counted, but not as activity
+  metrics_.RowsEncoded("digits", 1, TwoActive(1, 10));  // pinned: counted, but not as activity
   EXPECT_THAT(metrics_.Render(), HasSubstr("kwta_active_unit_fraction{model=\"digits\"} 0.1"));
   metrics_.ModelRemoved("digits");
   EXPECT_THAT(metrics_.Render(), Not(HasSubstr("model=\"digits\"")));
 }
 
 TEST_F(MetricsTest, ActivityOfDenseCodes) {
-  std::vector<float> codes(kActivityWindowRows * 4);
-  for (int64_t row = 0; row < kActivityWindowRows; ++row) codes[row * 4 + row % 2] = 0.5f;
-  metrics_.RowsEncoded("maps", 1, RowsView{DType::kF32, codes.data(), kActivityWindowRows, 4});
+  Tensor codes(DType::kF32, {kActivityWindowRows, 4});
+  for (int64_t row = 0; row < kActivityWindowRows; ++row) codes.as<float>()[row * 4 + row % 2] = 0.5f;
+  metrics_.RowsEncoded("maps", 1, std::move(codes));
   const std::string text = metrics_.Render();
   EXPECT_THAT(text, HasSubstr("kwta_rows_encoded_total{model=\"maps\"} 10000\n"));
   EXPECT_THAT(text, HasSubstr("kwta_active_unit_fraction{model=\"maps\"} 0.25"));

@@ -203,14 +203,17 @@ TEST(ConvertCodesTest, TopK) {
   EXPECT_THAT(response.top_k().values(), ElementsAre(1, 2, 3, 4));
 }
 
-TEST(ConvertDenseCodesTest, DenseAndCsr) {
-  const std::vector<float> codes = {1, 0, 0, 0, 0, 0, 0, -2, 3};
+TEST(ConvertCodesTest, DenseByNature) {
+  const std::vector<float> elements = {1, 0, 0, 0, 0, 0, 0, -2, 3};
+  Tensor dense(DType::kF32, {3, 3});
+  std::copy(elements.begin(), elements.end(), dense.as<float>());
+  const Codes codes = std::move(dense);
   v1::EncodeResponse response;
-  ConvertDenseCodes(codes, 3, v1::OUTPUT_MODE_DENSE, &response);
+  ASSERT_TRUE(ConvertCodes(codes, v1::OUTPUT_MODE_DENSE, &response).ok());
   EXPECT_THAT(response.dense().shape(), ElementsAre(3, 3));
   EXPECT_EQ(response.dense().dtype(), v1::DTYPE_F32);
-  EXPECT_THAT(response.dense().floats(), ElementsAreArray(codes));
-  ConvertDenseCodes(codes, 3, v1::OUTPUT_MODE_SPARSE_CSR, &response);
+  EXPECT_THAT(response.dense().floats(), ElementsAreArray(elements));
+  ASSERT_TRUE(ConvertCodes(codes, v1::OUTPUT_MODE_SPARSE_CSR, &response).ok());
   EXPECT_THAT(response.csr().row_offsets(), ElementsAre(0, 1, 1, 3));
   EXPECT_THAT(response.csr().indices(), ElementsAre(0, 1, 2));
   EXPECT_THAT(response.csr().values(), ElementsAre(1, -2, 3));

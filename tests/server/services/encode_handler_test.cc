@@ -41,7 +41,8 @@ class EncodeHandlerTest : public ::testing::Test {
   template <typename Request>
   absl::StatusOr<EncodedRows> Rows(const Request& request, CallContext context = {}) {
     absl::StatusOr<EncodedRows> rows = absl::UnknownError("not answered");
-    handler_->Start(request, std::move(context), [&rows](absl::StatusOr<EncodedRows> result) { rows = result; });
+    handler_->Start(request, std::move(context),
+                    [&rows](absl::StatusOr<EncodedRows> result) { rows = std::move(result); });
     batcher_.RunOneBatch();
     return rows;
   }

@@ -344,7 +344,7 @@ TEST_F(FineTuningTest, TheBundleClassifiesTheSameWhenItWasSavedAndLoaded) {
   int wrong = 0;
   for (int64_t i = 0; i < data_->rows(); ++i) {
     SparseCodes codes;
-    ASSERT_TRUE(encoder->Encode(data_->row(i), 10, &codes).ok());
+    ASSERT_TRUE(encoder->EncodeSparse(data_->row(i), 10, &codes).ok());
     std::vector<double> logits(bias, bias + 10);
     for (int64_t e = 0; e < 10; ++e) {
       for (int c = 0; c < 10; ++c) logits[c] += codes.values[e] * weights[codes.indices[e] * 10 + c];

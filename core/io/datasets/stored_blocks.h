@@ -1,0 +1,31 @@
+// The rows of a data set as they are stored, block by block.
+#pragma once
+
+#include <cstdint>
+#include <numeric>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/base/row_blocks.h"
+#include "core/io/datasets/dataset.h"
+
+namespace kwta {
+
+// Rows of a block where nothing else says how many.
+inline constexpr int64_t kStoredBlockRows = 512;
+
+// Calls visit(rows, first) with consecutive blocks of all rows, the first of which is row `first`; rows are valid
+// during the call. Stops at the first error of visit.
+template <typename Visit>
+absl::Status ForEachStoredBlock(const Dataset& data, const Visit& visit) {
+  const int64_t most = std::min(kStoredBlockRows, data.rows());
+  std::vector<uint32_t> which(most);
+  std::vector<char> stored(most * data.width() * DTypeSize(data.dtype()));
+  return ForEachRowBlock(data.rows(), kStoredBlockRows, [&](int64_t first, int64_t count) {
+    std::iota(which.begin(), which.end(), static_cast<uint32_t>(first));
+    data.Gather(which.data(), count, stored.data());
+    return visit(RowsView{data.dtype(), stored.data(), count, data.width()}, first);
+  });
+}
+
+}  // namespace kwta
