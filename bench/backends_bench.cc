@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/backends/backend_registry.h"
+#include "core/backends/host_backend.h"
 #include "core/base/rng.h"
 
 namespace kwta {
@@ -38,7 +39,7 @@ T Value(absl::StatusOr<T> value) {
 // An array in the backend's memory.
 class Array {
  public:
-  Array(Backend& backend, int64_t elements) : buffer_(Value(backend.Allocate(elements * sizeof(float)))) {}
+  Array(Backend& backend, int64_t elements) : buffer_(Value(AllocateZeroed(backend, elements * sizeof(float)))) {}
   Array(Backend& backend, const std::vector<float>& values) : Array(backend, static_cast<int64_t>(values.size())) {
     Check(backend.CopyFromHost(values.data(), buffer_.as<void>(), values.size() * sizeof(float)));
   }
@@ -68,9 +69,9 @@ std::vector<float> Gaussians(int64_t count, double sigma) {
   return values;
 }
 
-// Everything that one training step works on.
+// Everything that one training step works on, operation by operation: as only processors have them.
 struct Step {
-  Step(Backend& backend, int64_t rows, int64_t k)
+  Step(HostBackend& backend, int64_t rows, int64_t k)
       : backend(backend),
         rows(rows),
         k(k),
@@ -92,8 +93,10 @@ struct Step {
 
   void Encode() { Check(backend.AffineTopK({dictionary.get(), x.floats(), rows, k, indices.ints(), values.floats()})); }
   void Decode() {
-    Check(backend.SparseDecode({atoms.floats(), decoder_bias.floats(), indices.ints(), values.floats(), rows, k, kWidth,
-                                x.floats(), residual.floats(), &squared_error}));
+    Check(backend.SparseResidual(
+        {{atoms.floats(), decoder_bias.floats(), indices.ints(), values.floats(), rows, k, kWidth, residual.floats()},
+         x.floats(),
+         &squared_error}));
   }
   void Gradient() {
     Check(backend.SparseGradient({atoms.floats(), x.floats(), residual.floats(), indices.ints(), values.floats(), rows,
@@ -112,7 +115,7 @@ struct Step {
   }
   void Refresh() { Check(backend.RefreshDictionary(*dictionary)); }
 
-  Backend& backend;
+  HostBackend& backend;
   int64_t rows, k;
   Array x, atoms, bias, decoder_bias, indices, values, residual;
   Array gradient_atoms, gradient_bias, gradient_decoder_bias, active_rows;
@@ -121,10 +124,15 @@ struct Step {
   std::unique_ptr<Dictionary> dictionary;
 };
 
+// Null if the backend does not compute on the processor.
+std::shared_ptr<HostBackend> MakeHostBackend(const std::string& name) {
+  return std::dynamic_pointer_cast<HostBackend>(Value(CreateBackend(name, BackendOptions())));
+}
+
 // Times `operation` on a step whose codes and gradients exist.
 template <typename Operation>
 void Run(benchmark::State& state, const std::string& backend_name, int64_t rows, int64_t k, Operation operation) {
-  const std::shared_ptr<Backend> backend = Value(CreateBackend(backend_name, BackendOptions()));
+  const std::shared_ptr<HostBackend> backend = MakeHostBackend(backend_name);
   Step step(*backend, rows, k);
   step.Encode();
   step.Decode();
@@ -144,11 +152,12 @@ void Register(const std::string& backend, const char* name, int64_t rows, int64_
 
 void RegisterAll() {
   for (const std::string& backend : BackendNames()) {
+    if (MakeHostBackend(backend) == nullptr) continue;
     for (int64_t rows : {1, 2, 4, 8, 16, 100, 256, 2000}) {
       for (int64_t k : {25, 75}) Register(backend, "AffineTopK", rows, k, [](Step& step) { step.Encode(); });
     }
     Register(backend, "RefreshDictionary", 100, 25, [](Step& step) { step.Refresh(); });
-    Register(backend, "SparseDecode", 100, 25, [](Step& step) { step.Decode(); });
+    Register(backend, "SparseResidual", 100, 25, [](Step& step) { step.Decode(); });
     Register(backend, "SparseGradient", 100, 25, [](Step& step) { step.Gradient(); });
     Register(backend, "MomentumUpdate", 100, 25, [](Step& step) { step.UpdateAtoms(); });
     Register(backend, "TrainingStep", 100, 25, [](Step& step) {

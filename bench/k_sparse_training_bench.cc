@@ -71,10 +71,11 @@ void TrainingStep(benchmark::State& state, const std::string& backend_name, cons
   const std::shared_ptr<Backend> backend = Value(CreateBackend(backend_name, BackendOptions()));
   const std::unique_ptr<Learner> learner = Value(CreateKSparseLearner(spec, rows.width, 1, backend));
   int64_t next = 0;
-  double squared_error = 0;
+  StepStatistics last;
   const auto step = [&] {
     const StepOptions options = {kK, rows.learning_rate, 0.9f};
-    squared_error = Value(learner->Step(rows.values.data() + next * rows.width, batch, options)).squared_error;
+    const absl::Status status = learner->Step(rows.values.data() + next * rows.width, batch, options);
+    last = Value(status.ok() ? learner->TakeStatistics() : status);
     next = next + 2 * batch <= kRows ? next + batch : 0;
   };
   const int64_t warm_up = backend_name == "reference" ? batch : kWarmUpRows;
@@ -82,9 +83,9 @@ void TrainingStep(benchmark::State& state, const std::string& backend_name, cons
   for (auto _ : state) step();
   state.SetItemsProcessed(state.iterations() * batch);
   int64_t active = 0;
-  for (int64_t unit = 0; unit < kUnits; ++unit) active += learner->active_rows()[unit] > 0;
+  for (int64_t unit = 0; unit < kUnits; ++unit) active += last.active_rows[unit] > 0;
   state.counters["active_units"] = static_cast<double>(active);
-  state.counters["loss"] = squared_error / static_cast<double>(batch);
+  state.counters["loss"] = last.squared_errors.front() / static_cast<double>(batch);
   state.counters["threads"] = backend->threads();
 }
 

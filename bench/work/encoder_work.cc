@@ -83,7 +83,8 @@ class TrainWork final : public Workload {
 
   int64_t rows() const override { return batches_.rows(); }
   absl::Status Call() override {
-    return learner_->Step(static_cast<const float*>(batches_.Next().data), rows(), step_).status();
+    KWTA_RETURN_IF_ERROR(learner_->Step(static_cast<const float*>(batches_.Next().data), rows(), step_));
+    return learner_->TakeStatistics().status();
   }
 
  private:

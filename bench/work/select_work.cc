@@ -10,6 +10,7 @@
 #include "bench/work/workload.h"
 #include "core/backends/backend_registry.h"
 #include "core/backends/onednn/codes/largest.h"
+#include "core/backends/staging.h"
 #include "core/base/cpu.h"
 #include "core/base/status_macros.h"
 #include "core/base/thread_pool.h"
@@ -72,8 +73,12 @@ absl::StatusOr<std::unique_ptr<Workload>> CreateSelectWork(const WorkSpec& spec,
   }
   Tensor scores(DType::kF32, {rows, units});
   const Tensor& atoms = bundle.tensors.at("atoms");
-  GemmArgs gemm{data.as<float>(), atoms.as<float>(), scores.as<float>(), rows, units, data.shape()[1], true};
-  KWTA_RETURN_IF_ERROR(backend->Gemm(gemm));
+  KWTA_ASSIGN_OR_RETURN(const StagedInput a, StagedInput::Create(*backend, data.data(), data.bytes()));
+  KWTA_ASSIGN_OR_RETURN(const StagedInput b, StagedInput::Create(*backend, atoms.data(), atoms.bytes()));
+  KWTA_ASSIGN_OR_RETURN(StagedOutput c, StagedOutput::Create(*backend, scores.data(), scores.bytes()));
+  KWTA_RETURN_IF_ERROR(
+      backend->Gemm({a.as<float>(), b.as<float>(), c.as<float>(), rows, units, data.shape()[1], true}));
+  KWTA_RETURN_IF_ERROR(c.Finish(*backend));
   return std::make_unique<SelectWork>(std::move(scores), k, ResolveThreads(options.threads));
 }
 

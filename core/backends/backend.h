@@ -1,12 +1,18 @@
 // The operations that encoders are written in, and the memory they work on.
 //
 // Operations are coarse and fused: a backend may keep intermediate results wherever it likes and never has to store
-// them. Every pointer in an operation's arguments is memory of that backend (see Buffer) unless its comment says
-// "host". Matrices are row-major without gaps. Sizes and ranges are proven by the caller; backends do not check them,
-// and an absl::Status other than OK means that the device or its library failed.
+// them. Every pointer in an operation's arguments is memory of that backend (see Buffer). Matrices are row-major
+// without gaps. Sizes and ranges are proven by the caller; backends do not check them, and an absl::Status other than
+// OK means that the device or its library failed.
+//
+// An operation may return before the device has done it. What one thread asks for happens in the order in which it
+// asks. CopyToHost waits for all that its thread asked for before, and returns the error if any of it failed. So no
+// operation gives a number to the host: scalars too are left in the backend's memory, until somebody copies them.
 //
 // The reference backend defines what is right. Where a result is discrete (which units are in a code) every backend
 // gives exactly the reference's answer; elsewhere the conformance suite states a tolerance.
+//
+// Every method is required. What processors have a composition for is in core/backends/host_backend.h.
 #pragma once
 
 #include <cstddef>
@@ -24,8 +30,8 @@
 
 namespace kwta {
 
-// Memory where the backend that allocated it keeps its arrays (the host's for processor backends), aligned to 64 bytes
-// and zeroed at first. Movable. REQUIRES: the backend outlives it.
+// Memory where the backend that allocated it keeps its arrays (the host's for processor backends), aligned to 64 bytes.
+// It may be destroyed as soon as the operations on it were asked for. Movable. REQUIRES: the backend outlives it.
 class Buffer {
  public:
   Buffer() = default;
@@ -44,7 +50,7 @@ class Buffer {
   }
 
   size_t bytes() const { return bytes_; }
-  // An address for operations of the backend; only processor backends let the host read or write through it.
+  // An address for the backend's operations and copies. The host does not read or write through it.
   template <typename T>
   T* as() {
     return static_cast<T*>(data_);
@@ -101,7 +107,7 @@ struct AffineTopKArgs {
   float divisor = 1;
 };
 
-// output = codes atoms + bias [- target]; touches only the active atoms.
+// output = codes atoms + bias; touches only the active atoms.
 // k-Sparse Autoencoders, section 2.2: xhat = W z + b'.
 struct SparseDecodeArgs {
   const float* atoms = nullptr;      // [units, width]
@@ -109,29 +115,7 @@ struct SparseDecodeArgs {
   const int32_t* indices = nullptr;  // [rows, k]
   const float* values = nullptr;     // [rows, k]
   int64_t rows = 0, k = 0, width = 0;
-  const float* target = nullptr;  // [rows, width] to subtract, or null
-  float* output = nullptr;        // out [rows, width]
-  double* squared_sum = nullptr;  // host, out: sum of the squares of output; or null
-};
-
-// Gradient of E = scale * sum over rows of |r|^2, with r = xhat - x, for tied weights:
-//   dz[i,j] = 2 scale <r_i, w_j> for the active units j of row i
-//   gradient_atoms[j] = sum over rows with j active of 2 scale z_ij r_i + dz_ij x_i
-//   gradient_bias[j] = sum dz_ij,  gradient_decoder_bias = sum 2 scale r_i
-// Rows of gradient_atoms whose unit is in no code are NOT written; active_rows says which ones are.
-// k-Sparse Autoencoders, section 2.2, training step 3, and equations (6), (7).
-struct SparseGradientArgs {
-  const float* atoms = nullptr;      // [units, width]
-  const float* x = nullptr;          // [rows, width], what was encoded
-  const float* residual = nullptr;   // [rows, width]
-  const int32_t* indices = nullptr;  // [rows, k]
-  const float* values = nullptr;     // [rows, k]
-  int64_t rows = 0, k = 0, units = 0, width = 0;
-  float scale = 1;
-  float* gradient_atoms = nullptr;         // out [units, width], see above
-  float* gradient_bias = nullptr;          // out [units]
-  float* gradient_decoder_bias = nullptr;  // out [width]
-  int32_t* active_rows = nullptr;          // out [units]: in how many of the rows' codes the unit is
+  float* output = nullptr;  // out [rows, width]
 };
 
 // Momentum step on the rows of a matrix (a vector is one row):
@@ -169,16 +153,21 @@ class Backend {
 
   // As in the registry: "reference", "onednn".
   virtual const char* name() const = 0;
-  // Threads that one operation may use.
+  // Threads of the processor that one operation may use.
   virtual int threads() const = 0;
-  // True if the host may read and write Buffers directly, and host memory may be passed to operations.
+  // True if operations work on any memory of the host, at once: arrays then need no copy on their way to an operation
+  // and back. Only core/backends/staging.h asks.
   virtual bool host_accessible() const = 0;
 
+  // `bytes` (may be 0) of memory whose contents are anything. Errors: RESOURCE_EXHAUSTED with the number of bytes.
   virtual absl::StatusOr<Buffer> Allocate(size_t bytes) = 0;
-  // Blocking copies between host and backend memory.
+  // Writes zeros. Done, for all threads, when it returns.
+  virtual absl::Status Clear(void* device, size_t bytes) = 0;
+  // Copies between host and backend memory, done likewise.
   virtual absl::Status CopyFromHost(const void* host, void* device, size_t bytes) = 0;
   virtual absl::Status CopyToHost(const void* device, void* host, size_t bytes) = 0;
 
+  // Done, for all threads, when it returns.
   virtual absl::StatusOr<std::unique_ptr<Dictionary>> PrepareDictionary(const float* atoms, const float* bias,
                                                                         int64_t units, int64_t width) = 0;
   // To be called when the atoms or biases that `dictionary` looks at have changed.
@@ -187,26 +176,26 @@ class Backend {
   virtual absl::Status Gemm(const GemmArgs& args) = 0;
   virtual absl::Status AffineTopK(const AffineTopKArgs& args) = 0;
   virtual absl::Status SparseDecode(const SparseDecodeArgs& args) = 0;
-  virtual absl::Status SparseGradient(const SparseGradientArgs& args) = 0;
-  virtual absl::Status MomentumUpdate(const MomentumUpdateArgs& args) = 0;
   virtual absl::Status ActiveGradient(const ActiveGradientArgs& args) = 0;
+  virtual absl::Status MomentumUpdate(const MomentumUpdateArgs& args) = 0;
   virtual absl::Status AdamUpdate(const AdamUpdateArgs& args) = 0;
 
+  // Winner-take-all convolution: core/backends/winner_args.h.
   virtual absl::Status ConvWinners(const ConvWinnersArgs& args) = 0;
   virtual absl::Status WinnerDecode(const WinnerDecodeArgs& args) = 0;
-  virtual absl::Status WinnerGradient(const WinnerGradientArgs& args) = 0;
+  virtual absl::Status WinnerPass(const WinnerPassArgs& args) = 0;
   virtual absl::Status ConvPool(const ConvPoolArgs& args) = 0;
-  // The operations that it is made of, one after another, if a backend has nothing better.
-  virtual absl::Status WinnerPass(const WinnerPassArgs& args);
 
   // Training of a tied dictionary: core/backends/tied_training.h.
   virtual absl::StatusOr<std::unique_ptr<TiedDictionary>> PrepareTiedDictionary(const TiedParameters& parameters) = 0;
   // To be called when the caller has changed the arrays that `dictionary` looks at.
   virtual absl::Status RefreshTiedDictionary(TiedDictionary& dictionary) = 0;
   virtual absl::Status TiedStep(const TiedStepArgs& args) = 0;
-  // Made of other operations, on memory that the host may read and write. REQUIRES: it is, or a backend has its own.
-  virtual absl::Status TiedAuxiliaryStep(const TiedAuxiliaryStepArgs& args);
+  virtual absl::Status TiedAuxiliaryStep(const TiedAuxiliaryStepArgs& args) = 0;
   virtual absl::Status TiedAtoms(const TiedAtomsArgs& args) = 0;
 };
+
+// Memory of `backend` that is zero. Errors: as Backend::Allocate.
+absl::StatusOr<Buffer> AllocateZeroed(Backend& backend, size_t bytes);
 
 }  // namespace kwta

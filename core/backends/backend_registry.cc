@@ -21,8 +21,7 @@ constexpr Row kBackends[] = {
 #ifdef KWTA_ONEDNN
     {"onednn", onednn::CreateBackend},
 #endif
-    {"reference",
-     [](const BackendOptions&) -> absl::StatusOr<std::shared_ptr<Backend>> { return CreateReferenceBackend(); }},
+    {"reference", CreateReferenceBackend},
 };
 
 }  // namespace

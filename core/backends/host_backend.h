@@ -1,23 +1,46 @@
-// The memory of the backends that compute on the processor: the host's own.
+// The base of the backends that compute on the processor: the host's memory, and compositions of the operations that
+// have one.
 #pragma once
 
 #include <cstddef>
+#include <memory>
 
 #include "core/backends/backend.h"
+#include "core/backends/host_operations.h"
 
 namespace kwta {
 
-// `bytes` (may be 0) of zeroed memory, aligned to 64 bytes. Errors: RESOURCE_EXHAUSTED.
+// `bytes` (may be 0) of memory, aligned to 64 bytes, whose contents are anything. Errors: RESOURCE_EXHAUSTED.
 absl::StatusOr<Buffer> AllocateHost(size_t bytes);
+// The same, zeroed.
+absl::StatusOr<Buffer> AllocateHostZeroed(size_t bytes);
 
-// What every processor backend shares. Thread-safe.
+// What every processor backend shares. Operations are done when they return. Thread-safe.
 class HostBackend : public Backend {
  public:
-  bool host_accessible() const final { return true; }
+  // The operations that compositions are made of, besides Backend's.
+  virtual absl::Status SparseResidual(const SparseResidualArgs& args) = 0;
+  virtual absl::Status SparseGradient(const SparseGradientArgs& args) = 0;
+  virtual absl::Status WinnerResidual(const WinnerResidualArgs& args) = 0;
+  virtual absl::Status WinnerGradient(const WinnerGradientArgs& args) = 0;
 
+  bool host_accessible() const final { return true; }
   absl::StatusOr<Buffer> Allocate(size_t bytes) final { return AllocateHost(bytes); }
+  absl::Status Clear(void* device, size_t bytes) final;
   absl::Status CopyFromHost(const void* host, void* device, size_t bytes) final;
   absl::Status CopyToHost(const void* device, void* host, size_t bytes) final;
+
+  absl::Status SparseDecode(const SparseDecodeArgs& args) final { return SparseResidual({args, nullptr, nullptr}); }
+  absl::Status WinnerDecode(const WinnerDecodeArgs& args) final { return WinnerResidual({args, nullptr, nullptr}); }
+
+  // Compositions, which a backend overrides where it has something better: core/backends/winner_composition.h and
+  // core/backends/tied_composition.h.
+  absl::Status WinnerPass(const WinnerPassArgs& args) override;
+  absl::StatusOr<std::unique_ptr<TiedDictionary>> PrepareTiedDictionary(const TiedParameters& parameters) override;
+  absl::Status RefreshTiedDictionary(TiedDictionary& dictionary) override;
+  absl::Status TiedStep(const TiedStepArgs& args) override;
+  absl::Status TiedAuxiliaryStep(const TiedAuxiliaryStepArgs& args) override;
+  absl::Status TiedAtoms(const TiedAtomsArgs& args) override;
 };
 
 }  // namespace kwta

@@ -42,43 +42,49 @@ class TiedDictionary {
 // One step on a batch. With w' the atoms that the stored numbers stand for:
 //   the codes of x as AffineTopK gives them, bit for bit, of the atoms w';
 //   r = codes w' + decoder bias - x, squared_error = sum |r|^2;
-//   the gradient of E = squared_error / rows as SparseGradient gives it;
+//   the gradient of E = squared_error / rows for tied weights, dz[i,j] = 2 / rows <r_i, w'_j> for the active units j of
+//   row i:  atoms[j]: sum over rows with j active of 2 / rows z_ij r_i + dz_ij x_i,  bias[j]: sum dz_ij,
+//   decoder bias: sum 2 / rows r_i;
 //   velocity <- momentum * velocity - rate * gradient, parameter <- parameter + velocity for all parameters, as
 //   MomentumUpdate does it, subnormal velocities becoming zero.
 // If squared_error is not finite, training has diverged: the operation returns OK with it and updates nothing.
 // The result is the same bits for the same stored numbers, x and arguments, whatever the number of threads.
-// Makhzani & Frey, "k-Sparse Autoencoders", section 2.2, training, and section 4.2.2.
+// Makhzani & Frey, "k-Sparse Autoencoders", section 2.2, training, step 3, equations (6), (7), and section 4.2.2.
 struct TiedStepArgs {
   TiedDictionary* dictionary = nullptr;
   const float* x = nullptr;  // [rows, width], finite
   int64_t rows = 0;          // at least 1
   int64_t k = 0;             // 1 .. units
   float rate = 0, momentum = 0;
-  int32_t* indices = nullptr;       // out [rows, k], ascending in a row
-  float* values = nullptr;          // out [rows, k]
-  int32_t* active_rows = nullptr;   // out [units]: in how many of the rows' codes the unit is
-  double* squared_error = nullptr;  // host, out
+  int32_t* indices = nullptr;  // out [rows, k], ascending in a row
+  float* values = nullptr;     // out [rows, k]
+  // in, out [units]: grows by the number of the rows whose codes have the unit, if squared_error is finite.
+  int32_t* active_rows = nullptr;
+  // in, out [units], or null: rows since the unit was in a code. 0 for a unit of this batch's codes, else it grows by
+  // rows, if squared_error is finite.
+  int64_t* idle_rows = nullptr;
+  double* squared_error = nullptr;  // out
   float* residual = nullptr;        // out [rows, width]: r; or null
 };
 
-// A step for atoms that are in no code of a batch, after the TiedStep on it and with the atoms w' as that has left
-// them:
-//   z of the units named alone, the k largest of which are kept as AffineTopK does it;  e = codes w' + residual;
-//   g = the gradient of weight * sum |e|^2 / rows as SparseGradient gives it, the residual being given;
+// A step for the units that are dead, after the TiedStep on the same batch and with the atoms w' as that has left them:
+//   z of the dead units alone, the k largest of which are kept as AffineTopK does it (all, if there are fewer);
+//   e = codes w' + residual;
+//   g = the gradient of weight * sum |e|^2 / rows as in TiedStep, the residual being given;
 //   velocity <- velocity - rate * g,  parameter <- parameter - rate * g,  for these atoms and their biases:
 // what a step of momentum adds to theirs if the loss has this term. Atoms stay at unit length if they are to.
-// If squared_error is not finite nothing is updated. Gao et al., "Scaling and evaluating sparse autoencoders", 2024,
-// section A.2.
+// If no unit is dead squared_error is 0; if it is not finite nothing is updated. Gao et al., "Scaling and evaluating
+// sparse autoencoders", 2024, section A.2.
 struct TiedAuxiliaryStepArgs {
   TiedDictionary* dictionary = nullptr;
-  const float* x = nullptr;         // [rows, width], as TiedStep had them
-  const float* residual = nullptr;  // [rows, width], as TiedStep gave it
-  int64_t rows = 0;                 // at least 1
-  const int32_t* units = nullptr;   // host, [count], ascending
-  int64_t count = 0;                // at least 1
-  int64_t k = 0;                    // 1 .. count
+  const float* x = nullptr;            // [rows, width], as TiedStep had them
+  const float* residual = nullptr;     // [rows, width], as TiedStep gave it
+  int64_t rows = 0;                    // at least 1
+  const int64_t* idle_rows = nullptr;  // [units], as TiedStep left them
+  int64_t dead_after_rows = 1;         // units with so many idle rows, or more, are dead; at least 1
+  int64_t k = 0;                       // at least 1
   float weight = 0, rate = 0;
-  double* squared_error = nullptr;  // host, out: sum |e|^2
+  double* squared_error = nullptr;  // out: sum |e|^2
 };
 
 // The atoms and velocities that the stored numbers of `dictionary` stand for, the same bits as the next step sees.

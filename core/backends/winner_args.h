@@ -45,8 +45,8 @@ struct ConvWinnersArgs {
   float* values = nullptr;  // out [rows, entries]
 };
 
-// output = bias + sum over the winners of value * decoder filter placed around the winner's position [- target]; what
-// falls outside the image is cut off. Section 2: xhat = sum W_i * z_i + b'.
+// output = bias + sum over the winners of value * decoder filter placed around the winner's position; what falls
+// outside the image is cut off. Section 2: xhat = sum W_i * z_i + b'.
 struct WinnerDecodeArgs {
   const float* filters = nullptr;  // [maps, channels, size, size], the decoder's
   const float* bias = nullptr;     // [channels]
@@ -55,52 +55,33 @@ struct WinnerDecodeArgs {
   const int32_t* units = nullptr;  // [rows, entries]; -1 is skipped
   const float* values = nullptr;   // [rows, entries]
   int64_t entries = 0;
-  const float* target = nullptr;  // [rows, channels, height, width] to subtract, or null
-  float* output = nullptr;        // out, likewise
-  double* squared_sum = nullptr;  // host, out: sum of the squares of output; or null
+  float* output = nullptr;  // out [rows, channels, height, width]
 };
 
-// Gradient of E = scale * sum over rows of |r|^2, r = xhat - x, through the winners only (section 2.1):
-//   dz[e] = 2 scale <patch of r around the winner, decoder filter>
-//   gradient_decoder[m] = sum 2 scale value[e] * patch of r;  gradient_encoder[m] = sum dz[e] * patch of x
-//   gradient_bias[m] = sum dz[e];  gradient_decoder_bias[c] = sum 2 scale r
-// sums over the winners e of map m of all rows; patches are padded with zeros. Every gradient is written.
-struct WinnerGradientArgs {
-  const float* decoder = nullptr;  // [maps, channels, decoder_size, decoder_size]
-  int64_t maps = 0, encoder_size = 0, decoder_size = 0;
-  ImageBatch images;
-  const float* x = nullptr;         // what was encoded
-  const float* residual = nullptr;  // r, as WinnerDecode gives it
-  const int32_t* units = nullptr;   // [rows, entries]
-  const float* values = nullptr;    // [rows, entries]
-  int64_t entries = 0;
-  float scale = 1;
-  float* gradient_encoder = nullptr;  // out [maps, channels, encoder_size, encoder_size]
-  // out, as decoder. Null if the weights are tied (encoder_size == decoder_size): then its gradient is added to
-  // gradient_encoder.
-  float* gradient_decoder = nullptr;
-  float* gradient_bias = nullptr;          // out [maps]
-  float* gradient_decoder_bias = nullptr;  // out [channels]
-  int32_t* active_rows = nullptr;          // out [maps]: in how many rows the map has a winner
-};
-
-// A batch's pass through training, all of the above at once: the winners of x, what is decoded from them, its residual
-// r and the gradient of E = squared_error / rows. The same as ConvWinners, WinnerDecode and WinnerGradient give, but
-// that gradients may be summed over the rows in another order, which does not depend on the number of threads.
+// A batch's pass through training: the winners of x, the residual r of what is decoded from them, and the gradient of
+// E = squared_error / rows with squared_error = sum r^2, through the winners only (section 2.1):
+//   dz[e] = 2 / rows <patch of r around the winner, decoder filter>
+//   gradient_decoder[m] = sum 2 / rows value[e] * patch of r;  gradient_encoder[m] = sum dz[e] * patch of x
+//   gradient_bias[m] = sum dz[e];  gradient_decoder_bias[c] = sum 2 / rows r
+// sums over the winners e of map m of all rows; patches are padded with zeros. The order of the sums does not depend on
+// the number of threads. Every gradient is written. They mean nothing if squared_error is not finite: training has
+// diverged.
 struct WinnerPassArgs {
-  ConvWinnersArgs encode;               // units and values are memory to work with: [rows, entries]
+  ConvWinnersArgs encode;               // units and values are memory to work with: [rows, entries]; rows at least 1
   int64_t entries = 0;                  // of a row, as encode says
   const float* decoder = nullptr;       // [maps, channels, decoder_size, decoder_size]
   const float* decoder_bias = nullptr;  // [channels]
   int64_t decoder_size = 0;
-  float* residual = nullptr;  // to work with: [rows, channels, height, width]
-  // Out, as in WinnerGradientArgs. They mean nothing if squared_error is not finite: training has diverged.
-  float* gradient_encoder = nullptr;
+  float* residual = nullptr;          // to work with: [rows, channels, height, width]
+  float* gradient_encoder = nullptr;  // out [maps, channels, size, size]
+  // out, as decoder. Null if the weights are tied (decoder_size is encode.size): then its gradient is added to
+  // gradient_encoder.
   float* gradient_decoder = nullptr;
-  float* gradient_bias = nullptr;
-  float* gradient_decoder_bias = nullptr;
+  float* gradient_bias = nullptr;          // out [maps]
+  float* gradient_decoder_bias = nullptr;  // out [channels]
+  // in, out [maps]: grows by the number of rows in which the map has a winner, if squared_error is finite.
   int32_t* active_rows = nullptr;
-  double* squared_error = nullptr;  // host, out: sum of r^2
+  double* squared_error = nullptr;  // out
 };
 
 // Overlapping max-pooling. Windows start at -padding, -padding + stride, ...; positions outside the map are no

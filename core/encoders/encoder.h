@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -60,9 +61,12 @@ class Encoder {
   virtual absl::Status Decode(const SparseCodes& codes, float* out) const = 0;
 };
 
-// What one update did.
+// What updates did.
 struct StepStatistics {
-  double squared_error = 0;  // sum over the rows of |x - xhat|^2
+  // Of each, in order: sum over its rows of |x - xhat|^2, before it. Not finite: training has diverged, and neither the
+  // parameters nor the numbers that follow mean anything.
+  std::vector<double> squared_errors;
+  std::vector<int64_t> active_rows;  // [units]: in how many of all their rows the unit was active
 };
 
 // Hyperparameters of one update, set by the trainer's schedules.
@@ -83,17 +87,17 @@ class Learner {
   virtual int64_t code_width() const { return units(); }
   // Activities kept a row after `fraction` (0 .. 1) of the epochs.
   virtual int64_t ScheduledK(double fraction) const = 0;
-  // One update on x[rows, width], host memory, preprocessed and with the mean subtracted.
-  // Errors: FAILED_PRECONDITION when training has diverged (the error is not finite).
-  virtual absl::StatusOr<StepStatistics> Step(const float* x, int64_t rows, const StepOptions& options) = 0;
-  // How many rows of the last Step each unit was active in: [units], host memory, valid until the next Step.
-  virtual const int32_t* active_rows() const = 0;
+  // One update on x[rows, width], host memory, preprocessed and with the mean subtracted; x may be changed afterwards.
+  // Need not wait for the backend: errors are of this or an earlier update.
+  virtual absl::Status Step(const float* x, int64_t rows, const StepOptions& options) = 0;
+  // Waits for the updates since the last call, and says what they did.
+  virtual absl::StatusOr<StepStatistics> TakeStatistics() = 0;
 
   // Parameters as the bundle stores them.
   virtual absl::StatusOr<TensorMap> Parameters() const = 0;
   // Parameters and the optimiser's state; Restore(Checkpoint()) goes on exactly where it was.
   virtual absl::StatusOr<TensorMap> Checkpoint() const = 0;
-  // Errors: DATA_LOSS if a tensor is missing or of the wrong shape.
+  // Statistics of updates before are dropped. Errors: DATA_LOSS if a tensor is missing or of the wrong shape.
   virtual absl::Status Restore(const TensorMap& state) = 0;
 };
 

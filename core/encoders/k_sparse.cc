@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/backends/staging.h"
 #include "core/base/invalid_field.h"
 #include "core/base/row_blocks.h"
-#include "core/encoders/staging.h"
 #include "core/io/arrays/find_tensor.h"
 
 namespace kwta {

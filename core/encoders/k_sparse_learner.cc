@@ -7,10 +7,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/backends/staging.h"
 #include "core/base/rng.h"
 #include "core/encoders/k_sparse.h"
 #include "core/encoders/learner_state.h"
-#include "core/encoders/staging.h"
+#include "core/encoders/step_record.h"
 
 namespace kwta {
 namespace {
@@ -37,8 +38,8 @@ class KSparseLearner : public Learner {
 
   absl::Status Initialise(uint64_t seed, const std::vector<float>& mean) {
     for (Parameter& parameter : parameters_) {
-      KWTA_ASSIGN_OR_RETURN(parameter.value, backend_->Allocate(parameter.bytes()));
-      KWTA_ASSIGN_OR_RETURN(parameter.velocity, backend_->Allocate(parameter.bytes()));
+      KWTA_ASSIGN_OR_RETURN(parameter.value, AllocateZeroed(*backend_, parameter.bytes()));
+      KWTA_ASSIGN_OR_RETURN(parameter.velocity, AllocateZeroed(*backend_, parameter.bytes()));
     }
     Rng rng(seed, kWeightStream);
     std::vector<float> atom(width_);
@@ -48,11 +49,12 @@ class KSparseLearner : public Learner {
       KWTA_RETURN_IF_ERROR(
           backend_->CopyFromHost(atom.data(), weights().value.as<float>() + h * width_, width_ * sizeof(float)));
     }
-    KWTA_ASSIGN_OR_RETURN(active_rows_, backend_->Allocate(units_ * sizeof(int32_t)));
-    host_active_rows_.resize(units_);
-    if (has_auxiliary_loss()) idle_rows_.resize(units_);
+    KWTA_RETURN_IF_ERROR(record_.Create(backend_, units_, has_auxiliary_loss() ? 2 : 1));
+    if (has_auxiliary_loss()) {
+      KWTA_ASSIGN_OR_RETURN(idle_rows_, AllocateZeroed(*backend_, units_ * sizeof(int64_t)));
+    }
     for (PutOff& put_off : put_off_) {
-      KWTA_ASSIGN_OR_RETURN(put_off.value, backend_->Allocate(units_ * sizeof(float)));
+      KWTA_ASSIGN_OR_RETURN(put_off.value, AllocateZeroed(*backend_, units_ * sizeof(float)));
     }
     const std::vector<float> ones(units_, 1.0f);
     KWTA_RETURN_IF_ERROR(backend_->CopyFromHost(ones.data(), decay().value.as<float>(), units_ * sizeof(float)));
@@ -78,15 +80,15 @@ class KSparseLearner : public Learner {
 
   int64_t units() const override { return units_; }
   int64_t ScheduledK(double fraction) const override;
-  absl::StatusOr<StepStatistics> Step(const float* x, int64_t rows, const StepOptions& options) override;
-  const int32_t* active_rows() const override { return host_active_rows_.data(); }
+  absl::Status Step(const float* x, int64_t rows, const StepOptions& options) override;
+  absl::StatusOr<StepStatistics> TakeStatistics() override { return record_.Take(); }
   absl::StatusOr<TensorMap> Parameters() const override;
   absl::StatusOr<TensorMap> Checkpoint() const override;
   absl::Status Restore(const TensorMap& state) override;
 
  private:
   bool has_auxiliary_loss() const { return spec_.auxiliary_k() > 0; }
-  // The auxiliary loss's part of a step: x as the backend has it. REQUIRES: residual_ and host_active_rows_ are of it.
+  // The auxiliary loss's part of a step: x as the backend has it. REQUIRES: residual_ and idle_rows_ are of it.
   absl::Status StepDeadUnits(const float* x, int64_t rows, const StepOptions& options);
 
   struct Parameter {
@@ -117,14 +119,13 @@ class KSparseLearner : public Learner {
   Buffer mean_;                                 // [width], or none
   std::unique_ptr<TiedDictionary> dictionary_;  // looks at all of these
 
-  // Scratch memory of a step, kept for the next one.
-  Buffer indices_, values_;  // [rows, k]
-  Buffer active_rows_;       // [units]
-  std::vector<int32_t> host_active_rows_;
-  Buffer residual_;  // [rows, width]; with the auxiliary loss only, as what follows
+  Buffer idle_rows_;  // [units]: since the unit was in a code; with the auxiliary loss only
+  StepRecord record_;
 
-  std::vector<int64_t> idle_rows_;  // [units]: since the unit was in a code
-  std::vector<int32_t> dead_units_;
+  // Scratch memory of a step, kept for the next one.
+  StagedInput input_;        // [rows, width]
+  Buffer indices_, values_;  // [rows, k]
+  Buffer residual_;          // [rows, width]; with the auxiliary loss only
 };
 
 int64_t KSparseLearner::ScheduledK(double fraction) const {
@@ -135,57 +136,44 @@ int64_t KSparseLearner::ScheduledK(double fraction) const {
   return std::llround(k_start + (spec_.k() - k_start) * fallen);
 }
 
-absl::StatusOr<StepStatistics> KSparseLearner::Step(const float* x, int64_t rows, const StepOptions& options) {
-  KWTA_ASSIGN_OR_RETURN(const StagedInput input, StagedInput::Create(*backend_, x, rows * width_ * sizeof(float)));
+absl::Status KSparseLearner::Step(const float* x, int64_t rows, const StepOptions& options) {
+  KWTA_RETURN_IF_ERROR(record_.Begin());
+  KWTA_RETURN_IF_ERROR(input_.Stage(*backend_, x, rows * width_ * sizeof(float)));
   KWTA_RETURN_IF_ERROR(Reserve(*backend_, rows * options.k * sizeof(int32_t), &indices_));
   KWTA_RETURN_IF_ERROR(Reserve(*backend_, rows * options.k * sizeof(float), &values_));
-  StepStatistics statistics;
   TiedStepArgs step;
   step.dictionary = dictionary_.get();
-  step.x = input.as<float>();
+  step.x = input_.as<float>();
   step.rows = rows;
   step.k = options.k;
   step.rate = options.learning_rate;
   step.momentum = options.momentum;
   step.indices = indices_.as<int32_t>();
   step.values = values_.as<float>();
-  step.active_rows = active_rows_.as<int32_t>();
-  step.squared_error = &statistics.squared_error;
+  step.active_rows = record_.active_rows();
+  step.squared_error = record_.error(0);
   if (has_auxiliary_loss()) {
     KWTA_RETURN_IF_ERROR(Reserve(*backend_, rows * width_ * sizeof(float), &residual_));
     step.residual = residual_.as<float>();
+    step.idle_rows = idle_rows_.as<int64_t>();
   }
   KWTA_RETURN_IF_ERROR(backend_->TiedStep(step));
-  if (!std::isfinite(statistics.squared_error)) return DivergedError();
-  KWTA_RETURN_IF_ERROR(
-      backend_->CopyToHost(active_rows_.as<void>(), host_active_rows_.data(), units_ * sizeof(int32_t)));
-  if (has_auxiliary_loss()) KWTA_RETURN_IF_ERROR(StepDeadUnits(step.x, rows, options));
-  return statistics;
+  return has_auxiliary_loss() ? StepDeadUnits(step.x, rows, options) : absl::OkStatus();
 }
 
 absl::Status KSparseLearner::StepDeadUnits(const float* x, int64_t rows, const StepOptions& options) {
-  dead_units_.clear();
-  for (int64_t unit = 0; unit < units_; ++unit) {
-    idle_rows_[unit] = host_active_rows_[unit] > 0 ? 0 : idle_rows_[unit] + rows;
-    if (idle_rows_[unit] >= static_cast<int64_t>(spec_.dead_after_rows())) {
-      dead_units_.push_back(static_cast<int32_t>(unit));
-    }
-  }
-  if (dead_units_.empty()) return absl::OkStatus();
-  double squared_error = 0;
   TiedAuxiliaryStepArgs step;
   step.dictionary = dictionary_.get();
   step.x = x;
   step.residual = residual_.as<float>();
   step.rows = rows;
-  step.units = dead_units_.data();
-  step.count = static_cast<int64_t>(dead_units_.size());
-  step.k = std::min<int64_t>(spec_.auxiliary_k(), step.count);
+  step.idle_rows = idle_rows_.as<int64_t>();
+  step.dead_after_rows = static_cast<int64_t>(spec_.dead_after_rows());
+  step.k = spec_.auxiliary_k();
   step.weight = spec_.auxiliary_weight();
   step.rate = options.learning_rate;
-  step.squared_error = &squared_error;
-  KWTA_RETURN_IF_ERROR(backend_->TiedAuxiliaryStep(step));
-  return std::isfinite(squared_error) ? absl::OkStatus() : DivergedError();
+  step.squared_error = record_.error(1);
+  return backend_->TiedAuxiliaryStep(step);
 }
 
 absl::StatusOr<TensorMap> KSparseLearner::Parameters() const {
@@ -212,13 +200,13 @@ absl::StatusOr<TensorMap> KSparseLearner::Checkpoint() const {
     KWTA_ASSIGN_OR_RETURN(tensors[put_off.name], Download(*backend_, {units_}, put_off.value));
   }
   if (has_auxiliary_loss()) {
-    Tensor& idle_rows = tensors[kIdleRows] = Tensor(DType::kI64, {units_});
-    std::copy(idle_rows_.begin(), idle_rows_.end(), idle_rows.as<int64_t>());
+    KWTA_ASSIGN_OR_RETURN(tensors[kIdleRows], Download(*backend_, {units_}, idle_rows_, DType::kI64));
   }
   return tensors;
 }
 
 absl::Status KSparseLearner::Restore(const TensorMap& state) {
+  KWTA_RETURN_IF_ERROR(record_.Clear());
   for (Parameter& parameter : parameters_) {
     KWTA_RETURN_IF_ERROR(Upload(*backend_, state, parameter.name, parameter.shape, &parameter.value));
     KWTA_RETURN_IF_ERROR(Upload(*backend_, state, parameter.velocity_name(), parameter.shape, &parameter.velocity));
@@ -226,8 +214,7 @@ absl::Status KSparseLearner::Restore(const TensorMap& state) {
   for (PutOff& put_off : put_off_)
     KWTA_RETURN_IF_ERROR(Upload(*backend_, state, put_off.name, {units_}, &put_off.value));
   if (has_auxiliary_loss()) {
-    KWTA_ASSIGN_OR_RETURN(const Tensor* idle_rows, FindState(state, kIdleRows, DType::kI64, {units_}));
-    std::copy_n(idle_rows->as<int64_t>(), units_, idle_rows_.begin());
+    KWTA_RETURN_IF_ERROR(Upload(*backend_, state, kIdleRows, {units_}, &idle_rows_, DType::kI64));
   }
   return backend_->RefreshTiedDictionary(*dictionary_);
 }

@@ -5,18 +5,8 @@
 
 namespace kwta {
 
-absl::Status Reserve(Backend& backend, size_t bytes, Buffer* buffer) {
-  if (buffer->bytes() >= bytes) return absl::OkStatus();
-  KWTA_ASSIGN_OR_RETURN(*buffer, backend.Allocate(bytes));
-  return absl::OkStatus();
-}
-
-absl::Status DivergedError() {
-  return absl::FailedPreconditionError("training has diverged: the squared error of a batch is not finite");
-}
-
-absl::StatusOr<Tensor> Download(Backend& backend, const Shape& shape, const Buffer& buffer) {
-  Tensor tensor(DType::kF32, shape);
+absl::StatusOr<Tensor> Download(Backend& backend, const Shape& shape, const Buffer& buffer, DType dtype) {
+  Tensor tensor(dtype, shape);
   KWTA_RETURN_IF_ERROR(backend.CopyToHost(buffer.as<void>(), tensor.data(), tensor.bytes()));
   return tensor;
 }
@@ -35,8 +25,8 @@ absl::StatusOr<const Tensor*> FindState(const TensorMap& state, const std::strin
 }
 
 absl::Status Upload(Backend& backend, const TensorMap& state, const std::string& name, const Shape& shape,
-                    Buffer* buffer) {
-  KWTA_ASSIGN_OR_RETURN(const Tensor* tensor, FindState(state, name, DType::kF32, shape));
+                    Buffer* buffer, DType dtype) {
+  KWTA_ASSIGN_OR_RETURN(const Tensor* tensor, FindState(state, name, dtype, shape));
   return backend.CopyFromHost(tensor->data(), buffer->as<void>(), tensor->bytes());
 }
 

@@ -1,4 +1,4 @@
-// What learners share: scratch memory, and their arrays on the way to checkpoints and back.
+// What learners share: their arrays on the way to checkpoints and back.
 #pragma once
 
 #include <cstdint>
@@ -14,21 +14,15 @@ namespace kwta {
 // Stream of the seed that draws the weights; the trainer's epochs count theirs from 0.
 constexpr uint64_t kWeightStream = ~uint64_t{0};
 
-// Makes `buffer` at least `bytes` long; what was in it is lost if it grows.
-absl::Status Reserve(Backend& backend, size_t bytes, Buffer* buffer);
-
-// FAILED_PRECONDITION: training has diverged. Whoever knows where training stands adds that, and what to do.
-absl::Status DivergedError();
-
-// The floats in `buffer` as a tensor of `shape`.
-absl::StatusOr<Tensor> Download(Backend& backend, const Shape& shape, const Buffer& buffer);
+// What is in `buffer` as a tensor of `shape`.
+absl::StatusOr<Tensor> Download(Backend& backend, const Shape& shape, const Buffer& buffer, DType dtype = DType::kF32);
 
 // The tensor `name` of a checkpoint. Errors: DATA_LOSS if there is none, or if it is of another type or shape.
 absl::StatusOr<const Tensor*> FindState(const TensorMap& state, const std::string& name, DType dtype,
                                         const Shape& shape);
 
-// Copies the f32 tensor `name` of a checkpoint to `buffer`, which has its size. Errors: as FindState.
+// Copies the tensor `name` of a checkpoint to `buffer`, which has its size. Errors: as FindState.
 absl::Status Upload(Backend& backend, const TensorMap& state, const std::string& name, const Shape& shape,
-                    Buffer* buffer);
+                    Buffer* buffer, DType dtype = DType::kF32);
 
 }  // namespace kwta

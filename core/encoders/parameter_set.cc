@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/backends/staging.h"
 #include "core/base/status_macros.h"
-#include "core/encoders/staging.h"
 
 namespace kwta {
 namespace {
@@ -19,12 +19,12 @@ absl::StatusOr<int> ParameterSet::Add(const std::string& name, const Shape& shap
   parameter.shape = shape;
   const size_t bytes = elements.size() * sizeof(float);
   KWTA_ASSIGN_OR_RETURN(parameter.value, CopyToBackend(*backend_, elements.data(), bytes));
-  KWTA_ASSIGN_OR_RETURN(parameter.gradient, backend_->Allocate(bytes));
+  KWTA_ASSIGN_OR_RETURN(parameter.gradient, AllocateZeroed(*backend_, bytes));
   const std::vector<const char*> prefixes = optimiser_ == v1::OPTIMISER_ADAM
                                                 ? std::vector<const char*>{"adam.first.", "adam.second."}
                                                 : std::vector<const char*>{"velocity."};
   for (const char* prefix : prefixes) {
-    KWTA_ASSIGN_OR_RETURN(Buffer buffer, backend_->Allocate(bytes));
+    KWTA_ASSIGN_OR_RETURN(Buffer buffer, AllocateZeroed(*backend_, bytes));
     parameter.state.push_back({prefix, std::move(buffer)});
   }
   parameters_.push_back(std::move(parameter));

@@ -1,15 +1,15 @@
 // Training of the winner-take-all convolutional autoencoder, section 2.1: "we identify the single largest hidden
 // activity within each feature map, and set the rest of the activities as well as their derivatives to zero".
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 #include <utility>
 #include <vector>
 
+#include "core/backends/staging.h"
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/parameter_set.h"
-#include "core/encoders/staging.h"
+#include "core/encoders/step_record.h"
 #include "core/encoders/winner_take_all.h"
 
 namespace kwta {
@@ -43,20 +43,19 @@ class WinnerTakeAllLearner : public Learner {
     }
     const int64_t channels = spec_.input().channels();
     KWTA_ASSIGN_OR_RETURN(decoder_bias_, parameters_.Add("decoder_bias", {channels}, std::vector<float>(channels)));
-    KWTA_ASSIGN_OR_RETURN(active_rows_, backend_->Allocate(units() * sizeof(int32_t)));
-    host_active_rows_.resize(units());
-    return absl::OkStatus();
+    return record_.Create(backend_, units(), 1);
   }
 
   int64_t units() const override { return spec_.maps(); }
   int64_t code_width() const override { return ElementCount(PooledShape(spec_)); }
   int64_t ScheduledK(double) const override { return winners_.entries; }
-  absl::StatusOr<StepStatistics> Step(const float* x, int64_t rows, const StepOptions& options) override;
-  const int32_t* active_rows() const override { return host_active_rows_.data(); }
+  absl::Status Step(const float* x, int64_t rows, const StepOptions& options) override;
+  absl::StatusOr<StepStatistics> TakeStatistics() override { return record_.Take(); }
   absl::StatusOr<TensorMap> Parameters() const override { return parameters_.Values(); }
   absl::StatusOr<TensorMap> Checkpoint() const override { return parameters_.State(); }
   absl::Status Restore(const TensorMap& state) override {
     biases_wait_ = false;
+    KWTA_RETURN_IF_ERROR(record_.Clear());
     return parameters_.Restore(state);
   }
 
@@ -71,11 +70,11 @@ class WinnerTakeAllLearner : public Learner {
       decoder_bias_ = 0;  // of parameters_; tied: the first and third same
   bool biases_wait_;      // for the first batch
 
+  StepRecord record_;
   // Scratch memory of a step, kept for the next one.
+  StagedInput input_;      // [rows, width]
   Buffer units_, values_;  // [rows, entries]
   Buffer residual_;        // [rows, width]
-  Buffer active_rows_;     // [maps]
-  std::vector<int32_t> host_active_rows_;
 };
 
 // WinnerTakeAllSpec.biases_from_mean, from the first batch.
@@ -105,23 +104,23 @@ absl::Status WinnerTakeAllLearner::SetBiases(const float* x, const ImageBatch& i
   return parameters_.Restore(state);
 }
 
-absl::StatusOr<StepStatistics> WinnerTakeAllLearner::Step(const float* x, int64_t rows, const StepOptions& options) {
+absl::Status WinnerTakeAllLearner::Step(const float* x, int64_t rows, const StepOptions& options) {
   const ImageBatch images = ImagesOf(spec_, rows);
   if (biases_wait_ && rows > 0) KWTA_RETURN_IF_ERROR(SetBiases(x, images));
   const size_t bytes = rows * images.elements() * sizeof(float);
-  KWTA_ASSIGN_OR_RETURN(const StagedInput input, StagedInput::Create(*backend_, x, bytes));
+  KWTA_RETURN_IF_ERROR(record_.Begin());
+  KWTA_RETURN_IF_ERROR(input_.Stage(*backend_, x, bytes));
   KWTA_RETURN_IF_ERROR(Reserve(*backend_, rows * winners_.entries * sizeof(int32_t), &units_));
   KWTA_RETURN_IF_ERROR(Reserve(*backend_, rows * winners_.entries * sizeof(float), &values_));
   KWTA_RETURN_IF_ERROR(Reserve(*backend_, bytes, &residual_));
 
-  StepStatistics statistics;
   WinnerPassArgs pass;
   pass.encode.filters = parameters_.value(filters_);
   pass.encode.bias = parameters_.value(bias_);
   pass.encode.maps = spec_.maps();
   pass.encode.size = spec_.filter_size();
   pass.encode.images = images;
-  pass.encode.x = input.as<float>();
+  pass.encode.x = input_.as<float>();
   pass.encode.scope = winners_.scope;
   pass.encode.winners = winners_.winners;
   pass.encode.units = units_.as<int32_t>();
@@ -135,14 +134,10 @@ absl::StatusOr<StepStatistics> WinnerTakeAllLearner::Step(const float* x, int64_
   pass.gradient_decoder = spec_.tied_weights() ? nullptr : parameters_.gradient(decoder_filters_);
   pass.gradient_bias = parameters_.gradient(bias_);
   pass.gradient_decoder_bias = parameters_.gradient(decoder_bias_);
-  pass.active_rows = active_rows_.as<int32_t>();
-  pass.squared_error = &statistics.squared_error;
+  pass.active_rows = record_.active_rows();
+  pass.squared_error = record_.error(0);
   KWTA_RETURN_IF_ERROR(backend_->WinnerPass(pass));
-  if (!std::isfinite(statistics.squared_error)) return DivergedError();
-  KWTA_RETURN_IF_ERROR(parameters_.Update(options));
-  KWTA_RETURN_IF_ERROR(
-      backend_->CopyToHost(active_rows_.as<void>(), host_active_rows_.data(), units() * sizeof(int32_t)));
-  return statistics;
+  return parameters_.Update(options);
 }
 
 }  // namespace

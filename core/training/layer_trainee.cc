@@ -49,7 +49,9 @@ class LayerTrainee : public Trainee {
     KWTA_ASSIGN_OR_RETURN(learner_, CreateLearner(encoder_, rows_.shape(), training_, backend_, rows_.mean()));
     return absl::OkStatus();
   }
-  absl::Status Update(const TrainingBatch& batch, EpochTotals* totals) override;
+  absl::Status Update(const TrainingBatch& batch) override;
+  absl::StatusOr<std::vector<double>> TakeLosses(EpochTotals* totals) override;
+  const char* loss_name() const override { return "squared error"; }
   absl::StatusOr<TensorMap> Checkpoint() const override { return learner_->Checkpoint(); }
   absl::Status Restore(const TensorMap& state) override { return learner_->Restore(state); }
   void Describe(const EpochReport& report, const EpochTotals* last_epoch,
@@ -70,17 +72,21 @@ class LayerTrainee : public Trainee {
   AlignedVector<float> batch_;  // [batch, width] as the learner sees it
 };
 
-absl::Status LayerTrainee::Update(const TrainingBatch& batch, EpochTotals* totals) {
+absl::Status LayerTrainee::Update(const TrainingBatch& batch) {
   KWTA_RETURN_IF_ERROR(rows_.Gather(batch.which, batch.rows, batch_.data()));
   StepOptions step;
   step.k = ScheduledK(batch.epoch);
   step.learning_rate = static_cast<float>(learning_rate_.At(batch.update));
   step.momentum = training_.momentum();
-  KWTA_ASSIGN_OR_RETURN(const StepStatistics statistics, learner_->Step(batch_.data(), batch.rows, step));
-  totals->loss += statistics.squared_error;
-  const int32_t* active_rows = learner_->active_rows();
-  for (int64_t unit = 0; unit < learner_->units(); ++unit) totals->unit_was_active[unit] |= active_rows[unit] > 0;
-  return absl::OkStatus();
+  return learner_->Step(batch_.data(), batch.rows, step);
+}
+
+absl::StatusOr<std::vector<double>> LayerTrainee::TakeLosses(EpochTotals* totals) {
+  KWTA_ASSIGN_OR_RETURN(StepStatistics statistics, learner_->TakeStatistics());
+  for (int64_t unit = 0; unit < learner_->units(); ++unit) {
+    totals->unit_was_active[unit] |= statistics.active_rows[unit] > 0;
+  }
+  return std::move(statistics.squared_errors);
 }
 
 void LayerTrainee::Describe(const EpochReport& report, const EpochTotals* last_epoch,

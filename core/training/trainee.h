@@ -70,8 +70,14 @@ class Trainee {
   virtual absl::Status Reset() = 0;
   // Does what comes before the loop's first epoch. A run that goes on from a checkpoint leaves it out.
   virtual absl::Status Begin(const AfterEpoch& /*after_epoch*/) { return absl::OkStatus(); }
-  // One update. Adds what it did to `totals`. Errors: FAILED_PRECONDITION when training has diverged.
-  virtual absl::Status Update(const TrainingBatch& batch, EpochTotals* totals) = 0;
+  // One update, which need not be done when it returns. Errors: FAILED_PRECONDITION when it is known by then that
+  // training has diverged.
+  virtual absl::Status Update(const TrainingBatch& batch) = 0;
+  // Waits for the updates since the last call. Returns the loss of each before it, in order, as a sum over its rows:
+  // not finite if training has diverged there. What else they did is added to `totals`.
+  virtual absl::StatusOr<std::vector<double>> TakeLosses(EpochTotals* totals) = 0;
+  // What the loss of a batch is called in messages, such as "squared error".
+  virtual const char* loss_name() const = 0;
   // Everything that the updates to come depend on.
   virtual absl::StatusOr<TensorMap> Checkpoint() const = 0;
   // Errors: DATA_LOSS if a tensor is missing or of the wrong shape; then Reset has to be called.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,12 +62,17 @@ class TrainingLoop {
   absl::StatusOr<bool> Resume();
   absl::Status Restore(TrainingCheckpoint checkpoint);
   absl::Status TrainEpoch();
+  // Brings the epoch's totals up to date. To be called before they are looked at.
+  absl::Status TakeLosses();
   absl::Status EndEpoch();
   // Whether training has diverged although everything is finite: by the epoch just done, and by the finished model.
   absl::Status JudgeEpoch();
   absl::Status JudgeEnd();
   // Before anything is learnt, rows far from zero may have a larger error than their mean leaves.
   double Unlearnt() const { return std::max(trainee_.baseline().loss, state_.first_loss); }
+  std::string NotFinite() const {
+    return absl::StrCat("training has diverged: the ", trainee_.loss_name(), " of a batch is not finite");
+  }
   absl::Status Exploded(absl::string_view what, double loss) const;
   absl::Status WriteCheckpoint();
   // FAILED_PRECONDITION: what `cause` says, at which update, and what to do.
@@ -75,6 +81,7 @@ class TrainingLoop {
 
   bool StopRequested() const { return control_.stop != nullptr && control_.stop->load(); }
   bool HasCheckpoints() const { return !control_.checkpoint_directory.empty() && training_.checkpoint_epochs() > 0; }
+  int64_t FirstBatchRows() const { return std::min<int64_t>(training_.batch_size(), rows_); }
   int64_t EpochRowsDone() const { return std::min<int64_t>(state_.batches_done * training_.batch_size(), rows_); }
   int64_t EpochsDone() const { return trainee_.epochs_before() + state_.epochs_done; }  // of the whole run
   int64_t UpdatesDone() const { return state_.epochs_done * batches_ + state_.batches_done; }
@@ -153,6 +160,7 @@ absl::Status TrainingLoop::TrainEpochs() {
   while (state_.epochs_done < epochs_) {
     if (trainee_.ChangesPace(state_.epochs_done)) pace_ = Now();
     KWTA_RETURN_IF_ERROR(TrainEpoch());
+    KWTA_RETURN_IF_ERROR(TakeLosses());
     KWTA_RETURN_IF_ERROR(data_.CheckUnchanged());
     KWTA_RETURN_IF_ERROR(EndEpoch());
   }
@@ -164,6 +172,7 @@ absl::Status TrainingLoop::TrainEpoch() {
   const std::vector<uint32_t> order = RandomPermutation(rows_, rng);
   while (state_.batches_done < batches_) {
     if (StopRequested()) {
+      KWTA_RETURN_IF_ERROR(TakeLosses());
       KWTA_RETURN_IF_ERROR(data_.CheckUnchanged());
       if (HasCheckpoints()) KWTA_RETURN_IF_ERROR(WriteCheckpoint());
       return absl::CancelledError(
@@ -175,15 +184,25 @@ absl::Status TrainingLoop::TrainEpoch() {
     batch.rows = std::min<int64_t>(training_.batch_size(), rows_ - begin);
     batch.epoch = state_.epochs_done;
     batch.update = UpdatesDone();
-    const double loss_before = state_.epoch.loss;
-    const absl::Status updated = trainee_.Update(batch, &state_.epoch);
+    const absl::Status updated = trainee_.Update(batch);
     if (absl::IsFailedPrecondition(updated)) return Diverged(updated.message(), batch.update);
     KWTA_RETURN_IF_ERROR(updated);
-    if (state_.first_loss < 0) state_.first_loss = (state_.epoch.loss - loss_before) / static_cast<double>(batch.rows);
     ++state_.batches_done;
     if (state_.batches_done < batches_ && SecondsSince(reported_.time) >= control_.report_seconds) {
+      KWTA_RETURN_IF_ERROR(TakeLosses());
       Report({state_.epochs_done, EpochRowsDone(), &state_.epoch});
     }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TrainingLoop::TakeLosses() {
+  KWTA_ASSIGN_OR_RETURN(const std::vector<double> losses, trainee_.TakeLosses(&state_.epoch));
+  const int64_t first = UpdatesDone() - static_cast<int64_t>(losses.size());
+  for (size_t i = 0; i < losses.size(); ++i) {
+    if (!std::isfinite(losses[i])) return Diverged(NotFinite(), first + static_cast<int64_t>(i));
+    if (state_.first_loss < 0) state_.first_loss = losses[i] / static_cast<double>(FirstBatchRows());
+    state_.epoch.loss += losses[i];
   }
   return absl::OkStatus();
 }
@@ -221,14 +240,16 @@ absl::Status TrainingLoop::JudgeEnd() {
   const std::vector<uint32_t> order = RandomPermutation(rows_, rng);
   TrainingBatch batch;
   batch.which = order.data();
-  batch.rows = std::min<int64_t>(training_.batch_size(), rows_);
+  batch.rows = FirstBatchRows();
   batch.epoch = epochs_ - 1;
   batch.update = UpdatesDone() - 1;
   EpochTotals totals = NoTotals();
-  const absl::Status updated = trainee_.Update(batch, &totals);
+  const absl::Status updated = trainee_.Update(batch);
   if (absl::IsFailedPrecondition(updated)) return Diverged(updated.message(), batch.update);
   KWTA_RETURN_IF_ERROR(updated);
-  const double loss = totals.loss / static_cast<double>(batch.rows);
+  KWTA_ASSIGN_OR_RETURN(const std::vector<double> losses, trainee_.TakeLosses(&totals));
+  const double loss = losses.at(0) / static_cast<double>(batch.rows);
+  if (!std::isfinite(loss)) return Diverged(NotFinite(), batch.update);
   if (loss <= kMuchWorse * Unlearnt()) return absl::OkStatus();
   return Exploded("the mean loss of a batch after the last update", loss);
 }

@@ -90,7 +90,7 @@ class OnednnBackend final : public HostBackend {
 
   absl::Status AffineTopK(const AffineTopKArgs& args) override { return codes::AffineTopK(context_, args); }
 
-  absl::Status SparseDecode(const SparseDecodeArgs& args) override {
+  absl::Status SparseResidual(const SparseResidualArgs& args) override {
     std::vector<std::vector<const float*>> active(static_cast<size_t>(context_.pool.threads()));
     std::vector<double> row_sums(args.squared_sum != nullptr ? static_cast<size_t>(args.rows) : 0);
     context_.pool.ParallelFor(args.rows, RowGrain(args.width * args.k), [&](int64_t begin, int64_t end, int thread) {
@@ -146,8 +146,8 @@ class OnednnBackend final : public HostBackend {
   absl::Status ConvWinners(const ConvWinnersArgs& args) override {
     return winners::ConvWinners(context_, convolution_rows_, args);
   }
-  absl::Status WinnerDecode(const WinnerDecodeArgs& args) override {
-    return winners::WinnerDecode(context_, patch_kernels_, args);
+  absl::Status WinnerResidual(const WinnerResidualArgs& args) override {
+    return winners::WinnerResidual(context_, patch_kernels_, args);
   }
   absl::Status WinnerGradient(const WinnerGradientArgs& args) override {
     return winners::WinnerGradient(context_, patch_kernels_, args);
@@ -157,7 +157,7 @@ class OnednnBackend final : public HostBackend {
       KWTA_ASSIGN_OR_RETURN(const bool done, winners::WinnerPassCall(context_, patch_kernels_, args).Run());
       if (done) return absl::OkStatus();
     }
-    return Backend::WinnerPass(args);
+    return HostBackend::WinnerPass(args);
   }
   absl::Status ConvPool(const ConvPoolArgs& args) override {
     return winners::ConvPool(context_, convolution_rows_, args);
@@ -187,9 +187,10 @@ class OnednnBackend final : public HostBackend {
   const winners::ConvolutionRowKernels& convolution_rows_ = winners::ConvolutionRowKernelsFor(context_.instruction_set);
 };
 
-// An option, or the environment's if it is empty.
-std::string Chosen(const std::string& option, const char* variable) {
-  if (!option.empty()) return option;
+// A setting, or the environment's if there is none.
+std::string Chosen(const BackendOptions& options, const char* setting, const char* variable) {
+  const auto found = options.settings.find(setting);
+  if (found != options.settings.end()) return found->second;
   const char* value = std::getenv(variable);
   return value != nullptr ? value : "";
 }
@@ -218,9 +219,10 @@ absl::StatusOr<support::Filter> ChooseFilter(const std::string& name) {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Backend>> CreateBackend(const BackendOptions& options) {
+  KWTA_RETURN_IF_ERROR(CheckSettings("onednn", options, {"instruction_set", "filter"}));
   KWTA_ASSIGN_OR_RETURN(const simd::InstructionSet set,
-                        ChooseInstructionSet(Chosen(options.instruction_set, "KWTA_FORCE_ISA")));
-  KWTA_ASSIGN_OR_RETURN(const support::Filter filter, ChooseFilter(Chosen(options.filter, "KWTA_FORCE_FILTER")));
+                        ChooseInstructionSet(Chosen(options, "instruction_set", "KWTA_FORCE_ISA")));
+  KWTA_ASSIGN_OR_RETURN(const support::Filter filter, ChooseFilter(Chosen(options, "filter", "KWTA_FORCE_FILTER")));
   return std::make_shared<OnednnBackend>(ResolveThreads(options.threads), set, filter);
 }
 

@@ -9,8 +9,8 @@
 #include "core/backends/host_backend.h"
 #include "core/backends/reference/active_gradient.h"
 #include "core/backends/reference/exact_top_k.h"
-#include "core/backends/reference/tied_training.h"
 #include "core/backends/reference/winner_operations.h"
+#include "core/base/status_macros.h"
 
 namespace kwta {
 namespace {
@@ -57,7 +57,7 @@ class ReferenceBackend final : public HostBackend {
     return absl::OkStatus();
   }
 
-  absl::Status SparseDecode(const SparseDecodeArgs& args) override {
+  absl::Status SparseResidual(const SparseResidualArgs& args) override {
     double squared_sum = 0;
     for (int64_t i = 0; i < args.rows; ++i) {
       for (int64_t d = 0; d < args.width; ++d) {
@@ -143,8 +143,8 @@ class ReferenceBackend final : public HostBackend {
     ReferenceConvWinners(args);
     return absl::OkStatus();
   }
-  absl::Status WinnerDecode(const WinnerDecodeArgs& args) override {
-    ReferenceWinnerDecode(args);
+  absl::Status WinnerResidual(const WinnerResidualArgs& args) override {
+    ReferenceWinnerResidual(args);
     return absl::OkStatus();
   }
   absl::Status WinnerGradient(const WinnerGradientArgs& args) override {
@@ -155,16 +155,13 @@ class ReferenceBackend final : public HostBackend {
     ReferenceConvPool(args);
     return absl::OkStatus();
   }
-  absl::StatusOr<std::unique_ptr<TiedDictionary>> PrepareTiedDictionary(const TiedParameters& parameters) override {
-    return std::make_unique<TiedDictionary>(parameters);
-  }
-  absl::Status RefreshTiedDictionary(TiedDictionary&) override { return absl::OkStatus(); }
-  absl::Status TiedStep(const TiedStepArgs& args) override { return EagerTiedStep(*this, args); }
-  absl::Status TiedAtoms(const TiedAtomsArgs& args) override { return EagerTiedAtoms(args); }
 };
 
 }  // namespace
 
-std::shared_ptr<Backend> CreateReferenceBackend() { return std::make_shared<ReferenceBackend>(); }
+absl::StatusOr<std::shared_ptr<Backend>> CreateReferenceBackend(const BackendOptions& options) {
+  KWTA_RETURN_IF_ERROR(CheckSettings("reference", options, {}));
+  return std::make_shared<ReferenceBackend>();
+}
 
 }  // namespace kwta

@@ -93,7 +93,7 @@ void ReferenceConvWinners(const ConvWinnersArgs& args) {
   }
 }
 
-void ReferenceWinnerDecode(const WinnerDecodeArgs& args) {
+void ReferenceWinnerResidual(const WinnerResidualArgs& args) {
   const ImageBatch& images = args.images;
   const int64_t positions = images.positions();
   const int64_t filter_elements = images.channels * args.size * args.size;

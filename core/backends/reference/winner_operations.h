@@ -4,13 +4,12 @@
 // binary32 once. One thread, host memory. Thread-safe.
 #pragma once
 
-#include "core/backends/backend.h"
-#include "core/backends/winner_args.h"
+#include "core/backends/host_operations.h"
 
 namespace kwta {
 
 void ReferenceConvWinners(const ConvWinnersArgs& args);
-void ReferenceWinnerDecode(const WinnerDecodeArgs& args);
+void ReferenceWinnerResidual(const WinnerResidualArgs& args);
 void ReferenceWinnerGradient(const WinnerGradientArgs& args);
 void ReferenceConvPool(const ConvPoolArgs& args);
 void ReferenceAdamUpdate(const AdamUpdateArgs& args);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "core/backends/staging.h"
 #include "core/base/invalid_field.h"
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
@@ -40,16 +41,22 @@ absl::StatusOr<KMeansResult> KMeans(const float* x, int64_t rows, int64_t width,
   const std::vector<float> row_lengths = SquaredLengths(x, rows, width);
   result.assignment.assign(rows, -1);
   std::vector<float> products(kBlock * count);
+  KWTA_ASSIGN_OR_RETURN(const StagedInput staged_rows, StagedInput::Create(backend, x, rows * width * sizeof(float)));
+  StagedInput staged_centroids;
   for (bool changed = true; changed && result.iterations < options.iterations; ++result.iterations) {
     const std::vector<float> lengths = SquaredLengths(result.centroids.data(), count, width);
+    KWTA_RETURN_IF_ERROR(staged_centroids.Stage(backend, result.centroids.data(), count * width * sizeof(float)));
     std::vector<double> sums(count * width);
     std::vector<int64_t> members(count);
     double squared_distance = 0;
     changed = false;
     for (int64_t begin = 0; begin < rows; begin += kBlock) {
       const int64_t block = std::min(kBlock, rows - begin);
-      KWTA_RETURN_IF_ERROR(
-          backend.Gemm({x + begin * width, result.centroids.data(), products.data(), block, count, width, true}));
+      KWTA_ASSIGN_OR_RETURN(StagedOutput staged_products,
+                            StagedOutput::Create(backend, products.data(), block * count * sizeof(float)));
+      KWTA_RETURN_IF_ERROR(backend.Gemm({staged_rows.as<float>() + begin * width, staged_centroids.as<float>(),
+                                         staged_products.as<float>(), block, count, width, true}));
+      KWTA_RETURN_IF_ERROR(staged_products.Finish(backend));
       for (int64_t i = 0; i < block; ++i) {
         // |x - c|^2 = |x|^2 + |c|^2 - 2 <x, c>
         const float* product = products.data() + i * count;

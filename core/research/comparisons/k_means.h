@@ -24,8 +24,8 @@ struct KMeansResult {
 
 // Starts from rows drawn without replacement; each iteration assigns every row to its nearest centroid, the lowest of
 // several, and moves each centroid to the mean of its rows. A centroid without rows moves to a row drawn at random.
-// x is [rows, width]. The result is a function of the arguments and the backend. Errors: INVALID_ARGUMENT (centroids
-// outside 1 .. rows, iterations below 1), and what the backend gives. REQUIRES: backend.host_accessible().
+// x is [rows, width], host memory. The result is a function of the arguments and the backend. Errors: INVALID_ARGUMENT
+// (centroids outside 1 .. rows, iterations below 1), and what the backend gives.
 absl::StatusOr<KMeansResult> KMeans(const float* x, int64_t rows, int64_t width, const KMeansOptions& options,
                                     Backend& backend);
 

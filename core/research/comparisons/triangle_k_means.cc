@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "core/backends/staging.h"
 #include "core/base/status_macros.h"
 #include "core/preprocessing/preprocessing_spec.h"
 #include "core/preprocessing/training_rows.h"
@@ -83,12 +84,19 @@ absl::Status TriangleKMeans::Features(const RowsView& images, float* out) const 
   const size_t element = DTypeSize(images.dtype);
   std::vector<char> stored(static_cast<size_t>(positions * patch) * element);
   std::vector<float> patches(positions * patch), products(positions * count), distances(count);
+  KWTA_ASSIGN_OR_RETURN(const StagedInput staged_centroids,
+                        StagedInput::Create(*backend_, centroids_.data(), centroids_.size() * sizeof(float)));
+  StagedInput staged_patches;
   std::fill_n(out, images.rows * width(), 0.0f);
   for (int64_t i = 0; i < images.rows; ++i) {
     CutPatches(static_cast<const char*>(images.row(i)), image_, size, element, stored.data());
     KWTA_RETURN_IF_ERROR(preprocessor_.Apply({images.dtype, stored.data(), positions, patch}, patches.data()));
-    KWTA_RETURN_IF_ERROR(
-        backend_->Gemm({patches.data(), centroids_.data(), products.data(), positions, count, patch, true}));
+    KWTA_RETURN_IF_ERROR(staged_patches.Stage(*backend_, patches.data(), patches.size() * sizeof(float)));
+    KWTA_ASSIGN_OR_RETURN(StagedOutput staged_products,
+                          StagedOutput::Create(*backend_, products.data(), products.size() * sizeof(float)));
+    KWTA_RETURN_IF_ERROR(backend_->Gemm({staged_patches.as<float>(), staged_centroids.as<float>(),
+                                         staged_products.as<float>(), positions, count, patch, true}));
+    KWTA_RETURN_IF_ERROR(staged_products.Finish(*backend_));
     for (int64_t p = 0; p < positions; ++p) {
       const float* x = patches.data() + p * patch;
       const float squared_length = std::inner_product(x, x + patch, x, 0.0f);

@@ -30,7 +30,7 @@ struct TriangleKMeansOptions {
 class TriangleKMeans {
  public:
   // Scratch files are made in `directory`; empty: the system's. Errors: INVALID_ARGUMENT (patches that do not fit the
-  // images, options out of range), and what the backend and the file system give. REQUIRES: backend is host_accessible.
+  // images, options out of range), and what the backend and the file system give.
   static absl::StatusOr<TriangleKMeans> Fit(const Dataset& images, const TriangleKMeansOptions& options,
                                             std::shared_ptr<Backend> backend, const std::string& directory);
 

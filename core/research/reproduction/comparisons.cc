@@ -66,9 +66,6 @@ absl::StatusOr<double> TrainAndJudge(Workbench& bench, const ConvolutionShape& s
 
 absl::StatusOr<nlohmann::json> ClassifyTriangleKMeans(Workbench& bench, ClassificationPlan plan, int64_t maps,
                                                       uint64_t seed) {
-  if (!bench.backend()->host_accessible()) {
-    return absl::FailedPreconditionError("triangle k-means needs a backend that works in the host's memory");
-  }
   TriangleKMeansOptions options;
   options.centroids = maps;
   options.seed = seed;

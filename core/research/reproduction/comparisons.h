@@ -9,7 +9,7 @@
 namespace kwta {
 
 // Triangle k-means with `maps` centroids on the images of `plan`, judged by its probes; its choices and key are not
-// used. Gives what Classify gives. Errors also: FAILED_PRECONDITION if the backend's memory is not the host's.
+// used. Gives what Classify gives.
 absl::StatusOr<nlohmann::json> ClassifyTriangleKMeans(Workbench& bench, ClassificationPlan plan, int64_t maps,
                                                       uint64_t seed);
 

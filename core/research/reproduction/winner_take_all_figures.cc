@@ -4,11 +4,11 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/winner_take_all.h"
-#include "core/io/arrays/find_tensor.h"
 #include "core/research/reproduction/comparisons.h"
 #include "core/research/reproduction/k_sparse_jobs.h"
 #include "core/research/reproduction/pictures.h"
 #include "core/research/reproduction/recipes.h"
+#include "core/research/reproduction/winner_maps.h"
 #include "core/research/reproduction/winner_take_all_jobs.h"
 
 namespace kwta {
@@ -19,56 +19,19 @@ constexpr WinnerLayer kDigits = {16, 7, 5, 3, 2};
 // The 16 maps of one image while training, with the sparsity off, and pooled.
 absl::Status Maps(Workbench& bench, const ModelBundle& model, const Dataset& test, Report* report) {
   const v1::WinnerTakeAllSpec& spec = model.description.encoder().winner_take_all();
-  Backend& backend = *bench.backend();
-  if (!backend.host_accessible()) return absl::OkStatus();
   const ImageBatch image = ImagesOf(spec, 1);
   const int64_t maps = spec.maps();
-  KWTA_ASSIGN_OR_RETURN(const float* filters, FindFloats(model.tensors, "filters", FilterShape(spec)));
-  KWTA_ASSIGN_OR_RETURN(const float* bias, FindFloats(model.tensors, "bias", {maps}));
-  KWTA_ASSIGN_OR_RETURN(
-      const Preprocessor preprocessor,
-      Preprocessor::Load(model.description.preprocessing(), model.description.input_width(), model.tensors));
-  std::vector<float> x(image.elements()), pooled(ElementCount(PooledShape(spec)));
-  std::vector<float> winners(maps * image.positions()), open(maps * image.positions());
-  KWTA_RETURN_IF_ERROR(preprocessor.Apply(test.row(0), x.data()));
-  std::vector<int32_t> units(maps);
-  std::vector<float> values(maps);
-  ConvWinnersArgs win;
-  win.filters = filters;
-  win.bias = bias;
-  win.maps = maps;
-  win.size = spec.filter_size();
-  win.images = image;
-  win.x = x.data();
-  win.units = units.data();
-  win.values = values.data();
-  KWTA_RETURN_IF_ERROR(backend.ConvWinners(win));
-  for (int64_t m = 0; m < maps; ++m) {
-    if (units[m] >= 0) winners[units[m]] = values[m];
-  }
-  ConvPoolArgs pool;
-  pool.filters = filters;
-  pool.bias = bias;
-  pool.maps = maps;
-  pool.size = spec.filter_size();
-  pool.images = image;
-  pool.x = x.data();
-  pool.output = open.data();
-  KWTA_RETURN_IF_ERROR(backend.ConvPool(pool));
-  pool.pooling = PoolingOf(spec);
-  pool.output = pooled.data();
-  KWTA_RETURN_IF_ERROR(backend.ConvPool(pool));
-
+  KWTA_ASSIGN_OR_RETURN(const WinnerMaps made, MapsOfImage(model, test.row(0), *bench.backend()));
   const struct {
     const char* title;
     const std::vector<float>& values;
     int64_t count;
     Shape shape;
   } pictures[] = {
-      {"An input (winner-take-all, figure 3(a))", x, 1, {image.channels, image.height, image.width}},
-      {"Its maps while training: one winner each (figure 3(c))", winners, maps, {1, image.height, image.width}},
-      {"Its maps with the sparsity off (figure 3(d))", open, maps, {1, image.height, image.width}},
-      {"Its maps after max-pooling (figure 3(e))", pooled, maps, {1, PooledShape(spec)[1], PooledShape(spec)[2]}},
+      {"An input (winner-take-all, figure 3(a))", made.input, 1, {image.channels, image.height, image.width}},
+      {"Its maps while training: one winner each (figure 3(c))", made.winners, maps, {1, image.height, image.width}},
+      {"Its maps with the sparsity off (figure 3(d))", made.open, maps, {1, image.height, image.width}},
+      {"Its maps after max-pooling (figure 3(e))", made.pooled, maps, {1, PooledShape(spec)[1], PooledShape(spec)[2]}},
   };
   for (const auto& shown : pictures) {
     KWTA_ASSIGN_OR_RETURN(ReportPicture picture, FiltersPicture(shown.values.data(), shown.count, shown.shape, 3));

@@ -66,7 +66,9 @@ class FineTuningTrainee : public Trainee {
 
   absl::Status Reset() override;
   absl::Status Begin(const AfterEpoch& after_epoch) override;
-  absl::Status Update(const TrainingBatch& batch, EpochTotals* totals) override;
+  absl::Status Update(const TrainingBatch& batch) override;
+  absl::StatusOr<std::vector<double>> TakeLosses(EpochTotals* totals) override;
+  const char* loss_name() const override { return "cross-entropy"; }
   absl::StatusOr<TensorMap> Checkpoint() const override { return network_->Checkpoint(); }
   absl::Status Restore(const TensorMap& state) override { return network_->Restore(state); }
   void Describe(const EpochReport& report, const EpochTotals* last_epoch,
@@ -93,6 +95,9 @@ class FineTuningTrainee : public Trainee {
   std::optional<TunedNetwork> network_;
   std::vector<float> x_;               // [batch_size, width]
   std::vector<int32_t> batch_labels_;  // [batch_size]
+  // Of the updates that TakeLosses has not told of.
+  std::vector<double> losses_;
+  int64_t wrong_ = 0;
 };
 
 std::string FineTuningTrainee::DataFingerprint() const {
@@ -140,7 +145,7 @@ absl::Status FineTuningTrainee::Begin(const AfterEpoch& after_epoch) {
   return absl::OkStatus();
 }
 
-absl::Status FineTuningTrainee::Update(const TrainingBatch& batch, EpochTotals* totals) {
+absl::Status FineTuningTrainee::Update(const TrainingBatch& batch) {
   const int64_t step = StepOf(batch.epoch);
   // What a batch draws has streams beside those of the epochs' orders.
   const uint64_t stream = (uint64_t{1} << 63) + (static_cast<uint64_t>(step) << 48) + batch.update % step_updates_;
@@ -161,9 +166,14 @@ absl::Status FineTuningTrainee::Update(const TrainingBatch& batch, EpochTotals* 
   options.code_dropout = tuning_.code_dropout();
   KWTA_ASSIGN_OR_RETURN(const Classifier::Outcome outcome,
                         network_->Step(x_.data(), batch_labels_.data(), batch.rows, options, rng));
-  totals->loss += outcome.loss;
-  totals->wrong += outcome.wrong;
+  losses_.push_back(outcome.loss);
+  wrong_ += outcome.wrong;
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<double>> FineTuningTrainee::TakeLosses(EpochTotals* totals) {
+  totals->wrong += std::exchange(wrong_, 0);
+  return std::exchange(losses_, {});
 }
 
 void FineTuningTrainee::Describe(const EpochReport& report, const EpochTotals*, v1::TrainingProgress* progress) const {

@@ -4,9 +4,9 @@
 #include <string>
 #include <utility>
 
+#include "core/backends/staging.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/learner_state.h"
-#include "core/encoders/staging.h"
 
 namespace kwta {
 
@@ -32,7 +32,7 @@ absl::StatusOr<TunedLayer> TunedLayer::Create(const TensorMap& tensors, int64_t 
 absl::Status TunedLayer::Allocate(size_t elements, const Tensor& value, Parameter* parameter) {
   const size_t bytes = elements * sizeof(float);
   KWTA_ASSIGN_OR_RETURN(parameter->value, CopyToBackend(*backend_, value.data(), bytes));
-  KWTA_ASSIGN_OR_RETURN(parameter->velocity, backend_->Allocate(bytes));
+  KWTA_ASSIGN_OR_RETURN(parameter->velocity, AllocateZeroed(*backend_, bytes));
   KWTA_ASSIGN_OR_RETURN(parameter->gradient, backend_->Allocate(bytes));
   return absl::OkStatus();
 }

@@ -315,16 +315,12 @@ std::vector<BackendCase> AllFilterCases() {
               cases.end());
   for (const char* set : {"vnni", "avx512", "avx2", "portable"}) {
     for (const char* filter : {"int8", "fp32"}) {
-      const BackendCase forced{"onednn", 2, set, filter};
-      BackendOptions options;
-      options.instruction_set = set;
-      if (CreateBackend(forced.name, options).ok()) cases.push_back(forced);
+      const BackendCase forced{"onednn", 2, {{"instruction_set", set}, {"filter", filter}}};
+      if (CreateBackend(forced.name, {1, forced.settings}).ok()) cases.push_back(forced);
     }
   }
-  const BackendCase rounded{"onednn", 2, "", "bf16"};
-  BackendOptions options;
-  options.filter = rounded.filter;
-  if (CreateBackend(rounded.name, options).ok()) cases.push_back(rounded);
+  const BackendCase rounded{"onednn", 2, {{"filter", "bf16"}}};
+  if (CreateBackend(rounded.name, {1, rounded.settings}).ok()) cases.push_back(rounded);
   return cases;
 }
 

@@ -38,19 +38,30 @@ TEST(BackendRegistry, AnUnknownNameIsAnsweredWithTheKnownOnes) {
   }
 }
 
-TEST(BackendRegistry, OptionsThatNameNothingHereAreRefused) {
-  if (BackendNames().front() != "onednn") GTEST_SKIP() << "the options are the onednn backend's";
+TEST(BackendRegistry, SettingsThatABackendDoesNotHaveAreRefused) {
   BackendOptions options;
-  options.instruction_set = "abacus";
+  options.settings["beads"] = "7";
+  for (const std::string& name : BackendNames()) {
+    const auto backend = CreateBackend(name, options);
+    ASSERT_EQ(backend.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(backend.status().message()), HasSubstr(name + " backend has no setting \"beads\""));
+  }
+  EXPECT_THAT(std::string(CreateBackend("reference", options).status().message()), HasSubstr("it has none"));
+}
+
+TEST(BackendRegistry, SettingsThatNameNothingHereAreRefused) {
+  if (BackendNames().front() != "onednn") GTEST_SKIP() << "the settings are the onednn backend's";
+  BackendOptions options;
+  options.settings["instruction_set"] = "abacus";
   for (const char* name : {"onednn", ""}) {
     const auto backend = CreateBackend(name, options);
     ASSERT_EQ(backend.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(std::string(backend.status().message()), HasSubstr("no instruction set \"abacus\""));
     EXPECT_THAT(std::string(backend.status().message()), HasSubstr("portable"));
   }
-  options.instruction_set = "portable";
+  options.settings["instruction_set"] = "portable";
   EXPECT_TRUE(CreateBackend("onednn", options).ok());
-  options.filter = "sieve";
+  options.settings["filter"] = "sieve";
   const auto backend = CreateBackend("onednn", options);
   ASSERT_EQ(backend.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(backend.status().message()), HasSubstr("\"sieve\" here; expected int8, fp32 or"));

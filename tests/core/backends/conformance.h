@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -12,44 +13,46 @@
 
 #include "core/backends/backend.h"
 #include "core/backends/backend_registry.h"
+#include "core/backends/host_backend.h"
 #include "core/base/rng.h"
 #include "gtest/gtest.h"
+#include "tests/core/backends/distant_backend.h"
 
 namespace kwta {
 
-// A backend and the number of threads to give it.
+// A backend and what to create it with: settings as in BackendOptions.
 struct BackendCase {
   std::string name;
   int threads;
-  std::string instruction_set = "", filter = "";  // as in BackendOptions
+  std::map<std::string, std::string> settings = {};
 };
 
 inline void PrintTo(const BackendCase& value, std::ostream* out) {
   *out << value.name << ", " << value.threads << " threads";
 }
 
+// Those of the registry, and one whose memory the host cannot look into.
 inline std::vector<BackendCase> AllBackendCases() {
   std::vector<BackendCase> cases;
   for (const std::string& name : BackendNames()) {
     for (int threads : {1, 2, 3}) cases.push_back({name, threads});
   }
+  cases.push_back({"distant", 1});
   return cases;
 }
 
 inline std::string CaseName(const testing::TestParamInfo<BackendCase>& info) {
   std::string name = info.param.name + "_" + std::to_string(info.param.threads) + "_threads";
-  for (const std::string& part : {info.param.instruction_set, info.param.filter}) {
-    if (!part.empty()) name += "_" + part;
-  }
+  for (const auto& [setting, value] : info.param.settings) name += "_" + value;
   return name;
 }
 
-// An array in a backend's memory. T is a 4-byte type.
+// An array in a backend's memory, zeroed at first.
 template <typename T>
 class DeviceArray {
  public:
   DeviceArray(Backend& backend, size_t elements) : backend_(backend), elements_(elements) {
-    absl::StatusOr<Buffer> buffer = backend.Allocate(elements * sizeof(T));
+    absl::StatusOr<Buffer> buffer = AllocateZeroed(backend, elements * sizeof(T));
     EXPECT_TRUE(buffer.ok()) << buffer.status();
     if (buffer.ok()) buffer_ = *std::move(buffer);
   }
@@ -73,13 +76,11 @@ class DeviceArray {
 
 using Floats = DeviceArray<float>;
 using Ints = DeviceArray<int32_t>;
+using Doubles = DeviceArray<double>;
 
 inline std::shared_ptr<Backend> MakeBackend(const BackendCase& backend_case) {
-  BackendOptions options;
-  options.threads = backend_case.threads;
-  options.instruction_set = backend_case.instruction_set;
-  options.filter = backend_case.filter;
-  absl::StatusOr<std::shared_ptr<Backend>> backend = CreateBackend(backend_case.name, options);
+  absl::StatusOr<std::shared_ptr<Backend>> backend =
+      CreateAnyBackend(backend_case.name, {backend_case.threads, backend_case.settings});
   EXPECT_TRUE(backend.ok()) << backend.status();
   return backend.ok() ? *backend : nullptr;
 }
@@ -92,6 +93,23 @@ class Conformance : public testing::TestWithParam<BackendCase> {
  protected:
   std::shared_ptr<Backend> backend_ = MakeBackend(GetParam());
   std::shared_ptr<Backend> reference_ = MakeBackend("reference", 1);
+};
+
+// Every backend that computes on the processor, with the operations that only those have.
+inline std::shared_ptr<HostBackend> MakeHostBackend(const BackendCase& backend_case) {
+  return std::dynamic_pointer_cast<HostBackend>(MakeBackend(backend_case));
+}
+inline std::vector<BackendCase> HostBackendCases() {
+  std::vector<BackendCase> cases;
+  for (const BackendCase& each : AllBackendCases()) {
+    if (MakeHostBackend(each) != nullptr) cases.push_back(each);
+  }
+  return cases;
+}
+class HostConformance : public testing::TestWithParam<BackendCase> {
+ protected:
+  std::shared_ptr<HostBackend> backend_ = MakeHostBackend(GetParam());
+  std::shared_ptr<HostBackend> reference_ = MakeHostBackend({"reference", 1});
 };
 
 inline std::vector<float> Gaussians(int64_t count, uint64_t seed, double sigma = 1) {

@@ -1,4 +1,5 @@
 // Memory, Gemm and MomentumUpdate of every backend.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -14,8 +15,11 @@ class MomentumConformance : public Conformance {};
 TEST_P(MemoryConformance, IsZeroedAndKeepsWhatIsCopied) {
   Floats array(*backend_, 1001);
   EXPECT_EQ(array.Read(), std::vector<float>(1001));
-  const std::vector<float> values = Gaussians(1001, 3);
+  std::vector<float> values = Gaussians(1001, 3);
   array.Write(values);
+  EXPECT_EQ(Bits(array.Read()), Bits(values));
+  ASSERT_EQ(backend_->Clear(array.data() + 7, 300 * sizeof(float)), absl::OkStatus());
+  std::fill_n(values.begin() + 7, 300, 0.0f);
   EXPECT_EQ(Bits(array.Read()), Bits(values));
 }
 

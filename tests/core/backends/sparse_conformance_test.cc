@@ -1,4 +1,4 @@
-// SparseDecode and SparseGradient of every backend.
+// SparseDecode of every backend; SparseResidual and SparseGradient of those that compute on the processor.
 #include <cmath>
 
 #include "tests/core/backends/conformance.h"
@@ -22,13 +22,25 @@ struct Decoded {
   double squared_sum = -1;
 };
 
-Decoded Decode(Backend& backend, const Shape& shape, const std::vector<float>& atoms, const std::vector<float>& bias,
-               const Codes& codes, const std::vector<float>& target, bool want_sum = true) {
+std::vector<float> Decode(Backend& backend, const Shape& shape, const std::vector<float>& atoms,
+                          const std::vector<float>& bias, const Codes& codes) {
+  Floats atoms_array(backend, atoms), bias_array(backend, bias), values(backend, codes.values);
+  Floats output(backend, shape.rows * shape.width);
+  Ints indices(backend, codes.indices);
+  EXPECT_EQ(backend.SparseDecode({atoms_array.data(), bias.empty() ? nullptr : bias_array.data(), indices.data(),
+                                  values.data(), shape.rows, shape.k, shape.width, output.data()}),
+            absl::OkStatus());
+  return output.Read();
+}
+
+Decoded Residual(HostBackend& backend, const Shape& shape, const std::vector<float>& atoms,
+                 const std::vector<float>& bias, const Codes& codes, const std::vector<float>& target,
+                 bool want_sum = true) {
   Floats atoms_array(backend, atoms), bias_array(backend, bias), values(backend, codes.values);
   Floats target_array(backend, target), output(backend, shape.rows * shape.width);
   Ints indices(backend, codes.indices);
   Decoded decoded;
-  SparseDecodeArgs args;
+  SparseResidualArgs args;
   args.atoms = atoms_array.data();
   args.bias = bias.empty() ? nullptr : bias_array.data();
   args.indices = indices.data();
@@ -39,7 +51,7 @@ Decoded Decode(Backend& backend, const Shape& shape, const std::vector<float>& a
   args.target = target.empty() ? nullptr : target_array.data();
   args.output = output.data();
   args.squared_sum = want_sum ? &decoded.squared_sum : nullptr;
-  EXPECT_EQ(backend.SparseDecode(args), absl::OkStatus());
+  EXPECT_EQ(backend.SparseResidual(args), absl::OkStatus());
   decoded.output = output.Read();
   return decoded;
 }
@@ -52,7 +64,7 @@ struct Gradients {
 // Gradients; rows that must not be written keep `untouched`.
 constexpr float kUntouched = 12345;
 
-Gradients RunGradient(Backend& backend, const Shape& shape, const std::vector<float>& atoms, const Codes& codes,
+Gradients RunGradient(HostBackend& backend, const Shape& shape, const std::vector<float>& atoms, const Codes& codes,
                       const std::vector<float>& x, const std::vector<float>& residual, float scale) {
   Floats atoms_array(backend, atoms), x_array(backend, x), residual_array(backend, residual);
   Floats values(backend, codes.values);
@@ -69,9 +81,36 @@ Gradients RunGradient(Backend& backend, const Shape& shape, const std::vector<fl
 }
 
 class SparseDecodeConformance : public Conformance {};
-class SparseGradientConformance : public Conformance {};
+class SparseResidualConformance : public HostConformance {};
+class SparseGradientConformance : public HostConformance {};
 
-TEST_P(SparseDecodeConformance, AllShapesWithAndWithoutBiasAndTarget) {
+TEST_P(SparseDecodeConformance, AllShapesWithAndWithoutBias) {
+  for (const Shape& s : kShapes) {
+    SCOPED_TRACE(testing::Message() << s.rows << " rows, k " << s.k << ", " << s.units << " units, width " << s.width);
+    const std::vector<float> atoms = Gaussians(s.units * s.width, 1);
+    const Codes codes = RandomCodes(s.rows, s.k, s.units, 2);
+    for (bool with_bias : {false, true}) {
+      const std::vector<float> bias = Gaussians(with_bias ? s.width : 0, 3);
+      ExpectClose(Decode(*backend_, s, atoms, bias, codes), Decode(*reference_, s, atoms, bias, codes), Tolerance(s.k),
+                  1e-6);
+    }
+  }
+}
+
+TEST_P(SparseDecodeConformance, FollowsTheEquation) {
+  EXPECT_EQ(Decode(*backend_, {2, 2, 3, 2}, {1, 2, 10, 20, 100, 200}, {0.5f, 0.25f}, {{0, 2, 1, 2}, {1, 2, -1, 0}}),
+            (std::vector<float>{201.5f, 402.25f, -9.5f, -19.75f}));
+}
+
+TEST_P(SparseDecodeConformance, TheSameBitsOnAnyNumberOfThreads) {
+  const Shape s{100, 25, 200, 784};
+  const std::vector<float> atoms = Gaussians(s.units * s.width, 1);
+  const Codes codes = RandomCodes(s.rows, s.k, s.units, 2);
+  EXPECT_EQ(Bits(Decode(*backend_, s, atoms, {}, codes)),
+            Bits(Decode(*MakeBackend(GetParam().name, 1), s, atoms, {}, codes)));
+}
+
+TEST_P(SparseResidualConformance, AllShapesWithAndWithoutBiasAndTarget) {
   for (const Shape& s : kShapes) {
     SCOPED_TRACE(testing::Message() << s.rows << " rows, k " << s.k << ", " << s.units << " units, width " << s.width);
     const std::vector<float> atoms = Gaussians(s.units * s.width, 1);
@@ -80,29 +119,29 @@ TEST_P(SparseDecodeConformance, AllShapesWithAndWithoutBiasAndTarget) {
       for (bool with_target : {false, true}) {
         const std::vector<float> bias = Gaussians(with_bias ? s.width : 0, 3);
         const std::vector<float> target = Gaussians(with_target ? s.rows * s.width : 0, 4);
-        const Decoded actual = Decode(*backend_, s, atoms, bias, codes, target);
-        const Decoded expected = Decode(*reference_, s, atoms, bias, codes, target);
+        const Decoded actual = Residual(*backend_, s, atoms, bias, codes, target);
+        const Decoded expected = Residual(*reference_, s, atoms, bias, codes, target);
         ExpectClose(actual.output, expected.output, Tolerance(s.k), 1e-6);
         EXPECT_NEAR(actual.squared_sum, expected.squared_sum, Tolerance(s.k) * expected.squared_sum);
-        EXPECT_EQ(Bits(Decode(*backend_, s, atoms, bias, codes, target, false).output), Bits(actual.output));
+        EXPECT_EQ(Bits(Residual(*backend_, s, atoms, bias, codes, target, false).output), Bits(actual.output));
       }
     }
   }
 }
 
-TEST_P(SparseDecodeConformance, FollowsTheEquation) {
-  const Decoded decoded = Decode(*backend_, {2, 2, 3, 2}, {1, 2, 10, 20, 100, 200}, {0.5f, 0.25f},
-                                 {{0, 2, 1, 2}, {1, 2, -1, 0}}, {201, 402, -10, -20});
+TEST_P(SparseResidualConformance, FollowsTheEquation) {
+  const Decoded decoded = Residual(*backend_, {2, 2, 3, 2}, {1, 2, 10, 20, 100, 200}, {0.5f, 0.25f},
+                                   {{0, 2, 1, 2}, {1, 2, -1, 0}}, {201, 402, -10, -20});
   EXPECT_EQ(decoded.output, (std::vector<float>{0.5f, 0.25f, 0.5f, 0.25f}));
   EXPECT_EQ(decoded.squared_sum, 0.625);
 }
 
-TEST_P(SparseDecodeConformance, TheSameBitsOnAnyNumberOfThreads) {
+TEST_P(SparseResidualConformance, TheSameBitsOnAnyNumberOfThreads) {
   const Shape s{100, 25, 200, 784};
   const std::vector<float> atoms = Gaussians(s.units * s.width, 1), target = Gaussians(s.rows * s.width, 4);
   const Codes codes = RandomCodes(s.rows, s.k, s.units, 2);
-  const Decoded actual = Decode(*backend_, s, atoms, {}, codes, target);
-  const Decoded alone = Decode(*MakeBackend(GetParam().name, 1), s, atoms, {}, codes, target);
+  const Decoded actual = Residual(*backend_, s, atoms, {}, codes, target);
+  const Decoded alone = Residual(*MakeHostBackend({GetParam().name, 1}), s, atoms, {}, codes, target);
   EXPECT_EQ(Bits(actual.output), Bits(alone.output));
   EXPECT_EQ(actual.squared_sum, alone.squared_sum);
 }
@@ -135,7 +174,7 @@ TEST_P(SparseGradientConformance, TheSameBitsOnAnyNumberOfThreads) {
   const std::vector<float> residual = Gaussians(s.rows * s.width, 3);
   const Codes codes = RandomCodes(s.rows, s.k, s.units, 4);
   const Gradients actual = RunGradient(*backend_, s, atoms, codes, x, residual, 0.01f);
-  const Gradients alone = RunGradient(*MakeBackend(GetParam().name, 1), s, atoms, codes, x, residual, 0.01f);
+  const Gradients alone = RunGradient(*MakeHostBackend({GetParam().name, 1}), s, atoms, codes, x, residual, 0.01f);
   EXPECT_EQ(Bits(actual.atoms), Bits(alone.atoms));
   EXPECT_EQ(Bits(actual.bias), Bits(alone.bias));
   EXPECT_EQ(Bits(actual.decoder_bias), Bits(alone.decoder_bias));
@@ -172,7 +211,7 @@ TEST_P(SparseGradientConformance, IsTheSlopeOfTheSquaredErrorWithTheSupportHeldF
   ASSERT_EQ(backend_->AffineTopK({dictionary->get(), x_array.data(), s.rows, s.k, indices.data(), values.data()}),
             absl::OkStatus());
   const Codes codes{indices.Read(), values.Read()};
-  const std::vector<float> residual = Decode(*backend_, s, atoms, decoder_bias, codes, x).output;
+  const std::vector<float> residual = Residual(*backend_, s, atoms, decoder_bias, codes, x).output;
   const Gradients gradients = RunGradient(*backend_, s, atoms, codes, x, residual, scale);
 
   std::vector<double> atoms64(atoms.begin(), atoms.end()), bias64(bias.begin(), bias.end());
@@ -200,7 +239,8 @@ TEST_P(SparseGradientConformance, IsTheSlopeOfTheSquaredErrorWithTheSupportHeldF
 }
 
 INSTANTIATE_TEST_SUITE_P(All, SparseDecodeConformance, testing::ValuesIn(AllBackendCases()), CaseName);
-INSTANTIATE_TEST_SUITE_P(All, SparseGradientConformance, testing::ValuesIn(AllBackendCases()), CaseName);
+INSTANTIATE_TEST_SUITE_P(All, SparseResidualConformance, testing::ValuesIn(HostBackendCases()), CaseName);
+INSTANTIATE_TEST_SUITE_P(All, SparseGradientConformance, testing::ValuesIn(HostBackendCases()), CaseName);
 
 }  // namespace
 }  // namespace kwta::sparse_conformance_test

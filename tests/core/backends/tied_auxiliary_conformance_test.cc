@@ -1,6 +1,7 @@
 // TiedAuxiliaryStep of every backend.
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 
 #include "tests/core/backends/tied_problems.h"
 
@@ -9,17 +10,16 @@ namespace {
 
 class TiedAuxiliaryStepConformance : public Conformance {};
 
-// Gives the squared error. At most two of the units are kept.
+// A step of the units that have been idle for `dead_after` rows, of which k are kept. Returns the squared error.
 double RunAuxiliaryStep(TiedState& state, const std::vector<float>& x, const std::vector<float>& residual,
-                        const std::vector<int32_t>& units, float rate) {
+                        int64_t dead_after, float rate, int64_t k = 2) {
   Floats x_array(state.backend, x), residual_array(state.backend, residual);
-  const auto count = static_cast<int64_t>(units.size());
-  double squared_error = -1;
+  Doubles squared_error(state.backend, std::vector<double>{-1});
   EXPECT_EQ(state.backend.TiedAuxiliaryStep({state.dictionary.get(), x_array.data(), residual_array.data(),
-                                             static_cast<int64_t>(x.size()) / state.parameters.width, units.data(),
-                                             count, std::min<int64_t>(2, count), 0.5f, rate, &squared_error}),
+                                             static_cast<int64_t>(x.size()) / state.parameters.width,
+                                             state.idle_rows.data(), dead_after, k, 0.5f, rate, squared_error.data()}),
             absl::OkStatus());
-  return squared_error;
+  return squared_error.Read()[0];
 }
 
 // Those units of a batch that are in no code of it.
@@ -48,7 +48,7 @@ TEST_P(TiedAuxiliaryStepConformance, AnAuxiliaryStepIsTheReferencesOnAllShapes) 
         std::vector<float> residual;
         const std::vector<int32_t> idle = IdleUnits(RunStep(*state, x, s.k, 1e-3f, 0.9f, &residual));
         if (idle.empty()) continue;
-        const double error = RunAuxiliaryStep(*state, x, residual, idle, 1e-6f);
+        const double error = RunAuxiliaryStep(*state, x, residual, s.rows, 1e-6f);
         EXPECT_GT(error, 0);
       }
       ExpectClose(actual.UpToDate(), expected.UpToDate(), 2e-4, 1e-4);
@@ -73,8 +73,57 @@ TEST_P(TiedAuxiliaryStepConformance, AnAuxiliaryStepUpdatesNothingWhenItsErrorIs
   state.atoms.Write(atoms);
   state.Refresh();
   const std::vector<float> before = state.Stored();
-  EXPECT_FALSE(std::isfinite(RunAuxiliaryStep(state, x, residual, idle, 1)));
+  EXPECT_FALSE(std::isfinite(RunAuxiliaryStep(state, x, residual, 4, 1)));
   EXPECT_EQ(Bits(state.Stored()), Bits(before));
+}
+
+TEST_P(TiedAuxiliaryStepConformance, IdleRowsAreCountedSinceTheUnitWasInACode) {
+  // The biases rule which unit wins.
+  TiedState state(*backend_, 3, 4);
+  std::vector<float> residual;
+  state.bias.Write({1000, 0, -1000});
+  state.Refresh();
+  RunStep(state, SparseRows(5, 4, 1), 1, 0, 0, &residual);
+  EXPECT_EQ(state.idle_rows.Read(), (std::vector<int64_t>{0, 5, 5}));
+  RunStep(state, SparseRows(2, 4, 2), 2, 0, 0, &residual);
+  EXPECT_EQ(state.idle_rows.Read(), (std::vector<int64_t>{0, 0, 7}));
+  RunStep(state, SparseRows(3, 4, 3), 1, 0, 0);
+  EXPECT_EQ(state.idle_rows.Read(), (std::vector<int64_t>{0, 0, 7}));  // not asked for
+  state.atoms.Write(std::vector<float>(12, 3e38f));
+  state.Refresh();
+  EXPECT_FALSE(std::isfinite(RunStep(state, SparseRows(3, 4, 3), 1, 0, 0, &residual).squared_error));
+  EXPECT_EQ(state.idle_rows.Read(), (std::vector<int64_t>{0, 0, 7}));
+}
+
+TEST_P(TiedAuxiliaryStepConformance, OnlyUnitsThatHaveBeenIdleLongEnoughAreChanged) {
+  TiedState state(*backend_, 8, 6);
+  state.bias.Write({0, 0, 0, 0, -1000, -1000, -1000, -1000});
+  state.Refresh();
+  const std::vector<float> x = SparseRows(9, 6, 3);
+  std::vector<float> residual;
+  RunStep(state, x, 4, 1e-3f, 0, &residual);
+  state.idle_rows.Write({0, 0, 0, 0, 99, 100, 101, 7});
+  const std::vector<float> before = state.UpToDateAtoms();
+  // Two units are dead, fewer than may be kept.
+  EXPECT_GT(RunAuxiliaryStep(state, x, residual, 100, 1e-6f, 5), 0);
+  const std::vector<float> after = state.UpToDateAtoms();
+  for (int64_t unit = 0; unit < 8; ++unit) {
+    const auto begin = static_cast<ptrdiff_t>(6 * unit);
+    const bool same = std::equal(after.begin() + begin, after.begin() + begin + 6, before.begin() + begin);
+    EXPECT_EQ(same, unit != 5 && unit != 6) << unit;
+  }
+}
+
+TEST_P(TiedAuxiliaryStepConformance, NothingHappensWhereNoUnitIsDead) {
+  TiedState state(*backend_, 8, 6);
+  const std::vector<float> x = SparseRows(9, 6, 3);
+  std::vector<float> residual;
+  RunStep(state, x, 2, 1e-3f, 0.9f, &residual);
+  const std::vector<float> before = state.Stored();
+  EXPECT_EQ(RunAuxiliaryStep(state, x, residual, 1000, 1), 0);
+  EXPECT_EQ(Bits(state.Stored()), Bits(before));
+  const Codes codes = ExpectedCodes(*reference_, state, x, 2);
+  EXPECT_EQ(RunStep(state, x, 2).codes.indices, codes.indices);
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, TiedAuxiliaryStepConformance, testing::ValuesIn(AllBackendCases()), CaseName);

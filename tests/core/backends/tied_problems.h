@@ -31,7 +31,8 @@ struct TiedState {
         decoder_velocity(backend, width),
         shift(backend, units),
         decay(backend, std::vector<float>(units, 1.0f)),
-        offset(backend, mean) {
+        offset(backend, mean),
+        idle_rows(backend, units) {
     parameters.units = units;
     parameters.width = width;
     parameters.atoms = atoms.data();
@@ -79,6 +80,7 @@ struct TiedState {
 
   Backend& backend;
   Floats atoms, bias, decoder_bias, atom_velocity, bias_velocity, decoder_velocity, shift, decay, offset;
+  DeviceArray<int64_t> idle_rows;  // not a part of the state as it is trained
   TiedParameters parameters;
   std::unique_ptr<TiedDictionary> dictionary;
 };
@@ -89,20 +91,27 @@ struct StepResult {
   double squared_error = -1;
 };
 
+// With a residual asked for, idle rows are counted too.
 inline StepResult RunStep(TiedState& state, const std::vector<float>& x, int64_t k, float rate = 0.01f,
                           float momentum = 0.9f, std::vector<float>* residual = nullptr) {
   const int64_t rows = static_cast<int64_t>(x.size()) / state.parameters.width;
   Floats x_array(state.backend, x), values(state.backend, rows * k);
-  Ints indices(state.backend, rows * k), active_rows(state.backend, std::vector<int32_t>(state.parameters.units, -1));
+  constexpr int32_t kRowsBefore = 1000;  // that units are active in before the step
+  Ints indices(state.backend, rows * k);
+  Ints active_rows(state.backend, std::vector<int32_t>(state.parameters.units, kRowsBefore));
+  Doubles squared_error(state.backend, std::vector<double>{-1});
   Floats residual_array(state.backend, static_cast<int64_t>(x.size()));
-  StepResult result;
+  const bool with_all = residual != nullptr;
   EXPECT_EQ(state.backend.TiedStep({state.dictionary.get(), x_array.data(), rows, k, rate, momentum, indices.data(),
-                                    values.data(), active_rows.data(), &result.squared_error,
-                                    residual != nullptr ? residual_array.data() : nullptr}),
+                                    values.data(), active_rows.data(), with_all ? state.idle_rows.data() : nullptr,
+                                    squared_error.data(), with_all ? residual_array.data() : nullptr}),
             absl::OkStatus());
   if (residual != nullptr) *residual = residual_array.Read();
+  StepResult result;
   result.codes = {indices.Read(), values.Read()};
   result.active_rows = active_rows.Read();
+  for (int32_t& active : result.active_rows) active -= kRowsBefore;
+  result.squared_error = squared_error.Read()[0];
   return result;
 }
 

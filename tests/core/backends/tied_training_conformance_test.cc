@@ -249,7 +249,9 @@ TEST_P(TiedStepConformance, UpdatesNothingWhenTheErrorIsNotFinite) {
     state.atoms.Write(std::vector<float>(200, large));
     state.Refresh();
     const std::vector<float> before = state.Stored();
-    EXPECT_FALSE(std::isfinite(RunStep(state, SparseRows(4, 10, 1), 3).squared_error));
+    const StepResult result = RunStep(state, SparseRows(4, 10, 1), 3);
+    EXPECT_FALSE(std::isfinite(result.squared_error));
+    EXPECT_EQ(result.active_rows, std::vector<int32_t>(20));
     EXPECT_EQ(Bits(state.Stored()), Bits(before));
   }
 }

@@ -1,4 +1,4 @@
-// WinnerDecode and WinnerGradient of every backend.
+// WinnerDecode of every backend; WinnerResidual and WinnerGradient of those that compute on the processor.
 #include <cmath>
 
 #include "gmock/gmock.h"
@@ -25,13 +25,23 @@ struct Output {
   double squared_sum;
 };
 
-Output RunDecode(Backend& backend, const WinnerProblem& p, const Decoder& decoder, const Codes& codes,
-                 bool subtract_x) {
+std::vector<float> RunDecode(Backend& backend, const WinnerProblem& p, const Decoder& decoder, const Codes& codes) {
+  Floats filters(backend, decoder.filters), bias(backend, decoder.bias), values(backend, codes.values);
+  Floats output(backend, std::vector<float>(p.x.size(), -7.0f));
+  Ints units(backend, codes.indices);
+  EXPECT_EQ(backend.WinnerDecode({filters.data(), bias.data(), p.maps, decoder.size, p.images, units.data(),
+                                  values.data(), p.entries(), output.data()}),
+            absl::OkStatus());
+  return output.Read();
+}
+
+Output RunResidual(HostBackend& backend, const WinnerProblem& p, const Decoder& decoder, const Codes& codes,
+                   bool subtract_x) {
   Floats filters(backend, decoder.filters), bias(backend, decoder.bias), values(backend, codes.values);
   Floats x(backend, p.x), output(backend, std::vector<float>(p.x.size(), -7.0f));
   Ints units(backend, codes.indices);
   Output result;
-  WinnerDecodeArgs args;
+  WinnerResidualArgs args;
   args.filters = filters.data();
   args.bias = bias.data();
   args.maps = p.maps;
@@ -43,7 +53,7 @@ Output RunDecode(Backend& backend, const WinnerProblem& p, const Decoder& decode
   args.target = subtract_x ? x.data() : nullptr;
   args.output = output.data();
   args.squared_sum = &result.squared_sum;
-  EXPECT_EQ(backend.WinnerDecode(args), absl::OkStatus());
+  EXPECT_EQ(backend.WinnerResidual(args), absl::OkStatus());
   result.output = output.Read();
   return result;
 }
@@ -53,8 +63,8 @@ struct Gradients {
   std::vector<int32_t> active_rows;
 };
 
-Gradients RunGradient(Backend& backend, const WinnerProblem& p, const Decoder& decoder, bool tied, const Codes& codes,
-                      const std::vector<float>& residual, float scale) {
+Gradients RunGradient(HostBackend& backend, const WinnerProblem& p, const Decoder& decoder, bool tied,
+                      const Codes& codes, const std::vector<float>& residual, float scale) {
   auto spoilt = [](size_t size) { return std::vector<float>(size, -7.0f); };
   Floats filters(backend, decoder.filters), x(backend, p.x), r(backend, residual), values(backend, codes.values);
   Ints units(backend, codes.indices), active_rows(backend, std::vector<int32_t>(p.maps, -7));
@@ -101,15 +111,26 @@ std::vector<Case> Cases() {
 }
 
 class WinnerDecodeConformance : public Conformance {};
-class WinnerGradientConformance : public Conformance {};
+class WinnerResidualConformance : public HostConformance {};
+class WinnerGradientConformance : public HostConformance {};
 
 TEST_P(WinnerDecodeConformance, EveryShape) {
+  for (const Case& c : Cases()) {
+    SCOPED_TRACE(testing::Message() << c.problem.shape());
+    const Codes codes = RunConvWinners(*reference_, c.problem);
+    // At most as many terms of about 1 as there are winners, each a rounding.
+    ExpectClose(RunDecode(*backend_, c.problem, c.decoder, codes), RunDecode(*reference_, c.problem, c.decoder, codes),
+                1e-5, 1e-6);
+  }
+}
+
+TEST_P(WinnerResidualConformance, EveryShape) {
   for (const Case& c : Cases()) {
     const Codes codes = RunConvWinners(*reference_, c.problem);
     for (bool subtract : {false, true}) {
       SCOPED_TRACE(testing::Message() << c.problem.shape());
-      const Output actual = RunDecode(*backend_, c.problem, c.decoder, codes, subtract);
-      const Output expected = RunDecode(*reference_, c.problem, c.decoder, codes, subtract);
+      const Output actual = RunResidual(*backend_, c.problem, c.decoder, codes, subtract);
+      const Output expected = RunResidual(*reference_, c.problem, c.decoder, codes, subtract);
       // At most as many terms of about 1 as there are winners, each a rounding.
       ExpectClose(actual.output, expected.output, 1e-5, 1e-6);
       EXPECT_NEAR(actual.squared_sum, expected.squared_sum, 1e-5 * (1 + expected.squared_sum));
@@ -122,18 +143,26 @@ TEST_P(WinnerDecodeConformance, PlacesFiltersAroundTheWinnersAndCutsThemOff) {
   // and at the last position (2, 3) of map 1.
   WinnerProblem problem = RandomWinnerProblem({{1, 2, 3, 4}, 2, 2});
   Decoder decoder{2, {1, 2, 3, 4, 10, 20, 30, 40, 5, 6, 7, 8, 50, 60, 70, 80}, {0.5f, -1}};
-  const Output output = RunDecode(*backend_, problem, decoder, {{1, 12 + 11}, {2, 3}}, false);
-  EXPECT_THAT(output.output, ElementsAre(0.5f, 2.5f, 4.5f, 0.5f, 0.5f, 6.5f, 8.5f, 0.5f, 0.5f, 0.5f, 0.5f, 15.5f,  //
-                                         -1, 19, 39, -1, -1, 59, 79, -1, -1, -1, -1, 149));
+  EXPECT_THAT(RunDecode(*backend_, problem, decoder, {{1, 12 + 11}, {2, 3}}),
+              ElementsAre(0.5f, 2.5f, 4.5f, 0.5f, 0.5f, 6.5f, 8.5f, 0.5f, 0.5f, 0.5f, 0.5f, 15.5f,  //
+                          -1, 19, 39, -1, -1, 59, 79, -1, -1, -1, -1, 149));
+}
+
+TEST_P(WinnerResidualConformance, WithoutWinnersTheBiasIsLeft) {
+  WinnerProblem problem = RandomWinnerProblem({{2, 2, 3, 3}, 2, 3});
+  Decoder decoder = RandomDecoder(problem, 3);
+  decoder.bias = {2, 3};
+  const Output output = RunResidual(*backend_, problem, decoder, {{-1, -1, -1, -1}, {0, 0, 0, 0}}, false);
+  for (size_t p = 0; p < output.output.size(); ++p) EXPECT_EQ(output.output[p], p / 9 % 2 == 0 ? 2.0f : 3.0f);
+  EXPECT_EQ(output.squared_sum, 18 * 4 + 18 * 9);
 }
 
 TEST_P(WinnerDecodeConformance, WithoutWinnersTheBiasIsLeft) {
   WinnerProblem problem = RandomWinnerProblem({{2, 2, 3, 3}, 2, 3});
   Decoder decoder = RandomDecoder(problem, 3);
   decoder.bias = {2, 3};
-  const Output output = RunDecode(*backend_, problem, decoder, {{-1, -1, -1, -1}, {0, 0, 0, 0}}, false);
-  for (size_t p = 0; p < output.output.size(); ++p) EXPECT_EQ(output.output[p], p / 9 % 2 == 0 ? 2.0f : 3.0f);
-  EXPECT_EQ(output.squared_sum, 18 * 4 + 18 * 9);
+  const std::vector<float> output = RunDecode(*backend_, problem, decoder, {{-1, -1, -1, -1}, {0, 0, 0, 0}});
+  for (size_t p = 0; p < output.size(); ++p) EXPECT_EQ(output[p], p / 9 % 2 == 0 ? 2.0f : 3.0f);
 }
 
 TEST_P(WinnerGradientConformance, EveryShape) {
@@ -170,9 +199,9 @@ TEST_P(WinnerGradientConformance, TheSameBitsOnAnyNumberOfThreadsAndInRepetition
   const WinnerProblem problem = RandomWinnerProblem({{60, 1, 28, 28}, 16, 7});
   const Decoder decoder = RandomDecoder(problem, 7);
   const Codes codes = RunConvWinners(*backend_, problem);
-  const std::shared_ptr<Backend> alone = MakeBackend(GetParam().name, 1);
-  const Output output = RunDecode(*backend_, problem, decoder, codes, true);
-  const Output output_alone = RunDecode(*alone, problem, decoder, codes, true);
+  const std::shared_ptr<HostBackend> alone = MakeHostBackend({GetParam().name, 1});
+  const Output output = RunResidual(*backend_, problem, decoder, codes, true);
+  const Output output_alone = RunResidual(*alone, problem, decoder, codes, true);
   EXPECT_EQ(Bits(output.output), Bits(output_alone.output));
   EXPECT_EQ(output.squared_sum, output_alone.squared_sum);
   const Gradients actual = RunGradient(*backend_, problem, decoder, false, codes, output.output, 0.01f);
@@ -248,7 +277,7 @@ TEST_P(WinnerGradientConformance, IsTheSlopeOfTheSquaredErrorWithTheWinnersHeldF
     const float scale = 0.25f;
     const Codes codes = RunConvWinners(*backend_, problem);
     ASSERT_THAT(codes.indices, testing::Contains(testing::Ge(0)));
-    const std::vector<float> residual = RunDecode(*backend_, problem, decoder, codes, true).output;
+    const std::vector<float> residual = RunResidual(*backend_, problem, decoder, codes, true).output;
     const Gradients gradients = RunGradient(*backend_, problem, decoder, s.tied, codes, residual, scale);
 
     auto widen = [](const std::vector<float>& values) { return std::vector<double>(values.begin(), values.end()); };
@@ -275,7 +304,8 @@ TEST_P(WinnerGradientConformance, IsTheSlopeOfTheSquaredErrorWithTheWinnersHeldF
 }
 
 INSTANTIATE_TEST_SUITE_P(All, WinnerDecodeConformance, testing::ValuesIn(AllBackendCases()), CaseName);
-INSTANTIATE_TEST_SUITE_P(All, WinnerGradientConformance, testing::ValuesIn(AllBackendCases()), CaseName);
+INSTANTIATE_TEST_SUITE_P(All, WinnerResidualConformance, testing::ValuesIn(HostBackendCases()), CaseName);
+INSTANTIATE_TEST_SUITE_P(All, WinnerGradientConformance, testing::ValuesIn(HostBackendCases()), CaseName);
 
 }  // namespace
 }  // namespace kwta::winner_gradient_conformance_test

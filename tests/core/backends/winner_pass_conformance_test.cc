@@ -1,5 +1,5 @@
-// WinnerPass of every backend, and of the oneDNN backend with every instruction set: what ConvWinners, WinnerDecode and
-// WinnerGradient of the reference give.
+// WinnerPass of every backend, and of the oneDNN backend with every instruction set: what ConvWinners,
+// WinnerResidual and WinnerGradient of the reference give.
 #include <cmath>
 #include <limits>
 
@@ -13,8 +13,10 @@ namespace {
 struct Pass {
   std::vector<float> encoder, decoder, bias, decoder_bias;
   std::vector<int32_t> active_rows;
-  double squared_error = -7;
+  double squared_error = 0;
 };
+
+constexpr int32_t kRowsBefore = 1000;  // that maps are active in before the pass
 
 // A decoder of its own, or the encoder's filters if size is 0.
 Pass RunPass(Backend& backend, const WinnerProblem& p, int64_t decoder_size) {
@@ -25,7 +27,8 @@ Pass RunPass(Backend& backend, const WinnerProblem& p, int64_t decoder_size) {
   Floats decoder(backend, tied ? p.filters : Gaussians(p.maps * channels * decoder_size * decoder_size, 11, 0.3));
   Floats decoder_bias(backend, Gaussians(channels, 12));
   Floats values(backend, spoilt(p.images.rows * p.entries())), residual(backend, spoilt(p.x.size()));
-  Ints units(backend, p.images.rows * p.entries()), active_rows(backend, std::vector<int32_t>(p.maps, -7));
+  Ints units(backend, p.images.rows * p.entries()), active_rows(backend, std::vector<int32_t>(p.maps, kRowsBefore));
+  Doubles squared_error(backend, std::vector<double>{-7});
   const size_t decoder_weights = tied ? 0 : p.maps * channels * decoder_size * decoder_size;
   Floats encoder_out(backend, spoilt(p.filters.size())), decoder_out(backend, spoilt(decoder_weights));
   Floats bias_out(backend, spoilt(p.maps)), decoder_bias_out(backend, spoilt(channels));
@@ -51,13 +54,15 @@ Pass RunPass(Backend& backend, const WinnerProblem& p, int64_t decoder_size) {
   args.gradient_bias = bias_out.data();
   args.gradient_decoder_bias = decoder_bias_out.data();
   args.active_rows = active_rows.data();
-  args.squared_error = &pass.squared_error;
+  args.squared_error = squared_error.data();
   EXPECT_EQ(backend.WinnerPass(args), absl::OkStatus());
   pass.encoder = encoder_out.Read();
   pass.decoder = decoder_out.Read();
   pass.bias = bias_out.Read();
   pass.decoder_bias = decoder_bias_out.Read();
+  pass.squared_error = squared_error.Read()[0];
   pass.active_rows = active_rows.Read();
+  for (int32_t& rows : pass.active_rows) rows -= kRowsBefore;
   return pass;
 }
 
@@ -126,10 +131,14 @@ TEST_P(WinnerPassConformance, PixelsOfAnyMagnitude) {
 TEST_P(WinnerPassConformance, SaysThatTrainingHasDiverged) {
   WinnerProblem problem = RandomWinnerProblem({{5, 1, 9, 8}, 4, 5});
   problem.filters[30] = std::numeric_limits<float>::infinity();
-  EXPECT_FALSE(std::isfinite(RunPass(*backend_, problem, 5).squared_error));
+  const Pass infinite = RunPass(*backend_, problem, 5);
+  EXPECT_FALSE(std::isfinite(infinite.squared_error));
+  EXPECT_EQ(infinite.active_rows, std::vector<int32_t>(4));
   problem.filters[30] = std::numeric_limits<float>::quiet_NaN();
   problem.bias[0] = std::numeric_limits<float>::infinity();
-  EXPECT_FALSE(std::isfinite(RunPass(*backend_, problem, 5).squared_error));
+  const Pass not_a_number = RunPass(*backend_, problem, 5);
+  EXPECT_FALSE(std::isfinite(not_a_number.squared_error));
+  EXPECT_EQ(not_a_number.active_rows, std::vector<int32_t>(4));
 }
 
 TEST_P(WinnerPassConformance, TheSameBitsOnAnyNumberOfThreads) {
@@ -147,11 +156,11 @@ TEST_P(WinnerPassConformance, TheSameBitsOnAnyNumberOfThreads) {
 std::vector<BackendCase> Cases() {
   std::vector<BackendCase> cases = AllBackendCases();
   if (BackendNames().front() != "onednn") return cases;
-  cases.push_back({"onednn", 2, "portable"});
-  cases.push_back({"onednn", 2, "", "fp32"});
+  cases.push_back({"onednn", 2, {{"instruction_set", "portable"}}});
+  cases.push_back({"onednn", 2, {{"filter", "fp32"}}});
   for (const simd::InstructionSet set : simd::AvailableInstructionSets()) {
-    if (set == simd::InstructionSet::kAvx512) cases.push_back({"onednn", 2, "avx512"});
-    if (set == simd::InstructionSet::kAvx2) cases.push_back({"onednn", 2, "avx2"});
+    if (set == simd::InstructionSet::kAvx512) cases.push_back({"onednn", 2, {{"instruction_set", "avx512"}}});
+    if (set == simd::InstructionSet::kAvx2) cases.push_back({"onednn", 2, {{"instruction_set", "avx2"}}});
   }
   return cases;
 }

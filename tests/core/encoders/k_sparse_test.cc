@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "core/backends/backend_registry.h"
-#include "tests/core/encoders/distant_backend.h"
+#include "tests/core/backends/distant_backend.h"
 #include "tests/core/encoders/k_sparse_fixture.h"
 
 namespace kwta::k_sparse_test {
@@ -27,9 +27,9 @@ SparseCodes Encode(const Encoder& encoder, const RowsView& x, int64_t k) {
 
 class KSparseOnEveryBackend : public testing::TestWithParam<std::string> {
  protected:
-  std::shared_ptr<Backend> backend_ = CreateBackend(GetParam(), {2}).value();
+  std::shared_ptr<Backend> backend_ = CreateAnyBackend(GetParam(), {2}).value();
 };
-INSTANTIATE_TEST_SUITE_P(Backends, KSparseOnEveryBackend, testing::ValuesIn(BackendNames()),
+INSTANTIATE_TEST_SUITE_P(Backends, KSparseOnEveryBackend, testing::ValuesIn(AllBackendNames()),
                          [](const auto& info) { return info.param; });
 
 TEST_P(KSparseOnEveryBackend, EqualsAnIndependentComputation) {

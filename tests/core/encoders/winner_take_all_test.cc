@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/backends/backend_registry.h"
-#include "tests/core/encoders/distant_backend.h"
+#include "tests/core/backends/distant_backend.h"
 #include "tests/core/encoders/winner_take_all_fixture.h"
 
 namespace kwta::winner_take_all_test {
@@ -27,9 +27,9 @@ std::vector<float> EncodeDense(const Encoder& encoder, const RowsView& x) {
 
 class WinnerTakeAllOnEveryBackend : public testing::TestWithParam<std::string> {
  protected:
-  std::shared_ptr<Backend> backend_ = CreateBackend(GetParam(), {2}).value();
+  std::shared_ptr<Backend> backend_ = CreateAnyBackend(GetParam(), {2}).value();
 };
-INSTANTIATE_TEST_SUITE_P(Backends, WinnerTakeAllOnEveryBackend, testing::ValuesIn(BackendNames()),
+INSTANTIATE_TEST_SUITE_P(Backends, WinnerTakeAllOnEveryBackend, testing::ValuesIn(AllBackendNames()),
                          [](const auto& info) { return info.param; });
 
 TEST_P(WinnerTakeAllOnEveryBackend, EqualsAnIndependentComputation) {

@@ -5,8 +5,8 @@
 
 #include <cmath>
 
-#include "core/backends/backend_registry.h"
 #include "core/preprocessing/training_rows.h"
+#include "tests/core/backends/distant_backend.h"
 #include "tests/core/io/io_test_util.h"
 #include "tests/core/preprocessing/made_up_images.h"
 
@@ -30,7 +30,7 @@ Dataset MixedRows(int64_t rows, int64_t width, uint64_t seed) {
 
 TrainingRows Whitened(const Dataset& data, double epsilon, const std::string& backend) {
   return TrainingRows::Create(ResolvedSpec(absl::StrCat("steps { whiten { epsilon: ", epsilon, " } }")), data,
-                              *CreateBackend(backend, {2}).value(), testing::TempDir())
+                              *CreateAnyBackend(backend, {2}).value(), testing::TempDir())
       .value();
 }
 
@@ -60,7 +60,7 @@ std::vector<double> Covariance(const std::vector<float>& x, int64_t width, std::
 }
 
 class WhitenOnEveryBackend : public testing::TestWithParam<std::string> {};
-INSTANTIATE_TEST_SUITE_P(Backends, WhitenOnEveryBackend, testing::ValuesIn(BackendNames()),
+INSTANTIATE_TEST_SUITE_P(Backends, WhitenOnEveryBackend, testing::ValuesIn(AllBackendNames()),
                          [](const auto& info) { return info.param; });
 
 TEST_P(WhitenOnEveryBackend, LeavesTheIdentityAsCovariance) {

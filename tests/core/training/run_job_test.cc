@@ -14,6 +14,7 @@
 #include "core/io/arrays/npy.h"
 #include "core/io/arrays/safetensors.h"
 #include "core/training/job_spec.h"
+#include "tests/core/backends/distant_backend.h"
 #include "tests/temporary_directory.h"
 
 namespace kwta::run_job_test {
@@ -79,6 +80,48 @@ class RunJobTest : public testing::Test {
   const Dataset data_;
   const TemporaryDirectory directory_;
 };
+
+TEST_F(RunJobTest, TrainsTheSameWhereTheHostCannotTouchTheBackendsMemory) {
+  v1::JobSpec spec = Spec();
+  spec.mutable_training()->set_epochs(2);
+  v1::KSparseSpec& encoder = *spec.mutable_encoder()->mutable_k_sparse();
+  encoder.set_auxiliary_k(5);
+  encoder.set_auxiliary_weight(0.1f);
+  encoder.set_dead_after_rows(200);
+  std::vector<ModelBundle> bundles;
+  std::vector<std::vector<double>> losses;
+  for (const char* backend : {"reference", "distant"}) {
+    losses.emplace_back();
+    TrainingControl control;
+    control.report_seconds = 0;
+    control.report = [&](const v1::TrainingProgress& progress) { losses.back().push_back(progress.loss()); };
+    auto bundle = RunJob(spec, std::nullopt, data_, CreateAnyBackend(backend, {1}).value(), control);
+    ASSERT_TRUE(bundle.ok()) << bundle.status();
+    bundles.push_back(*std::move(bundle));
+  }
+  EXPECT_EQ(losses[0].size(), 64u);
+  EXPECT_EQ(losses[0], losses[1]);
+  EXPECT_EQ(Numbers(bundles[0]), Numbers(bundles[1]));
+  EXPECT_EQ(bundles[0].description.statistics().dead_units(), bundles[1].description.statistics().dead_units());
+}
+
+// However seldom one looks at what the updates did.
+TEST_F(RunJobTest, ReportsSayTheSameHoweverOftenThereIsOne) {
+  std::vector<std::vector<double>> of_epochs;
+  for (const double seconds : {0.0, 1e9}) {
+    of_epochs.emplace_back();
+    TrainingControl control;
+    control.report_seconds = seconds;
+    control.report = [&](const v1::TrainingProgress& progress) {
+      if (progress.images_done() % 2000 != 0) return;
+      of_epochs.back().push_back(progress.loss());
+      of_epochs.back().push_back(progress.dead_units());
+    };
+    ASSERT_TRUE(Run(Spec(), control).ok());
+  }
+  EXPECT_EQ(of_epochs[0].size(), 8u);
+  EXPECT_EQ(of_epochs[0], of_epochs[1]);
+}
 
 TEST_F(RunJobTest, LearnsFromRealImages) {
   std::vector<v1::TrainingProgress> epochs;

@@ -36,11 +36,13 @@ class FakeTrainee : public Trainee {
   std::vector<std::string> FinalWarnings(const EpochTotals&) const override { return {"the end"}; }
 
   absl::Status Reset() override { return absl::OkStatus(); }
-  absl::Status Update(const TrainingBatch& batch, EpochTotals* totals) override {
+  absl::Status Update(const TrainingBatch& batch) override {
     if (diverges_at == updates_done) return absl::FailedPreconditionError("it diverged");
-    totals->loss += static_cast<double>(batch.rows) * loss(updates_done++);
+    losses.push_back(static_cast<double>(batch.rows) * loss(updates_done++));
     return absl::OkStatus();
   }
+  absl::StatusOr<std::vector<double>> TakeLosses(EpochTotals*) override { return std::exchange(losses, {}); }
+  const char* loss_name() const override { return "regret"; }
   absl::StatusOr<TensorMap> Checkpoint() const override {
     TensorMap state;
     state["updates"] = Tensor(DType::kI64, {1});
@@ -63,6 +65,7 @@ class FakeTrainee : public Trainee {
   int64_t diverges_at = -1;
   float weight = 1;
   int64_t updates_done = 0;
+  std::vector<double> losses;  // not taken yet
 };
 
 class TrainingLoopTest : public testing::Test {
@@ -110,6 +113,17 @@ TEST_F(TrainingLoopTest, SaysWhereAnUpdateDiverged) {
   ExpectDiverged(
       "it diverged, in epoch 2 of 3, update 2 of 2, at a learning rate of 0.47; lower training.learning_rate from 0.5 "
       "(a tenth is a good next try)");
+}
+
+TEST_F(TrainingLoopTest, SaysWhereAnUpdateDivergedThatIsOnlyLookedAtLater) {
+  for (const double lost : {std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
+    trainee_ = FakeTrainee();
+    trainee_.loss = [=](int64_t update) { return update == 2 ? lost : 0.5; };
+    ExpectDiverged(
+        "training has diverged: the regret of a batch is not finite, in epoch 2 of 3, update 1 of 2, at a learning "
+        "rate of 0.48; lower training.learning_rate from 0.5 (a tenth is a good next try)");
+    EXPECT_EQ(trainee_.updates_done, 4);
+  }
 }
 
 TEST_F(TrainingLoopTest, WhatIsWorseThanTheBaselineAtTheEndHasDiverged) {

@@ -10,6 +10,7 @@
 #include "core/evaluation/activation_statistics.h"
 #include "core/training/job_spec.h"
 #include "core/training/run_job.h"
+#include "tests/core/backends/distant_backend.h"
 #include "tests/temporary_directory.h"
 
 namespace kwta::winner_take_all_training_test {
@@ -63,6 +64,17 @@ TEST_F(WinnerTakeAllTraining, ResolvesTheEncodersOwnOptimiserAndSchedule) {
   ASSERT_EQ(ResolveJobSpec(&spec), absl::OkStatus());
   EXPECT_TRUE(spec.training().has_final_learning_rate());
   EXPECT_EQ(spec.training().final_learning_rate(), 0);
+}
+
+TEST_F(WinnerTakeAllTraining, TrainsTheSameWhereTheHostCannotTouchTheBackendsMemory) {
+  const v1::JobSpec spec = Spec();
+  const auto train = [&](const char* backend) {
+    return RunJob(spec, std::nullopt, Data(spec), CreateAnyBackend(backend, {1}).value(), {});
+  };
+  const auto near = train("reference"), far = train("distant");
+  ASSERT_TRUE(far.ok()) << far.status();
+  EXPECT_EQ(Numbers(*near), Numbers(*far));
+  EXPECT_EQ(near->description.statistics().loss(), far->description.statistics().loss());
 }
 
 TEST_F(WinnerTakeAllTraining, LearnsFromRealImagesAndDescribesTheModel) {

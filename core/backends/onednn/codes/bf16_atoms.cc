@@ -81,7 +81,7 @@ absl::StatusOr<std::unique_ptr<Bf16Atoms>> Bf16Atoms::Create(int64_t units, int6
     atoms->product_ = std::make_unique<Product>(width, atoms->stride());
     Product& product = *atoms->product_;
     product.tile_bytes = RoundUp(product.description.weights_desc().get_size(), 64);
-    KWTA_ASSIGN_OR_RETURN(product.packed, AllocateHost(static_cast<size_t>(atoms->tiles()) * product.tile_bytes));
+    KWTA_ASSIGN_OR_RETURN(product.packed, AllocateHostZeroed(static_cast<size_t>(atoms->tiles()) * product.tile_bytes));
   } catch (const dnnl::error& error) {
     return ToStatus(error);
   }

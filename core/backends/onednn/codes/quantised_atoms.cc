@@ -58,7 +58,8 @@ constexpr double kShareOfMean = 0.02;
 absl::StatusOr<std::unique_ptr<QuantisedAtoms>> QuantisedAtoms::Create(simd::InstructionSet set, int64_t units,
                                                                        int64_t width, Use use) {
   const int64_t panels = DivideUp(units, kPanelUnits);
-  KWTA_ASSIGN_OR_RETURN(Buffer weights, AllocateHost(static_cast<size_t>(panels * Quads(width) * kPanelUnits * 4)));
+  KWTA_ASSIGN_OR_RETURN(Buffer weights,
+                        AllocateHostZeroed(static_cast<size_t>(panels * Quads(width) * kPanelUnits * 4)));
   return std::unique_ptr<QuantisedAtoms>(new QuantisedAtoms(set, units, width, std::move(weights), use));
 }
 

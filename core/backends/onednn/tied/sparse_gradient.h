@@ -2,12 +2,12 @@
 #pragma once
 
 #include "absl/status/status.h"
-#include "core/backends/backend.h"
+#include "core/backends/host_operations.h"
 #include "core/backends/onednn/support/context.h"
 
 namespace kwta::onednn::tied {
 
-// As Backend::SparseGradient. Each unit's rows are added in ascending order by one thread.
+// As HostBackend::SparseGradient. Each unit's rows are added in ascending order by one thread.
 absl::Status SparseGradient(support::Context& context, const SparseGradientArgs& args);
 
 }  // namespace kwta::onednn::tied

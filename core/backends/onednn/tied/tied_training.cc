@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "core/backends/onednn/support/flush_subnormals.h"
-#include "core/backends/tied_auxiliary.h"
+#include "core/backends/tied_composition.h"
 #include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 
@@ -126,7 +126,7 @@ class StepCall {
 
   void UpdateUnit(int64_t unit, std::vector<float>* scales) {
     const int64_t count = state_.codes.count(unit);
-    args_.active_rows[unit] = static_cast<int32_t>(count);
+    CountActiveRows(args_, unit, static_cast<int32_t>(count));
     double bias_gradient = 0;
     if (count > 0) {
       scales->resize(static_cast<size_t>(2 * count));
@@ -202,7 +202,7 @@ void RefreshTiedDictionary(DictionaryInTraining& dictionary) {
 
 absl::Status TiedStep(support::Context& context, const TiedStepArgs& args) { return StepCall(context, args).Run(); }
 
-absl::Status TiedAuxiliaryStep(Backend& backend, support::Context& context, const TiedAuxiliaryStepArgs& args) {
+absl::Status TiedAuxiliaryStep(HostBackend& backend, support::Context& context, const TiedAuxiliaryStepArgs& args) {
   auto& state = static_cast<DictionaryInTraining&>(*args.dictionary);
   // The backend's own PrepareDictionary may try which filter is the fastest, which takes longer than the step.
   const auto prepare = [&](const float* atoms, const float* bias, int64_t units,
@@ -213,13 +213,14 @@ absl::Status TiedAuxiliaryStep(Backend& backend, support::Context& context, cons
     KWTA_RETURN_IF_ERROR(dictionary->Refresh(context));
     return dictionary;
   };
-  KWTA_RETURN_IF_ERROR(StepAuxiliaryAtoms(backend, args, prepare));
+  KWTA_ASSIGN_OR_RETURN(const std::vector<int32_t> units, ComposeTiedAuxiliaryStep(backend, args, prepare));
+  if (units.empty()) return absl::OkStatus();
   if (state.dictionary_steps > 0) {
-    for (int64_t j = 0; j < args.count; ++j) state.dictionary.Update(context, args.units[j]);
+    for (const int32_t unit : units) state.dictionary.Update(context, unit);
     if (!state.dictionary.FinishUpdates()) state.dictionary_steps = 0;
   }
   if (state.sparse.stale()) return absl::OkStatus();
-  for (int64_t j = 0; j < args.count; ++j) state.sparse.UpdateAtom(args.units[j]);
+  for (const int32_t unit : units) state.sparse.UpdateAtom(unit);
   return absl::OkStatus();
 }
 

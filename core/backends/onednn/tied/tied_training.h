@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "core/backends/backend.h"
+#include "core/backends/host_backend.h"
 #include "core/backends/onednn/codes/affine_top_k.h"
 #include "core/backends/onednn/codes/dictionary.h"
 #include "core/backends/onednn/support/context.h"
@@ -54,7 +54,7 @@ void RefreshTiedDictionary(DictionaryInTraining& dictionary);
 absl::Status TiedStep(support::Context& context, const TiedStepArgs& args);
 
 // As Backend::TiedAuxiliaryStep, of the backend that `context` belongs to.
-absl::Status TiedAuxiliaryStep(Backend& backend, support::Context& context, const TiedAuxiliaryStepArgs& args);
+absl::Status TiedAuxiliaryStep(HostBackend& backend, support::Context& context, const TiedAuxiliaryStepArgs& args);
 
 // As Backend::TiedAtoms.
 absl::Status TiedAtoms(support::Context& context, const TiedAtomsArgs& args);

@@ -18,7 +18,7 @@ constexpr int64_t kFilterFloats = int64_t{64} << 10;
 // one stretch of memory, and begins at a whole vector wherever its winner is.
 class InterleavedDecode {
  public:
-  InterleavedDecode(support::Context& context, const PatchKernels& kernels, const WinnerDecodeArgs& args)
+  InterleavedDecode(support::Context& context, const PatchKernels& kernels, const WinnerResidualArgs& args)
       : context_(context), kernels_(kernels), args_(args), images_(args.images) {
     const int64_t pixel = RoundUp(images_.channels, kernels.lanes);
     filters_.size = args.size;
@@ -114,7 +114,7 @@ class InterleavedDecode {
 
   support::Context& context_;
   const PatchKernels& kernels_;
-  const WinnerDecodeArgs& args_;
+  const WinnerResidualArgs& args_;
   const ImageBatch& images_;
   PlacedFilters filters_;
   PlacedImage shape_;  // of every image; its pixels are not set
@@ -124,8 +124,8 @@ class InterleavedDecode {
 
 }  // namespace
 
-absl::Status InterleavedWinnerDecode(support::Context& context, const PatchKernels& kernels,
-                                     const WinnerDecodeArgs& args) {
+absl::Status InterleavedWinnerResidual(support::Context& context, const PatchKernels& kernels,
+                                       const WinnerResidualArgs& args) {
   return InterleavedDecode(context, kernels, args).Run();
 }
 

@@ -1,15 +1,15 @@
-// WinnerDecode of images with many channels.
+// WinnerResidual of images with many channels.
 #pragma once
 
 #include "absl/status/status.h"
+#include "core/backends/host_operations.h"
 #include "core/backends/onednn/support/context.h"
 #include "core/backends/onednn/winners/patch_kernels.h"
-#include "core/backends/winner_args.h"
 
 namespace kwta::onednn::winners {
 
-// As WinnerDecode, and the same bits; quick from kInterleavedChannels channels on.
-absl::Status InterleavedWinnerDecode(support::Context& context, const PatchKernels& kernels,
-                                     const WinnerDecodeArgs& args);
+// As WinnerResidual, and the same bits; quick from kInterleavedChannels channels on.
+absl::Status InterleavedWinnerResidual(support::Context& context, const PatchKernels& kernels,
+                                       const WinnerResidualArgs& args);
 
 }  // namespace kwta::onednn::winners

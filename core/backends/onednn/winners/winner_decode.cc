@@ -16,9 +16,9 @@ constexpr int64_t kGrainWinners = 64;
 
 }  // namespace
 
-absl::Status WinnerDecode(support::Context& context, const PatchKernels& kernels, const WinnerDecodeArgs& args) {
+absl::Status WinnerResidual(support::Context& context, const PatchKernels& kernels, const WinnerResidualArgs& args) {
   const ImageBatch& images = args.images;
-  if (images.channels >= kInterleavedChannels) return InterleavedWinnerDecode(context, kernels, args);
+  if (images.channels >= kInterleavedChannels) return InterleavedWinnerResidual(context, kernels, args);
   const int64_t lanes = kernels.lanes;
   PlacedFilters filters;
   filters.size = args.size;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 
 #include "core/backends/backend.h"
 #include "core/backends/onednn/support/arena.h"
@@ -160,6 +161,9 @@ bool WinnerPassCall::RunChunk(int64_t index, int thread, WinnerSearch& search) {
 void WinnerPassCall::AddUpChunks() {
   const auto chunks = static_cast<int64_t>(chunks_.size());
   const int64_t maps = args_.encode.maps;
+  *args_.squared_error = 0;
+  for (const Chunk& chunk : chunks_) *args_.squared_error += chunk.squared_error;
+  const bool counts = std::isfinite(*args_.squared_error);
   const auto add = [&](int64_t map, const float* first, int64_t rows, int64_t size, std::vector<float>* sums,
                        float* out) {
     sums->resize(static_cast<size_t>(rows * kPassLanes));
@@ -181,11 +185,9 @@ void WinnerPassCall::AddUpChunks() {
         active_rows += chunk.gradients.active_rows[map];
       }
       args_.gradient_bias[map] = static_cast<float>(bias);
-      args_.active_rows[map] = active_rows;
+      if (counts) args_.active_rows[map] += active_rows;
     }
   });
-  *args_.squared_error = 0;
-  for (const Chunk& chunk : chunks_) *args_.squared_error += chunk.squared_error;
   for (int64_t c = 0; c < images_.channels; ++c) {
     double sum = 0;
     for (const Chunk& chunk : chunks_) sum += chunk.channel_sums[c];

@@ -8,6 +8,7 @@
 #include "core/backends/backend_registry.h"
 #include "core/base/rng.h"
 #include "core/research/comparisons/triangle_k_means.h"
+#include "tests/core/backends/distant_backend.h"
 
 namespace kwta::k_means_test {
 namespace {
@@ -72,6 +73,20 @@ TEST_F(KMeansTest, CentroidsAreTheMeansOfTheirRowsAndTheDistanceFalls) {
       EXPECT_NEAR(result->centroids[c * 3], sum / members, 1e-5);
     }
   }
+}
+
+TEST_F(KMeansTest, WorksWhereTheHostCannotTouchTheBackendsMemory) {
+  Rng rng(4);
+  std::vector<float> x(1500 * 4);  // more rows than distances are computed of together
+  for (float& value : x) value = static_cast<float>(rng.Gaussian());
+  KMeansOptions options;
+  options.centroids = 6;
+  DistantBackend distant;
+  const auto far = KMeans(x.data(), 1500, 4, options, distant), near = KMeans(x.data(), 1500, 4, options, *backend_);
+  ASSERT_TRUE(far.ok()) << far.status();
+  EXPECT_EQ(far->centroids, near->centroids);
+  EXPECT_EQ(far->assignment, near->assignment);
+  EXPECT_EQ(far->squared_distance, near->squared_distance);
 }
 
 TEST_F(KMeansTest, MovesCentroidsWithoutRows) {
@@ -147,6 +162,26 @@ TEST_F(KMeansTest, TriangleFeaturesAreTheirDefinition) {
     }
   }
   for (int f = 0; f < 20; ++f) EXPECT_NEAR(features[f], expected[f], 1e-3) << f;
+}
+
+TEST_F(KMeansTest, TriangleFeaturesAreTheSameWhereTheHostCannotTouchTheBackendsMemory) {
+  const Dataset images = MadeUpImages(30);
+  TriangleKMeansOptions options;
+  options.centroids = 5;
+  options.patch_size = 3;
+  options.patches = 500;
+  std::vector<std::vector<float>> features;
+  for (const std::shared_ptr<Backend>& backend :
+       {backend_, std::shared_ptr<Backend>(std::make_shared<DistantBackend>())}) {
+    const auto model = TriangleKMeans::Fit(images, options, backend, testing::TempDir());
+    ASSERT_TRUE(model.ok()) << model.status();
+    for (int64_t i = 0; i < 2; ++i) {
+      features.emplace_back(20);
+      ASSERT_EQ(model->Features(images.row(i), features.back().data()), absl::OkStatus());
+    }
+  }
+  EXPECT_EQ(features[0], features[2]);
+  EXPECT_EQ(features[1], features[3]);
 }
 
 TEST_F(KMeansTest, TrianglePatchesMustFitTheImages) {

@@ -35,7 +35,7 @@ class Rows {
     for (int64_t i = 0; i < rows_; ++i) {
       quantised[i] = kernels.quantise(x.data() + i * width, width, bytes_.data() + i * PaddedWidth(width));
     }
-    memory_ = *AllocateHost(RowTiles::MemoryBytes(rows_, width));
+    memory_ = *AllocateHostZeroed(RowTiles::MemoryBytes(rows_, width));
     tiles.Build(kernels, bytes_.data(), quantised.data(), rows_, width, memory_.as<void>());
   }
   const uint8_t* bytes(int64_t row) const { return bytes_.data() + row * PaddedWidth(width_); }

@@ -1,4 +1,4 @@
-// WinnerDecode and WinnerGradient of the oneDNN backend against the reference's loops, on every instruction set.
+// WinnerResidual and WinnerGradient of the oneDNN backend against the reference's loops, on every instruction set.
 #include <string>
 #include <vector>
 
@@ -27,12 +27,14 @@ class PatchKernelsTest : public testing::TestWithParam<simd::InstructionSet> {
 
     std::vector<float> expected(x.size()), actual(x.size(), -7.0f);
     double expected_sum = 0, actual_sum = 0;
-    WinnerDecodeArgs decode{filters.data(), bias.data(), maps,     decoder_size,    images,       units.data(),
-                            values.data(),  entries,     x.data(), expected.data(), &expected_sum};
-    ReferenceWinnerDecode(decode);
+    WinnerResidualArgs decode{{filters.data(), bias.data(), maps, decoder_size, images, units.data(), values.data(),
+                               entries, expected.data()},
+                              x.data(),
+                              &expected_sum};
+    ReferenceWinnerResidual(decode);
     decode.output = actual.data();
     decode.squared_sum = &actual_sum;
-    ASSERT_EQ(WinnerDecode(context_, PatchKernelsFor(GetParam()), decode), absl::OkStatus());
+    ASSERT_EQ(WinnerResidual(context_, PatchKernelsFor(GetParam()), decode), absl::OkStatus());
     ExpectClose(actual, expected, 1e-5, 1e-6);
     EXPECT_NEAR(actual_sum, expected_sum, 1e-5 * (1 + expected_sum));
 

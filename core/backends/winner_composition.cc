@@ -1,16 +1,17 @@
-// WinnerPass as the operations that it is made of.
-#include <cmath>
+#include "core/backends/winner_composition.h"
 
-#include "core/backends/backend.h"
+#include <cmath>
+#include <vector>
+
 #include "core/base/status_macros.h"
 
 namespace kwta {
 
-absl::Status Backend::WinnerPass(const WinnerPassArgs& args) {
+absl::Status ComposeWinnerPass(HostBackend& backend, const WinnerPassArgs& args) {
   const ConvWinnersArgs& encode = args.encode;
-  KWTA_RETURN_IF_ERROR(ConvWinners(encode));
+  KWTA_RETURN_IF_ERROR(backend.ConvWinners(encode));
 
-  WinnerDecodeArgs decode;
+  WinnerResidualArgs decode;
   decode.filters = args.decoder;
   decode.bias = args.decoder_bias;
   decode.maps = encode.maps;
@@ -19,12 +20,13 @@ absl::Status Backend::WinnerPass(const WinnerPassArgs& args) {
   decode.units = encode.units;
   decode.values = encode.values;
   decode.entries = args.entries;
-  decode.target = encode.x;
   decode.output = args.residual;
+  decode.target = encode.x;
   decode.squared_sum = args.squared_error;
-  KWTA_RETURN_IF_ERROR(WinnerDecode(decode));
+  KWTA_RETURN_IF_ERROR(backend.WinnerResidual(decode));
   if (!std::isfinite(*args.squared_error)) return absl::OkStatus();
 
+  std::vector<int32_t> active_rows(static_cast<size_t>(encode.maps));
   WinnerGradientArgs gradient;
   gradient.decoder = args.decoder;
   gradient.maps = encode.maps;
@@ -41,8 +43,10 @@ absl::Status Backend::WinnerPass(const WinnerPassArgs& args) {
   gradient.gradient_decoder = args.gradient_decoder;
   gradient.gradient_bias = args.gradient_bias;
   gradient.gradient_decoder_bias = args.gradient_decoder_bias;
-  gradient.active_rows = args.active_rows;
-  return WinnerGradient(gradient);
+  gradient.active_rows = active_rows.data();
+  KWTA_RETURN_IF_ERROR(backend.WinnerGradient(gradient));
+  for (int64_t map = 0; map < encode.maps; ++map) args.active_rows[map] += active_rows[map];
+  return absl::OkStatus();
 }
 
 }  // namespace kwta

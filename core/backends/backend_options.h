@@ -1,0 +1,23 @@
+// What a backend is created with.
+#pragma once
+
+#include <initializer_list>
+#include <map>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace kwta {
+
+struct BackendOptions {
+  int threads = 0;  // 0: every processor this process may use
+  // Settings of the one backend that is created, by name; its header says which it has.
+  std::map<std::string, std::string> settings;
+};
+
+// INVALID_ARGUMENT if `options` has a setting that is not one of `known`, the settings of `backend`.
+absl::Status CheckSettings(absl::string_view backend, const BackendOptions& options,
+                           std::initializer_list<absl::string_view> known);
+
+}  // namespace kwta
