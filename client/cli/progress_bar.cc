@@ -14,39 +14,39 @@ constexpr int kSmallestBar = 10;
 constexpr int kLargestBar = 40;
 
 // In the order in which they go when there is little room.
-enum class Part { kK, kSpeed, kLoss, kBar, kFit, kDead, kTimeLeft, kEpoch };
+enum class LinePart { kK, kSpeed, kLoss, kBar, kFit, kDead, kTimeLeft, kEpoch };
 struct Piece {
-  Part part;
+  LinePart part;
   std::string text;
 };
 
 std::vector<Piece> Pieces(const v1::TrainingProgress& progress) {
   std::vector<Piece> pieces = {
-      {Part::kEpoch, absl::StrFormat("epoch %d/%d", progress.epochs_done(), progress.epochs())}};
+      {LinePart::kEpoch, absl::StrFormat("epoch %d/%d", progress.epochs_done(), progress.epochs())}};
   // No epoch's loss is known before the first report of rows.
   const bool begun = progress.images_done() > 0;
   if (progress.has_training_error()) {
-    pieces.push_back({Part::kLoss, absl::StrFormat("loss %.4g", progress.loss())});
-    pieces.push_back({Part::kFit, absl::StrCat("wrong ", Percent(progress.training_error()))});
+    pieces.push_back({LinePart::kLoss, absl::StrFormat("loss %.4g", progress.loss())});
+    pieces.push_back({LinePart::kFit, absl::StrCat("wrong ", Percent(progress.training_error()))});
   } else if (begun && progress.units() > 0) {
-    pieces.push_back({Part::kLoss, absl::StrFormat("loss %.4g", progress.loss())});
-    pieces.push_back({Part::kFit, absl::StrFormat("unexplained %.4f", progress.fraction_variance_unexplained())});
+    pieces.push_back({LinePart::kLoss, absl::StrFormat("loss %.4g", progress.loss())});
+    pieces.push_back({LinePart::kFit, absl::StrFormat("unexplained %.4f", progress.fraction_variance_unexplained())});
   } else if (begun) {
-    pieces.push_back({Part::kFit, "classifier alone"});
+    pieces.push_back({LinePart::kFit, "classifier alone"});
   }
-  if (begun) pieces.push_back({Part::kSpeed, absl::StrCat(HumanRate(progress.images_per_second()), " images/s")});
-  if (progress.k() > 0) pieces.push_back({Part::kK, absl::StrCat("k ", progress.k())});
+  if (begun) pieces.push_back({LinePart::kSpeed, absl::StrCat(HumanRate(progress.images_per_second()), " images/s")});
+  if (progress.k() > 0) pieces.push_back({LinePart::kK, absl::StrCat("k ", progress.k())});
   if (progress.dead_window_rows() > 0) {
-    pieces.push_back({Part::kDead, absl::StrCat("dead ", progress.dead_units(), "/", progress.units())});
+    pieces.push_back({LinePart::kDead, absl::StrCat("dead ", progress.dead_units(), "/", progress.units())});
   }
   if (progress.eta_seconds() > 0) {
-    pieces.push_back({Part::kTimeLeft, absl::StrCat("ETA ", HumanDuration(absl::Seconds(progress.eta_seconds())))});
+    pieces.push_back({LinePart::kTimeLeft, absl::StrCat("ETA ", HumanDuration(absl::Seconds(progress.eta_seconds())))});
   }
   return pieces;
 }
 
 // Those that are `least` or go later.
-std::string Join(const std::vector<Piece>& pieces, Part least) {
+std::string Join(const std::vector<Piece>& pieces, LinePart least) {
   std::string text;
   for (const Piece& piece : pieces) {
     if (piece.part >= least) absl::StrAppend(&text, text.empty() ? "" : "  ", piece.text);
@@ -61,18 +61,18 @@ std::string Bar(double fraction, int width) {
 
 }  // namespace
 
-std::string ProgressText(const v1::TrainingProgress& progress) { return Join(Pieces(progress), Part::kK); }
+std::string ProgressText(const v1::TrainingProgress& progress) { return Join(Pieces(progress), LinePart::kK); }
 
 std::string ProgressLine(const v1::TrainingProgress& progress, int columns) {
   const double fraction = std::clamp(progress.fraction(), 0.0, 1.0);
   const std::string percent = absl::StrFormat("%3d%%  ", static_cast<int>(fraction * 100));
   const std::vector<Piece> pieces = Pieces(progress);
   std::string line;
-  for (const Part least :
-       {Part::kK, Part::kSpeed, Part::kLoss, Part::kBar, Part::kFit, Part::kDead, Part::kTimeLeft, Part::kEpoch}) {
+  for (const LinePart least : {LinePart::kK, LinePart::kSpeed, LinePart::kLoss, LinePart::kBar, LinePart::kFit,
+                               LinePart::kDead, LinePart::kTimeLeft, LinePart::kEpoch}) {
     const std::string text = percent + Join(pieces, least);
     const int room = columns - static_cast<int>(text.size());
-    if (least > Part::kBar) {
+    if (least > LinePart::kBar) {
       line = text;
       if (room >= 0) break;
       continue;

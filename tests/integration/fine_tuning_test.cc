@@ -199,7 +199,8 @@ TEST_F(FineTuning, WhatOnlyTheDataShowFailsTheJob) {
   EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
   EXPECT_EQ(job.error().code(), grpc::StatusCode::FAILED_PRECONDITION);
   EXPECT_NE(job.error().message().find("fine-tuning has diverged"), std::string::npos) << job.error().message();
-  EXPECT_NE(job.error().message().find("lower training.learning_rate from 1e+30"), std::string::npos) << job.error().message();
+  EXPECT_NE(job.error().message().find("lower training.learning_rate from 1e+30"), std::string::npos)
+      << job.error().message();
 }
 
 TEST_F(FineTuning, TheCommandLineTunesAndJudges) {
