@@ -3,11 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "core/backends/backend_registry.h"
 #include "core/encoders/k_sparse.h"
-#include "core/encoders/step_record.h"
 #include "tests/core/backends/distant_backend.h"
 #include "tests/core/encoders/gradient_check.h"
 #include "tests/core/encoders/k_sparse_fixture.h"
@@ -234,9 +232,9 @@ TEST_P(LearnerOnEveryBackend, SaysWhichUpdateDiverged) {
   Rng rng(24);
   const Tensor x = GaussianTensor({8, 11}, 1.0, rng);
   auto learner = MakeLearner(ResolvedKSparse(30, 4), 11, 3, backend_);
-  const std::vector<float> huge(88, 3e38f);
-  for (const float* rows : {x.as<float>(), x.as<float>(), huge.data(), x.as<float>()}) {
-    ASSERT_EQ(learner->Step(rows, 8, {4, 0.01f, 0.9f}), absl::OkStatus());
+  // The second update makes weights infinite, which the third meets.
+  for (const float rate : {0.01f, 1e38f, 0.01f, 0.01f}) {
+    ASSERT_EQ(learner->Step(x.as<float>(), 8, {4, rate, 0.9f}), absl::OkStatus());
   }
   const std::vector<double> errors = learner->TakeStatistics().value().squared_errors;
   ASSERT_EQ(errors.size(), 4u);
@@ -259,33 +257,6 @@ TEST_P(LearnerOnEveryBackend, AnAuxiliaryLossThatIsNotFiniteIsDivergenceToo) {
   ASSERT_EQ(learner->Restore(state), absl::OkStatus());
   const std::vector<float> x(32, 1e-12f);
   EXPECT_TRUE(std::isnan(ErrorOfStep(*learner, x.data(), 8, {2, 1e-3f, 0.9f})));
-}
-
-// What a run without pauses would say, whenever one looks, for more updates than a backend holds the errors of.
-TEST_P(LearnerOnEveryBackend, StatisticsAreTheSameHoweverOftenTheyAreTaken) {
-  constexpr int kSteps = 2 * StepRecord::kHeldSteps + 30;
-  std::vector<StepStatistics> taken;
-  for (const int interval : {1, 100, kSteps}) {
-    auto learner = MakeLearner(ResolvedKSparse(12, 2), 5, 3, backend_);
-    Rng rng(31);
-    StepStatistics all{{}, std::vector<int64_t>(12)};
-    for (int step = 1; step <= kSteps; ++step) {
-      const Tensor x = GaussianTensor({3, 5}, 1.0, rng);
-      ASSERT_EQ(learner->Step(x.as<float>(), 3, {2, 1e-3f, 0.9f}), absl::OkStatus());
-      if (step % interval != 0 && step != kSteps) continue;
-      const StepStatistics part = learner->TakeStatistics().value();
-      all.squared_errors.insert(all.squared_errors.end(), part.squared_errors.begin(), part.squared_errors.end());
-      for (int h = 0; h < 12; ++h) all.active_rows[h] += part.active_rows[h];
-    }
-    EXPECT_EQ(all.squared_errors.size(), static_cast<size_t>(kSteps));
-    EXPECT_EQ(std::accumulate(all.active_rows.begin(), all.active_rows.end(), int64_t{0}), kSteps * 3 * 2);
-    EXPECT_TRUE(learner->TakeStatistics().value().squared_errors.empty());
-    taken.push_back(std::move(all));
-  }
-  for (const StepStatistics& each : taken) {
-    EXPECT_EQ(each.squared_errors, taken[0].squared_errors);
-    EXPECT_EQ(each.active_rows, taken[0].active_rows);
-  }
 }
 
 TEST(KSparseLearner, AStepDoesNotWaitForTheBackend) {
