@@ -128,13 +128,25 @@ void ChooseWhatToTrain(const CLI::App& app, TrainOptions* options) {
       absl::StrCat("is no option of ", kind.name, " encoders"));
 }
 
+// "k-sparse true, winner-take-all false": what `text` says of the defaults of each kind that jobs train.
+template <typename Text>
+std::string OfEachKind(const Text& text) {
+  std::vector<std::string> texts;
+  for (const EncoderKind* kind : EncoderKinds()) {
+    if (!kind->of_layers) texts.push_back(absl::StrCat(kind->name, " ", text(kind->training_defaults)));
+  }
+  return absl::StrJoin(texts, ", ");
+}
+
 void AddPreprocessingOptions(CLI::App& app, const v1::PreprocessingSpec& defaults, v1::PreprocessingSpec* spec) {
   constexpr char kGroup[] = "Preprocessing";
   AddStepOptions(app, kGroup, spec);
+  const std::string subtract_mean =
+      OfEachKind([](const TrainingDefaults& kind) { return kind.subtract_mean ? "true" : "false"; });
   AddFieldOptions(app, kGroup,
                   {{"--u8-divisor", "u8_divisor", "Bytes are divided by it, above 0"},
                    {"--subtract-mean", "subtract_mean", "Subtract the mean of the training rows, after the steps",
-                    "k-sparse true, winner-take-all false"}},
+                    subtract_mean.c_str()}},
                   defaults, spec);
 }
 
@@ -152,12 +164,16 @@ std::string OwnOptimisers() {
 
 void AddTrainingOptions(CLI::App& app, const v1::JobSpec& defaults, v1::JobSpec* spec) {
   constexpr char kGroup[] = "Training";
+  const std::string rates = absl::StrCat(
+      OfEachKind([](const TrainingDefaults& kind) {
+        return absl::StrCat(kind.learning_rate, kind.rate_times_energy > 0 ? ", less for rows of large norm" : "");
+      }),
+      ", --fine-tune 0.02");
   const std::string optimisers = absl::StrCat("the encoder's own: ", OwnOptimisers());
   AddFieldOptions(app, kGroup,
                   {{"--epochs", "epochs", "Passes over the training rows, 1 .. 1000000"},
                    {"--batch-size", "batch_size", "Rows an update, 1 .. 65536"},
-                   {"--rate", "learning_rate", "Learning rate, above 0",
-                    "k-sparse 0.01, less for rows of large norm, winner-take-all 0.001, --fine-tune 0.02"},
+                   {"--rate", "learning_rate", "Learning rate, above 0", rates.c_str()},
                    {"--final-rate", "final_learning_rate",
                     "Learning rate at the end, reached linearly over the second half, 0 .. rate", "0"},
                    {"--momentum", "momentum", "Momentum, 0 .. 1 without 1"},

@@ -122,6 +122,9 @@ TEST(TrainOptions, HelpTellsDefaultsOfEveryKind) {
               StartsWith("Gradient descent with momentum, or Adam; default the encoder's own: "));
   EXPECT_THAT(description("--optimiser"), HasSubstr("sgd for k-sparse, which takes no other, "));
   EXPECT_THAT(description("--optimiser"), HasSubstr("adam for winner-take-all"));
+  EXPECT_THAT(description("--rate"), HasSubstr("; default k-sparse 0.01, less for rows of large norm, "));
+  EXPECT_THAT(description("--rate"), HasSubstr(", winner-take-all 0.001, "));
+  EXPECT_THAT(description("--subtract-mean"), HasSubstr("k-sparse true, winner-take-all false"));
 }
 
 TEST(TrainOptions, RefusesOptionsOfAnotherKindOfEncoder) {
