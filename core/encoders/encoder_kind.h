@@ -27,8 +27,8 @@ struct LearnerSetup {
 struct TrainingDefaults {
   bool subtract_mean = false;    // of rows; a layer on another model has no preprocessing of its own
   float learning_rate = 0.001f;  // the largest
-  // If not 0, the rate is at most this divided by the mean of |x|^2 over rows x as the encoder sees them: such encoders
-  // diverge at a rate that is smaller the larger their rows are.
+  // If not 0, the rate is at most this divided by the largest mean of (u'x)^2 over rows x, as the encoder sees them, in
+  // any direction u of length 1: the first atoms all turn there, and at a larger rate they overshoot.
   float rate_times_energy = 0;
 };
 

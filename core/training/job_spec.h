@@ -12,8 +12,8 @@ namespace kwta {
 absl::Status ResolveJobSpec(v1::JobSpec* spec);
 
 // Completes a resolved spec with what only the rows that are trained on say: the learning rate, if it is not set. Reads
-// up to a thousand rows. Errors: INVALID_ARGUMENT (a final_learning_rate above it), and those of reading the rows.
-// REQUIRES: spec has an encoder.
+// up to a thousand rows and holds them. Errors: INVALID_ARGUMENT (a final_learning_rate above it), and those of reading
+// the rows. REQUIRES: spec has an encoder.
 absl::Status FitTraining(v1::JobSpec* spec, LearnerRows& rows);
 
 }  // namespace kwta

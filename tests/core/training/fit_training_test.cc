@@ -11,17 +11,20 @@ namespace {
 
 using testing::HasSubstr;
 
-// Row i has |x|^2 = (i % 2 == 0 ? 1 : 3) * energy.
-class TwoNorms : public LearnerRows {
+// Rows of a plane, turned by a right angle from one to the next: (u'x)^2 is `first` on average along one axis, `second`
+// along the other.
+class CrossedRows : public LearnerRows {
  public:
-  TwoNorms(int64_t rows, float energy) : rows_(rows), energy_(energy) {}
+  CrossedRows(int64_t rows, float first, float second) : rows_(rows), first_(first), second_(second) {}
   int64_t rows() const override { return rows_; }
   const Shape& shape() const override { return shape_; }
   absl::Status Gather(const uint32_t* which, int64_t count, float* out) override {
     for (int64_t i = 0; i < count; ++i) {
-      const float squared = (which[i] % 2 == 0 ? 1.0f : 3.0f) * energy_;
-      out[2 * i] = 0;
-      out[2 * i + 1] = -std::sqrt(squared);
+      const bool even = which[i] % 2 == 0;
+      const float length = std::sqrt(2 * (even ? first_ : second_));
+      // Neither axis is that of a component.
+      out[2 * i] = length * (even ? 0.6f : -0.8f);
+      out[2 * i + 1] = length * (even ? 0.8f : 0.6f);
     }
     return absl::OkStatus();
   }
@@ -30,7 +33,7 @@ class TwoNorms : public LearnerRows {
 
  private:
   const int64_t rows_;
-  const float energy_;
+  const float first_, second_;
   const Shape shape_{2};
 };
 
@@ -43,31 +46,32 @@ v1::JobSpec Spec() {
   return spec;
 }
 
-float RateFor(v1::JobSpec spec, TwoNorms rows) {
+float RateFor(v1::JobSpec spec, CrossedRows rows) {
   EXPECT_EQ(FitTraining(&spec, rows), absl::OkStatus());
   EXPECT_TRUE(spec.training().has_learning_rate());
   return spec.training().learning_rate();
 }
 
-TEST(FitTraining, TakesTheEncodersRateOrLessForRowsOfLargeNorm) {
-  EXPECT_EQ(RateFor(Spec(), {10, 30}), 0.01f);
-  EXPECT_FLOAT_EQ(RateFor(Spec(), {10, 75}), 0.75f / 150);
-  EXPECT_FLOAT_EQ(RateFor(Spec(), {10, 7500}), 0.75f / 15000);
-  EXPECT_EQ(RateFor(Spec(), {10, 0}), 0.01f);
-  EXPECT_FLOAT_EQ(RateFor(Spec(), {1, 150}), 0.75f / 150);
-  EXPECT_NEAR(RateFor(Spec(), {12'345, 75}), 0.75f / 150, 1e-4) << "a sample of the rows";
+TEST(FitTraining, TakesTheEncodersRateOrLessForRowsThatAreLongInOneDirection) {
+  EXPECT_EQ(RateFor(Spec(), {10, 20, 5}), 0.01f);
+  EXPECT_FLOAT_EQ(RateFor(Spec(), {10, 50, 5}), 0.25f / 50);
+  EXPECT_FLOAT_EQ(RateFor(Spec(), {10, 5, 50}), 0.25f / 50);
+  EXPECT_FLOAT_EQ(RateFor(Spec(), {10, 4900, 5000}), 0.25f / 5000);
+  EXPECT_EQ(RateFor(Spec(), {10, 0, 0}), 0.01f);
+  EXPECT_FLOAT_EQ(RateFor(Spec(), {1, 50, 5}), 0.25f / 100) << "one row alone";
+  EXPECT_NEAR(RateFor(Spec(), {12'345, 50, 5}), 0.25f / 50, 2e-4) << "a sample of the rows";
 }
 
 TEST(FitTraining, LeavesARateThatIsSet) {
   v1::JobSpec spec = Spec();
   spec.mutable_training()->set_learning_rate(7);
-  EXPECT_EQ(RateFor(spec, {10, 7500}), 7);
+  EXPECT_EQ(RateFor(spec, {10, 5000, 1}), 7);
 }
 
 TEST(FitTraining, RefusesAFinalRateAboveIt) {
   v1::JobSpec spec = Spec();
   spec.mutable_training()->set_final_learning_rate(0.02f);
-  TwoNorms rows(10, 1);
+  CrossedRows rows(10, 1, 1);
   const absl::Status status = FitTraining(&spec, rows);
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("training.final_learning_rate is 0.02; expected 0 .. 0.01, the "
