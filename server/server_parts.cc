@@ -26,7 +26,7 @@
 #include "server/model_reports.h"
 #include "server/oip/inference_service.h"
 #include "server/services/dataset_upload.h"
-#include "server/services/transport.h"
+#include "server/services/grpc/transport.h"
 #include "server/web/listening_socket.h"
 
 namespace kwta::server {

@@ -7,8 +7,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "client/cli/options/suggest.h"
 #include "client/cli/report.h"
-#include "client/cli/suggest.h"
 #include "core/base/parse_number.h"
 #include "core/base/version.h"
 

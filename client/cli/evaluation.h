@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "client/cli/input_rows.h"
-#include "client/cli/stage_progress.h"
+#include "client/cli/terminal/stage_progress.h"
 #include "client/client.h"
 #include "core/evaluation/linear_probe.h"
 

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <utility>
 
-#include "client/cli/spec_options.h"
+#include "client/cli/options/spec_options.h"
 #include "core/base/status_macros.h"
 #include "core/base/utf8.h"
 

@@ -11,13 +11,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
-#include "client/cli/format.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/json.h"
-#include "client/cli/live_line.h"
-#include "client/cli/progress_bar.h"
-#include "client/cli/queue_position.h"
 #include "client/cli/report.h"
+#include "client/cli/terminal/format.h"
+#include "client/cli/terminal/live_line.h"
+#include "client/cli/terminal/progress_bar.h"
+#include "client/cli/terminal/queue_position.h"
 
 namespace kwta::client::cli {
 namespace {

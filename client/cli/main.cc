@@ -4,7 +4,7 @@
 #include "absl/synchronization/mutex.h"
 #include "client/cli/command_line.h"
 #include "client/cli/report.h"
-#include "client/cli/standard_streams.h"
+#include "client/cli/terminal/standard_streams.h"
 
 int main(int argc, char** argv) {
   using namespace kwta::client::cli;

@@ -7,7 +7,7 @@
 
 #include "core/base/status_macros.h"
 #include "inference/open_inference.grpc.pb.h"
-#include "server/services/grpc_call.h"
+#include "server/services/grpc/grpc_call.h"
 
 namespace kwta::server {
 namespace {

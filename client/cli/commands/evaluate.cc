@@ -7,10 +7,10 @@
 #include "client/cli/command.h"
 #include "client/cli/encode_all.h"
 #include "client/cli/evaluation.h"
-#include "client/cli/format.h"
 #include "client/cli/json.h"
 #include "client/cli/report.h"
-#include "client/cli/table.h"
+#include "client/cli/terminal/format.h"
+#include "client/cli/terminal/table.h"
 #include "core/encoders/encoder_registry.h"
 
 namespace kwta::client::cli {

@@ -7,12 +7,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/cli/command.h"
-#include "client/cli/format.h"
 #include "client/cli/job_watcher.h"
 #include "client/cli/json.h"
-#include "client/cli/queue_position.h"
 #include "client/cli/report.h"
-#include "client/cli/table.h"
+#include "client/cli/terminal/format.h"
+#include "client/cli/terminal/queue_position.h"
+#include "client/cli/terminal/table.h"
 #include "core/base/parse_number.h"
 
 namespace kwta::client::cli {

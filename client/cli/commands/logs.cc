@@ -3,11 +3,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/command.h"
-#include "client/cli/format.h"
 #include "client/cli/job_watcher.h"
 #include "client/cli/json.h"
-#include "client/cli/progress_bar.h"
 #include "client/cli/report.h"
+#include "client/cli/terminal/format.h"
+#include "client/cli/terminal/progress_bar.h"
 
 namespace kwta::client::cli {
 namespace {

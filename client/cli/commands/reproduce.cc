@@ -8,7 +8,7 @@
 #include "client/cli/command.h"
 #include "client/cli/json.h"
 #include "client/cli/report.h"
-#include "client/cli/stage_progress.h"
+#include "client/cli/terminal/stage_progress.h"
 #include "core/base/parse_number.h"
 #include "core/research/reproduction/reproduction.h"
 

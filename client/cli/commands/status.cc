@@ -6,11 +6,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/cli/command.h"
-#include "client/cli/format.h"
 #include "client/cli/json.h"
 #include "client/cli/report.h"
-#include "client/cli/stage_progress.h"
-#include "client/cli/table.h"
+#include "client/cli/terminal/format.h"
+#include "client/cli/terminal/stage_progress.h"
+#include "client/cli/terminal/table.h"
 #include "core/base/parse_number.h"
 
 namespace kwta::client::cli {

@@ -4,8 +4,8 @@
 #include "client/cli/command.h"
 #include "client/cli/job_watcher.h"
 #include "client/cli/json.h"
+#include "client/cli/options/train_options.h"
 #include "client/cli/report.h"
-#include "client/cli/train_options.h"
 
 namespace kwta::client::cli {
 namespace {

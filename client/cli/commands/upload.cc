@@ -3,10 +3,10 @@
 #include <utility>
 
 #include "client/cli/command.h"
-#include "client/cli/format.h"
 #include "client/cli/json.h"
 #include "client/cli/report.h"
-#include "client/cli/stage_progress.h"
+#include "client/cli/terminal/format.h"
+#include "client/cli/terminal/stage_progress.h"
 
 namespace kwta::client::cli {
 namespace {

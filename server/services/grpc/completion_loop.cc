@@ -1,0 +1,83 @@
+#include "server/services/grpc/completion_loop.h"
+
+#include <utility>
+
+namespace kwta::server {
+
+void CompletionLoop::Post(std::function<void()> function) {
+  absl::MutexLock lock(&mutex_);
+  posted_.push_back(std::move(function));
+  // The loop's own thread comes to it when it is done with what it does.
+  if (posters_ == 0 && std::this_thread::get_id() != runner_) Wake();
+}
+
+void CompletionLoop::BeginPosting() {
+  absl::MutexLock lock(&mutex_);
+  ++posters_;
+}
+
+void CompletionLoop::EndPosting() {
+  absl::MutexLock lock(&mutex_);
+  if (--posters_ == 0 && !posted_.empty()) Wake();
+}
+
+void CompletionLoop::Wake() {
+  if (std::exchange(waking_, true)) return;
+  alarm_.Set(queue_.get(), gpr_time_0(GPR_CLOCK_MONOTONIC), &woken_);
+}
+
+void CompletionLoop::Woken(bool) {
+  absl::MutexLock lock(&mutex_);
+  waking_ = false;
+}
+
+void CompletionLoop::RunPosted() {
+  std::vector<std::function<void()>> functions;
+  for (;;) {
+    {
+      absl::MutexLock lock(&mutex_);
+      if (posted_.empty()) return;
+      functions.swap(posted_);
+    }
+    for (const std::function<void()>& function : functions) function();
+    functions.clear();
+  }
+}
+
+void CompletionLoop::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void CompletionLoop::AddHolds(int more) {
+  absl::MutexLock lock(&mutex_);
+  holds_ += more;
+}
+
+void CompletionLoop::Finish() {
+  {
+    // gRPC takes no operation once its queue shuts down.
+    absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(this, &CompletionLoop::NotHeld));
+  }
+  queue_->Shutdown();
+  if (thread_.joinable()) {
+    thread_.join();
+  } else {
+    Run();
+  }
+}
+
+void CompletionLoop::Run() {
+  {
+    absl::MutexLock lock(&mutex_);
+    runner_ = std::this_thread::get_id();
+  }
+  void* tag;
+  bool ok;
+  while (queue_->Next(&tag, &ok)) {
+    static_cast<CompletionEvent*>(tag)->Complete(ok);
+    RunPosted();
+  }
+}
+
+}  // namespace kwta::server
