@@ -189,8 +189,8 @@ absl::StatusOr<TensorMap> KSparseLearner::Parameters() const {
   return tensors;
 }
 
-// Stores the atoms without their postponed updates, and these beside them. Applying them here would round the atoms
-// once more than in a run without a checkpoint.
+// Stores the atoms as they are, and their postponed updates beside them. Applying those here would round the atoms once
+// more than in a run without a checkpoint.
 absl::StatusOr<TensorMap> KSparseLearner::Checkpoint() const {
   TensorMap tensors;
   for (const Parameter& parameter : parameters_) {

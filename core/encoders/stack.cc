@@ -63,8 +63,7 @@ class StackEncoder : public Encoder {
   // Calls visit(input of the top layer, first row) for consecutive blocks of x.
   template <typename Visit>
   absl::Status ForEachBlock(const RowsView& x, Visit visit) const;
-  // Decodes `top`, the top layer's reconstruction of its input, through the layers below: out[rows,
-  // reconstruction_width].
+  // Decodes the top layer's reconstruction through the layers below, to out[rows, reconstruction_width].
   absl::Status DecodeBelowTop(std::vector<float> top, int64_t rows, float* out) const;
 
   const std::vector<std::shared_ptr<const Encoder>> layers_;  // lowest first

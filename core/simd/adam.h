@@ -7,8 +7,8 @@
 
 namespace kwta::simd {
 
-// The coefficients of one step: first = beta1 first + (1 - beta1) g, second = beta2 second + (1 - beta2) g^2, parameter
-// -= rate first / (sqrt(second_correction second) + epsilon).
+// The coefficients of one step: first = beta1 first + (1 - beta1) g, second = beta2 second + (1 - beta2) g^2,
+// parameter -= rate first / (sqrt(second_correction second) + epsilon).
 struct AdamStep {
   float beta1, one_minus_beta1, beta2, one_minus_beta2;
   float rate;               // the learning rate / (1 - beta1^step)

@@ -7,9 +7,9 @@
 
 namespace kwta::simd {
 
-// Computes sum x[i] * w[i] in binary32 with a fixed order of rounding. Each of 64 partial sums starts at zero, and lane
-// l adds i = l, l + 64, ... in turn (multiply, round, add, round: never fused). Then lanes l and l + 32 are added, l
-// and l + 16, ... l and l + 1. Every processor and every instruction set returns the same bits.
+// Computes sum x[i] * w[i] in binary32 with a fixed order of rounding. Each of 64 partial sums starts at zero; lane l
+// adds i = l, l + 64, ... in turn (multiply, round, add, round: never fused). Then lanes l and l + 32 are added,
+// l and l + 16, ... l and l + 1. Every processor and every instruction set returns the same bits.
 // |result - exact| <= DotErrorFactor(n) * |x| |w| + n 2^-149, if no sum overflows.
 // Thread-safe. x and w need no alignment. REQUIRES: the processor rounds to nearest and keeps subnormal numbers.
 float FixedOrderDot(const float* x, const float* w, int64_t n);

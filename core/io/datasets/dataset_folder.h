@@ -17,7 +17,8 @@ bool HoldsPublishedFiles(const std::string& path);
 // Reads the training or the test part of the folder `folder`, relative to `root`. Everything that it reads stays below
 // root unless links may be followed. It reads, by what the folder holds:
 //   data_batch_1.bin .. data_batch_5.bin and test_batch.bin: CIFAR-10;
-//   a file -dat.mat or -dat.mat.gz: small NORB; of several, the one with "training" or "testing" in its name;
+//   names that end in -dat.mat or -dat.mat.gz: small NORB; it picks the one with "training" or "testing" in its name
+//   if there are several;
 //   else folders of images, one per class (core/io/images/class_folders.h): label i is the i-th class by name, and its
 //   images follow by name. A note says what was left out. All images have the same extents and channels.
 // Errors: INVALID_ARGUMENT (no data set, mixed extents, a symbolic link that leads out of root, no test part),

@@ -1,6 +1,6 @@
 // Small NORB's files (LeCun, Huang & Bottou, 2004): matrices with little-endian headers, plain or gzip-compressed. The
-// file -dat.mat holds the images, u8 [rows, views, height, width]. Beside it lie the labels, -cat.mat, i32 [rows], and
-// perhaps more about each row, -info.mat, i32 [rows, n], which is not used.
+// name of the images, u8 [rows, views, height, width], ends in -dat.mat. Beside them lie the labels, -cat.mat, i32
+// [rows], and perhaps more about each row, -info.mat, i32 [rows, n], which is not used.
 #pragma once
 
 #include <functional>
