@@ -4,7 +4,8 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 # kwta_install_headers(FILES ...): headers of the source tree that users of the installed libraries may include, and
-# those that these include. All others are private. scripts/check-install compiles each with nothing but what is installed.
+# those that these include. All others are private. scripts/check-install compiles each with nothing but what is
+# installed.
 function(kwta_install_headers)
   foreach(header IN LISTS ARGN)
     get_filename_component(folder ${header} DIRECTORY)
