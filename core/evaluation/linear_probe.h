@@ -49,7 +49,7 @@ struct LabelledFeatures {
   int views = 1;
 };
 
-// A trained classifier. The score of class c is <x, w_c> + b_c on unscaled features. Immutable and thread-safe.
+// A trained classifier. The score of class c is <x, w_c> + b_c on untransformed features. Immutable and thread-safe.
 class LinearProbe {
  public:
   // Called after each epoch with the number of epochs done and the classifier so far; may be empty. If it returns an
@@ -72,7 +72,7 @@ class LinearProbe {
   // Returns the class with the highest score; the lowest class if several have it.
   int Predict(const FeatureRow& row) const;
   // Fraction of rows which[...] whose prediction is not their label. REQUIRES: data has the width of the features in
-  // Fit; which is not empty.
+  // Fit; `which` is not empty.
   double ErrorRate(const LabelledFeatures& data, absl::Span<const uint32_t> which) const;
   // As above, over all rows.
   double ErrorRate(const LabelledFeatures& data) const;
