@@ -1,9 +1,9 @@
-// Times of the backends' operations, and of the calls that make up one training step.
+// Times the backends' operations, and the calls that make up one training step.
 //
 //   backends_bench [--benchmark_filter=onednn]
 //
-// Each case is named backend/operation/...; items a second are rows a second. Inputs are like images: half of the
-// elements zero, the rest uniform on 0 .. 1, with a common pattern so that rows resemble each other.
+// Cases are named backend/operation/...; items per second are rows per second. Inputs resemble images: half of the
+// elements are zero, the rest uniform on 0 .. 1, with a common pattern so that rows resemble each other.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -69,7 +69,7 @@ std::vector<float> Gaussians(int64_t count, double sigma) {
   return values;
 }
 
-// Everything that one training step works on, operation by operation: as only processors have them.
+// The arrays of one training step, which runs operation by operation; only processors have all of these operations.
 struct Step {
   Step(HostBackend& backend, int64_t rows, int64_t k)
       : backend(backend),
@@ -129,7 +129,7 @@ std::shared_ptr<HostBackend> MakeHostBackend(const std::string& name) {
   return std::dynamic_pointer_cast<HostBackend>(Value(CreateBackend(name, BackendOptions())));
 }
 
-// Times `operation` on a step whose codes and gradients exist.
+// Times `operation` on a step that already has codes and gradients.
 template <typename Operation>
 void Run(benchmark::State& state, const std::string& backend_name, int64_t rows, int64_t k, Operation operation) {
   const std::shared_ptr<HostBackend> backend = MakeHostBackend(backend_name);

@@ -1,9 +1,9 @@
-// What a request costs on its way through the batcher, besides its encoding: an encoder that computes nothing.
+// Times the path of a request through the batcher, without the encoding: the encoder computes nothing.
 //
 //   batcher_bench [--benchmark_filter=...]
 //
-// Arguments are the requests of a batch, each of one row of 784 floats, and the callers they are of. Items a second are
-// requests a second.
+// The arguments are the number of requests in a batch, each one row of 784 floats, and the number of callers. Items per
+// second are requests per second.
 #include <benchmark/benchmark.h>
 
 #include <memory>

@@ -1,10 +1,10 @@
-// Times of a training step of the k-sparse encoder, as the trainer calls it.
+// Times a training step of the k-sparse encoder as the trainer calls it.
 //
 //   k_sparse_training_bench --data DIR [--benchmark_filter=...]
 //
-// Cases are named backend/data/batch: "images" are real (DIR/mnist, or without it the system's Fashion-MNIST), "dense"
-// rows are Gaussian, 768 wide, which is what whitened patches look like to a step. Items a second are rows a second.
-// Each case first trains for some thousand rows, so that codes are those of a dictionary that has begun to learn.
+// Cases are named backend/data/batch. "images" are real (DIR/mnist, or the system's Fashion-MNIST without it). "dense"
+// rows are Gaussian and 768 wide: to a step they look like whitened patches. Items per second are rows per second. Each
+// case first trains for several thousand rows, so that codes come from a dictionary that has begun to learn.
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>

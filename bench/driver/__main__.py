@@ -129,7 +129,7 @@ def main():
             subprocess.run([program, *rest], check=True)
         return 0
     if arguments.realtime:
-        # Inherited by every program that is measured.
+        # Every measured program inherits it.
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     if arguments.what == "instructions":
         return instructions.check(ROOT, programs, arguments.update)

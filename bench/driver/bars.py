@@ -1,7 +1,7 @@
-"""What is measured, and the bars that the figures are held against.
+"""The measurements, and the bars that their figures must reach.
 
-A group is work that is done in turns: by kwta ("ours"), by the variants of bench/peers, and by programs that measure
-the machine. Bars are (must reach, aim), by whether the machine has AMX.
+A group is one kind of work. kwta ("ours"), the variants of bench/peers and programs that measure the machine take turns
+at it. Bars are (must reach, aim), depending on whether the machine has AMX.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ class Group:
     name: str
     work: str
     peers: tuple = ("eager", "compiled")
-    # Left out of quick runs: no bar needs them, or others are quicker.
+    # Quick runs leave these out: no bar needs them, or others are faster.
     slow_peers: tuple = ("bf16",)
     machine: dict = dataclasses.field(default_factory=dict)
     # Measured by the method of wire.Wire with the group's name, on a server of its own, instead of by `work`.
@@ -32,13 +32,13 @@ class Group:
 @dataclasses.dataclass(frozen=True)
 class Bar:
     name: str
-    kind: str  # "ratio": against the best of `against`; "limit": likewise, times `scale`; "value": the figure itself.
+    kind: str  # "ratio": over the best of `against`; "limit": the same, times `scale`; "value": the figure itself.
     group: str
     against: tuple = PYTORCH_FP32
     amx: tuple = (0, 0)
     vnni: tuple = (0, 0)
     scale: float = 1
-    less: bool = False  # is better
+    less: bool = False  # less is better
 
 
 OTHERS = ("bf16", "onnxruntime", "scikit-learn")
@@ -106,7 +106,7 @@ BARS = (
     Bar("train_wta_cifar", "ratio", "train_wta_cifar", amx=(30, 100), vnni=(30, 100)),
     Bar("encode_wta128", "ratio", "encode_wta128", amx=(6, 15), vnni=(6, 15)),
     Bar("select", "ratio", "select", amx=(5, 10), vnni=(5, 10)),
-    # Every score is read once: 32,768 of four bytes a row.
+    # Selection reads every score once: 32,768 of four bytes per row.
     Bar("limit_select", "limit", "select", against=("memory",), amx=(0.5, 0.9), vnni=(0.5, 0.9), scale=4 * 32768),
     Bar("train_time", "value", "train_time", amx=(30, 12), vnni=(30, 12), less=True),
     Bar("wire_unary", "ratio", "wire_unary", against=("empty",), amx=(0.6, 0.8), vnni=(0.6, 0.8)),
@@ -118,17 +118,17 @@ BARS = (
     Bar("idle", "value", "idle", amx=(2, 1), vnni=(2, 1), less=True),
     Bar("overload", "ratio", "overload", against=("at_capacity",), amx=(2, 1.2), vnni=(2, 1.2), less=True),
     Bar("overload_refusal", "value", "overload", amx=(20, 5), vnni=(20, 5), less=True),
-    # Growth of resident memory, %, and calls that failed.
+    # Growth of resident memory in percent, and number of failed calls.
     Bar("reloads", "value", "reloads", amx=(5, 1), vnni=(5, 1), less=True),
     Bar("reloads_failed", "value", "reloads", amx=(0, 0), vnni=(0, 0), less=True),
 )
 
-# Rows that the paper's training meets: 5,000 epochs of 50,000 images.
+# Number of rows in the paper's training: 5,000 epochs of 50,000 images.
 PAPER_ROWS = 5000 * 50000
 
 
 def groups_of(names):
-    """The groups that the named bars need, in order. Errors: ValueError naming those there are."""
+    """Returns the groups that the named bars need, in order. Raises ValueError for unknown names and lists the known."""
     known = {bar.name: bar.group for bar in BARS}
     unknown = [name for name in names if name not in known]
     if unknown:
@@ -138,7 +138,7 @@ def groups_of(names):
 
 
 def bar_value(bar, medians):
-    """The figure of a bar from the medians of its group, or None if something was not measured."""
+    """Returns the figure of a bar from the medians of its group, or None if a part of it was not measured."""
     if "ours" not in medians:
         return None
     if bar.name == "train_time":

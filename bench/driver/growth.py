@@ -1,4 +1,4 @@
-"""How the cost of encoding grows: rates against units, k, batch and threads, as a table and a plot."""
+"""The growth of the cost of encoding: rates against units, k, batch and threads, as a table and a plot."""
 
 from preparation import Skipped
 from turns import OurWork, summary, take_turns
@@ -12,7 +12,7 @@ SWEEPS = {
 
 
 def sweep(programs, inputs, arguments):
-    """A row for each point: {"sweep", "units", "k", "batch", "threads", "median", "low", "high"}."""
+    """Returns a row for each point: {"sweep", "units", "k", "batch", "threads", "median", "low", "high"}."""
     rounds, seconds = (2, 0.2) if arguments.quick else (3, 0.5)
     rows = []
     print(f"{'sweep':6s} {'units':>7s} {'k':>4s} {'batch':>6s} {'threads':>7s} {'rows/s':>10s} {'us/row':>9s}")
@@ -43,7 +43,7 @@ def sweep(programs, inputs, arguments):
 
 
 def _ticks(low, high):
-    """Powers of ten from below low to above high."""
+    """Returns the powers of ten from below low to above high."""
     tick = 1.0
     while tick > low:
         tick /= 10
@@ -56,7 +56,7 @@ def _ticks(low, high):
 
 
 def plot(rows, path):
-    """Microseconds a row, both axes logarithmic, a panel a sweep, a line for each number of threads."""
+    """Plots microseconds per row on logarithmic axes: a panel per sweep, a line per number of threads."""
     import math
 
     width, height, left, top = 300, 260, 55, 40

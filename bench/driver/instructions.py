@@ -1,7 +1,8 @@
 """Instruction counts of small, fixed pieces of work, so that a regression shows on any machine.
 
-Valgrind counts them: one thread, the AVX2 kernels (it knows no AVX-512), random weights and the tests' images. A call
-costs the difference of a run with more and one with fewer calls, divided by the calls between: set-up does not count.
+Valgrind counts them with one thread, the AVX2 kernels (it does not support AVX-512), random weights and the tests'
+images. The cost of a call is the difference between a run with more calls and one with fewer, divided by the number of
+extra calls, so set-up does not count.
 """
 
 import json
@@ -13,7 +14,7 @@ import tempfile
 
 from preparation import FIXTURES, note
 
-# A count that has moved by more than this fraction is reported. Compilers differ by less.
+# check() reports a count that has moved by more than this fraction. Compilers differ by less.
 TOLERANCE = 0.05
 WORK = {
     "encode_b16": "encode data=images weights=random units=256 k=16 batch=16",
@@ -30,10 +31,10 @@ CALLS = (3, 7)
 
 def count(programs, inputs, work, calls):
     environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2", "DNNL_MAX_CPU_ISA": "AVX2", "OMP_NUM_THREADS": "1"}
-    # What would be chosen by measuring has no fixed count.
+    # A choice by measurement would have no fixed count.
     environment["KWTA_FORCE_FILTER"] = "int8"
     program = [os.path.join(programs, "work_bench"), "run", "--inputs", inputs, "--threads", "1", "--calls"]
-    # Weights that it trains are kept, so that no counted run has to.
+    # This run trains the weights and keeps them, so that no counted run has to.
     subprocess.run([*program, "1", *work.split()], env=environment, check=True, stdout=subprocess.DEVNULL)
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *program, str(calls), *work.split()]
     finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -44,7 +45,7 @@ def count(programs, inputs, work, calls):
 
 
 def check(root, programs, update):
-    """Prints every count beside the recorded one; the exit status is 1 if one has grown beyond the tolerance."""
+    """Prints every count beside the recorded one. Returns exit status 1 if a count has grown beyond the tolerance."""
     if shutil.which("valgrind") is None:
         note("instructions: valgrind is not installed (scripts/setup --bench)")
         return 2

@@ -1,4 +1,4 @@
-"""Facts about the machine that figures depend on."""
+"""Properties of the machine that affect the figures."""
 
 import multiprocessing
 import os
@@ -17,7 +17,7 @@ def _cpuinfo():
 
 
 def isa(flags):
-    """The best instruction set that matters to the kernels."""
+    """Returns the best instruction set that matters to the kernels."""
     if "amx_int8" in flags or "amx_bf16" in flags:
         return "amx"
     if "avx512_vnni" in flags or "avx_vnni" in flags:
@@ -25,7 +25,7 @@ def isa(flags):
     return "avx512" if "avx512f" in flags else "avx2"
 
 
-# A processor that does nothing else misses no longer than this between two readings of the clock.
+# A processor that does nothing else takes no longer than this between two readings of the clock.
 _STALL = 1e-3
 
 
@@ -43,9 +43,12 @@ def _stalls_of(processor, seconds):
 
 
 def stalls(seconds=2.0):
-    """What others take from programs that never wait, the system and other machines on the same processors included:
-    the fraction of time in pauses of more than a millisecond, on the worst processor, and the longest pause in ms. A p99
-    below that pause takes a fraction below a hundredth."""
+    """Measures the time that others take from programs that never wait.
+
+    Others include the system and other machines on the same processors. Returns the fraction of time in pauses of more
+    than a millisecond, on the worst processor, and the longest pause in ms. A p99 below that pause needs a fraction below a
+    hundredth.
+    """
     processors = sorted(os.sched_getaffinity(0))
     with multiprocessing.Pool(len(processors)) as pool:
         found = pool.starmap(_stalls_of, [(processor, seconds) for processor in processors])

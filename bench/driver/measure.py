@@ -6,7 +6,7 @@ from turns import OurWork, Peers, summary, take_turns
 
 
 class Measurement:
-    """peers: a Peers or None, and then why there are none."""
+    """peers: a Peers or None; if None, no_peers says why."""
 
     def __init__(self, programs, inputs, threads, quick, peers, no_peers="", wire=None):
         self.programs, self.inputs, self.threads, self.quick = programs, inputs, threads, quick
@@ -15,7 +15,7 @@ class Measurement:
         self.results = {}
 
     def group(self, group):
-        """Measures one group: {contender: summary}; those that could not run are noted and left out."""
+        """Measures one group and returns {contender: summary}. Contenders that cannot run are noted and left out."""
         if group.wire:
             figures = self.wire.measure(group)
             self.results[group.name] = {name: summary(values) for name, values in figures.items()}
@@ -58,7 +58,7 @@ class Measurement:
         return {variant: lambda s, v=variant: self.peers.run(v, s) for variant in answer["ready"]}
 
     def bars(self, only, isa):
-        """Rows (bar, value, must reach, aim) of all bars whose groups were measured."""
+        """Returns rows (bar, value, must reach, aim) for all bars whose groups were measured."""
         rows = []
         for bar in bars.BARS:
             if bar.group not in self.results or (only and bar.name not in only):
@@ -84,7 +84,7 @@ def print_group(group, figures):
 
 
 def print_machine(results):
-    """The machine's limits, as far as they were measured."""
+    """Prints the machine's limits, as far as they were measured."""
     flops_a_row = 2 * 768 * 32768
     for contender in bars.GEMMS:
         figure = results.get("encode_sae32k", {}).get(contender)
@@ -110,7 +110,7 @@ def print_bars(rows):
 
 
 def warn_if_busy(load, threads):
-    """Says so if other programs use the processors: they take more from programs whose threads wait for each other."""
+    """Warns if other programs use the processors. They slow programs most whose threads wait for each other."""
     if load > threads / 4:
         print(f"warning: load average {load:.1f} on {threads} processors; figures of a busy machine mean little")
 

@@ -1,4 +1,4 @@
-"""What has to be there before anything is measured: programs, other libraries, inputs."""
+"""Prepares what the measurements need: programs, other libraries, inputs."""
 
 import json
 import os
@@ -10,7 +10,7 @@ FIXTURES = "tests/data/datasets"
 
 
 class Skipped(Exception):
-    """Something that a part of the benchmarks needs is out of reach; says what and why."""
+    """A part of the benchmarks needs something that is out of reach; the message says what and why."""
 
 
 def note(message):
@@ -18,7 +18,7 @@ def note(message):
 
 
 def build_programs(root, server=False):
-    """Builds the benchmark programs; returns the folder with them."""
+    """Builds the benchmark programs and returns their folder."""
     note("building the programs in build/bench")
     subprocess.run([os.path.join(root, "scripts/setup"), "--bench"], check=True, stdout=subprocess.DEVNULL)
     configure = ["cmake", "-S", ".", "-B", "build/bench", "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"]
@@ -30,9 +30,9 @@ def build_programs(root, server=False):
 
 
 def peer_python(root):
-    """The interpreter of a virtual environment with bench/peers/requirements.txt, made if need be.
+    """Returns the interpreter of a virtual environment with bench/peers/requirements.txt, and makes it if need be.
 
-    Raises Skipped where packages cannot be fetched.
+    Raises Skipped if packages cannot be fetched.
     """
     folder = os.path.join(root, "build/bench-env")
     wanted_path = os.path.join(root, "bench/peers/requirements.txt")
@@ -71,7 +71,7 @@ def last_line(finished):
 
 
 def write_inputs(root, programs, data, python):
-    """Fills a folder with the images to work on. Returns it and the names of the data sets."""
+    """Fills a folder with the images to work on. Returns the folder and the names of the data sets."""
     source = os.path.abspath(data) if data else ""
     folder = os.path.join(root, "build/bench-inputs")
     done = os.path.join(folder, "done.json")
@@ -87,7 +87,7 @@ def write_inputs(root, programs, data, python):
         command += ["--data", directory]
     written = subprocess.run(command, capture_output=True, text=True, check=False)
     if written.returncode != 0:
-        # Neither MNIST nor the package with Fashion-MNIST: the tests' few images.
+        # Without MNIST and the package with Fashion-MNIST, use the tests' few images.
         command += ["--data", os.path.join(root, FIXTURES)]
         written = subprocess.run(command, capture_output=True, text=True, check=True)
     datasets = json.loads(written.stdout)["datasets"]

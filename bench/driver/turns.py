@@ -1,4 +1,4 @@
-"""Processes that take turns: of all of them, one computes at any time."""
+"""Processes that take turns: only one of them computes at any time."""
 
 import json
 import os
@@ -45,7 +45,7 @@ class Process:
 
 
 class OurWork:
-    """work_bench with one description."""
+    """work_bench with one work description."""
 
     def __init__(self, programs, inputs, threads, work):
         command = [os.path.join(programs, "work_bench"), "run", "--inputs", inputs, "--threads", str(threads)]
@@ -86,7 +86,7 @@ class Peers:
 
 
 def take_turns(contenders, rounds, seconds):
-    """Rates a second of each contender (name -> function of seconds), a slice each a round."""
+    """Returns rates per second of each contender (name -> function of seconds), with one slice each per round."""
     for run in contenders.values():
         run(seconds / 4)
     rates = {name: [] for name in contenders}

@@ -14,20 +14,20 @@ from turns import OurWork
 
 SMALL = "images-1000"
 LARGE = "patches-32768"
-# What makes the models, if the inputs lack them.
+# Work that makes the models if the inputs lack them.
 MAKERS = {SMALL: "encode data=images units=1000 k=75 batch=256", LARGE: "encode data=patches units=32768 k=32 batch=1024"}
 WIDTH = 784
 OUTSTANDING = 64
-# Whatever else stops a processor decides a p99; most rounds go without.
+# Anything else that stops a processor decides a p99. Most rounds see no such stop.
 TAIL_ROUNDS = 7
-# Messages of a stream that are not answered yet, as many as a server takes by default. A stream is made to be filled; a
-# call is bound to wait.
+# Unanswered messages of a stream: as many as a server allows by default. A stream is meant to be filled; a call must
+# wait.
 STREAM_OUTSTANDING = 256
 SILENCE = 5.0
 
 
 class Server:
-    """A program that writes a line of JSON with its ports to a descriptor once it is ready."""
+    """A program that writes a line of JSON with its ports to a descriptor when it is ready."""
 
     def __init__(self, command):
         read_end, write_end = os.pipe()
@@ -59,7 +59,7 @@ def p99(report, whose="accepted"):
 
 
 class Wire:
-    """Figures of the groups of bars.GROUPS that have `wire`. Lists of rates or of milliseconds, one a round."""
+    """Figures of the groups of bars.GROUPS that have `wire`: lists of rates or of milliseconds, one per round."""
 
     def __init__(self, root, programs, inputs, arguments, python, no_peers):
         self.root, self.programs, self.inputs, self.python, self.no_peers = root, programs, inputs, python, no_peers
@@ -113,7 +113,7 @@ class Wire:
         return self.load("--model", SMALL, "--input", self.floats, "--outstanding", str(outstanding), *words, **more)
 
     def turns(self, contenders, rounds=None):
-        """Each contender is a function that gives a figure."""
+        """Runs the contenders in turns. Each is a function that returns a figure."""
         figures = {name: [] for name in contenders}
         for _ in range(rounds or self.rounds):
             for name, run in contenders.items():
@@ -121,7 +121,7 @@ class Wire:
         return figures
 
     def capacity(self):
-        """One-row calls a second that the server answers."""
+        """Returns the number of one-row calls per second that the server answers."""
         if self.one_row_capacity is None:
             rates = self.turns({"ours": lambda: self.one_row()["calls_per_second"]})["ours"]
             self.one_row_capacity = sorted(rates)[len(rates) // 2]
@@ -229,7 +229,7 @@ class Wire:
 
 
 def write_floats(path, images, rows):
-    """The first rows of images.npy, which holds bytes, as an npy file of f32 between 0 and 1."""
+    """Writes the first rows of images.npy, which holds bytes, as an npy file of f32 between 0 and 1."""
     with open(images, "rb") as file:
         magic = file.read(10)
         if magic[:8] != b"\x93NUMPY\x01\x00":

@@ -55,7 +55,7 @@ class WinnerTakeAll(torch.nn.Module):
         return torch.zeros_like(flat).scatter(2, positions, values).reshape(maps.shape)
 
     def forward(self, x):
-        """The mean over the batch of |x - xhat|^2."""
+        """Returns the mean over the batch of |x - xhat|^2."""
         maps = F.relu(F.conv2d(x, self.filters, self.bias, padding="same"))
         decoded = F.conv_transpose2d(
             self.winners(maps), self.decoder, self.decoder_bias, padding=self.decoder.shape[-1] // 2

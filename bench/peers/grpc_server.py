@@ -1,9 +1,9 @@
-"""A Python server of Encode around the PyTorch encoder: what a team would write with grpc.aio, in the manner of TorchServe.
+"""A Python server of Encode around the PyTorch encoder: a typical grpc.aio server, in the manner of TorchServe.
 
     python grpc_server.py --inputs DIR --proto DIR --threads N --ready-fd N
 
-Serves kwta.v1.EncoderService/Encode for the model images-1000, so that the same client loads both. Batching is greedy:
-while one batch computes in a thread, the next gathers.
+Serves kwta.v1.EncoderService/Encode for the model images-1000, so that the same client loads both servers. Batching is
+greedy: the next batch gathers while a thread computes the previous one.
 """
 
 import argparse
@@ -26,7 +26,7 @@ LARGEST_BATCH = 256
 
 
 def messages(proto):
-    """The module of service.proto, generated."""
+    """Returns the module generated from service.proto."""
     folder = tempfile.mkdtemp()
     names = [f"kwta/v1/{name}.proto" for name in ("service", "encoder", "job", "tensor")]
     well_known = os.path.join(os.path.dirname(protoc.__file__), "_proto")

@@ -1,4 +1,4 @@
-"""The arrays that both sides work on: written by work_bench, read here."""
+"""The arrays that both sides work on. work_bench writes them; this module reads them."""
 
 import os
 
@@ -15,14 +15,14 @@ class Inputs:
         return np.load(os.path.join(self.folder, name + ".npy"))
 
     def rows(self, work):
-        """Rows as float32 (bytes divided by 255), or as bytes where the work says dtype=u8."""
+        """Returns rows as float32 (bytes divided by 255), or as bytes if the work says dtype=u8."""
         stored = self.array(work.get("data", "images"))
         if work.get("dtype") != "u8" and stored.dtype == np.uint8:
             stored = stored.astype(np.float32) / 255
         return torch.from_numpy(stored)
 
     def weights(self, model):
-        """Tensors of DIR/MODEL, by name."""
+        """Returns the tensors of DIR/MODEL by name."""
         folder = os.path.join(self.folder, model)
         return {
             name.removesuffix(".npy"): torch.from_numpy(np.load(os.path.join(folder, name)))
@@ -31,7 +31,7 @@ class Inputs:
 
 
 class Batches:
-    """Consecutive batches of some rows, beginning again when they run out."""
+    """Consecutive batches of some rows, which start again when they run out."""
 
     def __init__(self, rows, size):
         self.all = rows

@@ -9,7 +9,7 @@ from inputs import Batches
 def encode_variants(work, inputs):
     rows = inputs.rows(work)
     weights = inputs.weights(f"{work['data']}-{work['units']}")
-    # Bytes are taken as they are, their scale folded into the weights.
+    # Bytes stay undivided; the weights absorb their scale.
     scale = 1 / 255 if work.get("dtype") == "u8" else 1
 
     def make(dtype, compiled):
@@ -46,7 +46,7 @@ class TiedAutoencoder(torch.nn.Module):
         self.decoder_bias = torch.nn.Parameter(weights["decoder_bias"].clone())
 
     def forward(self, x):
-        """The mean over the batch of |x - xhat|^2."""
+        """Returns the mean over the batch of |x - xhat|^2."""
         scores = F.linear(x, self.atoms, self.bias)
         values, units = torch.topk(scores, self.k, sorted=False)
         codes = torch.zeros_like(scores).scatter(1, units, values)

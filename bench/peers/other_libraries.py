@@ -4,7 +4,7 @@ import numpy as np
 
 from inputs import Batches
 
-# Pursuit takes milliseconds a row.
+# Matching pursuit takes milliseconds per row.
 PURSUIT_ROWS = 16
 
 
@@ -39,7 +39,7 @@ def encode_variants(work, inputs):
         onnx.checker.check_model(model)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = inputs.threads
-        # Idle threads would else take processor time while others are measured.
+        # Otherwise idle threads take processor time while others are measured.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
         batches = Batches(rows, work["batch"])

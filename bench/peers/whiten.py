@@ -2,10 +2,10 @@
 
     python whiten.py DIR
 
-Reads DIR/cifar10.npy (u8 [rows, 3072]) or, where there is none, makes colour images out of three grey ones each of
-DIR/images.npy. Writes DIR/colour.npy, f32 [5000, 3072], and DIR/patches.npy, f32 [40000, 768] of 3 x 16 x 16 pixels.
-Whitening is ZCA: with C = E diag(d) E' the covariance, x becomes E diag((d + 0.1 mean d)^-1/2) E' (x - mean), scaled so
-that rows have length 10 on average, as images of digits have.
+Reads DIR/cifar10.npy (u8 [rows, 3072]). Without it, makes each colour image from three grey images of DIR/images.npy.
+Writes DIR/colour.npy, f32 [5000, 3072], and DIR/patches.npy, f32 [40000, 768] of 3 x 16 x 16 pixels. Whitening is ZCA:
+with the covariance C = E diag(d) E', x becomes E diag((d + 0.1 mean d)^-1/2) E' (x - mean), scaled so that rows have
+length 10 on average, as images of digits have.
 """
 
 import os

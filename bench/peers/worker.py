@@ -1,4 +1,4 @@
-"""Does the work of bench/work with other libraries, taking turns with it.
+"""Does the work of bench/work with other libraries, in turns with it.
 
     python worker.py --inputs DIR --threads N
 
@@ -9,8 +9,7 @@ Reads requests from standard input, one JSON object a line, and answers each wit
     {"run": "eager", "seconds": 0.5}        -> {"rows": .., "seconds": ..}
     {"versions": true}                      -> {"torch": "..", ...}
 
-A variant that is ready has been compiled and warmed up. While it waits for a request the process takes no processor
-time.
+A ready variant is compiled and warmed up. The process takes no processor time while it waits for a request.
 """
 
 import argparse
@@ -28,7 +27,7 @@ import other_libraries
 import selection
 from inputs import Inputs
 
-# A family gives, for a description, a function that makes each of its variants.
+# For each family, functions that map a description to the makers of its variants.
 FAMILIES = {
     "encode": (k_sparse.encode_variants, other_libraries.encode_variants),
     "train": (k_sparse.train_variants,),
@@ -68,7 +67,7 @@ class Worker:
                 for _ in range(WARM_UP_CALLS):
                     call()
                 self.calls[variant] = call
-            except Exception as error:  # whatever a library raises: the others are still measured
+            except Exception as error:  # libraries raise anything; measure the other variants anyway
                 skipped[variant] = f"{type(error).__name__}: {str(error)[:300]}"
         return {"ready": list(self.calls), "skipped": skipped}
 

@@ -20,9 +20,9 @@
 namespace kwta::bench {
 namespace {
 
-// Rows of the updates before the clock starts, while k falls to its final value.
+// Rows that train before the clock starts, while k falls to its final value.
 constexpr int64_t kWarmingRows = 40'000;
-constexpr int64_t kWarmingImages = 500;  // of encoders whose codes have places
+constexpr int64_t kWarmingImages = 500;  // for encoders whose codes have places
 
 absl::StatusOr<std::shared_ptr<Backend>> MakeBackend(const WorkOptions& options) {
   BackendOptions backend;
@@ -30,7 +30,7 @@ absl::StatusOr<std::shared_ptr<Backend>> MakeBackend(const WorkOptions& options)
   return CreateBackend("", backend);
 }
 
-// Consecutive batches of some rows, beginning again when they run out.
+// Consecutive batches of some rows, which start again when they run out.
 class Batches {
  public:
   Batches(Tensor data, int64_t batch) : data_(std::move(data)), batch_(std::min(batch, data_.shape()[0])) {}
@@ -71,7 +71,7 @@ class TrainWork final : public Workload {
     step_.momentum = training.momentum();
   }
 
-  // Updates with the schedule of k, so that later ones meet an encoder in the middle of its training.
+  // Trains with the schedule of k, so that later updates meet an encoder in the middle of its training.
   absl::StatusOr<TensorMap> WarmUp(int64_t warming_rows) {
     for (int64_t done = 0; done < warming_rows; done += rows()) {
       step_.k = learner_->ScheduledK(static_cast<double>(done) / static_cast<double>(warming_rows));
@@ -93,7 +93,7 @@ class TrainWork final : public Workload {
   StepOptions step_;
 };
 
-// The trainer itself: shuffling, conversion, schedules and statistics included.
+// Runs the whole trainer, including shuffling, conversion, schedules and statistics.
 class JobWork final : public Workload {
  public:
   JobWork(v1::JobSpec job, Dataset data, std::shared_ptr<Backend> backend)

@@ -1,4 +1,4 @@
-// The rows that benchmarks compute on.
+// The rows that the benchmarks work on.
 #pragma once
 
 #include <string>
@@ -11,13 +11,13 @@
 
 namespace kwta::bench {
 
-// Writes the training images of the first data set there is of mnist and fashion-mnist (looked for in `directories`,
-// then in the system's folder) to DIR/images.npy, u8 [rows, 784], in a random order; and of cifar10, if it is there, to
-// DIR/cifar10.npy, u8 [rows, 3072]. Returns the names of those written.
+// Writes the training images of mnist, or else of fashion-mnist, to DIR/images.npy, u8 [rows, 784], in a random order.
+// Searches `directories`, then the system's folder. If cifar10 is there, also writes DIR/cifar10.npy, u8 [rows, 3072].
+// Returns the names of the data sets written.
 absl::StatusOr<std::vector<std::string>> WriteInputs(const std::vector<std::string>& directories,
                                                      const std::string& output);
 
-// DIR/NAME.npy as rows of f32 (bytes divided by 255), or as stored.
+// Loads DIR/NAME.npy as rows of f32 (bytes divided by 255), or as stored.
 // Errors: NOT_FOUND saying that the input is missing.
 absl::StatusOr<Tensor> LoadFloats(const WorkOptions& options, const std::string& name);
 absl::StatusOr<Tensor> LoadStored(const WorkOptions& options, const std::string& name);

@@ -1,4 +1,4 @@
-// What the machine can do at most: matrix products by oneDNN, reading memory, and passing a word between processors.
+// The machine's limits: matrix products by oneDNN, reads of memory, and hand-overs of a word between processors.
 //
 //   product type=f32|bf16|int8 m=M k=K n=N    rows are rows of the first factor
 //   read bytes=B                              rows are bytes
@@ -23,7 +23,7 @@
 namespace kwta::bench {
 namespace {
 
-// The second factor lies as the library likes it best, as that of a prepared dictionary would.
+// The second factor has the layout that the library prefers, as that of a prepared dictionary would.
 class ProductWork final : public Workload {
  public:
   ProductWork(dnnl::memory::data_type left, dnnl::memory::data_type right, dnnl::memory::data_type out, int64_t m,
@@ -39,7 +39,7 @@ class ProductWork final : public Workload {
     for (const dnnl::memory::desc& desc :
          {description.src_desc(), description.weights_desc(), description.dst_desc()}) {
       memory_.emplace_back(desc, engine_);
-      // Some values, none of them subnormal or infinite in any of the types.
+      // Some values that are neither subnormal nor infinite in any of the types.
       std::memset(memory_.back().get_data_handle(), 0x3b, desc.get_size());
     }
   }
@@ -72,7 +72,7 @@ class ReadWork final : public Workload {
     const int64_t* numbers = data_.as<int64_t>();
     std::vector<int64_t> sums(static_cast<size_t>(pool_.threads()) * 8);
     pool_.ParallelFor(data_.elements(), kGrain, [&](int64_t begin, int64_t end, int thread) {
-      // Several sums, so that the loop waits for memory and for nothing else.
+      // Several sums, so that the loop waits for memory alone.
       int64_t partial[32] = {};
       for (int64_t i = begin; i + 32 <= end; i += 32) {
         for (int64_t l = 0; l < 32; ++l) partial[l] ^= numbers[i + l];
@@ -90,7 +90,7 @@ class ReadWork final : public Workload {
 };
 
 // Two threads that answer each other through one word. Processors that share a cache take a quarter of the time of
-// those that do not, which training feels, since its threads read what the others wrote.
+// those that do not. Training depends on this, since its threads read what the others wrote.
 class HandoverWork final : public Workload {
  public:
   explicit HandoverWork(int64_t times) : times_(times / 2 * 2) {}
@@ -105,7 +105,7 @@ class HandoverWork final : public Workload {
   }
 
  private:
-  // Adds one whenever the word is even, or odd.
+  // Adds one whenever the word is even (remainder 0) or odd (remainder 1).
   void Answer(int64_t remainder) {
     for (int64_t turn = remainder; turn < times_; turn += 2) {
       while (word_.load(std::memory_order_acquire) != turn) {

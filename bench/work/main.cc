@@ -1,11 +1,11 @@
 // Measures the rate of one piece of work, slice by slice, for scripts/bench.
 //
-//   work_bench inputs --output DIR [--data DIR]...        writes the images that the work is done on
+//   work_bench inputs --output DIR [--data DIR]...        writes the images that the work uses
 //   work_bench run --inputs DIR [--threads N] KIND NAME=VALUE...
 //
-// `run` sets the work up, warms up, and prints {"ready": true}. Then it reads lines from standard input, each the
-// seconds of a slice, works for that long (at least one call) and prints {"rows": .., "seconds": ..}. While it waits it
-// takes no processor time, so that several programs can take turns. `run --calls N` makes N calls and leaves.
+// `run` sets the work up, warms up, and prints {"ready": true}. Then it reads lines from standard input, each with the
+// seconds of a slice, works for that long (at least one call) and prints {"rows": .., "seconds": ..}. It takes no
+// processor time while it waits, so several programs can take turns. `run --calls N` makes N calls and exits.
 #include <chrono>
 #include <cstdlib>
 #include <iostream>

@@ -19,16 +19,16 @@ namespace kwta::bench {
 namespace {
 
 constexpr int64_t kTrainingRows = 40'000;
-constexpr int64_t kTrainingImages = 1'000;  // of encoders whose codes have places
+constexpr int64_t kTrainingImages = 1'000;  // for encoders whose codes have places
 constexpr int64_t kTrainingEpochs = 2;
 constexpr int64_t kTrainingBatch = 100;
 constexpr char kTrainedK[] = "32";
-constexpr float kTrainingRate = 0.01f;   // of gradient descent with momentum
-constexpr float kMeasuredRate = 0.001f;  // of training that is timed, not of models to encode with
+constexpr float kTrainingRate = 0.01f;   // for gradient descent with momentum
+constexpr float kMeasuredRate = 0.001f;  // for timed training, not for models to encode with
 
 std::string DataName(const WorkSpec& spec) { return spec.Text("data", "images"); }
 
-// The word of an option: "units" of --units.
+// The word of an option, such as "units" for --units.
 std::string Word(const SpecOption& option) { return std::string(option.flag).substr(2); }
 
 absl::StatusOr<const EncoderKind*> KindOf(const WorkSpec& spec) {
@@ -44,14 +44,14 @@ absl::StatusOr<const EncoderKind*> KindOf(const WorkSpec& spec) {
                                                  absl::StrJoin(EncoderKindNames(), ", ")));
 }
 
-// The shape of a row of the data; empty if it is not known.
+// Returns the shape of a row of the data; empty if unknown.
 Shape ImageOf(const WorkSpec& spec) {
   if (DataName(spec) == "images") return {1, 28, 28};
   if (DataName(spec) == "colour") return {3, 32, 32};
   return {};
 }
 
-// An encoder of the right size with weights that nobody trained.
+// An encoder of the right size with untrained weights.
 absl::StatusOr<ModelBundle> RandomModel(const WorkSpec& spec, int64_t width, std::shared_ptr<Backend> backend) {
   ModelBundle bundle;
   v1::ModelDescription& description = bundle.description;
@@ -78,7 +78,7 @@ absl::StatusOr<ModelBundle> RandomModel(const WorkSpec& spec, int64_t width, std
 absl::StatusOr<ModelBundle> TrainModel(const WorkSpec& spec, const WorkOptions& options,
                                        std::shared_ptr<Backend> backend) {
   KWTA_ASSIGN_OR_RETURN(const v1::EncoderSpec encoder, EncoderOf(spec));
-  // Atoms that are never active would stay short, and so be ruled out with ease.
+  // Otherwise atoms that are never active would stay short, and filters would rule them out with ease.
   KWTA_ASSIGN_OR_RETURN(v1::JobSpec job, JobOf(spec.With("k", kTrainedK).With("unit-norm", "true"), kTrainingEpochs,
                                                kTrainingBatch, HasPlaces(encoder) ? kTrainingImages : kTrainingRows));
   if (job.training().optimiser() == v1::OPTIMISER_SGD) {
@@ -126,7 +126,7 @@ absl::StatusOr<v1::JobSpec> JobOf(const WorkSpec& spec, int64_t epochs, int64_t 
   job.mutable_training()->set_epochs(static_cast<uint32_t>(epochs));
   job.mutable_training()->set_batch_size(static_cast<uint32_t>(batch));
   job.mutable_training()->set_checkpoint_epochs(0);
-  // What is measured is not to change with the defaults.
+  // The measurement must not change with the defaults.
   job.mutable_training()->set_learning_rate(kMeasuredRate);
   job.mutable_training()->set_final_learning_rate(HasPlaces(job.encoder()) ? 0 : kMeasuredRate);
   job.mutable_preprocessing()->set_subtract_mean(false);

@@ -1,6 +1,6 @@
-// The encoders that are measured, as the words of a description say: FIELD=VALUE for an option --FIELD of `kwta train`,
-// such as units=1000 k=75 or maps=16. The kind of encoder is the first whose leading option is given (units of
-// k-sparse, maps of winner-take-all), or the one that encoder=NAME names. data=images are 28x28 pixels, data=colour
+// The measured encoders. The words of a description define them: FIELD=VALUE is the option --FIELD of `kwta train`,
+// such as units=1000 k=75 or maps=16. encoder=NAME names the kind of encoder; without it, the kind is the first whose
+// leading option is given (units for k-sparse, maps for winner-take-all). data=images are 28x28 pixels, data=colour
 // 3x32x32.
 #pragma once
 
@@ -16,26 +16,26 @@
 
 namespace kwta::bench {
 
-// Resolved, and fitted to the data if they are images of known extents. Errors: INVALID_ARGUMENT.
+// Returns a resolved spec, fitted to the data if they are images of known extents. Errors: INVALID_ARGUMENT.
 absl::StatusOr<v1::EncoderSpec> EncoderOf(const WorkSpec& spec);
 
-// Whether codes have places, as those of convolutions do: they cost more, and a few rows tell as much of the weights.
+// Whether codes have places, as convolutions do. They cost more, and a few rows say as much about the weights.
 bool HasPlaces(const v1::EncoderSpec& encoder);
 
-// DATA-UNITS, or of another kind than the first DATA-OPTION-VALUE, such as images-maps-16: one trained encoder serves
+// DATA-UNITS, or DATA-OPTION-VALUE for kinds other than the first, such as images-maps-16. One trained encoder serves
 // every k.
 std::string ModelName(const WorkSpec& spec);
 
-// That encoder: trained for a short while on data=NAME, or as it was trained the last time (kept in the inputs as
-// NAME.bundle, its tensors as npy files in NAME for other programs); or with weights=random one that nobody trained,
-// for rows of `width`.
+// Returns that encoder, with the weights of an earlier call if the inputs have them as NAME.bundle (and its tensors as
+// npy files in NAME for other programs), otherwise after a short training on data=NAME. With weights=random the weights
+// are untrained, for rows of `width`.
 absl::StatusOr<ModelBundle> ModelOf(const WorkSpec& spec, const WorkOptions& options, int64_t width,
                                     std::shared_ptr<Backend> backend);
 
-// A job that trains it on the first `max_rows` of data=NAME; resolved. Errors: INVALID_ARGUMENT.
+// Returns a resolved job that trains it on the first `max_rows` of data=NAME. Errors: INVALID_ARGUMENT.
 absl::StatusOr<v1::JobSpec> JobOf(const WorkSpec& spec, int64_t epochs, int64_t batch, int64_t max_rows);
 
-// Writes each tensor as an npy file to the inputs' folder NAME, over what was there.
+// Writes each tensor as an npy file to the inputs' folder NAME and overwrites existing files.
 absl::Status WriteTensors(const WorkOptions& options, const std::string& name, const TensorMap& tensors);
 
 }  // namespace kwta::bench

@@ -1,6 +1,6 @@
-// The k largest of each row of a score matrix.
+// Selects the k largest of each row of a score matrix.
 //
-//   select data=NAME units=N k=K rows=R [weights=random]   the scores of R rows with the dictionary that `encode` has
+//   select data=NAME units=N k=K rows=R [weights=random]   scores R rows with the dictionary that `encode` uses
 #include <utility>
 #include <vector>
 

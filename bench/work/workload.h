@@ -20,12 +20,12 @@ class WorkSpec {
   static absl::StatusOr<WorkSpec> Parse(const std::string& words);
 
   const std::string& kind() const { return kind_; }
-  // The value of `name`, or `otherwise` if it is not given.
+  // Returns the value of `name`, or `otherwise` if it is absent.
   std::string Text(const std::string& name, const std::string& otherwise) const;
-  // Errors: INVALID_ARGUMENT (not given, or not a positive integer).
+  // Errors: INVALID_ARGUMENT (absent, or not a positive integer).
   absl::StatusOr<int64_t> Number(const std::string& name) const;
   absl::StatusOr<int64_t> Number(const std::string& name, int64_t otherwise) const;
-  // The same words with this one, whether it was given or not.
+  // Returns the same words with this value, whether `name` was present or not.
   WorkSpec With(const std::string& name, const std::string& value) const;
 
  private:
@@ -34,7 +34,7 @@ class WorkSpec {
 };
 
 struct WorkOptions {
-  std::string inputs;  // Directory that WriteInputs has filled; trained weights are kept there too.
+  std::string inputs;  // Directory that WriteInputs has filled; it also keeps trained weights.
   int threads = 0;     // 0: every processor.
 };
 
@@ -42,16 +42,16 @@ struct WorkOptions {
 class Workload {
  public:
   virtual ~Workload() = default;
-  // Rows (images, elements: whatever the rate counts) that one Call handles.
+  // Number of rows (images, elements: whatever the rate counts) in one Call.
   virtual int64_t rows() const = 0;
   // Does the work once, on the next batch.
   virtual absl::Status Call() = 0;
 };
 
-// Errors: INVALID_ARGUMENT (unknown kind), NOT_FOUND (the inputs lack the data), and whatever core gives.
+// Errors: INVALID_ARGUMENT (unknown kind), NOT_FOUND (the inputs lack the data), and those of core.
 absl::StatusOr<std::unique_ptr<Workload>> CreateWorkload(const WorkSpec& spec, const WorkOptions& options);
 
-// Factories of the kinds, one file each.
+// Factories, one file per kind.
 absl::StatusOr<std::unique_ptr<Workload>> CreateEncodeWork(const WorkSpec& spec, const WorkOptions& options);
 absl::StatusOr<std::unique_ptr<Workload>> CreateTrainWork(const WorkSpec& spec, const WorkOptions& options);
 absl::StatusOr<std::unique_ptr<Workload>> CreateJobWork(const WorkSpec& spec, const WorkOptions& options);

@@ -2,17 +2,17 @@
 //
 // Operations are coarse and fused: a backend may keep intermediate results wherever it likes and never has to store
 // them. Every pointer in an operation's arguments is memory of that backend (see Buffer). Matrices are row-major
-// without gaps. Sizes and ranges are proven by the caller; backends do not check them, and an absl::Status other than
-// OK means that the device or its library failed.
+// without gaps. The caller proves sizes and ranges; backends do not check them. An absl::Status other than OK means
+// that the device or its library failed.
 //
-// An operation may return before the device has done it. What one thread asks for happens in the order in which it
-// asks. CopyToHost waits for all that its thread asked for before, and returns the error if any of it failed. So no
-// operation gives a number to the host: scalars too are left in the backend's memory, until somebody copies them.
+// An operation may return before the device has finished it. The device runs the operations of one thread in the order
+// of its calls. CopyToHost waits for every earlier operation of its thread and returns the error if any of them failed.
+// So no operation returns a number to the host: scalars too stay in the backend's memory until the caller copies them.
 //
 // The reference backend defines what is right. Where a result is discrete (which units are in a code) every backend
-// gives exactly the reference's answer; elsewhere the conformance suite states a tolerance.
+// returns exactly the reference's answer; elsewhere the conformance suite states a tolerance.
 //
-// Every method is required. What processors have a composition for is in core/backends/host_backend.h.
+// Every method is required. core/backends/host_backend.h composes some of them for processors.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +31,8 @@
 namespace kwta {
 
 // Memory where the backend that allocated it keeps its arrays (the host's for processor backends), aligned to 64 bytes.
-// It may be destroyed as soon as the operations on it were asked for. Movable. REQUIRES: the backend outlives it.
+// The caller may destroy it once the calls of the operations on it have returned. Movable. REQUIRES: the backend
+// outlives it.
 class Buffer {
  public:
   Buffer() = default;
@@ -66,9 +67,9 @@ class Buffer {
   std::function<void(void*)> release_;
 };
 
-// A dictionary made ready for AffineTopK: `units` atoms of `width` elements and a bias for each, with whatever the
-// backend derives from them (norms, packed or rounded copies). Looks at the caller's atoms and bias, which must outlive
-// it. AffineTopK only reads it, so one dictionary may serve many threads; RefreshDictionary must be alone with it.
+// A dictionary made ready for AffineTopK: `units` atoms of `width` elements, a bias for each, and whatever the backend
+// derives from them (norms, packed or rounded copies). It refers to the caller's atoms and bias, which must outlive it.
+// AffineTopK only reads it, so many threads may share a dictionary; RefreshDictionary needs it alone.
 class Dictionary {
  public:
   Dictionary(const float* atoms, const float* bias, int64_t units, int64_t width)
@@ -90,10 +91,10 @@ struct GemmArgs {
   bool transpose_b = false;
 };
 
-// Codes of x: for each row the k largest of z = atoms x + bias (largest, not largest by magnitude), ties going to the
-// lowest unit. z is the sum in FixedOrderDot's order (core/simd/fixed_order_dot.h) plus the bias, so a row's code
-// is the same bits in any batch and on any number of threads. Scores that overflow are ordered like all others,
-// infinity first; NaN goes after every number. Units ascend within a row.
+// Codes of x: for each row the k largest of z = atoms x + bias (by value, not by magnitude); ties go to the lowest
+// unit. z is the sum in FixedOrderDot's order (core/simd/fixed_order_dot.h) plus the bias, so a row's code has the same
+// bits in any batch and on any number of threads. Scores that overflow are ordered like all others, infinity first; NaN
+// goes after every number. Units ascend within a row.
 // k-Sparse Autoencoders, section 2.2: Gamma = supp_k(W'x + b).
 struct AffineTopKArgs {
   const Dictionary* dictionary = nullptr;
@@ -120,9 +121,10 @@ struct SparseDecodeArgs {
 
 // Momentum step on the rows of a matrix (a vector is one row):
 //   velocity <- momentum * velocity - rate * gradient,  parameter <- parameter + velocity.
-// A row r with active_rows[r] == 0 has a gradient of zero that is not read. A velocity that is subnormal becomes zero,
-// and other subnormal numbers may be taken as zero: velocities of units that are never active would else decay into
-// subnormal numbers and stay there, which processors are slow at. k-Sparse Autoencoders, section 4.2.2.
+// A row r with active_rows[r] == 0 has a gradient of zero; the operation does not read it. A subnormal velocity becomes
+// zero, and the backend may treat other subnormal numbers as zero. Otherwise the velocities of units that are never
+// active would decay into subnormal numbers and stay there, and processors are slow at those. k-Sparse Autoencoders,
+// section 4.2.2.
 struct MomentumUpdateArgs {
   float* parameter = nullptr;            // in, out [rows, width]
   float* velocity = nullptr;             // in, out [rows, width]
@@ -133,10 +135,10 @@ struct MomentumUpdateArgs {
   bool unit_norm = false;  // afterwards scale each row of parameter to length 1 (rows of zeros stay)
 };
 
-// Adam step on `size` numbers (Kingma & Ba, "Adam", 2015, algorithm 1), step >= 1 counting updates:
+// Adam step on `size` numbers (Kingma & Ba, "Adam", 2015, algorithm 1); step >= 1 counts updates:
 //   first <- beta1 first + (1 - beta1) g,  second <- beta2 second + (1 - beta2) g^2,
 //   parameter <- parameter - rate * first / (1 - beta1^step) / (sqrt(second / (1 - beta2^step)) + epsilon).
-// Subnormal numbers may be taken as zero.
+// The backend may treat subnormal numbers as zero.
 struct AdamUpdateArgs {
   float* parameter = nullptr;       // in, out
   float* first = nullptr;           // in, out
@@ -146,31 +148,31 @@ struct AdamUpdateArgs {
   float rate = 0, beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;
 };
 
-// A backend. Thread-safe, except that memory is the caller's to share.
+// A backend. Thread-safe, but callers must coordinate access to shared memory themselves.
 class Backend {
  public:
   virtual ~Backend() = default;
 
-  // As in the registry: "reference", "onednn".
+  // The name in the registry: "reference", "onednn".
   virtual const char* name() const = 0;
-  // Threads of the processor that one operation may use.
+  // Number of processor threads that one operation may use.
   virtual int threads() const = 0;
-  // True if operations work on any memory of the host, at once: arrays then need no copy on their way to an operation
-  // and back. Only core/backends/staging.h asks.
+  // True if operations work on any host memory at once. Arrays then need no copy to and from an operation. Only
+  // core/backends/staging.h asks.
   virtual bool host_accessible() const = 0;
 
-  // `bytes` (may be 0) of memory whose contents are anything. Errors: RESOURCE_EXHAUSTED with the number of bytes.
+  // Allocates `bytes` (may be 0) of uninitialised memory. Errors: RESOURCE_EXHAUSTED with the number of bytes.
   virtual absl::StatusOr<Buffer> Allocate(size_t bytes) = 0;
-  // Writes zeros. Done, for all threads, when it returns.
+  // Writes zeros. Complete, for all threads, when it returns.
   virtual absl::Status Clear(void* device, size_t bytes) = 0;
-  // Copies between host and backend memory, done likewise.
+  // Copy between host and backend memory. Complete, for all threads, when they return.
   virtual absl::Status CopyFromHost(const void* host, void* device, size_t bytes) = 0;
   virtual absl::Status CopyToHost(const void* device, void* host, size_t bytes) = 0;
 
-  // Done, for all threads, when it returns.
+  // Complete, for all threads, when it returns.
   virtual absl::StatusOr<std::unique_ptr<Dictionary>> PrepareDictionary(const float* atoms, const float* bias,
                                                                         int64_t units, int64_t width) = 0;
-  // To be called when the atoms or biases that `dictionary` looks at have changed.
+  // Call this after changing the atoms or biases that `dictionary` refers to.
   virtual absl::Status RefreshDictionary(Dictionary& dictionary) = 0;
 
   virtual absl::Status Gemm(const GemmArgs& args) = 0;
@@ -188,14 +190,14 @@ class Backend {
 
   // Training of a tied dictionary: core/backends/tied_training.h.
   virtual absl::StatusOr<std::unique_ptr<TiedDictionary>> PrepareTiedDictionary(const TiedParameters& parameters) = 0;
-  // To be called when the caller has changed the arrays that `dictionary` looks at.
+  // Call this after changing the arrays that `dictionary` refers to.
   virtual absl::Status RefreshTiedDictionary(TiedDictionary& dictionary) = 0;
   virtual absl::Status TiedStep(const TiedStepArgs& args) = 0;
   virtual absl::Status TiedAuxiliaryStep(const TiedAuxiliaryStepArgs& args) = 0;
   virtual absl::Status TiedAtoms(const TiedAtomsArgs& args) = 0;
 };
 
-// Memory of `backend` that is zero. Errors: as Backend::Allocate.
+// Allocates memory of `backend` and zeroes it. Errors: as Backend::Allocate.
 absl::StatusOr<Buffer> AllocateZeroed(Backend& backend, size_t bytes);
 
 }  // namespace kwta

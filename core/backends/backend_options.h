@@ -1,4 +1,4 @@
-// What a backend is created with.
+// Options for creating a backend.
 #pragma once
 
 #include <initializer_list>
@@ -12,11 +12,11 @@ namespace kwta {
 
 struct BackendOptions {
   int threads = 0;  // 0: every processor this process may use
-  // Settings of the one backend that is created, by name; its header says which it has.
+  // Settings of the backend to create, by name; its header lists them.
   std::map<std::string, std::string> settings;
 };
 
-// INVALID_ARGUMENT if `options` has a setting that is not one of `known`, the settings of `backend`.
+// INVALID_ARGUMENT if `options` has a setting outside `known`, the settings of `backend`.
 absl::Status CheckSettings(absl::string_view backend, const BackendOptions& options,
                            std::initializer_list<absl::string_view> known);
 

@@ -1,4 +1,4 @@
-// The backends that were built in. The only place that knows which.
+// The backends in this build. No other file knows which there are.
 #pragma once
 
 #include <memory>
@@ -12,12 +12,12 @@
 
 namespace kwta {
 
-// Names of the backends built in, best first; "reference" is always there, and last.
+// Names of the backends in this build, best first; "reference" is always there, and last.
 std::vector<std::string> BackendNames();
 
-// Creates a backend. An empty name takes the best one that works on this machine.
-// Errors: NOT_FOUND naming the backends there are; INVALID_ARGUMENT if a setting is unknown, or names something that
-// is unknown or that this machine lacks; UNAVAILABLE if its device or library does not work here.
+// Creates a backend. An empty name selects the best one that works on this machine.
+// Errors: NOT_FOUND naming the available backends; INVALID_ARGUMENT if a setting is unknown, or names something unknown
+// or missing on this machine; UNAVAILABLE if the backend's device or library does not work here.
 absl::StatusOr<std::shared_ptr<Backend>> CreateBackend(absl::string_view name, const BackendOptions& options);
 
 }  // namespace kwta

@@ -12,7 +12,7 @@
 namespace kwta {
 namespace {
 
-// More than today's processors can address for one process: a size above it is a mistake, not a request.
+// No process can address more on today's processors: a larger size is a mistake, not a request.
 constexpr size_t kMaxBytes = size_t{1} << 47;
 
 }  // namespace

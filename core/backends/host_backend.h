@@ -1,5 +1,5 @@
-// The base of the backends that compute on the processor: the host's memory, and compositions of the operations that
-// have one.
+// The base of the backends that compute on the processor: it holds the host's memory and composes some operations from
+// others.
 #pragma once
 
 #include <cstddef>
@@ -10,15 +10,15 @@
 
 namespace kwta {
 
-// `bytes` (may be 0) of memory, aligned to 64 bytes, whose contents are anything. Errors: RESOURCE_EXHAUSTED.
+// Allocates `bytes` (may be 0) of uninitialised memory, aligned to 64 bytes. Errors: RESOURCE_EXHAUSTED.
 absl::StatusOr<Buffer> AllocateHost(size_t bytes);
 // The same, zeroed.
 absl::StatusOr<Buffer> AllocateHostZeroed(size_t bytes);
 
-// What every processor backend shares. Operations are done when they return. Thread-safe.
+// What every processor backend shares. Operations are complete when they return. Thread-safe.
 class HostBackend : public Backend {
  public:
-  // The operations that compositions are made of, besides Backend's.
+  // The operations that compositions use, besides Backend's.
   virtual absl::Status SparseResidual(const SparseResidualArgs& args) = 0;
   virtual absl::Status SparseGradient(const SparseGradientArgs& args) = 0;
   virtual absl::Status WinnerResidual(const WinnerResidualArgs& args) = 0;
@@ -33,8 +33,8 @@ class HostBackend : public Backend {
   absl::Status SparseDecode(const SparseDecodeArgs& args) final { return SparseResidual({args, nullptr, nullptr}); }
   absl::Status WinnerDecode(const WinnerDecodeArgs& args) final { return WinnerResidual({args, nullptr, nullptr}); }
 
-  // Compositions, which a backend overrides where it has something better: core/backends/winner_composition.h and
-  // core/backends/tied_composition.h.
+  // Compositions: core/backends/winner_composition.h and core/backends/tied_composition.h. A backend overrides those
+  // for which it has something better.
   absl::Status WinnerPass(const WinnerPassArgs& args) override;
   absl::StatusOr<std::unique_ptr<TiedDictionary>> PrepareTiedDictionary(const TiedParameters& parameters) override;
   absl::Status RefreshTiedDictionary(TiedDictionary& dictionary) override;

@@ -6,8 +6,8 @@
 
 namespace kwta {
 
-// True if unit a with score_a goes before unit b: the larger score first, NaN after every number, equal scores (+0 and
-// -0 are equal) by the lower index. A strict total order on units.
+// True if unit a with score_a goes before unit b. The larger score goes first, NaN goes after every number, and the
+// lower index goes first among equal scores (+0 and -0 are equal). A strict total order on units.
 inline bool GoesBefore(float score_a, int64_t a, float score_b, int64_t b) {
   if (std::isnan(score_a) || std::isnan(score_b)) {
     if (std::isnan(score_a) != std::isnan(score_b)) return std::isnan(score_b);

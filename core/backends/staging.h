@@ -9,13 +9,13 @@
 
 namespace kwta {
 
-// A host array that an operation reads: the array itself if the backend reads host memory, else a copy of it.
+// A host array that an operation reads: the array itself if the backend reads host memory, otherwise a copy of it.
 // REQUIRES: the array outlives the operations on it, and the backend outlives this.
 class StagedInput {
  public:
   static absl::StatusOr<StagedInput> Create(Backend& backend, const void* host, size_t bytes);
 
-  // Puts another array in the place of the one before. The memory of a copy is used again.
+  // Replaces the previous array. Reuses the memory of a copy.
   absl::Status Stage(Backend& backend, const void* host, size_t bytes);
 
   template <typename T>
@@ -28,7 +28,7 @@ class StagedInput {
   Buffer copy_;
 };
 
-// A host array that an operation writes: the array itself if the backend writes host memory, else memory of the backend
+// A host array that an operation writes: the array itself if the backend writes host memory, otherwise backend memory
 // that Finish copies to the array. The operation writes every element. REQUIRES: the array and the backend outlive it.
 class StagedOutput {
  public:
@@ -39,7 +39,7 @@ class StagedOutput {
     return memory_.bytes() > 0 ? memory_.as<T>() : static_cast<T*>(host_);
   }
 
-  // Brings what was written to the host array. To be called once, after the operation.
+  // Copies the result to the host array. Call it once, after the operation.
   absl::Status Finish(Backend& backend);
 
  private:
@@ -47,10 +47,10 @@ class StagedOutput {
   Buffer memory_;
 };
 
-// A new buffer of the backend with a copy of a host array.
+// Copies a host array into a new buffer of the backend.
 absl::StatusOr<Buffer> CopyToBackend(Backend& backend, const void* host, size_t bytes);
 
-// Makes `buffer` at least `bytes` long; what was in it is lost if it grows.
+// Makes `buffer` at least `bytes` long; its contents are lost if it grows.
 absl::Status Reserve(Backend& backend, size_t bytes, Buffer* buffer);
 
 }  // namespace kwta

@@ -9,7 +9,8 @@
 namespace kwta {
 namespace {
 
-// What an atom's stored numbers stand for: [width] each, velocity may be null, and both may be the stored numbers' own.
+// Computes the atom and velocity that the stored numbers stand for: [width] each. velocity may be null. Both may be the
+// stored numbers themselves.
 void BringUpToDate(const TiedParameters& p, int64_t unit, float* atom, float* velocity) {
   const float* stored = p.atoms + unit * p.width;
   const float* stored_velocity = p.atom_velocity + unit * p.width;
@@ -106,7 +107,7 @@ absl::StatusOr<std::vector<int32_t>> ComposeTiedAuxiliaryStep(HostBackend& backe
   KWTA_ASSIGN_OR_RETURN(const std::unique_ptr<Dictionary> dictionary,
                         prepare(gathered.atoms.data(), gathered.bias.data(), count, p.width));
   KWTA_RETURN_IF_ERROR(backend.AffineTopK({dictionary.get(), args.x, args.rows, k, indices.data(), values.data()}));
-  // What is to be reconstructed is minus the residual.
+  // The target of the reconstruction is minus the residual.
   std::vector<float> target(static_cast<size_t>(args.rows * p.width));
   std::transform(args.residual, args.residual + target.size(), target.begin(), std::negate<>());
   std::vector<float> error(target.size());

@@ -1,4 +1,4 @@
-// Training of a tied dictionary as the operations that it is made of, each in its turn.
+// Training of a tied dictionary, composed of separate operations that run one after another.
 #pragma once
 
 #include <cstdint>
@@ -12,23 +12,24 @@
 
 namespace kwta {
 
-// As Backend::TiedStep. Nothing is put off: atoms that a state from elsewhere put off are brought up to date first.
+// Implements Backend::TiedStep. It defers nothing, and first brings atoms up to date that a state from elsewhere
+// deferred.
 absl::Status ComposeTiedStep(HostBackend& backend, const TiedStepArgs& args);
 
-// A dictionary of `backend` for one call of AffineTopK; arguments as of Backend::PrepareDictionary.
+// Prepares a dictionary of `backend` for one call of AffineTopK. The arguments are those of Backend::PrepareDictionary.
 using PrepareAtoms = std::function<absl::StatusOr<std::unique_ptr<Dictionary>>(const float* atoms, const float* bias,
                                                                                int64_t units, int64_t width)>;
 
-// As Backend::TiedAuxiliaryStep, on copies of the dead atoms, which are few unless training goes badly. What the
-// backend derives from their stored numbers is left as it is. Returns the dead units, ascending; some may be as they
-// were.
+// Implements Backend::TiedAuxiliaryStep on copies of the dead atoms, which are few unless training goes badly. It does
+// not refresh what the backend derives from their stored numbers. Returns the dead units, ascending; some may be
+// unchanged.
 absl::StatusOr<std::vector<int32_t>> ComposeTiedAuxiliaryStep(HostBackend& backend, const TiedAuxiliaryStepArgs& args,
                                                               const PrepareAtoms& prepare);
 
-// As Backend::TiedAtoms, in plain loops.
+// Implements Backend::TiedAtoms in plain loops.
 void ComposeTiedAtoms(const TiedAtomsArgs& args);
 
-// What TiedStep adds to its counts for one unit, which is in the codes of `active_rows` of its rows.
+// Updates TiedStep's counts for one unit, which is in the codes of `active_rows` of the rows.
 inline void CountActiveRows(const TiedStepArgs& args, int64_t unit, int32_t active_rows) {
   args.active_rows[unit] += active_rows;
   if (args.idle_rows != nullptr) args.idle_rows[unit] = active_rows > 0 ? 0 : args.idle_rows[unit] + args.rows;

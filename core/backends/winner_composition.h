@@ -1,4 +1,4 @@
-// WinnerPass as the operations that it is made of.
+// WinnerPass, composed of separate operations.
 #pragma once
 
 #include "absl/status/status.h"
@@ -6,7 +6,7 @@
 
 namespace kwta {
 
-// As Backend::WinnerPass.
+// Implements Backend::WinnerPass.
 absl::Status ComposeWinnerPass(HostBackend& backend, const WinnerPassArgs& args);
 
 }  // namespace kwta

@@ -1,4 +1,4 @@
-// What codes and reconstructions are like, gathered batch by batch.
+// Statistics of codes and reconstructions, gathered batch by batch.
 #pragma once
 
 #include <cstdint>
@@ -14,20 +14,20 @@ class ActivationStatistics {
  public:
   explicit ActivationStatistics(int64_t units) : rows_of_unit_(units) {}
 
-  // REQUIRES: codes.units is the number of units given at first.
+  // REQUIRES: codes.units is the constructor's number of units.
   void Add(const SparseCodes& codes);
-  // The same for dense codes[rows, units], of which an element that is zero is in no code.
+  // Adds dense codes[rows, units]; an element that is zero is in no code.
   void AddDense(const float* codes, int64_t rows);
 
-  // Rows of the window.
+  // Number of rows in the window.
   int64_t window_rows() const { return window_rows_; }
-  // Mean number of non-zeros a row; 0 if there are no rows.
+  // Mean number of non-zeros per row; 0 if there are no rows.
   double L0() const;
   // Mean fraction of the units that are non-zero in a row.
   double ActiveUnitFraction() const;
-  // Units that were in no code of the window (an entry that is zero counts as being in the code).
+  // Number of units that were in no code of the window (an entry that is zero counts as being in the code).
   int64_t DeadUnits() const;
-  // In how many codes of the window each unit was, [units].
+  // [units]: the number of codes of the window that each unit was in.
   const std::vector<int64_t>& rows_of_unit() const { return rows_of_unit_; }
 
  private:
@@ -36,8 +36,8 @@ class ActivationStatistics {
   std::vector<int64_t> rows_of_unit_;
 };
 
-// Fraction of variance unexplained: sum |x - xhat|^2 / sum |x - mean|^2 with the mean of the rows added; predicting
-// that mean gives 1. Not thread-safe.
+// Fraction of variance unexplained: sum |x - xhat|^2 / sum |x - mean|^2, where mean is the mean of all added rows. It
+// is 1 for predictions of that mean. Not thread-safe.
 class UnexplainedVariance {
  public:
   explicit UnexplainedVariance(int64_t width) : width_(width), moments_(width) {}
@@ -45,7 +45,7 @@ class UnexplainedVariance {
   // x and reconstruction are [rows, width], in the same units.
   void Add(const float* x, const float* reconstruction, int64_t rows);
 
-  // REQUIRES: rows that differ were added.
+  // REQUIRES: the added rows are not all equal.
   double Fraction() const { return squared_error_ / moments_.SquaredDeviation(); }
 
  private:

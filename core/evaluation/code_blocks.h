@@ -1,4 +1,4 @@
-// Codes of a data set, block by block, so that memory does not grow with its rows.
+// Codes of a data set, block by block, so that memory does not grow with the number of rows.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@
 
 namespace kwta {
 
-// Calls visit(codes, first) with the codes that the encoder gives by default, of consecutive blocks of rows, the first
-// of which is row `first`. Errors: those of the encoder. REQUIRES: rows of its width.
+// Calls visit(codes, first) for consecutive blocks of rows, with the codes that the encoder returns by default; row
+// `first` is the first of the block. Errors: those of the encoder. REQUIRES: the rows have the encoder's width.
 template <typename Visit>
 absl::Status VisitCodes(const Dataset& data, const Encoder& encoder, Visit visit) {
   KWTA_ASSIGN_OR_RETURN(const int64_t k, encoder.ResolveK({}));

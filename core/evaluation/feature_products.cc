@@ -7,7 +7,7 @@
 namespace kwta {
 namespace {
 
-constexpr int64_t kPiece = 512;  // elements of a row that are multiplied while they are in the nearest cache
+constexpr int64_t kPiece = 512;  // elements of a row that are multiplied together while they are in the nearest cache
 
 const ProbeKernels& BestKernels() {
   static const ProbeKernels& kernels = ProbeKernelsFor(simd::AvailableInstructionSets().front());
@@ -21,7 +21,7 @@ inline void Axpy(float a, const float* x, int lanes, float* y) {
   }
 }
 
-// One row after another, by the entries that are not zero.
+// Handles one row after another and reads only non-zero entries.
 class EntryProducts : public FeatureProducts {
  public:
   EntryProducts(const FeatureRows& features, float scale, int lanes)
@@ -60,7 +60,7 @@ class EntryProducts : public FeatureProducts {
   FeatureScratch scratch_;
 };
 
-// All rows together, piece by piece of their width.
+// Handles all rows together, one piece of their width at a time.
 class BlockProducts : public FeatureProducts {
  public:
   BlockProducts(const FeatureRows& features, const FeatureTransform& transform, int lanes)
@@ -106,7 +106,7 @@ class BlockProducts : public FeatureProducts {
   std::vector<float> shift_, factor_;  // [width]
   const int lanes_;
   int64_t rows_ = 0;
-  std::vector<float> block_;  // piece after piece, each [rows, its elements]
+  std::vector<float> block_;  // one piece after another, each [rows, elements of the piece]
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What a classifier reads: feature vectors, row by row.
+// The input of a classifier: feature vectors, row by row.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace kwta {
 
-// The non-zero entries of one row; owned by the FeatureRows, or by the scratch memory passed to Row.
+// The non-zero entries of one row. The FeatureRows owns them, or the scratch memory passed to Row.
 struct FeatureRow {
   const int32_t* indices;
   const float* values;
@@ -23,17 +23,17 @@ struct FeatureScratch {
   std::vector<float> values;
 };
 
-// Immutable; thread-safe if each thread has scratch memory of its own.
+// Immutable. Thread-safe if each thread has its own scratch memory.
 class FeatureRows {
  public:
   virtual ~FeatureRows() = default;
   virtual int64_t rows() const = 0;
   virtual int64_t width() const = 0;
-  // True if most elements are worth multiplying by: readers then take blocks of rows instead of entries.
+  // True if most elements are worth multiplying: readers then take blocks of rows instead of entries.
   virtual bool dense() const = 0;
   // Entries of row i; valid until the next call with the same scratch. REQUIRES: 0 <= i < rows().
   virtual FeatureRow Row(int64_t i, FeatureScratch* scratch) const = 0;
-  // Elements begin .. begin + count - 1 of row i, zeros included, to out. REQUIRES: they exist.
+  // Copies elements begin .. begin + count - 1 of row i, zeros included, to out. REQUIRES: they exist.
   virtual void CopyRow(int64_t i, int64_t begin, int64_t count, float* out) const = 0;
 };
 

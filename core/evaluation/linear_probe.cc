@@ -16,8 +16,8 @@ namespace kwta {
 namespace {
 
 constexpr double kMomentDecay = 0.9, kSquareDecay = 0.999, kTiny = 1e-8;  // Adam's usual constants
-constexpr int64_t kPredictedRows = 100;                                   // whose scores are computed together
-constexpr double kDropoutRange = 1 << 24;                                 // of the hashes; see ProbeDropout
+constexpr int64_t kPredictedRows = 100;                                   // rows whose scores are computed together
+constexpr double kDropoutRange = 1 << 24;                                 // range of the hashes; see ProbeDropout
 
 absl::Status ValidateOptions(const LabelledFeatures& data, const LinearProbeOptions& options) {
   if (options.epochs < 1 || options.epochs > options.schedule_epochs || options.batch_size < 1 ||
@@ -56,7 +56,7 @@ absl::Status Validate(const LabelledFeatures& data, absl::Span<const uint32_t> w
   return ValidateOptions(data, options);
 }
 
-// Scores to gradients of the mean loss over the batch.
+// Turns scores into gradients of the mean loss over the batch.
 void SoftmaxGradient(float share, int32_t label, int classes, float* scores) {
   const float largest = *std::max_element(scores, scores + classes);
   float sum = 0;
@@ -139,7 +139,7 @@ class ProbeTrainer {
     }
   }
 
-  // The classifier on features as they come: the transform is folded into the weights.
+  // The classifier for untransformed features: folds the transform into the weights.
   LinearProbe probe() const {
     LinearProbe folded = probe_;
     const int lanes = probe_.lanes_;

@@ -1,4 +1,4 @@
-// The inner loops of linear probes on dense features, one version for each instruction set.
+// The inner loops of linear probes on dense features, one version per instruction set.
 #pragma once
 
 #include <cstdint>
@@ -7,17 +7,17 @@
 
 namespace kwta {
 
-// Classes come in lanes: their number rounded up to a multiple of this.
+// The number of lanes is the number of classes rounded up to a multiple of this.
 inline constexpr int kProbeLanes = 16;
 
-// Dropout of an update: an element is zeroed if the 24-bit hash of (its number in the block, key) is below threshold.
+// Dropout of an update: zeroes an element if the 24-bit hash of (its number in the block, key) is below threshold.
 struct ProbeDropout {
   uint32_t key = 0;
   uint32_t threshold = 0;  // 0: none
-  float keep_scale = 1;    // what is kept is multiplied by it
+  float keep_scale = 1;    // factor of the elements that are kept
 };
 
-// Every function is thread-safe, takes unaligned pointers and gives the same bits for the same arguments.
+// Every function is thread-safe, takes unaligned pointers and returns the same bits for the same arguments.
 struct ProbeKernels {
   // x[i] = (x[i] - shift[i]) * factor[i], with dropout; element i of this piece has the number first + i.
   void (*transform)(float* x, const float* shift, const float* factor, int64_t count, uint32_t first,

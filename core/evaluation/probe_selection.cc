@@ -1,4 +1,4 @@
-// Choosing the probe's hyperparameters without looking at test data.
+// Choice of the probe's hyperparameters without a look at test data.
 #include <algorithm>
 #include <numeric>
 #include <utility>
@@ -13,7 +13,7 @@
 namespace kwta {
 namespace {
 
-// Counts epochs of several fits that run at the same time.
+// Counts epochs of several concurrent fits.
 class Progress {
  public:
   Progress(double total, const std::function<absl::Status(double)>& report) : total_(total), report_(report) {}
@@ -58,8 +58,8 @@ absl::StatusOr<ChosenProbe> ChooseProbe(const LabelledFeatures& training, const 
   const auto candidates = static_cast<int64_t>(choices.size());
   const int first_judged = grid.choose_epochs ? 1 : base.epochs;
   Progress counter(base.epochs * static_cast<double>(candidates), progress);
-  // Errors by candidate and epoch, 2 if not judged: each has a place of its own, so that the choice does not depend on
-  // who is first.
+  // Errors by candidate and epoch, 2 if not judged. Each has its own place, so that the choice does not depend on which
+  // candidate finishes first.
   std::vector<std::vector<double>> errors(candidates, std::vector<double>(base.epochs, 2.0));
   std::vector<absl::Status> statuses(candidates);
   pool.ParallelFor(candidates, 1, [&](int64_t begin, int64_t end, int) {

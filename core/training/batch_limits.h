@@ -1,4 +1,4 @@
-// What a batch may need.
+// Limits on the size of a batch.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,11 @@
 
 namespace kwta {
 
-// Activities that all units compute for the rows of a batch, before any are dropped.
+// The most activities that all units may compute for the rows of a batch, before any are dropped.
 inline constexpr int64_t kMaxBatchScores = int64_t{1} << 31;
 
-// Whether a batch of rows that need so many each is small enough. Errors: INVALID_ARGUMENT naming training.batch_size.
+// Checks that a batch of rows with `row_scores` activities each is small enough. Errors: INVALID_ARGUMENT naming
+// training.batch_size.
 inline absl::Status CheckBatchScores(int64_t batch_size, int64_t row_scores) {
   if (batch_size * row_scores <= kMaxBatchScores) return absl::OkStatus();
   return InvalidField("training.batch_size", batch_size,

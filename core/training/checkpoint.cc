@@ -15,11 +15,11 @@ namespace {
 
 constexpr char kFile[] = "checkpoint.safetensors";
 constexpr char kFormat[] = "kwta checkpoint 2";
-// Of layers and stacks alone, without the numbers of fine-tuning and those that tell whether training diverges.
+// Format of layers and stacks alone, without the numbers of fine-tuning and of the divergence check.
 constexpr char kFormat1[] = "kwta checkpoint 1";
-// Fine-tuning had a file of its own beside format 1, which is no longer read.
+// With format 1, fine-tuning had a separate file, which is no longer read.
 constexpr char kFormerFile[] = "fine_tuning.safetensors";
-// The run's own tensors stand beside the trainee's, whose names therefore get a prefix.
+// The run's own tensors share a map with the trainee's, so the trainee's names get a prefix.
 constexpr char kTraineePrefix[] = "learner.";
 constexpr char kEpochUnits[] = "epoch.unit_was_active";
 constexpr char kLastEpochUnits[] = "last_epoch.unit_was_active";
@@ -28,7 +28,7 @@ using Metadata = std::map<std::string, std::string>;
 
 std::string CheckpointPath(const std::string& directory) { return absl::StrCat(directory, "/", kFile); }
 
-// 17 digits bring a binary64 back exactly.
+// 17 digits restore a binary64 exactly.
 std::string ExactText(double value) { return absl::StrFormat("%.17g", value); }
 
 Tensor ToTensor(const std::vector<uint8_t>& bytes) {

@@ -34,7 +34,7 @@ class RowsOfCodes : public LearnerRows {
     return encoder_->EncodeDense(StoredRows(which, count), k_, out);
   }
 
-  // Bytes that all rows take when they are kept.
+  // Bytes needed to keep the codes of all rows.
   int64_t KeptBytes() const { return rows() * PackedBytes(); }
   absl::Status Keep(const std::string& directory) {
     KWTA_ASSIGN_OR_RETURN(ScratchFile file, ScratchFile::Create(directory, KeptBytes()));
@@ -59,12 +59,12 @@ class RowsOfCodes : public LearnerRows {
   }
 
  private:
-  // Rows of k indices and k values take less room than dense ones where fewer than half of the units are active. Codes
-  // that are dense by nature have as many activities as units.
+  // k indices and k values take less room than a dense row if fewer than half of the units are active. Codes that are
+  // dense by nature have as many activities as units.
   bool Sparse() const { return 2 * k_ < width(); }
   int64_t PackedBytes() const { return static_cast<int64_t>(sizeof(float)) * (Sparse() ? 2 * k_ : width()); }
 
-  // Rows `which` of the data set, valid until the next call.
+  // Reads rows `which` of the data set; valid until the next call.
   RowsView StoredRows(const uint32_t* which, int64_t count) {
     stored_.resize(count * data_.width() * DTypeSize(data_.dtype()));
     data_.Gather(which, count, stored_.data());
@@ -98,7 +98,7 @@ class RowsOfCodes : public LearnerRows {
   const int64_t k_;
   double squared_deviation_ = 0;
   std::optional<ScratchFile> file_;  // [rows, PackedBytes()]
-  std::vector<char> stored_;         // scratch: rows as stored
+  std::vector<char> stored_;         // scratch: stored rows
   SparseCodes codes_;                // scratch: their codes
 };
 

@@ -1,4 +1,4 @@
-// What only the rows say of a training job.
+// The parts of a training job that depend on its rows.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -17,8 +17,8 @@ constexpr int64_t kSampledRows = 1000;
 constexpr int64_t kSampledNumbers = int64_t{1} << 24;
 constexpr int kPowerSteps = 30;
 
-// The largest mean of (u'x)^2 over rows x spread evenly, of all u of length 1: the largest eigenvalue of the mean of
-// xx', by power iteration, which comes close from below.
+// The largest mean of (u'x)^2 over rows x spread evenly, for any u of length 1. That is the largest eigenvalue of the
+// mean of xx'. Power iteration approaches it from below.
 absl::StatusOr<double> LargestEnergy(LearnerRows& rows) {
   const int64_t width = rows.width();
   const int64_t count = std::min({kSampledRows, rows.rows(), std::max<int64_t>(kSampledNumbers / width, 1)});
@@ -26,7 +26,7 @@ absl::StatusOr<double> LargestEnergy(LearnerRows& rows) {
   for (int64_t i = 0; i < count; ++i) which[i] = static_cast<uint32_t>(i * rows.rows() / count);
   std::vector<float> x(count * width);
   KWTA_RETURN_IF_ERROR(rows.Gather(which.data(), count, x.data()));
-  // The first direction is that of the largest row.
+  // The largest row is the first direction.
   std::vector<double> direction(width), next(width);
   double largest = 0;
   for (int64_t i = 0; i < count; ++i) {

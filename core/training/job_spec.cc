@@ -50,8 +50,8 @@ absl::Status ResolveTraining(const v1::EncoderSpec& encoder, v1::TrainingSpec* s
   return absl::OkStatus();
 }
 
-// Fits the encoder to shapes that are known without opening a file: better said now than when the job has waited for
-// its turn.
+// Fits the encoder to shapes that are known without opening a file: an error is better now than after the job has
+// waited in the queue.
 absl::Status FitShapes(v1::JobSpec* spec) {
   if (!spec->dataset().has_name()) return absl::OkStatus();
   KWTA_ASSIGN_OR_RETURN(const NamedDataset dataset, FindNamedDataset(spec->dataset().name()));
@@ -77,7 +77,7 @@ absl::Status ResolveBase(v1::JobSpec* spec) {
   return absl::OkStatus();
 }
 
-// Those that the kind of encoder decides. A learning rate that depends on the rows is left to FitTraining.
+// Fills in the defaults that depend on the kind of encoder. FitTraining sets a learning rate that depends on the rows.
 // REQUIRES: the encoder is resolved.
 void SetTrainingDefaults(v1::JobSpec* spec) {
   const TrainingDefaults defaults = FindEncoderKind(spec->encoder())->training_defaults;
@@ -107,7 +107,7 @@ absl::Status ResolveJobSpec(v1::JobSpec* spec) {
   }
   KWTA_RETURN_IF_ERROR(ResolveTraining(spec->encoder(), spec->mutable_training()));
   KWTA_RETURN_IF_ERROR(ValidateDatasetRef(spec->dataset()));
-  if (!spec->has_base()) KWTA_RETURN_IF_ERROR(FitShapes(spec));  // with one, the rows will be codes
+  if (!spec->has_base()) KWTA_RETURN_IF_ERROR(FitShapes(spec));  // with a base, the rows are its codes
   if (spec->dataset().split() == v1::DATASET_SPLIT_UNSPECIFIED) {
     spec->mutable_dataset()->set_split(v1::DATASET_SPLIT_TRAIN);
   }

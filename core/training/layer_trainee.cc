@@ -16,7 +16,7 @@
 namespace kwta {
 namespace {
 
-constexpr double kManyDeadUnits = 0.1;  // of all
+constexpr double kManyDeadUnits = 0.1;  // fraction of all units
 
 class LayerTrainee : public Trainee {
  public:

@@ -1,4 +1,4 @@
-// Training of an encoder: of a layer on the rows of a data set, or on the codes of a model below it.
+// Training of one encoder layer on the rows of a data set, or on the codes of a model below it.
 #pragma once
 
 #include <memory>
@@ -11,8 +11,8 @@
 
 namespace kwta {
 
-// Trains spec.encoder on `rows`. Errors: INVALID_ARGUMENT (rows that do not fit the spec, fewer of them than a batch
-// has, or all the same). REQUIRES: spec is resolved; spec and rows outlive the trainee.
+// Trains spec.encoder on `rows`. Errors: INVALID_ARGUMENT (rows that do not fit the spec, fewer rows than a batch has,
+// or rows that are all the same). REQUIRES: spec is resolved; spec and rows outlive the trainee.
 absl::StatusOr<std::unique_ptr<Trainee>> CreateLayerTrainee(const v1::JobSpec& spec, LearnerRows& rows,
                                                             std::shared_ptr<Backend> backend);
 

@@ -5,7 +5,7 @@ namespace kwta {
 double LearningRateSchedule::At(int64_t update) const {
   const int64_t turn = updates_ / 2;  // first update of the second half
   const int64_t last = updates_ - 1;
-  if (update == last && last > 0) return final_;  // exactly, whatever the rounding below
+  if (update == last && last > 0) return final_;  // exact in spite of rounding below
   if (update <= turn) return initial_;
   return initial_ + (final_ - initial_) * static_cast<double>(update - turn) / static_cast<double>(last - turn);
 }

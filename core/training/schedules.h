@@ -22,8 +22,8 @@ class LearningRateSchedule {
   int64_t updates_;
 };
 
-// The part of a rate that is left before each of so many updates: falls linearly from 1 at the first to 0 after the
-// last. REQUIRES: 0 <= update <= updates, updates >= 1.
+// The fraction of a rate that remains before each update: falls linearly from 1 at the first to 0 after the last.
+// REQUIRES: 0 <= update <= updates, updates >= 1.
 double LinearFall(int64_t update, int64_t updates);
 
 }  // namespace kwta

@@ -10,8 +10,8 @@
 namespace kwta {
 
 struct TrainingControl {
-  // Checkpoints and scratch files are kept here. If empty, no checkpoints are written or read, and scratch files are in
-  // the system's directory for temporary files.
+  // Directory of checkpoints and scratch files. If empty, no checkpoints are written or read, and scratch files go to
+  // the system's temporary directory.
   std::string checkpoint_directory;
   // Called after each epoch and about every report_seconds within one, on the thread that trains. May be empty.
   std::function<void(const v1::TrainingProgress&)> report;

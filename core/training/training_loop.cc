@@ -20,11 +20,11 @@ namespace {
 
 using LoopClock = std::chrono::steady_clock;
 
-// How much worse a loss has to be than what it is compared with to show that a run has diverged: at its end, when
-// nothing can mend it, and before that.
+// Factors by which a loss must exceed its reference before the run counts as diverged: the first at the end, when no
+// later epoch can mend it, the second before that.
 constexpr double kWorse = 2, kMuchWorse = 10;
 
-// What is trained on what: everything that the result depends on, and nothing else.
+// Identifies everything that the result depends on, and nothing else.
 std::string Fingerprint(v1::JobSpec spec, const Trainee& trainee) {
   spec.clear_model();
   spec.mutable_training()->clear_threads();
@@ -51,31 +51,32 @@ class TrainingLoop {
   absl::StatusOr<ModelBundle> Finish();
 
  private:
-  // A moment of the run, to tell its speed from.
+  // A moment of the run from which to measure its speed.
   struct Mark {
     LoopClock::time_point time = LoopClock::now();
     int64_t images = 0;
   };
 
   absl::Status StartAnew();
-  // True if the run goes on from its checkpoint.
+  // Returns true if the run resumes from its checkpoint.
   absl::StatusOr<bool> Resume();
   absl::Status Restore(TrainingCheckpoint checkpoint);
   absl::Status TrainEpoch();
-  // Brings the epoch's totals up to date. To be called before they are looked at.
+  // Brings the epoch's totals up to date. Call it before reading them.
   absl::Status TakeLosses();
   absl::Status EndEpoch();
-  // Whether training has diverged although everything is finite: by the epoch just done, and by the finished model.
+  // Checks whether training has diverged although everything is finite: in the epoch just done, and in the finished
+  // model.
   absl::Status JudgeEpoch();
   absl::Status JudgeEnd();
-  // Before anything is learnt, rows far from zero may have a larger error than their mean leaves.
+  // The loss before anything is learnt. It may exceed that of predicting the mean if rows are far from zero.
   double Unlearnt() const { return std::max(trainee_.baseline().loss, state_.first_loss); }
   std::string NotFinite() const {
     return absl::StrCat("training has diverged: the ", trainee_.loss_name(), " of a batch is not finite");
   }
   absl::Status Exploded(absl::string_view what, double loss) const;
   absl::Status WriteCheckpoint();
-  // FAILED_PRECONDITION: what `cause` says, at which update, and what to do.
+  // FAILED_PRECONDITION with `cause`, the update, and a remedy.
   absl::Status Diverged(absl::string_view cause, int64_t update) const;
   EpochTotals NoTotals() const { return {0, 0, std::vector<uint8_t>(trainee_.units())}; }
 
@@ -88,7 +89,7 @@ class TrainingLoop {
   double TrainSeconds() const { return state_.train_seconds + SecondsSince(started_); }
   Mark Now() const { return {LoopClock::now(), EpochsDone() * rows_ + EpochRowsDone()}; }
 
-  // What every report says.
+  // The fields that every report has.
   v1::TrainingProgress Progress(int64_t epochs_done, int64_t images) const;
   void Report(const EpochReport& report);
   absl::Status AfterEpochBefore(int64_t epochs_done);
@@ -99,14 +100,14 @@ class TrainingLoop {
   Trainee& trainee_;
   const TrainingControl& control_;
   const int64_t rows_, epochs_;
-  const int64_t batches_;  // of an epoch
+  const int64_t batches_;  // in an epoch
   std::vector<std::string> warnings_;
 
   std::string fingerprint_;
   TrainingState state_;
 
   const LoopClock::time_point started_ = LoopClock::now();
-  Mark pace_;      // since when an epoch takes the time that it takes
+  Mark pace_;      // since when epochs have taken their current time
   Mark reported_;  // the last report
 };
 
@@ -137,7 +138,7 @@ absl::StatusOr<bool> TrainingLoop::Resume() {
   if (absl::IsNotFound(saved.status())) return false;
   const absl::Status restored = saved.ok() ? Restore(*std::move(saved)) : saved.status();
   if (restored.ok()) return true;
-  // A checkpoint only saves time: one that cannot be used costs the time again, where failing would cost the job.
+  // A checkpoint only saves time: ignoring a bad one costs that time again, whereas failing would cost the job.
   if (!absl::IsDataLoss(restored) && !absl::IsFailedPrecondition(restored)) return restored;
   warnings_.push_back(absl::StrCat("training starts anew: ", restored.message()));
   KWTA_RETURN_IF_ERROR(StartAnew());
@@ -235,7 +236,7 @@ absl::Status TrainingLoop::JudgeEpoch() {
 }
 
 absl::Status TrainingLoop::JudgeEnd() {
-  // The loss of an update is that before it, so that one more shows what the last one did.
+  // The loss of an update is measured before it, so one more update shows the effect of the last one.
   Rng rng(training_.seed(), trainee_.OrderStream(epochs_));
   const std::vector<uint32_t> order = RandomPermutation(rows_, rng);
   TrainingBatch batch;

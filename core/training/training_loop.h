@@ -1,5 +1,5 @@
-// The loop of every training run: epochs, batches, reports, checkpoints, the request to stop, and the check that
-// training has not diverged.
+// The loop of every training run: epochs, batches, reports, checkpoints, stop requests, and the check that training has
+// not diverged.
 #pragma once
 
 #include "absl/status/statusor.h"
@@ -11,9 +11,9 @@
 
 namespace kwta {
 
-// Trains `trainee`, or goes on from its checkpoint, and returns the finished model with its statistics. `data` is what
-// its rows are made of. Errors: those of RunJob (core/training/run_job.h). REQUIRES: spec is resolved, and what the
-// trainee was made of.
+// Trains `trainee`, or resumes it from its checkpoint, and returns the finished model with its statistics. `data` is
+// the data set behind the trainee's rows. Errors: those of RunJob (core/training/run_job.h). REQUIRES: spec is
+// resolved, and the trainee was created from it.
 absl::StatusOr<ModelBundle> RunTrainingLoop(const v1::JobSpec& spec, const Dataset& data, Trainee& trainee,
                                             const TrainingControl& control);
 

@@ -35,11 +35,11 @@ namespace kwta::onednn {
 namespace {
 
 // Tiles of Gemm. They do not depend on the number of threads, because the library's order of summation may depend on
-// them.
+// the tiles.
 constexpr int64_t kGemmTileRows = 128;
 constexpr int64_t kGemmTileColumns = 512;
 
-// Elements that are worth waking a thread for, in loops that only read and write them.
+// A thread is worth waking for this many elements, in loops that only read and write them.
 constexpr int64_t kGrainElements = 16384;
 
 class OnednnBackend final : public HostBackend {
@@ -176,7 +176,7 @@ class OnednnBackend final : public HostBackend {
   absl::Status TiedAtoms(const TiedAtomsArgs& args) override { return tied::TiedAtoms(context_, args); }
 
  private:
-  // Rows of which each costs `elements` in a range.
+  // Rows in a range, if each costs `elements`.
   static int64_t RowGrain(int64_t elements) {
     return std::max<int64_t>(1, kGrainElements / std::max<int64_t>(1, elements));
   }
@@ -187,7 +187,7 @@ class OnednnBackend final : public HostBackend {
   const winners::ConvolutionRowKernels& convolution_rows_ = winners::ConvolutionRowKernelsFor(context_.instruction_set);
 };
 
-// A setting, or the environment's if there is none.
+// Returns a setting, or the environment variable if there is none.
 std::string Chosen(const BackendOptions& options, const char* setting, const char* variable) {
   const auto found = options.settings.find(setting);
   if (found != options.settings.end()) return found->second;

@@ -5,7 +5,7 @@
 
 namespace kwta {
 
-// As Backend::ActiveGradient, in plain loops and binary64.
+// Implements Backend::ActiveGradient in plain loops and binary64.
 void ReferenceActiveGradient(const ActiveGradientArgs& args);
 
 }  // namespace kwta

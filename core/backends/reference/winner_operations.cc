@@ -10,7 +10,7 @@
 namespace kwta {
 namespace {
 
-// activities[maps, positions] of one image: max(0, z), and 0 where z is not a number.
+// Computes activities[maps, positions] of one image: max(0, z), and 0 where z is NaN.
 void Activities(const float* filters, const float* bias, int64_t maps, int64_t size, const ImageBatch& images,
                 const float* image, std::vector<float>& activities) {
   const int64_t before = (size - 1) / 2;
@@ -36,7 +36,7 @@ void Activities(const float* filters, const float* bias, int64_t maps, int64_t s
   }
 }
 
-// The `winners` largest of the activities of units first .. first + count - 1, to units[winners] and values[winners].
+// Writes the `winners` largest activities of units first .. first + count - 1 to units[winners] and values[winners].
 void LargestAboveZero(const std::vector<float>& activities, int64_t first, int64_t count, int64_t winners,
                       int32_t* units, float* values) {
   std::vector<int32_t> candidates;
@@ -54,7 +54,7 @@ void LargestAboveZero(const std::vector<float>& activities, int64_t first, int64
 }
 
 // Calls visit(pixel, weight) for every weight of a filter [channels, size, size] around position (y, x) that falls
-// inside the image: the offset of the pixel in the image, and of the weight in the filter.
+// inside the image, with the offset of the pixel in the image and of the weight in the filter.
 template <typename Visit>
 void ForEachPixelUnderFilter(const ImageBatch& images, int64_t size, int64_t y, int64_t x, const Visit& visit) {
   const int64_t before = (size - 1) / 2;

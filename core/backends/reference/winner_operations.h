@@ -1,6 +1,6 @@
-// The operations of winner-take-all convolutional encoders as plain loops: what every backend computes.
+// The operations of winner-take-all convolutional encoders in plain loops: they define what every backend computes.
 //
-// Activities are FixedOrderConvolution's. Other sums are taken in binary64 in the order of the indices and rounded to
+// Activities are FixedOrderConvolution's. Other sums are in binary64 in the order of the indices and rounded to
 // binary32 once. One thread, host memory. Thread-safe.
 #pragma once
 

@@ -11,21 +11,21 @@ namespace kwta {
 
 struct KMeansOptions {
   int64_t centroids = 1600;
-  int iterations = 20;  // at most; fewer if no row changes its cluster
+  int iterations = 20;  // at most; k-means stops early if no row changes its cluster
   uint64_t seed = 1;
 };
 
 struct KMeansResult {
   std::vector<float> centroids;     // [centroids, width]
-  std::vector<int32_t> assignment;  // [rows]: the nearest centroid, of those before the last update
-  double squared_distance = 0;      // mean over the rows of the squared distance to it
+  std::vector<int32_t> assignment;  // [rows]: the nearest of the centroids before the last update
+  double squared_distance = 0;      // mean squared distance of the rows to it
   int iterations = 0;
 };
 
-// Starts from rows drawn without replacement; each iteration assigns every row to its nearest centroid, the lowest of
-// several, and moves each centroid to the mean of its rows. A centroid without rows moves to a row drawn at random.
-// x is [rows, width], host memory. The result is a function of the arguments and the backend. Errors: INVALID_ARGUMENT
-// (centroids outside 1 .. rows, iterations below 1), and what the backend gives.
+// Starts from rows drawn without replacement. Each iteration assigns every row to its nearest centroid (the lowest of
+// several) and moves each centroid to the mean of its rows. A centroid without rows moves to a random row. x is [rows,
+// width], host memory. The result is a function of the arguments and the backend. Errors: INVALID_ARGUMENT (centroids
+// outside 1 .. rows, iterations below 1), and those of the backend.
 absl::StatusOr<KMeansResult> KMeans(const float* x, int64_t rows, int64_t width, const KMeansOptions& options,
                                     Backend& backend);
 

@@ -13,8 +13,8 @@
 namespace kwta {
 namespace {
 
-constexpr int64_t kImagesAPart = 8;  // whose gradients are added up by one thread, so that no thread's number matters
-constexpr float kMomentDecay = 0.9f, kSquareDecay = 0.999f, kTiny = 1e-8f;  // of Adam
+constexpr int64_t kImagesAPart = 8;  // one thread sums the gradients of a part, whatever the number of threads
+constexpr float kMomentDecay = 0.9f, kSquareDecay = 0.999f, kTiny = 1e-8f;  // Adam's
 
 ConvolutionParameters Zeros(const ConvolutionShape& shape) {
   ConvolutionParameters zeros;
@@ -37,7 +37,7 @@ void Fill(std::vector<float>& values, double sigma, Rng& rng) {
   for (float& value : values) value = static_cast<float>(sigma * rng.Gaussian());
 }
 
-// What filters see at every position, zeros outside the image: [height * width, patch].
+// Copies what the filters see at every position, zeros outside the image: [height * width, patch].
 void CopyPatches(const float* image, const ConvolutionShape& shape, float* patches) {
   const int64_t size = shape.filter_size, before = (size - 1) / 2;
   for (int64_t row = 0; row < shape.height; ++row) {
@@ -57,7 +57,7 @@ void CopyPatches(const float* image, const ConvolutionShape& shape, float* patch
   }
 }
 
-// Filters with the maps side by side, [patch, lanes].
+// Returns the filters with the maps side by side, [patch, lanes].
 std::vector<float> Transposed(const ConvolutionShape& shape, const std::vector<float>& filters) {
   const int64_t lanes = RoundUp(shape.maps, kProbeLanes), patch = shape.patch();
   std::vector<float> transposed(patch * lanes);
@@ -104,7 +104,7 @@ SupervisedConvolution::SupervisedConvolution(const ConvolutionShape& shape, uint
   Fill(parameters_.weights, 0.01, rng);
 }
 
-// Memory for one image.
+// Scratch memory for one image.
 struct SupervisedConvolution::Pass {
   explicit Pass(const ConvolutionShape& shape)
       : patches(shape.height * shape.width * shape.patch()),
@@ -116,7 +116,7 @@ struct SupervisedConvolution::Pass {
   std::vector<float> patches;     // [positions, patch]
   std::vector<float> activities;  // [positions, lanes]
   std::vector<float> pooled;
-  std::vector<int32_t> sources;  // the position that each pooled activity came from, -1 if it is zero
+  std::vector<int32_t> sources;  // the position that each pooled activity came from; -1 if the activity is zero
   std::vector<float> scores;
 };
 
@@ -140,7 +140,7 @@ void SupervisedConvolution::Forward(const float* image, const std::vector<float>
         const auto position = static_cast<int32_t>(y * shape_.width + x);
         const float* activity = z + position * lanes;
         for (int64_t m = 0; m < maps; ++m) {
-          const int32_t more = -static_cast<int32_t>(activity[m] > most[m]);  // a mask, so that there is no branch
+          const int32_t more = -static_cast<int32_t>(activity[m] > most[m]);  // a mask instead of a branch
           source[m] = (position & more) | (source[m] & ~more);
           most[m] = std::max(activity[m], most[m]);
         }
@@ -194,7 +194,7 @@ double SupervisedConvolution::LossAndGradient(const float* const* images, const 
             back += weights[c] * scores[c];
           }
           if (factors != nullptr) back *= factors[f];
-          // Through the maximum to the one activity that it was, and from there to what the filter saw.
+          // Through the maximum to the activity that it chose, and from there to the filter's input.
           const int64_t map = f % shape_.maps;
           const float* seen = pass.patches.data() + pass.sources[f] * patch;
           float* filter_sums = sum.filters.data() + map * patch;

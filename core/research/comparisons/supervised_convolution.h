@@ -1,6 +1,7 @@
 // A shallow convolutional network trained with labels from end to end: convolution, ReLU, overlapping max-pooling and a
-// softmax classifier. It has the architecture of the winner-take-all encoder and its classifier, and is what figure
-// 1(c) of Makhzani & Frey, "A Winner-Take-All Method for Training Sparse Convolutional Autoencoders", compares it with.
+// softmax classifier. It has the architecture of the winner-take-all encoder and its classifier. Figure 1(c) of
+// Makhzani & Frey, "A Winner-Take-All Method for Training Sparse Convolutional Autoencoders", compares the encoder with
+// it.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +19,9 @@
 namespace kwta {
 
 struct ConvolutionShape {
-  int64_t channels = 1, height = 28, width = 28;  // of an image
+  int64_t channels = 1, height = 28, width = 28;  // of one image
   int64_t maps = 16;
-  int64_t filter_size = 7;  // the image is padded with zeros, so that maps have its size
+  int64_t filter_size = 7;  // the image is padded with zeros, so maps have its size
   Pooling pooling{5, 3, 2};
   int classes = 10;
 
@@ -32,9 +33,9 @@ struct ConvolutionShape {
 struct ConvolutionOptions {
   int epochs = 20;
   int batch_size = 100;
-  double learning_rate = 0.001;  // of Adam; falls linearly to zero over the second half
+  double learning_rate = 0.001;  // Adam's; falls linearly to zero over the second half
   double l2 = 1e-4;              // l2 / 2 |classifier weights|^2 is added to the mean cross-entropy
-  double dropout = 0.5;          // of pooled activities while training
+  double dropout = 0.5;          // of pooled activities during training
   uint64_t seed = 1;
 };
 
@@ -54,17 +55,17 @@ class SupervisedConvolution {
   static absl::StatusOr<SupervisedConvolution> Create(const ConvolutionShape& shape, uint64_t seed, ThreadPool& pool);
 
   // Trains on x[rows, channels * height * width] with labels 0 .. classes - 1. `report`, if not empty, is called after
-  // each update with the epochs done, whole or not, and the mean loss of its batch; an error that it gives ends
-  // training and is returned. The result is a function of the arguments, whatever the number of threads. Errors also:
-  // INVALID_ARGUMENT (labels or options out of range), FAILED_PRECONDITION (diverged).
+  // each update with the number of epochs done, which may be fractional, and the mean loss of the batch; if it returns
+  // an error, training stops and returns the error. The result is a function of the arguments, whatever the number of
+  // threads. Errors: also INVALID_ARGUMENT (labels or options out of range), FAILED_PRECONDITION (diverged).
   absl::Status Train(const float* x, const std::vector<int32_t>& labels, const ConvolutionOptions& options,
                      const std::function<absl::Status(double, double)>& report = {});
 
   // Fraction of the rows whose most probable class is not their label.
   double ErrorRate(const float* x, const std::vector<int32_t>& labels) const;
 
-  // Mean cross-entropy of a batch, with dropout by `kept` (a factor for each pooled activity, [rows, pooled]; null:
-  // none), and its gradient without the penalty.
+  // Computes the mean cross-entropy of a batch and its gradient without the penalty. `kept` is the dropout: a factor
+  // for each pooled activity, [rows, pooled]; null: none.
   double LossAndGradient(const float* const* images, const int32_t* labels, int64_t rows, const float* kept,
                          ConvolutionParameters* gradient) const;
 
@@ -74,7 +75,7 @@ class SupervisedConvolution {
  private:
   SupervisedConvolution(const ConvolutionShape& shape, uint64_t seed, ThreadPool& pool);
   struct Pass;
-  // From an image to the pooled activities of `pass`. `transposed` are the filters with the maps side by side.
+  // Computes the pooled activities of an image in `pass`. `transposed` holds the filters with the maps side by side.
   void Forward(const float* image, const std::vector<float>& transposed, Pass* pass) const;
   void Scores(const float* pooled, float* scores) const;
 

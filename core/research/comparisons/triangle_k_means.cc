@@ -17,7 +17,7 @@ namespace {
 
 constexpr int64_t kGathered = 4096;  // patches
 
-// Every patch of one image, [positions, channels, size, size] as it is stored.
+// Copies every patch of one image as stored, [positions, channels, size, size].
 void CutPatches(const char* image, const Shape& shape, int64_t size, size_t element, char* patches) {
   const int64_t channels = shape[0], height = shape[1], width = shape[2];
   for (int64_t y = 0; y + size <= height; ++y) {

@@ -1,4 +1,4 @@
-// Features of images by k-means on small patches, the comparison of the winner-take-all paper's table 2.
+// Features of images by k-means on small patches: the comparison in table 2 of the winner-take-all paper.
 // Coates, Ng & Lee, "An Analysis of Single-Layer Networks in Unsupervised Feature Learning", 2011.
 #pragma once
 
@@ -22,24 +22,24 @@ struct TriangleKMeansOptions {
   uint64_t seed = 1;
 };
 
-// Random patches are contrast-normalised and whitened (sections 3.1.1 and 3.1.2 of that paper) and clustered. An
-// image's features come from its patches at every position: f_c = max(0, mean_c(z) - z_c) with z_c the distance to
-// centroid c (section 3.2.2, "triangle"), summed over each quadrant of the positions (section 3.2.3): [2, 2,
-// centroids], top left, top right, bottom left, bottom right; the upper and the left quadrants get the middle position
-// of an odd number. Immutable; Features may be called by one thread at a time.
+// Contrast-normalises, whitens (sections 3.1.1 and 3.1.2 of that paper) and clusters random patches. An image's
+// features come from its patches at every position: f_c = max(0, mean_c(z) - z_c), where z_c is the distance to
+// centroid c (section 3.2.2, "triangle"). They are summed over each quadrant of the positions (section 3.2.3): [2, 2,
+// centroids], top left, top right, bottom left, bottom right. The upper and the left quadrants include the middle
+// position of an odd number. Immutable; only one thread at a time may call Features.
 class TriangleKMeans {
  public:
-  // Scratch files are made in `directory`; empty: the system's. Errors: INVALID_ARGUMENT (patches that do not fit the
-  // images, options out of range), and what the backend and the file system give.
+  // Scratch files go to `directory`; empty: the system's. Errors: INVALID_ARGUMENT (patches that do not fit the images,
+  // options out of range), and those of the backend and the file system.
   static absl::StatusOr<TriangleKMeans> Fit(const Dataset& images, const TriangleKMeansOptions& options,
                                             std::shared_ptr<Backend> backend, const std::string& directory);
 
   int64_t width() const { return 4 * options_.centroids; }
-  // Features of rows [rows, channels * height * width] of the kind fitted on, out[rows, width()].
+  // Computes features of rows [rows, channels * height * width], images of the fitted shape, to out[rows, width()].
   absl::Status Features(const RowsView& images, float* out) const;
 
   const std::vector<float>& centroids() const { return centroids_; }
-  // What a patch goes through.
+  // The preprocessing of a patch.
   const Preprocessor& preprocessor() const { return preprocessor_; }
 
  private:

@@ -51,10 +51,10 @@ LinearProbeOptions WithChoice(LinearProbeOptions probe, const nlohmann::json& ch
 
 int Classes(const std::vector<int32_t>& labels) { return 1 + *std::max_element(labels.begin(), labels.end()); }
 
-// Features of the training rows, and labels.
+// Features of the training rows, with labels.
 class TrainingFeatures {
  public:
-  // Looks at both arguments. `features` may go on behind what the plan needs.
+  // Refers to both arguments. `features` may have more rows than the plan needs.
   TrainingFeatures(const ClassificationPlan& plan, const Tensor& features, const std::vector<int32_t>& labels)
       : views_(plan.mirrored ? 2 : 1),
         rows_(features.rows().Slice(0, views_ * static_cast<int64_t>(labels.size()))),
@@ -68,7 +68,7 @@ class TrainingFeatures {
   const std::vector<int32_t>& labels_;
 };
 
-// One choice of features and probe, on validation rows.
+// Judges one choice of features and probe on validation rows.
 absl::StatusOr<nlohmann::json> Validate(Workbench& bench, const ClassificationPlan& plan,
                                         const std::vector<int32_t>& labels, const LinearProbeOptions& probe,
                                         const Tensor& features) {
@@ -105,13 +105,13 @@ absl::StatusOr<nlohmann::json> Test(Workbench& bench, const ClassificationPlan& 
 
 absl::StatusOr<nlohmann::json> Classify(Workbench& bench, const ClassificationPlan& plan) {
   const std::vector<int32_t> labels = plan.training->Labels();
-  // Features of the training rows are computed when they are first needed, and kept while nothing else is.
+  // Computes features of the training rows when they are first needed, and keeps only the latest.
   KeptFeatures of_this_plan;
   KeptFeatures& kept = plan.kept != nullptr ? *plan.kept : of_this_plan;
   const auto compute = [&](const FeatureChoice& choice) -> absl::Status {
     std::string key =
         nlohmann::json{{"features", plan.key}, {"choice", choice.name}, {"rows", plan.training->rows()}}.dump();
-    // Those of mirror images come behind those of the images.
+    // Features of mirror images follow those of the images.
     if (kept.features.has_value() && kept.key == key && (kept.mirrored || !plan.mirrored)) return absl::OkStatus();
     kept = {};
     if (plan.mirrored) {

@@ -1,4 +1,4 @@
-// How well a linear classifier does on features, the choices made on validation rows.
+// How well a linear classifier does on features, with the choices made on validation rows.
 #pragma once
 
 #include <functional>
@@ -13,13 +13,13 @@
 
 namespace kwta {
 
-// Features that compete, such as codes with one alpha.
+// One of several competing features, such as codes with one alpha.
 struct FeatureChoice {
   std::string name;
   std::function<absl::StatusOr<Tensor>(const Dataset&)> features;  // [rows, width]
 };
 
-// Features of training rows that one plan leaves to the next, which takes them if they are what it needs.
+// Features of training rows that one plan leaves to the next, which reuses them if they fit.
 struct KeptFeatures {
   std::string key;  // what they depend on, as JSON
   bool mirrored = false;
@@ -29,19 +29,19 @@ struct KeptFeatures {
 struct ClassificationPlan {
   std::string label;                  // for progress
   nlohmann::json key;                 // what the features depend on
-  const Dataset* training = nullptr;  // the validation rows are a part of these
+  const Dataset* training = nullptr;  // includes the validation rows
   const Dataset* test = nullptr;
-  // Classifiers are fitted to the mirror images of the training images too, whose features are then those of
-  // WithMirrorImages. Validation and test images are judged as they are.
+  // If true, classifiers are also fitted to the mirror images of the training images; the features are then those of
+  // WithMirrorImages. Validation and test images are judged unmirrored.
   bool mirrored = false;
   std::vector<FeatureChoice> choices;
-  std::shared_ptr<KeptFeatures> kept;      // null: features are let go of with the plan
-  std::vector<LinearProbeOptions> probes;  // that compete, each with the grid
+  std::shared_ptr<KeptFeatures> kept;      // null: features are freed with the plan
+  std::vector<LinearProbeOptions> probes;  // these compete, each with the grid
   ProbeGrid grid;
 };
 
 // Chooses features, probe and grid value by the error on the grid's validation rows, fits on all training rows with
-// what was chosen and counts the errors on the test rows. Gives {"test_error", "validation_error" (both percentages),
+// these choices and counts the errors on the test rows. Returns {"test_error", "validation_error" (both percentages),
 // "features", "loss", "scaling", "l2", "dropout", "epochs", "candidates" (every choice of features and probe with its
 // validation error), "seconds"}.
 absl::StatusOr<nlohmann::json> Classify(Workbench& bench, const ClassificationPlan& plan);

@@ -18,9 +18,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int64_t kImages = 100;  // whose features are computed between two looks at the stop flag
+constexpr int64_t kImages = 100;  // number between two looks at the stop flag
 
-// Preprocessed images, [rows, width], of the rows `which`.
+// Preprocessed images of some rows, [rows, width], with labels.
 struct PreparedImages {
   std::vector<float> x;
   std::vector<int32_t> labels;
@@ -51,7 +51,7 @@ ConvolutionShape ShapeOf(const v1::WinnerTakeAllSpec& spec, int classes) {
   return shape;
 }
 
-// Error, in percent, on `judged` after training on `fitted`.
+// Returns the error, in percent, on `judged` after training on `fitted`.
 absl::StatusOr<double> TrainAndJudge(Workbench& bench, const ConvolutionShape& shape, const ConvolutionOptions& options,
                                      const PreparedImages& fitted, const PreparedImages& judged) {
   KWTA_ASSIGN_OR_RETURN(SupervisedConvolution network,
@@ -79,7 +79,7 @@ absl::StatusOr<nlohmann::json> ClassifyTriangleKMeans(Workbench& bench, Classifi
               {"patches", options.patches},
               {"iterations", options.iterations},
               {"seed", seed}};
-  // Fitted on the training images when features are first asked for.
+  // Fitted on the training images when features are first needed.
   const auto model = std::make_shared<std::optional<TriangleKMeans>>();
   const Dataset& training = *plan.training;
   plan.choices = {

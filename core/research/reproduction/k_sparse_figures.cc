@@ -1,5 +1,5 @@
-// "k-Sparse Autoencoders", figures 1, 3 and 4; and section 3 in numbers: how far the encoder's one step is from sparse
-// coding with the dictionary that it learnt.
+// "k-Sparse Autoencoders", figures 1, 3 and 4; and section 3 in numbers: how far the encoder's single step is from
+// sparse coding with the learnt dictionary.
 #include <algorithm>
 #include <cmath>
 
@@ -27,7 +27,7 @@ constexpr int64_t kHistogramRows = 1000;
 constexpr int64_t kCodedRows = 50;
 constexpr uint32_t kCodedK = 25;
 
-// log10 of how many of the activities fall into each bin, where any do.
+// log10 of the number of activities in each non-empty bin.
 Series Histogram(const std::string& name, const Tensor& codes) {
   const float* values = codes.as<float>();
   const auto [least, most] = std::minmax_element(values, values + codes.elements());
@@ -45,7 +45,7 @@ Series Histogram(const std::string& name, const Tensor& codes) {
   return series;
 }
 
-// Fraction of the variance of some test rows that codes of k = 25 leave unexplained, by coder.
+// Measures, for each coder, the fraction of the variance of some test rows that codes of k = 25 leave unexplained.
 absl::Status CompareCoders(Workbench& bench, const ModelBundle& model, const Dataset& test, Report* report) {
   const nlohmann::json key = {{"coders", ModelJson(model)}, {"rows", kCodedRows}, {"k", kCodedK}};
   KWTA_ASSIGN_OR_RETURN(
@@ -58,7 +58,7 @@ absl::Status CompareCoders(Workbench& bench, const ModelBundle& model, const Dat
         KWTA_ASSIGN_OR_RETURN(const Preprocessor preprocessor,
                               Preprocessor::Load(description.preprocessing(), width, model.tensors));
         KWTA_ASSIGN_OR_RETURN(const std::shared_ptr<const Encoder> encoder, CreateEncoder(model, bench.backend()));
-        // ITI presumes atoms of unit length.
+        // ITI assumes atoms of unit length.
         std::vector<float> scaled(values, values + units * width);
         for (int64_t h = 0; h < units; ++h) {
           const double length = std::sqrt(Dot(values + h * width, values + h * width, width));

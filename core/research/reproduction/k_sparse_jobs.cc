@@ -7,7 +7,7 @@
 namespace kwta {
 namespace {
 
-// What validation rows chose for 10, 25 and 40: the more units are active, the sooner further epochs make codes worse.
+// Validation rows chose these for 10, 25 and 40: the more units are active, the sooner further epochs make codes worse.
 uint32_t EpochsThatSuit(uint32_t k) {
   if (k <= 10) return 150;
   return k < 40 ? 300 : 60;
@@ -48,7 +48,7 @@ ClassificationPlan SoftmaxPlan(const Workbench& bench, int64_t validation_rows) 
   plan.grid.validation_rows = validation_rows;
   LinearProbeOptions probe;
   if (!bench.quick()) {
-    // Large steps and dropout: with steps of a tenth, or without dropout, 0.1 to 0.3 points more validate wrongly.
+    // Large steps and dropout: steps of a tenth, or no dropout, raise the validation error by 0.1 to 0.3 points.
     probe.learning_rate = 1;
     probe.epochs = probe.schedule_epochs = 40;
     probe.scaling = FeatureScaling::kCentred;

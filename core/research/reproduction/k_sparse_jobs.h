@@ -1,4 +1,4 @@
-// Training jobs of k-sparse encoders as section 4.2 of the paper has them.
+// Training jobs of k-sparse encoders according to section 4.2 of the paper.
 #pragma once
 
 #include <string>
@@ -10,21 +10,21 @@
 
 namespace kwta {
 
-// How codes are made where nothing else is said (section 4.4: "the best result is achieved by k = 25, alpha = 3").
+// The default alpha of codes (section 4.4: "the best result is achieved by k = 25, alpha = 3").
 inline constexpr float kEncodeAlpha = 3;
 
-// What a run of a k-sparse table has in common. Rows 0: all of them.
+// Settings that the runs of a k-sparse table share. Rows 0: all of them.
 struct KSparseScale {
   uint32_t units;
   uint32_t k_start;
-  uint32_t epochs, second_layer_epochs;  // epochs 0: as many as suit k
+  uint32_t epochs, second_layer_epochs;  // epochs 0: the number that suits k
   float rate, final_rate;
   uint64_t training_rows, test_rows;
   int64_t validation_rows;
   std::vector<double> alphas;
 };
 
-// Chosen on validation rows (docs/results.md); quick: small enough for a minute.
+// Chosen on validation rows (docs/results.md). The quick one is small enough to run in a minute.
 KSparseScale FullKSparseScale();
 KSparseScale QuickKSparseScale();
 inline KSparseScale KSparseScaleOf(const Workbench& bench) {
@@ -33,15 +33,15 @@ inline KSparseScale KSparseScaleOf(const Workbench& bench) {
 
 v1::DatasetRef Part(const std::string& dataset, v1::DatasetSplit split, uint64_t max_rows);
 
-// Trains on all training rows, without their labels.
+// A job that trains on all training rows without their labels.
 v1::JobSpec KSparseJob(const KSparseScale& scale, const std::string& dataset, uint32_t k, uint64_t seed);
 
-// The probe that codes and pixels are judged by: softmax regression.
+// The probe that judges codes and pixels: softmax regression.
 ClassificationPlan SoftmaxPlan(const Workbench& bench, int64_t validation_rows);
 
-// Codes of `model`, one choice for each alpha.
+// Codes of `model`, one choice per alpha.
 std::vector<FeatureChoice> AlphaChoices(Workbench& bench, const ModelBundle& model, const std::vector<double>& alphas);
-// Pixels as they are stored.
+// Pixels as stored.
 std::vector<FeatureChoice> PixelChoice();
 
 }  // namespace kwta

@@ -15,21 +15,21 @@
 namespace kwta {
 namespace {
 
-// Chosen on validation rows (docs/results.md), for one layer; two are fine-tuned likewise.
+// Chosen on validation rows (docs/results.md) for one layer; two layers use the same.
 constexpr uint32_t kActive = 40;  // k in both layers
 constexpr float kLearningRate = 0.05f, kCodeDropout = 0.2f;
-constexpr uint64_t kSplitSeed = 1;  // of the validation rows
+constexpr uint64_t kSplitSeed = 1;  // draws the validation rows
 
-// The digits, and parts of them: what fine-tuning learns from, and what it is judged by.
+// The digits, and their parts: those that fine-tuning learns from and those that judge it.
 struct Parts {
   std::string name;
   v1::DatasetRef fitted, all;
   Dataset training, validation, test;
 };
 
-// What training images go through. Both are adversarial; the paper has neither.
+// Changes to training images. Both kinds are adversarial; the paper has neither.
 struct TrainingImages {
-  const char* label;  // after the model's
+  const char* label;  // follows the model's label
   uint32_t max_shift;
   float adversarial_length;
   uint32_t epochs;
@@ -50,7 +50,7 @@ v1::JobSpec TuningJob(const Workbench& bench, const TrainingImages& images, cons
   return job;
 }
 
-// {"error": percentage, "seconds", "model"} of what was fine-tuned, on `judged`.
+// Judges a fine-tuned model on `judged`: {"error": percentage, "seconds", "model"}.
 absl::StatusOr<nlohmann::json> Judge(Workbench& bench, const std::string& label, const ModelBundle& tuned,
                                      const Dataset& judged) {
   const nlohmann::json key = {{"tuned", ModelJson(tuned)}, {"judged_rows", judged.rows()}};
@@ -62,8 +62,8 @@ absl::StatusOr<nlohmann::json> Judge(Workbench& bench, const std::string& label,
   });
 }
 
-// Tunes on all training rows and looks at the test rows. With the first seed it also tunes on a part of the training
-// rows and looks at the others.
+// Tunes on all training rows and judges on the test rows. With the first seed it also tunes on one part of the training
+// rows and judges on the other.
 absl::StatusOr<nlohmann::json> TuneAndTest(Workbench& bench, const std::string& name, const ModelBundle& model,
                                            const TrainingImages& images, const Parts& parts, int seed) {
   const auto judge = [&](const char* stage, const v1::DatasetRef& rows,
@@ -131,7 +131,7 @@ absl::Status KSparseTable3(Workbench& bench, Report* report) {
   ClassificationPlan plan = SoftmaxPlan(bench, scale.validation_rows);
   plan.training = &parts.training;
   plan.test = &parts.test;
-  // The first layer of every seed, then their second layers, which take longer.
+  // Trains the first layer of every seed, then the second layers, which take longer.
   std::vector<ModelBundle> layers;
   for (int seed = 1; seed <= bench.seeds(); ++seed) {
     const std::string label = LabelOf(seed);
@@ -151,7 +151,7 @@ absl::Status KSparseTable3(Workbench& bench, Report* report) {
     const std::string label = LabelOf(seed);
     v1::JobSpec job = KSparseJob(scale, parts.name, kActive, seed);
     job.clear_preprocessing();
-    // The codes are sparse and positive, and larger than pixels: the rate of the first layer would diverge.
+    // The codes are sparse, positive and larger than pixels: the first layer's rate would diverge.
     job.mutable_training()->set_learning_rate(scale.rate / 10);
     job.mutable_training()->set_epochs(scale.second_layer_epochs);
     KWTA_ASSIGN_OR_RETURN(const ModelBundle second, bench.Train(label + ", layer 2", job, &layers[seed - 1]));

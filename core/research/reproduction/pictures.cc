@@ -16,12 +16,12 @@ namespace kwta {
 namespace {
 
 constexpr int64_t kShownAtoms = 120;
-constexpr int64_t kShownColumns = 30;  // as figure 1 has them
+constexpr int64_t kShownColumns = 30;  // as in figure 1
 
 constexpr double kWidth = 640, kHeight = 360, kLeft = 64, kRight = 20, kTop = 16, kBottom = 52;
 constexpr const char* kColours[] = {"#1b6ca8", "#c8553d", "#2a7f62", "#7a4fa3", "#8a6d1d", "#555555"};
 
-// A range of data and the range of the picture that it is drawn on.
+// A range of data and the range of the picture where it is drawn.
 class Axis {
  public:
   Axis(bool logarithmic, double from, double to) : logarithmic_(logarithmic), from_(from), to_(to) {}
@@ -33,7 +33,7 @@ class Axis {
     empty_ = false;
   }
   double At(double value) const { return AtScaled(Scaled(value)); }
-  // Values that are written beside the axis, with their places.
+  // The values to write beside the axis, with their places.
   std::vector<std::pair<double, double>> Ticks() const {
     std::vector<std::pair<double, double>> ticks;
     constexpr int kTicks = 5;

@@ -11,25 +11,25 @@
 
 namespace kwta {
 
-// The model's description as JSON: every hyperparameter and what training measured.
+// The model's description as JSON: every hyperparameter and every measurement of training.
 nlohmann::json ModelJson(const ModelBundle& model);
 
 // `count` filters of shape [channels, height, width] as a PNG file.
 absl::StatusOr<ReportPicture> FiltersPicture(const float* filters, int64_t count, const Shape& shape, int64_t zoom);
 
-// The first atoms of a k-sparse model of images (of patches, if it was trained on some), each scaled by itself.
+// The first atoms of a k-sparse model of images (or of patches, if it was trained on them), each scaled separately.
 absl::StatusOr<ReportPicture> AtomsPicture(const ModelBundle& model);
 
 // The decoder filters of a winner-take-all model (the encoder's if the weights are tied).
 absl::StatusOr<ReportPicture> DecoderFiltersPicture(const ModelBundle& model);
 
-// Points of one line.
+// The points of one line.
 struct Series {
   std::string name;
   std::vector<double> x, y;
 };
 
-// An <svg> element with lines and their legend; REQUIRES: some series has points.
+// An <svg> element with lines and their legend. REQUIRES: some series has points.
 std::string LineChart(const std::string& x_label, const std::string& y_label, const std::vector<Series>& series,
                       bool logarithmic_x, bool logarithmic_y);
 

@@ -1,4 +1,4 @@
-// The recipes: each computes one table or set of figures. Every recipe is a file of its own.
+// The recipes. Each computes one table or set of figures and has its own file.
 #pragma once
 
 #include "absl/status/status.h"
@@ -12,7 +12,7 @@ absl::Status KSparseTable3(Workbench& bench, Report* report);
 absl::Status WinnerTakeAllTable1(Workbench& bench, Report* report);
 absl::Status WinnerTakeAllTable2(Workbench& bench, Report* report);
 absl::Status Figures(Workbench& bench, Report* report);
-// The part of Figures that is of the k-sparse paper.
+// The part of Figures from the k-sparse paper.
 absl::Status KSparseFigures(Workbench& bench, Report* report);
 
 }  // namespace kwta

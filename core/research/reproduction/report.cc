@@ -31,7 +31,7 @@ std::string Number(const std::optional<double>& value) {
 
 std::string Mean(const Measurement& row) { return row.values.empty() ? "" : absl::StrFormat("%.2f", row.Mean()); }
 
-// The smallest and the largest of several values.
+// The smallest and the largest value, if there are several.
 std::string Spread(const Measurement& row) {
   if (row.values.size() < 2) return "";
   const auto [least, most] = std::minmax_element(row.values.begin(), row.values.end());

@@ -1,4 +1,4 @@
-// What a reproduction found, and the forms it is written in.
+// The results of a reproduction, and the formats of its report.
 #pragma once
 
 #include <optional>
@@ -13,9 +13,9 @@ namespace kwta {
 // One row of a table: a number, measured with several seeds.
 struct Measurement {
   std::string label;
-  std::optional<double> paper;  // the paper's value; nullopt: it has none
-  std::vector<double> values;   // one a seed; empty: not measured in this run
-  nlohmann::json details;       // hyperparameters, choices and times of each seed
+  std::optional<double> paper;  // the paper's value; nullopt: the paper has none
+  std::vector<double> values;   // one per seed; empty: not measured in this run
+  nlohmann::json details;       // hyperparameters, choices and times for each seed
   std::string note;
 
   double Mean() const;
@@ -40,7 +40,7 @@ struct Claim {
   bool holds = false;
 };
 
-// Moving a json value does not throw, though it is not declared so.
+// Moving a json value does not throw, although it is not declared noexcept.
 struct Report {  // NOLINT(bugprone-exception-escape)
   std::string name;
   std::string title;
@@ -49,12 +49,12 @@ struct Report {  // NOLINT(bugprone-exception-escape)
   std::vector<ReportPicture> pictures;
   std::vector<Claim> claims;
   nlohmann::json settings;  // of the whole run
-  bool finished = false;    // false: a report so far, which says so
+  bool finished = false;    // false: an interim report, which says so
 };
 
-// A page that needs no other file.
+// A self-contained page.
 std::string ReportHtml(const Report& report);
-// Every number; pictures by their titles only.
+// Every number; pictures only by title.
 nlohmann::json ReportJson(const Report& report);
 // The tables and claims for a terminal.
 std::string ReportText(const Report& report);

@@ -1,5 +1,5 @@
-// The papers' tables and figures, computed anew on real data: trains through Train, measures through Encoder and
-// LinearProbe, and writes a report with the papers' values beside what came out.
+// Computes the papers' tables and figures anew on real data. It trains through Train, measures through Encoder and
+// LinearProbe, and writes a report that compares the results with the papers' values.
 //   Makhzani & Frey, "k-Sparse Autoencoders", ICLR 2014
 //   Makhzani & Frey, "A Winner-Take-All Method for Training Sparse Convolutional Autoencoders", 2014
 #pragma once
@@ -17,20 +17,20 @@ namespace kwta {
 struct ReproductionOptions {
   // One of ReproducibleTables().
   std::string table;
-  // Searched for data sets; see DatasetOptions.
+  // Where to search for data sets; see DatasetOptions.
   std::vector<std::string> data_directories;
-  // Gets TABLE.html and TABLE.json, written anew after each measurement, and keeps in state/ what is finished: a run
-  // that was interrupted goes on from there, and neither this nor another table measures or trains again what was
-  // measured or trained with the same settings. Made if it is not there. For one call at a time.
+  // Holds TABLE.html and TABLE.json, rewritten after each measurement, and finished work in state/. An interrupted run
+  // resumes from there. No table trains or measures again what some table finished with the same settings. Created if
+  // missing. Only one call at a time may use it.
   std::string output_directory;
-  // A few minutes at most, on a part of the data: says whether the order of the results is the papers', not how good
-  // they are. Takes Fashion-MNIST where there is no MNIST.
+  // A few minutes at most, on a part of the data: shows whether the results have the papers' order, not how good they
+  // are. Uses Fashion-MNIST where there is no MNIST.
   bool quick = false;
-  // Runs of each measurement; 0: 3, or 1 if quick.
+  // Runs per measurement; 0: 3, or 1 if quick.
   int seeds = 0;
   // 0: every processor this process may use.
   int threads = 0;
-  // Called with what is being done and the fraction of it that is; from one thread at a time. May be empty.
+  // Called with the current stage and the finished fraction of it, from one thread at a time. May be empty.
   std::function<void(const std::string& stage, double fraction)> progress;
   // Reproduce stops soon after this becomes true. May be null.
   const std::atomic<bool>* stop = nullptr;
@@ -40,7 +40,7 @@ struct Reproduction {
   std::string html_path, json_path;
   // The tables as text.
   std::string summary;
-  // What the papers claim of the order of the results, as far as it did not come out.
+  // The papers' claims on the order of the results that this run does not confirm.
   std::vector<std::string> broken_claims;
 };
 
@@ -49,13 +49,13 @@ struct ReproducibleTable {
   absl::string_view description;
 };
 
-// What can be reproduced.
+// The tables that can be reproduced.
 std::vector<ReproducibleTable> ReproducibleTables();
 
-// Computes the table and writes the report. Hyperparameters are chosen on validation rows, which are a part of the
-// training rows; the test rows are looked at once for each measurement, with what was chosen. Errors: NOT_FOUND (no
-// such table, data that are not there), INVALID_ARGUMENT (options out of range), CANCELLED (stopped; a further call
-// goes on), and what training and the file system give.
+// Computes the table and writes the report. Validation rows, a part of the training rows, decide hyperparameters. Each
+// measurement looks at the test rows once, with the chosen hyperparameters. Errors: NOT_FOUND (no such table, missing
+// data), INVALID_ARGUMENT (options out of range), CANCELLED (stopped; another call resumes), and those of training and
+// the file system.
 absl::StatusOr<Reproduction> Reproduce(const ReproductionOptions& options);
 
 }  // namespace kwta

@@ -1,4 +1,4 @@
-// What a winner-take-all encoder makes of one image, for pictures.
+// The activities of a winner-take-all encoder for one image, for pictures.
 #pragma once
 
 #include <vector>
@@ -13,7 +13,7 @@ namespace kwta {
 struct WinnerMaps {
   std::vector<float> input;    // [channels, height, width], preprocessed
   std::vector<float> winners;  // [maps, height, width]: the one winner of each map, as in training; zero elsewhere
-  std::vector<float> open;     // [maps, height, width]: every activity, the sparsity off
+  std::vector<float> open;     // [maps, height, width]: every activity, with the sparsity off
   std::vector<float> pooled;   // [maps, pooled height, pooled width]
 };
 

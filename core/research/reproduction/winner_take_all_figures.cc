@@ -16,7 +16,7 @@ namespace {
 
 constexpr WinnerLayer kDigits = {16, 7, 5, 3, 2};
 
-// The 16 maps of one image while training, with the sparsity off, and pooled.
+// Shows the 16 maps of one image during training, with the sparsity off, and pooled.
 absl::Status Maps(Workbench& bench, const ModelBundle& model, const Dataset& test, Report* report) {
   const v1::WinnerTakeAllSpec& spec = model.description.encoder().winner_take_all();
   const ImageBatch image = ImagesOf(spec, 1);
@@ -41,7 +41,7 @@ absl::Status Maps(Workbench& bench, const ModelBundle& model, const Dataset& tes
   return absl::OkStatus();
 }
 
-// Figure 1(c): accuracy on whitened CIFAR-10 by the number of maps.
+// Figure 1(c): accuracy on whitened CIFAR-10 against the number of maps.
 absl::Status AccuracyByMaps(Workbench& bench, Report* report) {
   const bool quick = bench.quick();
   const uint64_t training_rows = quick ? 1500 : 0;

@@ -12,13 +12,13 @@
 namespace kwta {
 namespace {
 
-// Filters of width 7, pooling of width 5 and stride 3: 28x28 gives 10x10 (section 3.1).
+// Filters of width 7, pooling of width 5 and stride 3: 28x28 becomes 10x10 (section 3.1).
 constexpr WinnerLayer kFirstLayer = {16, 7, 5, 3, 2};
-// On 128 maps; pooling of width 3 and stride 2: 10x10 gives 5x5. The paper does not state the filters' width.
+// On 128 maps; pooling of width 3 and stride 2: 10x10 becomes 5x5. The paper does not state the filters' width.
 constexpr WinnerLayer kMnistSecondLayer = {2048, 3, 3, 2, 1};
 constexpr uint32_t kMnistSecondLayerEpochs = 1;
-constexpr uint32_t kBelow = 128;         // maps of the layer below it
-constexpr uint32_t kMnistQuickMaps = 8;  // of one layer
+constexpr uint32_t kBelow = 128;         // maps of the layer below
+constexpr uint32_t kMnistQuickMaps = 8;  // in one layer
 
 enum class Sparsity { kWinnerTakeAll, kNone, kTopFour, kAcrossMaps, kTied };
 
@@ -138,7 +138,7 @@ absl::Status WinnerTakeAllTable1(Workbench& bench, Report* report) {
     }
   }
   report->claims.push_back({"winner-take-all maps are better than raw pixels", winners < table[0].Mean()});
-  // The paper speaks of digits. Of clothes, which are all surface, filters without sparsity tell much.
+  // The paper's claim is about digits. Clothes are all surface, and filters without sparsity tell much about them.
   if (digits == "mnist") {
     report->claims.push_back({"winner-take-all is better than no sparsity", winners < no_sparsity});
   }

@@ -1,5 +1,5 @@
 // "A Winner-Take-All Method for Training Sparse Convolutional Autoencoders", table 2: CIFAR-10, contrast-normalised and
-// whitened; with triangle k-means and a supervised network of the same architecture beside it.
+// whitened, compared with triangle k-means and a supervised network of the same architecture.
 #include <functional>
 #include <memory>
 #include <string>
@@ -18,16 +18,17 @@ namespace kwta {
 namespace {
 
 constexpr uint32_t kFullMaps = 512;
-constexpr uint32_t kComparedMaps = 64;  // with as many of other kinds, as in figure 1(c)
+constexpr uint32_t kComparedMaps = 64;  // compared with as many maps of other kinds, as in figure 1(c)
 constexpr uint32_t kCifarQuickMaps = 8;
-// Pooling of width 3 and stride 2: 8x8 gives 4x4. The paper has 4096 maps on 512 and does not state the filters' width.
+// Pooling of width 3 and stride 2: 8x8 becomes 4x4. The paper has 4096 maps on 512 and does not state the filters'
+// width.
 constexpr uint32_t kMapsBelow = 256;
 constexpr WinnerLayer kCifarSecondLayer = {1024, 3, 3, 2, 1};
 constexpr uint32_t kCifarSecondLayerEpochs = 1;
-constexpr double kMirroredDropout = 0.3;  // twice as many images need less of it
+constexpr double kMirroredDropout = 0.3;  // twice as many images need less dropout
 constexpr double kPaperShallow = 72.7, kPaperKMeans = 77.9, kPaperDeep = 78.1;
 
-// Of one seed.
+// Measures one seed.
 using Measure =
     std::function<absl::StatusOr<nlohmann::json>(const ClassificationPlan&, const ModelBundle&, const v1::JobSpec&)>;
 
@@ -64,8 +65,8 @@ absl::Status WinnerTakeAllTable2(Workbench& bench, Report* report) {
   rows.push_back({"Raw pixels", std::nullopt, {Accuracy(pixels)}, {pixels}, ""});
   KWTA_RETURN_IF_ERROR(bench.Publish(report));
 
-  // Each measurement of every seed before the next. Mirrored: also with classifiers that see each training image and
-  // its mirror image, in a row of their own.
+  // Finishes one measurement for every seed before the next. If mirrored, it adds a row of results for classifiers that
+  // also see the mirror image of each training image.
   const auto measure = [&](uint32_t first, const Measurement& row, bool mirrored,
                            const Measure& measure_seed) -> absl::Status {
     const size_t at = rows.size();
@@ -85,7 +86,7 @@ absl::Status WinnerTakeAllTable2(Workbench& bench, Report* report) {
         measurement->details.push_back(std::move(result));
         return bench.Publish(report);
       };
-      if (mirrored) {  // first, for its features serve the other row, too
+      if (mirrored) {  // first, since the other row reuses its features
         ClassificationPlan both = plan;
         both.mirrored = true;
         if (!quick) both.grid.dropout = {kMirroredDropout};

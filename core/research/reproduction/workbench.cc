@@ -27,7 +27,7 @@ namespace {
 
 constexpr int64_t kLargestF32 = int64_t{1} << 29;      // elements
 constexpr uint64_t kLargestPiece = uint64_t{1} << 26;  // bytes of a file of finished numbers
-constexpr uint32_t kCheckpoints = 100;                 // of a long training
+constexpr uint32_t kCheckpoints = 100;                 // per long training
 
 absl::Status MakeDirectories(const std::string& path) {
   std::error_code error;
@@ -36,7 +36,7 @@ absl::Status MakeDirectories(const std::string& path) {
   return absl::OkStatus();
 }
 
-// Half of the bits of a float, rounded to the nearest (ties away from zero, which measurements do not notice).
+// The upper half of a float's bits, rounded to nearest (ties away from zero, which does not affect measurements).
 uint16_t ToBF16(float value) {
   uint32_t bits;
   std::memcpy(&bits, &value, sizeof(bits));
@@ -107,7 +107,7 @@ absl::Status Workbench::Publish(Report* report) const {
   return WriteFileAtomically(ReportPath(".json"), ReportJson(*report).dump(1) + "\n");
 }
 
-// A path for what `key` names, or the state directory itself without a kind.
+// The path of the state that `key` identifies, or the state directory itself if `kind` is empty.
 std::string Workbench::StatePath(absl::string_view kind, const std::string& label, absl::string_view key) const {
   std::string root = absl::StrCat(options_.output_directory, "/state");
   if (kind.empty()) return root;

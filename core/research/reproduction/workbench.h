@@ -1,4 +1,4 @@
-// What every recipe of a reproduction works with: data, training, encoding, and the memory of what is finished.
+// The tools of every recipe of a reproduction: data, training, encoding, and a record of finished work.
 #pragma once
 
 #include <atomic>
@@ -24,39 +24,40 @@ namespace kwta {
 // Not thread-safe.
 class Workbench {
  public:
-  // Makes the state directory. Errors: what the backend and the file system give. `options` must outlive it.
+  // Creates the state directory. Errors: those of the backend and the file system. `options` must outlive it.
   static absl::StatusOr<std::unique_ptr<Workbench>> Create(const ReproductionOptions& options);
 
   bool quick() const { return options_.quick; }
   int seeds() const;
   ThreadPool& pool() { return pool_; }
   const std::shared_ptr<Backend>& backend() const { return backend_; }
-  // The stage that is under way, for the caller's progress; and how much of it is done.
+  // Report the current stage to the caller's progress, and the finished fraction of it.
   void Start(const std::string& stage);
   void Update(double fraction);
-  // CANCELLED once the caller wants an end.
+  // CANCELLED once the caller asks to stop.
   absl::Status CheckStop() const;
-  // Both: for callbacks that may end what calls them.
+  // Update and CheckStop together, for callbacks that may end their caller.
   absl::Status Advance(double fraction);
 
-  // The name of the data set to take for MNIST: "mnist", or in a quick run without it "fashion-mnist".
+  // The data set to use for MNIST: "mnist", or "fashion-mnist" in a quick run without MNIST.
   absl::StatusOr<std::string> Digits() const;
   absl::StatusOr<Dataset> Load(const v1::DatasetRef& reference) const;
 
-  // The model of `spec` (whose model name need not be set), trained unless the state has it. With a base, spec says
-  // whether a layer is put on it or it is fine-tuned. `label` is for progress and names the model's directory. An
-  // interrupted training goes on from its checkpoint.
+  // Returns the model of `spec` (whose model name may be unset), and trains it unless the state has it. With a base,
+  // spec says whether to add a layer to it or to fine-tune it. `label` appears in progress and names the model's
+  // directory. An interrupted training resumes from its checkpoint.
   absl::StatusOr<ModelBundle> Train(const std::string& label, v1::JobSpec spec, const ModelBundle* base = nullptr);
 
-  // Dense codes of all rows, [rows, code_width], f32, or bf16 where f32 would take more than 2 GiB.
+  // Dense codes of all rows, [rows, code_width]: f32, or bf16 if f32 would take more than 2 GiB.
   absl::StatusOr<Tensor> Codes(const ModelBundle& model, const Dataset& data, const EncodeOptions& options);
 
-  // Writes the report as it is so far, with the settings of the run, where ReproductionOptions says.
+  // Writes the current report, with the settings of the run, to the directory in ReproductionOptions.
   absl::Status Publish(Report* report) const;
-  // OUTPUT/TABLE with this at the end.
+  // The path OUTPUT/TABLE with this extension.
   std::string ReportPath(absl::string_view extension) const;
 
-  // What `compute` gave for `key`, now or in an earlier run. `key` names everything that the result depends on.
+  // Returns the result of `compute` for `key`, from now or an earlier run. `key` names everything that the result
+  // depends on.
   absl::StatusOr<nlohmann::json> Once(const std::string& label, const nlohmann::json& key,
                                       const std::function<absl::StatusOr<nlohmann::json>()>& compute);
 
@@ -72,7 +73,7 @@ class Workbench {
   std::string stage_;
 };
 
-// Bytes or numbers of all rows as they are stored, [rows, width].
+// Stored bytes or numbers of all rows, [rows, width].
 Tensor StoredRows(const Dataset& data);
 
 }  // namespace kwta

@@ -16,7 +16,7 @@ absl::StatusOr<SparseSolution> OrthogonalMatchingPursuit(const Atoms& atoms, con
   const double enough = options.tolerance * options.tolerance * Dot(x, x, atoms.width);
   std::vector<double> lengths(atoms.units);
   for (int64_t h = 0; h < atoms.units; ++h) lengths[h] = std::sqrt(Dot(atoms.atom(h), atoms.atom(h), atoms.width));
-  // Atoms that were taken, and those of no use: zero, or dependent on atoms that were taken.
+  // Chosen atoms, and useless ones: zero, or dependent on chosen atoms.
   std::vector<bool> excluded(atoms.units);
   SupportLeastSquares system(atoms, x);
   std::vector<float> residual(x, x + atoms.width);

@@ -1,4 +1,4 @@
-// What sparse coders read and give: x is approximated by W z with few non-zero entries in z, the dictionary W fixed.
+// Input and output of sparse coders. A coder approximates x by W z with a fixed dictionary W and few non-zeros in z.
 // "k-Sparse Autoencoders", equation (1).
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace kwta {
 
-// A fixed dictionary owned by somebody else. Row h is atom w_h: column h of the paper's W.
+// A fixed dictionary that somebody else owns. Row h is atom w_h: column h of the paper's W.
 struct Atoms {
   const float* values = nullptr;  // [units, width], row-major, finite
   int64_t units = 0;
@@ -19,11 +19,11 @@ struct Atoms {
 };
 
 struct SparseSolution {
-  std::vector<int32_t> support;  // Units whose entries may be other than zero, ascending.
+  std::vector<int32_t> support;  // Units whose entries may be non-zero, ascending.
   std::vector<double> values;    // z on the support.
   double squared_residual = 0;   // |x - W z|^2
   int iterations = 0;
-  bool converged = false;  // The coder stopped by itself, not at a limit.
+  bool converged = false;  // The coder stopped of its own accord, not at a limit.
 };
 
 // <a, b> of `width` elements in binary64.

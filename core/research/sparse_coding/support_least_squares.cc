@@ -9,8 +9,8 @@
 namespace kwta {
 namespace {
 
-// The part of an atom's squared length outside the span of the others below which it counts as inside: well above what
-// atoms in binary32 carry of rounding, well below the angle of any two atoms that are meant to differ.
+// An atom counts as inside the span of the others if less than this part of its squared length is outside. It is well
+// above the rounding of binary32 atoms and well below the angle of any two atoms that are meant to differ.
 constexpr double kIndependent = 1e-10;
 
 }  // namespace

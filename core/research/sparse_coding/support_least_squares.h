@@ -8,16 +8,16 @@
 
 namespace kwta {
 
-// Minimises |x - W_S z|^2 over z for a set S of atoms that grows one by one, by a Cholesky factor of W_S' W_S that
-// grows with it: z = (W_S' W_S)^-1 W_S' x, equation (3) of "k-Sparse Autoencoders". In binary64. Not thread-safe; atoms
+// Minimises |x - W_S z|^2 over z, z = (W_S' W_S)^-1 W_S' x, equation (3) of "k-Sparse Autoencoders", for a set S of
+// atoms that grows one by one. A Cholesky factor of W_S' W_S grows with it. Works in binary64. Not thread-safe; atoms
 // and x must outlive it.
 class SupportLeastSquares {
  public:
   // x is [atoms.width].
   SupportLeastSquares(const Atoms& atoms, const float* x) : atoms_(atoms), x_(x) {}
 
-  // Adds an atom to S. False, and S stays as it is, if the atom is a linear combination of those in S to within
-  // rounding: it could not make the residual smaller. REQUIRES: the unit is not in S.
+  // Adds an atom to S. If the atom is a linear combination of those in S to within rounding, it could not reduce the
+  // residual: Add then returns false and S does not change. REQUIRES: the unit is not in S.
   bool Add(int32_t unit);
 
   const std::vector<int32_t>& units() const { return units_; }
@@ -34,7 +34,7 @@ class SupportLeastSquares {
   std::vector<double> projected_;            // L^-1 W_S' x
 };
 
-// The solution on S as sparse coders give it: support ascending, residual measured.
+// The solution on S in the form that sparse coders return: support ascending, residual measured.
 SparseSolution SolveOn(const SupportLeastSquares& system);
 
 }  // namespace kwta

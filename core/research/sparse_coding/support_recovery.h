@@ -12,7 +12,7 @@ namespace kwta {
 
 struct SupportRecoveryOptions {
   int64_t k = 5;
-  // z_k / z_1 of the planted codes, above 0 and at most 1: the entries are 1, this, and uniform in between.
+  // z_k / z_1 of the planted codes, above 0 and at most 1. The entries are 1, this, and uniform in between.
   double smallest_to_largest = 1;
   int64_t trials = 100;
   uint64_t seed = 1;
@@ -20,17 +20,17 @@ struct SupportRecoveryOptions {
 
 struct SupportRecovery {
   double coherence = 0;  // mu
-  // The theorem's condition, k mu <= z_k / (2 z_1): both sides.
+  // Both sides of the theorem's condition, k mu <= z_k / (2 z_1).
   double condition_left = 0, condition_right = 0;
   bool condition_holds = false;
-  // In how many of the trials the planted support was found exactly:
+  // Number of trials in which each method found the planted support exactly:
   int64_t by_one_step = 0;  // supp_k(W'x), what the encoder does (equation (4))
   int64_t by_iterative_thresholding = 0;
   int64_t by_matching_pursuit = 0;
 };
 
-// Plants codes with random supports, computes x = W z, and counts how often each coder finds the support. Atoms are
-// scaled to unit length. The result is a function of the arguments, whatever the number of threads. Thread-safe.
+// Plants codes with random supports, computes x = W z, and counts how often each coder finds the support. Scales atoms
+// to unit length. The result is a function of the arguments, whatever the number of threads. Thread-safe.
 // Errors: INVALID_ARGUMENT (k outside 1 .. min(units, width), an atom that is zero, options out of range).
 absl::StatusOr<SupportRecovery> MeasureSupportRecovery(const Atoms& atoms, const SupportRecoveryOptions& options,
                                                        ThreadPool& pool);

@@ -9,7 +9,7 @@
 namespace kwta {
 namespace {
 
-constexpr int kVector = kProbeLanes;  // a constant, so that inner loops are unrolled
+constexpr int kVector = kProbeLanes;  // a constant, so the compiler unrolls inner loops
 
 // y += a x over `lanes` elements, a multiple of kVector.
 inline void Axpy(float a, const float* x, int lanes, float* y) {

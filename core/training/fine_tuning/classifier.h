@@ -1,4 +1,4 @@
-// A softmax classifier of sparse codes that is trained together with the encoder below it.
+// A softmax classifier of sparse codes, trained together with the encoder below it.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,13 @@
 
 namespace kwta {
 
-// Logits are weights' (scale z) + bias for a code z; scale makes codes about 1 long, so that rates mean the same
-// whatever the codes' size. Not thread-safe.
+// Logits are weights' (scale z) + bias for a code z. `scale` gives codes a length of about 1, so that rates mean the
+// same whatever the codes' size. Not thread-safe.
 class Classifier {
  public:
-  // Of weights zero.
+  // Starts with zero weights.
   Classifier(int64_t units, int classes, float scale);
-  // As `probe` has learnt to classify.
+  // Starts with the weights of `probe`.
   Classifier(const LinearProbe& probe, float scale);
 
   struct Rates {
@@ -27,14 +27,14 @@ class Classifier {
     int64_t wrong = 0;  // rows whose most probable class is not their label
   };
 
-  // The gradient of the mean cross-entropy with respect to the activities values[rows, k] of the units indices[rows, k]
-  // goes to dz[rows, k]; then the weights take a step of momentum.
+  // Writes the gradient of the mean cross-entropy with respect to the activities values[rows, k] of the units
+  // indices[rows, k] to dz[rows, k]; then moves the weights by a momentum step.
   Outcome Step(const int32_t* indices, const float* values, const int32_t* labels, int64_t rows, int64_t k,
                const Rates& rates, float* dz);
-  // That gradient alone.
+  // Writes that gradient and changes nothing.
   void Gradient(const int32_t* indices, const float* values, const int32_t* labels, int64_t rows, int64_t k, float* dz);
 
-  // weights [units, classes] with the scale in them, and bias [classes].
+  // Returns weights [units, classes], scale included, and bias [classes].
   Tensor Weights() const;
   Tensor Bias() const;
 
@@ -47,7 +47,7 @@ class Classifier {
 
  private:
   void Logits(const int32_t* indices, const float* values, int64_t k, float* logits) const;
-  // Logits to the gradient of the cross-entropy with respect to them; counts the row in `outcome`.
+  // Turns logits into the gradient of the cross-entropy with respect to them; counts the row in `outcome`.
   void LogitGradient(int32_t label, float* logits, Outcome* outcome) const;
 
   int64_t units_;

@@ -16,7 +16,7 @@ constexpr float kLearningRate = 0.02f;
 constexpr uint32_t kMaxClassifierEpochs = 10'000;
 constexpr uint32_t kMaxShift = 65'535;
 
-// What each update depends on that TrainingSpec also has for encoders.
+// Resolves the fields of updates, which TrainingSpec also has for encoders.
 absl::Status ResolveUpdates(v1::TrainingSpec* training) {
   if (training->optimiser() != v1::OPTIMISER_UNSPECIFIED && training->optimiser() != v1::OPTIMISER_SGD) {
     return InvalidField("training.optimiser", v1::Optimiser_Name(training->optimiser()),

@@ -1,4 +1,4 @@
-// Fine-tuning as a job asks for it: what the specs may say, and which models it can be done to.
+// Fine-tuning specs: their defaults and ranges, and the models that can be fine-tuned.
 #pragma once
 
 #include "absl/status/status.h"
@@ -6,11 +6,12 @@
 
 namespace kwta {
 
-// The part of ResolveJobSpec that is about fine_tuning: its fields, and those of training that have other defaults.
+// Resolves the fine_tuning part of a job for ResolveJobSpec: its fields, and the fields of training whose defaults
+// differ.
 // Errors: INVALID_ARGUMENT naming the field, its value and its range. REQUIRES: spec has fine_tuning.
 absl::Status ResolveFineTuning(v1::JobSpec* spec);
 
-// Whether a model is k-sparse or a stack of k-sparse layers, of whole rows. Errors: INVALID_ARGUMENT.
+// Checks that a model is k-sparse or a stack of k-sparse layers and encodes whole rows. Errors: INVALID_ARGUMENT.
 absl::Status CheckCanBeTuned(const v1::ModelDescription& model);
 
 }  // namespace kwta

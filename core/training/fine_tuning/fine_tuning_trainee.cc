@@ -56,10 +56,10 @@ class FineTuningTrainee : public Trainee {
   }
   double LearningRate(int64_t update) const override { return training_.learning_rate() * RateLeft(update); }
   std::string EpochName(int64_t epoch) const override {
-    // For people, the first step was the classifier's own.
+    // Messages count the classifier's own training as the first step.
     return absl::StrCat(epoch % StepEpochs() + 1, " of ", StepEpochs(), " of step ", StepOf(epoch) + 2);
   }
-  // Each step takes longer than the one before, the classifier's own next to nothing.
+  // Each step takes longer than the one before; the classifier's own takes next to no time.
   bool ChangesPace(int64_t epoch) const override { return epoch % StepEpochs() == 0; }
   std::string DataFingerprint() const override;
   Baseline baseline() const override { return {std::log(static_cast<double>(classes_)), "guessing the class"}; }
@@ -77,14 +77,14 @@ class FineTuningTrainee : public Trainee {
 
  private:
   int64_t StepEpochs() const { return training_.epochs(); }
-  // Steps of the loop are numbered from 0, in which the top layer is trained.
+  // Steps of the loop are numbered from 0, which trains the top layer.
   int64_t StepOf(int64_t epoch) const { return epoch / StepEpochs(); }
   double RateLeft(int64_t update) const { return LinearFall(update % step_updates_, step_updates_); }
 
   const v1::TrainingSpec& training_;
   const v1::FineTuningSpec& tuning_;
   ModelBundle model_;
-  const std::shared_ptr<const Encoder> encoder_;  // of the model as it was
+  const std::shared_ptr<const Encoder> encoder_;  // of the model before fine-tuning
   const Dataset& data_;
   TuningRows rows_;
   const std::shared_ptr<Backend> backend_;
@@ -95,7 +95,7 @@ class FineTuningTrainee : public Trainee {
   std::optional<TunedNetwork> network_;
   std::vector<float> x_;               // [batch_size, width]
   std::vector<int32_t> batch_labels_;  // [batch_size]
-  // Of the updates that TakeLosses has not told of.
+  // Losses of the updates since the last TakeLosses.
   std::vector<double> losses_;
   int64_t wrong_ = 0;
 };
@@ -122,7 +122,7 @@ absl::Status FineTuningTrainee::Reset() {
   return absl::OkStatus();
 }
 
-// Step 1: on codes that are fixed.
+// Step 1: trains the classifier on fixed codes.
 absl::Status FineTuningTrainee::Begin(const AfterEpoch& after_epoch) {
   SparseCodes codes;
   codes.units = encoder_->code_width();
@@ -138,7 +138,7 @@ absl::Status FineTuningTrainee::Begin(const AfterEpoch& after_epoch) {
                                                                   [&](int epochs_done, const LinearProbe&) {
                                                                     return after_epoch(epochs_done);
                                                                   }));
-  // Codes times this have a root mean square length of 1.
+  // Scales codes to a root mean square length of 1.
   const double squared = std::inner_product(codes.values.begin(), codes.values.end(), codes.values.begin(), 0.0);
   const double scale = squared > 0 ? std::sqrt(static_cast<double>(data_.rows()) / squared) : 1;
   network_->SetClassifier(Classifier(probe, static_cast<float>(scale)));
@@ -147,7 +147,7 @@ absl::Status FineTuningTrainee::Begin(const AfterEpoch& after_epoch) {
 
 absl::Status FineTuningTrainee::Update(const TrainingBatch& batch) {
   const int64_t step = StepOf(batch.epoch);
-  // What a batch draws has streams beside those of the epochs' orders.
+  // The random draws of batches use other streams than the orders of epochs.
   const uint64_t stream = (uint64_t{1} << 63) + (static_cast<uint64_t>(step) << 48) + batch.update % step_updates_;
   Rng rng(training_.seed(), stream);
   KWTA_RETURN_IF_ERROR(rows_.Read(batch.which, batch.rows, rng, x_.data()));
@@ -198,7 +198,7 @@ absl::Status CheckClasses(const Dataset& data) {
                                                  data.label(0), "; fine-tuning needs at least two classes"));
 }
 
-// What a batch needs depends on the model.
+// Checks the batch size. The memory of a batch depends on the model.
 absl::Status CheckMemory(int64_t batch_size, const v1::ModelDescription& model) {
   int64_t scores = model.code_width();
   for (int i = 0; i < LayerCount(model.encoder()); ++i) {

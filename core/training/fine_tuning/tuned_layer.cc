@@ -68,7 +68,7 @@ absl::Status TunedLayer::InputGradient(const CodeBatch& codes, const std::vector
                         StagedInput::Create(*backend_, codes.indices.data(), entries * sizeof(int32_t)));
   KWTA_ASSIGN_OR_RETURN(const StagedInput values, StagedInput::Create(*backend_, dz.data(), entries * sizeof(float)));
   KWTA_ASSIGN_OR_RETURN(StagedOutput output, StagedOutput::Create(*backend_, dx->data(), dx->size() * sizeof(float)));
-  // dx = sum dz_j w_j over the active units: what decoding dz would give.
+  // dx = sum dz_j w_j over the active units: the decoding of dz.
   SparseDecodeArgs args;
   args.atoms = atoms_.value.as<float>();
   args.indices = indices.as<int32_t>();

@@ -12,7 +12,7 @@
 
 namespace kwta {
 
-// Codes of a batch, equally many activities a row, in host memory.
+// Codes of a batch in host memory; every row has the same number of activities.
 struct CodeBatch {
   int64_t rows = 0, k = 0;
   std::vector<int32_t> indices;  // [rows, k], ascending in a row
@@ -25,29 +25,29 @@ struct CodeBatch {
 // Not thread-safe.
 class TunedLayer {
  public:
-  // From the tensors "atoms" [units, width] and "bias" [units]; codes keep k activities.
-  // REQUIRES: an encoder was made of the tensors, so that their shapes are right.
+  // Takes the tensors "atoms" [units, width] and "bias" [units]; codes keep k activities.
+  // REQUIRES: an encoder was created from the tensors, so their shapes are right.
   static absl::StatusOr<TunedLayer> Create(const TensorMap& tensors, int64_t k, std::shared_ptr<Backend> backend);
 
   int64_t units() const { return units_; }
   int64_t width() const { return width_; }
 
-  // Codes of x[rows, width], host memory.
+  // Computes codes of x[rows, width], host memory.
   absl::Status Encode(const float* x, int64_t rows, CodeBatch* codes);
 
   struct Rates {
     float rate = 0, momentum = 0, l2 = 0;
   };
-  // dx[rows, width], host memory: the loss's gradient with respect to what Encode was given, dz[rows, k] being that
-  // with respect to the activities of `codes`.
+  // Computes dx[rows, width], host memory: the loss's gradient with respect to Encode's input. dz[rows, k] is the
+  // gradient with respect to the activities of `codes`.
   absl::Status InputGradient(const CodeBatch& codes, const std::vector<float>& dz, std::vector<float>* dx);
-  // A step of momentum along the gradient. What Encode was given was x, or, with x null, the codes `below`.
+  // Makes a momentum step along the gradient. Encode's input was x, or the codes `below` if x is null.
   absl::Status Step(const CodeBatch& codes, const std::vector<float>& dz, const float* x, const CodeBatch* below,
                     const Rates& rates);
 
-  // "atoms" and "bias", and with velocities "velocity.atoms" and "velocity.bias".
+  // Returns "atoms" and "bias", and with velocities also "velocity.atoms" and "velocity.bias".
   absl::StatusOr<TensorMap> Parameters(bool velocities) const;
-  // Takes those of `state` whose names are these after `prefix`. Errors: DATA_LOSS if a tensor is missing or of the
+  // Takes the tensors of `state` with these names after `prefix`. Errors: DATA_LOSS if a tensor is missing or of the
   // wrong shape.
   absl::Status Restore(const TensorMap& state, const std::string& prefix);
 
@@ -63,7 +63,7 @@ class TunedLayer {
   std::shared_ptr<Backend> backend_;
   Parameter atoms_, bias_;
   Buffer active_rows_;
-  std::unique_ptr<Dictionary> dictionary_;  // looks at the values
+  std::unique_ptr<Dictionary> dictionary_;  // refers to the values
   bool dictionary_is_stale_ = false;
 };
 

@@ -18,9 +18,9 @@ namespace {
 
 constexpr char kClassifierState[] = "classifier";
 constexpr char kClassifierScale[] = "classifier.scale";
-constexpr double kSmallestSlope = 1e-20;  // with a direction to speak of
+constexpr double kSmallestSlope = 1e-20;  // shorter slopes have no useful direction
 
-// What stands before the tensors of layer i in a bundle of `layers` layers.
+// The prefix of the tensors of layer i in a bundle of `layers` layers.
 std::string LayerPrefix(int layers, int i) { return layers == 1 ? "" : absl::StrCat("layers.", i, "."); }
 
 absl::Status Diverged() {
@@ -113,7 +113,7 @@ absl::StatusOr<Classifier::Outcome> TunedNetwork::Step(const float* x, const int
     std::vector<float>& slopes = slopes_[i];
     for (size_t e = 0; e < scales_[i].size(); ++e) slopes[e] *= scales_[i][e];
     if (i > options.first_layer) {
-      // Before this layer's atoms move.
+      // Compute these before this layer's atoms move.
       KWTA_RETURN_IF_ERROR(SlopesBelow(i));
     }
     KWTA_RETURN_IF_ERROR(

@@ -1,4 +1,4 @@
-// Layers of k-sparse units under a softmax classifier, all of which follow the gradient of the classifier's loss.
+// Layers of k-sparse units under a softmax classifier; all follow the gradient of the classifier's loss.
 #pragma once
 
 #include <cstdint>
@@ -18,28 +18,29 @@ namespace kwta {
 // Not thread-safe.
 class TunedNetwork {
  public:
-  // Errors: DATA_LOSS. REQUIRES: an encoder was made of the model, which CheckCanBeTuned accepts.
+  // Errors: DATA_LOSS. REQUIRES: CheckCanBeTuned accepts the model, and an encoder was created from it.
   static absl::StatusOr<TunedNetwork> Create(const ModelBundle& model, const std::shared_ptr<Backend>& backend);
 
   int layers() const { return static_cast<int>(layers_.size()); }
   void SetClassifier(Classifier classifier) { classifier_ = std::move(classifier); }
 
   struct StepOptions {
-    int first_layer = 0;  // it and those above it are trained, with the classifier
+    int first_layer = 0;  // this layer, those above it and the classifier are trained
     TunedLayer::Rates encoder;
     Classifier::Rates classifier;
     double code_dropout = 0;  // probability that an activity of a code is dropped
   };
-  // One update on x[rows, width], preprocessed and with the mean subtracted. `rng` decides what is dropped.
-  // Errors: FAILED_PRECONDITION if training has diverged. REQUIRES: it has a classifier.
+  // Makes one update on x[rows, width], which is preprocessed and has the mean subtracted. `rng` decides which
+  // activities are dropped. Errors: FAILED_PRECONDITION if training has diverged. REQUIRES: the network has a
+  // classifier.
   absl::StatusOr<Classifier::Outcome> Step(const float* x, const int32_t* labels, int64_t rows,
                                            const StepOptions& options, Rng& rng);
 
-  // Adds to each of x[rows, width] a vector of this length along the gradient of its loss, which nothing is dropped
-  // for. REQUIRES: it has a classifier.
+  // Adds to each row of x[rows, width] a vector of this length along the gradient of the row's loss. Drops no
+  // activities for that gradient. REQUIRES: the network has a classifier.
   absl::Status AddAdversarial(float length, const int32_t* labels, int64_t rows, float* x);
 
-  // Writes atoms, biases and classifier into `model`, which is what it was created from.
+  // Writes atoms, biases and classifier into `model`, the model that the network was created from.
   absl::Status Export(ModelBundle* model) const;
 
   // Everything that the next step depends on.
@@ -50,15 +51,15 @@ class TunedNetwork {
  private:
   // Codes of x, layer by layer, with activities dropped.
   absl::Status Forward(const float* x, int64_t rows, double code_dropout, Rng* rng);
-  // Slopes of layer i - 1 from those of layer i.
+  // Computes the slopes of layer i - 1 from those of layer i.
   absl::Status SlopesBelow(int i);
-  // Drops activities of `codes`; scales_ of that layer says by what each was multiplied.
+  // Drops activities of `codes`; scales_ of that layer holds the factor of each.
   void Drop(double probability, Rng* rng, CodeBatch* codes, std::vector<float>* scales);
 
   std::vector<TunedLayer> layers_;  // lowest first
   std::optional<Classifier> classifier_;
 
-  // Of the batch under way, a layer each.
+  // The current batch, one element for each layer.
   std::vector<CodeBatch> codes_;
   std::vector<std::vector<float>> scales_;  // [rows, k], or empty: nothing was dropped
   std::vector<std::vector<float>> slopes_;  // [rows, k]: the gradient with respect to the activities

@@ -1,4 +1,4 @@
-// Batches that fine-tuning learns from: preprocessed rows, changed at random if asked for.
+// The batches that fine-tuning learns from: preprocessed rows, changed at random if the spec says so.
 #pragma once
 
 #include <cstdint>
@@ -16,29 +16,29 @@ namespace kwta {
 // Not thread-safe.
 class TuningRows {
  public:
-  // Rows of `data` with the preprocessing of `model`, the mean subtracted. input_dropout and max_shift are those of
-  // FineTuningSpec. Errors: INVALID_ARGUMENT (rows to shift that are no images, or smaller than the shift),
-  // DATA_LOSS (preprocessing that does not load). REQUIRES: the data outlive it and are of the model's width.
+  // Rows of `data` with the preprocessing of `model`, minus the mean. input_dropout and max_shift are FineTuningSpec's.
+  // Errors: INVALID_ARGUMENT (rows to shift that are not images, or are smaller than the shift), DATA_LOSS
+  // (preprocessing that does not load). REQUIRES: the data outlive it and have the model's width.
   static absl::StatusOr<TuningRows> Create(const ModelBundle& model, const Dataset& data, double input_dropout,
                                            int max_shift);
 
-  // Of a preprocessed row.
+  // The width of a preprocessed row.
   int64_t width() const { return ElementCount(preprocessor_.output_shape()); }
-  // Rows which[0 .. count - 1] to out[count, width()]. Errors: as Preprocessor::Apply.
+  // Writes rows which[0 .. count - 1] to out[count, width()]. Errors: those of Preprocessor::Apply.
   absl::Status Read(const uint32_t* which, int64_t count, Rng& rng, float* out);
 
  private:
   TuningRows(const Dataset& data, Preprocessor preprocessor, double input_dropout, int max_shift)
       : data_(&data), preprocessor_(std::move(preprocessor)), input_dropout_(input_dropout), max_shift_(max_shift) {}
-  // Moves every plane of an image by (down, right); what comes in is 0.
+  // Moves every plane of an image by (down, right) and fills with 0.
   void Shift(int64_t down, int64_t right, float* row);
 
   const Dataset* data_;
   Preprocessor preprocessor_;
   double input_dropout_;
   int64_t max_shift_;
-  std::vector<char> stored_;           // rows as stored
-  std::vector<float> floats_, moved_;  // rows before preprocessing, and one that is moved
+  std::vector<char> stored_;           // stored rows
+  std::vector<float> floats_, moved_;  // rows before preprocessing, and a shifted row
 };
 
 }  // namespace kwta

@@ -18,10 +18,10 @@ constexpr int64_t kFewFilteredRows = 8;
 absl::Status AffineTopK(support::Context& context, const AffineTopKArgs& args) {
   if (args.rows == 0) return absl::OkStatus();
   const auto& dictionary = static_cast<const PreparedDictionary&>(*args.dictionary);
-  // Few rows are bound by reading the atoms, and bytes are the fewest.
+  // Few rows are bound by reading the atoms, and bytes are the smallest copy of them.
   const bool filters =
       dictionary.quantised() != nullptr && (dictionary.bf16() == nullptr || args.rows <= kFewFilteredRows);
-  // Bounds are proven for scales that are far from the ends of binary32's range.
+  // The bounds are proven for scales far from the ends of binary32's range.
   const bool takes = args.x != nullptr || (args.divisor > 0x1p-60f && args.divisor < 0x1p60f);
   std::vector<int64_t> rows;
   if (filters && takes) {

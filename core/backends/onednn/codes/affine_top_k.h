@@ -7,9 +7,9 @@
 
 namespace kwta::onednn::codes {
 
-// As Backend::AffineTopK: by a product of bytes (byte_filter.h) where the dictionary has them, and by products of bf16
-// or binary32 (float_filter.h) otherwise and for the rows that this leaves out. REQUIRES: args.dictionary is an
-// PreparedDictionary.
+// Implements Backend::AffineTopK. Uses a product of bytes (byte_filter.h) if the dictionary has them, and products of
+// bf16 or binary32 (float_filter.h) otherwise and for the rows that the byte filter leaves out. REQUIRES:
+// args.dictionary is a PreparedDictionary.
 absl::Status AffineTopK(support::Context& context, const AffineTopKArgs& args);
 
 }  // namespace kwta::onednn::codes

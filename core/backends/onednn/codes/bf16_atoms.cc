@@ -54,7 +54,7 @@ struct Bf16Atoms::Product {
   dnnl::memory::desc unpacked;
   dnnl::reorder pack;
   size_t tile_bytes = 0;
-  Buffer packed;  // [tiles][tile_bytes], as the library likes it best
+  Buffer packed;  // [tiles][tile_bytes], in the library's preferred layout
 };
 
 Bf16Atoms::Bf16Atoms(int64_t units, int64_t width) : units_(units), width_(width) {
@@ -68,7 +68,7 @@ bool Bf16Atoms::Available() { return Create(1, 1).ok(); }
 
 bool Bf16Atoms::Native() {
 #if defined(__x86_64__)
-  // AMX comes with it.
+  // Processors with AMX have it too.
   return __builtin_cpu_supports("avx512bf16") && Available();
 #else
   return false;
@@ -93,7 +93,7 @@ void Bf16Atoms::Round(const float* x, int64_t n, uint16_t* out, float* rest) {
     uint32_t bits;
     std::memcpy(&bits, x + i, sizeof(bits));
     bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;  // to nearest, ties to even
-    // Matrix units take subnormal numbers for zero.
+    // Matrix units treat subnormal numbers as zero.
     bits = (bits & 0x7f800000) != 0 ? bits : 0;
     out[i] = static_cast<uint16_t>(bits >> 16);
     float rounded;
@@ -104,9 +104,9 @@ void Bf16Atoms::Round(const float* x, int64_t n, uint16_t* out, float* rest) {
 
 absl::Status Bf16Atoms::Refresh(ThreadPool& pool, const support::RowOperations& kernels, const float* atoms,
                                 const float* bias) {
-  // Products of two bf16 numbers are exact in binary32. Their sum in any order is within DotErrorFactor of it, twice
-  // that if a matrix unit rounds pairs on their own; adding the bias and FixedOrderDot's own rounding come on top, and
-  // 2^-126 for each product or sum that is flushed to zero.
+  // Products of two bf16 numbers are exact in binary32. Their sum in any order is within DotErrorFactor of the exact
+  // one, or twice that if a matrix unit rounds pairs separately. The bias, FixedOrderDot's own rounding, and 2^-126 for
+  // each product or sum that is flushed to zero add to that.
   const double sum_error = 3.1 * static_cast<double>(simd::DotErrorFactor(width_)) + 0x1p-22;
   const double subnormal_error = static_cast<double>(width_) * 0x1p-123;
   support::FirstError first_error;

@@ -1,4 +1,4 @@
-// Lengths of vectors that are surely not too small, and how far approximate and exact scores of a row can be apart.
+// Upper bounds of vector lengths, and of the distance between a row's approximate and exact scores.
 #pragma once
 
 #include <cmath>
@@ -17,8 +17,8 @@ inline float RoundedUp(double value) {
   return rounded < value ? std::nextafter(rounded, std::numeric_limits<float>::infinity()) : rounded;
 }
 
-// At least the length of a vector of `n` elements, given the sum of its squares as binary32 arithmetic adds it up in
-// any order: covers the rounding of the sum and of the root, and squares that underflow.
+// At least the length of a vector of `n` elements, given the sum of its squares in binary32 arithmetic, in any order.
+// Covers the rounding of the sum and of the root, and squares that underflow.
 inline float NormBound(float squared_sum, int64_t n) {
   const double elements = static_cast<double>(n);
   return static_cast<float>(std::sqrt(static_cast<double>(squared_sum)) * (1 + elements * 0x1p-23) +
@@ -45,7 +45,7 @@ struct RowBound {
   double residual_norm = 0;  // |r|, rounded up
   double offset = 0;
 
-  // More than the rounding of the operations below.
+  // Exceeds the rounding of the operations below.
   static constexpr double kRoundUp = 1 + 0x1p-40;
 
   double Error(int64_t unit) const {

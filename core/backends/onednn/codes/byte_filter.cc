@@ -9,14 +9,14 @@
 namespace kwta::onednn::codes {
 namespace {
 
-// Scores of a block of rows stay in a core's own cache.
+// A block's scores stay in a core's own cache.
 constexpr int64_t kScoreBytes = 256 << 10;
 constexpr int64_t kByteBlockRows = 128;
-// With more units all scores of some rows would be too many.
+// Limits the scores that are held for some rows at once.
 constexpr int64_t kMaxUnitsAtOnce = 2048;
-// Fewer rows share the units, not the rows, among threads.
+// With fewer rows, threads share the units instead of the rows.
 constexpr int64_t kFewRows = 8;
-// Products of a row and a quad of 64 units that are worth waking a thread for.
+// A thread is worth waking for this many products of a row and a quad of 64 units.
 constexpr int64_t kWorkOfAThread = 20000;
 
 class ByteCall {

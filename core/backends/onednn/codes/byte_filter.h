@@ -11,9 +11,9 @@
 
 namespace kwta::onednn::codes {
 
-// Writes the codes of the rows, except those that it returns, ascending. A row is left out if its scores could
-// overflow, or if so many of its units are within the bound that the filter is not worth while. Thread-safe. REQUIRES:
-// args.dictionary is an PreparedDictionary whose quantised() is not null, args.rows >= 1. Errors: RESOURCE_EXHAUSTED.
+// Writes the codes of all rows except those that it returns, ascending. It leaves out a row if its scores could
+// overflow, or if so many of its units are within the bound that the filter is not worthwhile. Thread-safe. REQUIRES:
+// args.dictionary is a PreparedDictionary whose quantised() is not null, args.rows >= 1. Errors: RESOURCE_EXHAUSTED.
 absl::StatusOr<std::vector<int64_t>> ByteFilteredTopK(support::Context& context, const AffineTopKArgs& args);
 
 }  // namespace kwta::onednn::codes

@@ -14,7 +14,7 @@ namespace {
 #undef KWTA_KERNELS
 #undef KWTA_WITH_VNNI
 
-// Processor cycles that a quad of a tile takes, roughly.
+// Approximate processor cycles for a quad of a tile.
 constexpr int64_t kCostOfSix = 12;
 constexpr int64_t kCostOfTwo = 4;
 
@@ -24,7 +24,7 @@ const ByteKernels& ByteKernelsFor(simd::InstructionSet set) { return VersionFor(
 
 int64_t RowTiles::MemoryBytes(int64_t rows, int64_t width) {
   const int64_t quads = Quads(width);
-  // Masks, tiles, and at worst a list of offsets and one of bytes for each row.
+  // Masks, tiles, and at most one list of offsets and one of bytes for each row.
   const int64_t row_bytes = DivideUp(quads, 64) * 8 + 2 * quads * 4 + int64_t{sizeof(RowTile)};
   return RoundUp(rows * row_bytes, 64);
 }
@@ -73,7 +73,7 @@ void RowTiles::Build(const ByteKernels& kernels, const uint8_t* bytes, const Qua
     uint64_t* mask = masks_ + i * words_;
     kernels.nonzero_quads(bytes + i * padded_width_, quads, mask);
     if (quantised[i].zero_point == 0) continue;
-    // A byte of zero is not an element of zero here.
+    // Here a byte of zero does not mean an element of zero.
     for (int64_t p = 0; p < quads; ++p) mask[p / 64] |= uint64_t{1} << p % 64;
   }
   int64_t row = 0;

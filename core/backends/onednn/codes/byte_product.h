@@ -1,8 +1,8 @@
-// Approximate scores of rows against a dictionary of bytes: the product that the filters of bytes (byte_filter.h,
-// sampled_filter.h) start from. docs/kernels/codes.md has the idea and the layout.
+// Approximate scores of rows against a dictionary of bytes. The byte filters (byte_filter.h, sampled_filter.h) start
+// from this product. docs/kernels/codes.md has the idea and the layout.
 //
 // A row is x[d] = scale * (bytes[d] - zero_point) + r[d], an atom is w[d] = mean[d] + scale' * q[d] + e[d] (see
-// quantised_atoms.h); the product of the rounded parts is exact in 32 bits, and what is lost is bounded by |r| and |e|.
+// quantised_atoms.h). The product of the rounded parts is exact in 32 bits; |r| and |e| bound the loss.
 #pragma once
 
 #include <cstddef>
@@ -16,17 +16,17 @@ namespace kwta::onednn::codes {
 
 // Units whose weights lie together, in the layout [quad][unit][4]: quad p holds elements 4p .. 4p + 3.
 constexpr int64_t kPanelUnits = 64;
-// Rows multiplied with a panel at once, at most.
+// The most rows that are multiplied with a panel at once.
 constexpr int64_t kByteTileRows = 6;
-// The largest width of which sums of 255 * 127 stay within 32 bits.
+// The largest width at which sums of 255 * 127 stay within 32 bits.
 constexpr int64_t kMaxQuantisedWidth = 65536;
 
 // Elements of a row of bytes: the width, rounded up so that whole vectors can be read.
 inline int64_t PaddedWidth(int64_t width) { return RoundUp(width, 64); }
-// Groups of four elements, those of the last one beyond the width having weight zero.
+// Groups of four elements. Those of the last group beyond the width have weight zero.
 inline int64_t Quads(int64_t width) { return DivideUp(width, 4); }
 
-// How a row became bytes.
+// How a row was converted to bytes.
 struct QuantisedRow {
   float scale = 1;
   int32_t zero_point = 0;
@@ -37,12 +37,12 @@ struct QuantisedRow {
 // A panel of a quantised dictionary. Units beyond the last one have weights, scale and sum zero and bias -infinity.
 struct AtomPanel {
   const int8_t* weights = nullptr;  // [quads][kPanelUnits][4], aligned to 64 bytes
-  const float* scales = nullptr;    // [kPanelUnits], as are the others
+  const float* scales = nullptr;    // [kPanelUnits], like the other arrays
   const float* bias = nullptr;
   const int32_t* sums = nullptr;  // of each unit's weights
 };
 
-// Rows to be multiplied together, and the quads in which any of them is not zero.
+// Rows that are multiplied together, and the quads in which any of them is not zero.
 struct RowTile {
   int32_t first_row = 0;
   int32_t rows = 0;  // 1, 2 or kByteTileRows
@@ -55,7 +55,7 @@ struct RowTile {
 struct ScoredUnits {
   float* scores = nullptr;
   int32_t* units = nullptr;
-  int64_t size = 0;  // more than capacity if not all could be kept
+  int64_t size = 0;  // more than capacity if some did not fit
   int64_t capacity = 0;
 };
 constexpr int64_t kListMargin = 2 * kPanelUnits;
@@ -64,19 +64,20 @@ constexpr int64_t kListMargin = 2 * kPanelUnits;
 struct ByteKernels {
   // Largest magnitude of a weight.
   int32_t weight_limit;
-  // bytes[PaddedWidth(n)] from x[n]; beyond n they are zero_point. A row as long as 2^100 is all rest. REQUIRES: x is
-  // finite.
+  // Writes bytes[PaddedWidth(n)] from x[n]; beyond n they are zero_point. If a row is as long as 2^100, all of it is
+  // rest.
+  // REQUIRES: x is finite.
   QuantisedRow (*quantise)(const float* x, int64_t n, uint8_t* bytes);
   // Sum of squares of bytes[n], n <= kMaxQuantisedWidth.
   uint64_t (*byte_norm)(const uint8_t* bytes, int64_t n);
   // Sets bit p of mask for each of `quads` quads that is not zero; mask has whole words, bytes PaddedWidth.
   void (*nonzero_quads)(const uint8_t* bytes, int64_t quads, uint64_t* mask);
-  // scores[row * stride + unit] = scale (sum bytes q - zero_point sum q) scale' + bias, for the tile's rows (which
-  // begin at tile.first_row in `rows` and `scores`) and the panel's units.
+  // Computes scores[row * stride + unit] = scale (sum bytes q - zero_point sum q) scale' + bias for the tile's rows
+  // (which begin at tile.first_row in `rows` and `scores`) and the panel's units.
   void (*score_tile)(const RowTile& tile, const QuantisedRow* rows, const AtomPanel& panel, float* scores,
                      int64_t stride);
-  // Appends the units whose score reaches least[row], with that score, to lists[row]; the panel's first unit is
-  // first_unit.
+  // Appends the units whose score reaches least[row], with that score, to lists[row]. first_unit is the panel's first
+  // unit.
   void (*collect_tile)(const RowTile& tile, const QuantisedRow* rows, const AtomPanel& panel, int64_t first_unit,
                        const float* least, ScoredUnits* lists);
 };
@@ -84,15 +85,15 @@ struct ByteKernels {
 // REQUIRES: set is in AvailableInstructionSets().
 const ByteKernels& ByteKernelsFor(simd::InstructionSet set);
 
-// A block of rows made ready for score_tile: groups rows into tiles so that the fewest products are computed.
+// A block of rows prepared for score_tile: groups rows into tiles that need the fewest products.
 // Not thread-safe.
 class RowTiles {
  public:
-  // Bytes of memory, aligned to 64, that Build wants for `rows` rows.
+  // Bytes of memory, aligned to 64, that Build needs for `rows` rows.
   static int64_t MemoryBytes(int64_t rows, int64_t width);
 
-  // Copies bytes[rows, PaddedWidth(width)], which `quantise` has written (or an image, with zero_point 0).
-  // `memory` must outlive the tiles.
+  // Copies bytes[rows, PaddedWidth(width)] from `quantise` (or from an image, with zero_point 0). `memory` must outlive
+  // the tiles.
   void Build(const ByteKernels& kernels, const uint8_t* bytes, const QuantisedRow* quantised, int64_t rows,
              int64_t width, void* memory);
 

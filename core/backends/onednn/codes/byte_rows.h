@@ -1,4 +1,4 @@
-// The rows of a call to AffineTopK as the filters of bytes (byte_filter.h, sampled_filter.h) take them.
+// The rows of a call to AffineTopK, prepared for the byte filters (byte_filter.h, sampled_filter.h).
 #pragma once
 
 #include <algorithm>
@@ -17,10 +17,10 @@
 
 namespace kwta::onednn::codes {
 
-// A block of rows of a call. Each thread has its own: not thread-safe.
+// A block of rows of a call. Not thread-safe: each thread has its own.
 class ByteRows {
  public:
-  // Where the rows of a block and their tiles lie.
+  // The memory of a block's rows and their tiles.
   struct Memory {
     Memory(int64_t block_rows, int64_t width, support::Arena& arena);
 
@@ -34,18 +34,18 @@ class ByteRows {
   // outlive this.
   ByteRows(const support::Context& context, const AffineTopKArgs& args, const Memory& memory);
 
-  // Makes row `row` of the call row i of the block.
+  // Converts row `row` of the call and stores it as row i of the block.
   void Quantise(int64_t row, int64_t i);
 
-  // Rows 0 .. count - 1 of the block, which Quantise has made, for score_tile and collect_tile. The result is valid
-  // until the next call.
+  // Returns rows 0 .. count - 1 of the block, which Quantise has stored, for score_tile and collect_tile. The result is
+  // valid until the next call.
   RowTiles Tiles(int64_t count) const;
 
-  // The bound on the scores, without the offset, that score_tile and collect_tile give row i of the block.
+  // The bound of the scores, without the offset, that score_tile and collect_tile compute for row i of the block.
   RowBound Bound(int64_t i) const;
 
-  // Writes the code of row `row` of the call, which is row i of the block, unless the answer is another than kCode (see
-  // CodeFinder::Find). The answer is kTooMany if the row's scores could overflow.
+  // Writes the code of row `row` of the call, which is row i of the block, if it returns kCode (see CodeFinder::Find).
+  // Returns kTooMany if the row's scores could overflow.
   Outcome Find(int64_t row, int64_t i, const ScoreList& list);
 
  private:
@@ -58,10 +58,10 @@ class ByteRows {
   CodeFinder finder_;
 };
 
-// Calls call.EncodeBlock(begin, count, memory, left_out) for all rows, in blocks of call.block_rows(): each block on
-// one thread of the context's pool, or if call.blocks_in_turn() on the caller's. `memory` is a Call::Memory(call,
-// arena) of that thread. Returns the rows for which EncodeBlock set left_out[row], ascending. Errors:
-// RESOURCE_EXHAUSTED.
+// Calls call.EncodeBlock(begin, count, memory, left_out) for all rows, in blocks of call.block_rows(). Each block runs
+// on one thread of the context's pool, or on the caller's if call.blocks_in_turn(). `memory` is a Call::Memory(call,
+// arena) of that thread. Returns the rows for which EncodeBlock set left_out[row], ascending.
+// Errors: RESOURCE_EXHAUSTED.
 template <typename Call>
 absl::StatusOr<std::vector<int64_t>> EncodeBlocks(support::Context& context, int64_t rows, Call& call) {
   support::Arena counts(nullptr);

@@ -26,7 +26,7 @@ void CodeFinder::ScoreExactly(const ScoreList& list, int64_t first, int64_t coun
 Outcome CodeFinder::Find(const float* x, const ScoreList& list, const RowBound& bound, int64_t k,
                          int64_t max_candidates, int32_t* indices, float* values) {
   const int64_t padded = PaddedScores(list.size);
-  // Room for what Collect writes too much, and for padding.
+  // Leaves room for the numbers that Collect writes beyond its result, and for padding.
   if (room_ < padded + kScorePadding) {
     room_ = padded + kScorePadding;
     positions_.reset(new int32_t[room_]);
@@ -35,14 +35,14 @@ Outcome CodeFinder::Find(const float* x, const ScoreList& list, const RowBound& 
   }
   row_.Prepare(x, dictionary_.width);
 
-  // The best by approximation: k of them, or a few more where finding exactly k would take longer.
+  // The k best approximate scores, or a few more if finding exactly k would take longer.
   const float best = kernels_.threshold(list.scores, padded, k, k + k / 8 + 1);
   int64_t count = kernels_.collect(list.scores, padded, best, positions_.get());
   if (count > max_candidates) return Outcome::kTooMany;
   ScoreExactly(list, 0, count);
   for (int64_t i = 0; i < count; ++i) list.scores[positions_[i]] = -kUnbounded;
 
-  // The k-th largest exact score of these, or a little below.
+  // The k-th largest exact score of these, or slightly less.
   std::fill(exact_.get() + count, exact_.get() + PaddedScores(count), -kUnbounded);
   const float floor = kernels_.threshold(exact_.get(), PaddedScores(count), k, k + k / 16 + 1);
   const double needed = static_cast<double>(floor) - bound.offset;
@@ -67,7 +67,7 @@ Outcome CodeFinder::Find(const float* x, const ScoreList& list, const RowBound& 
     std::copy_n(exact_.get(), k, values);
     return Outcome::kCode;
   }
-  // Exact scores at their places in the list, so that they come out in order.
+  // Exact scores go to their places in the list, so that they come out in order.
   std::fill(exact_.get() + count, exact_.get() + PaddedScores(count), -kUnbounded);
   const float last = kernels_.threshold(exact_.get(), PaddedScores(count), k, k);
   std::fill_n(list.scores, padded, -kUnbounded);

@@ -13,10 +13,10 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// More than the length of all elements that are subnormal, which may count as zero in loops that train.
+// Exceeds the length of any vector of subnormal elements, which training loops may treat as zero.
 constexpr double kFlushed = 0x1p-100;
 
-// DotErrorFactor's.
+// The limit of DotErrorFactor.
 constexpr int64_t kWidthLimit = int64_t{1} << 20;
 
 constexpr int64_t kNormGrainUnits = 64;
@@ -24,8 +24,8 @@ constexpr int64_t kNormGrainUnits = 64;
 }  // namespace
 
 float PreparedDictionary::NormFactor(double norm) const {
-  // Each of the two sums is within DotErrorFactor(width) |x| |w| + width 2^-149 of the exact product (width 2^-149 for
-  // products that are subnormal), and adding the bias rounds each by at most 2^-24 of the result.
+  // Each of the two sums is within DotErrorFactor(width) |x| |w| + width 2^-149 of the exact product (width 2^-149
+  // covers subnormal products). Adding the bias rounds each by at most 2^-24 of the result.
   const double error_factor = width < kWidthLimit ? 2 * static_cast<double>(simd::DotErrorFactor(width)) + 0x1p-22 : 0;
   return RoundedUp(error_factor * norm);
 }

@@ -13,26 +13,26 @@
 
 namespace kwta::onednn::codes {
 
-// A dictionary with what the filters of codes need: copies rounded to bytes or bf16, and how far approximate scores can
-// be from exact ones.
+// A dictionary with the data that code filters need: copies rounded to bytes or bf16, and bounds on the distance
+// between approximate and exact scores.
 class PreparedDictionary final : public Dictionary {
  public:
   // REQUIRES: Refresh before first use.
   using Dictionary::Dictionary;
 
-  // Which copies Refresh makes; kBytes if it is never called. REQUIRES: not kMeasured.
+  // Selects the copies that Refresh makes; the default is kBytes. REQUIRES: not kMeasured.
   void set_filter(support::Filter filter) { filter_ = filter; }
 
   // Prepares for Update. REQUIRES: before the first Refresh, and the filter is not kBf16.
   void set_trains() { use_ = QuantisedAtoms::Use::kTraining; }
 
-  // Copies the atoms and biases as they are now. Errors: RESOURCE_EXHAUSTED.
+  // Copies the current atoms and biases. Errors: RESOURCE_EXHAUSTED.
   absl::Status Refresh(support::Context& context);
 
-  // Copies one atom and its bias. Call FinishUpdates after all that have changed since the last Refresh.
+  // Copies one atom and its bias. Call FinishUpdates after updating all that have changed since the last Refresh.
   // Different units may run at the same time. REQUIRES: set_trains.
   void Update(const support::Context& context, int64_t unit);
-  // False if numbers are so large that Refresh must look at them.
+  // Returns false if numbers are so large that the dictionary needs a Refresh.
   bool FinishUpdates();
 
   // The length of the longest atom, rounded up; infinite if any is not finite.
@@ -41,7 +41,7 @@ class PreparedDictionary final : public Dictionary {
   double largest_bias() const { return largest_bias_; }
   // The bounds of scores that are binary32 products summed in any order.
   const UnitBounds& float_bounds() const { return float_bounds_; }
-  // Null if the atoms cannot be rounded to bytes, or are not to be.
+  // Null if the atoms cannot be rounded to bytes, or the filter does not want them.
   const QuantisedAtoms* quantised() const { return has_quantised_ ? quantised_.get() : nullptr; }
   // Null if there is no copy in bf16.
   const Bf16Atoms* bf16() const { return has_bf16_ ? bf16_.get() : nullptr; }
@@ -50,7 +50,7 @@ class PreparedDictionary final : public Dictionary {
   float NormFactor(double norm) const;
   float Constant(double magnitude) const;
   void SetFloatBounds(int64_t unit);
-  // Sets the largest norm, bias and factors from those of each unit. Returns false if scores could overflow.
+  // Computes the largest norm, bias and factors of all units. Returns false if scores could overflow.
   bool SetLargest();
 
   std::vector<double> norms_;  // [units], rounded up

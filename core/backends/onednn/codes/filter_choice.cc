@@ -16,11 +16,11 @@ namespace {
 
 constexpr int64_t kMostWeights = int64_t{1} << 22;
 constexpr int64_t kFewestWeights = int64_t{1} << 17;
-// Rows of a measurement for each thread, enough for whole tiles of every filter.
+// Measured rows per thread, enough for whole tiles of every filter.
 constexpr int64_t kRowsOfAThread = 64;
 constexpr int64_t kAtomsOfARow = 8;
 constexpr int kRounds = 3;
-// Another filter than the first has to be faster by this, because measurements vary.
+// A filter must be this much faster than the first to replace it, because measurements vary.
 constexpr double kClearly = 1.1;
 
 struct Candidate {

@@ -1,4 +1,4 @@
-// The filter that finds the codes of a dictionary soonest on this machine.
+// The choice of the fastest filter for a dictionary on this machine.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 
 namespace kwta::onednn::codes {
 
-// Measures the filters of this machine on a part of the dictionary, of 2^22 weights at most, and on rows made of its
-// atoms. That takes some milliseconds. All filters find the same codes. A small dictionary is not measured: that would
+// Measures this machine's filters on a part of the dictionary, of 2^22 weights at most, and on rows made of its atoms.
+// This takes some milliseconds. All filters find the same codes. A small dictionary is not measured, since that would
 // take longer than it can gain.
 // Errors: RESOURCE_EXHAUSTED, INTERNAL.
 absl::StatusOr<support::Filter> FastestFilter(support::Context& context, const float* atoms, const float* bias,

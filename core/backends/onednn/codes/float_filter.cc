@@ -19,12 +19,12 @@
 namespace kwta::onednn::codes {
 namespace {
 
-// A product of one row with all atoms is bound by reading the atoms, so that exact scores cost no more than approximate
-// ones; with more rows the matrix product reads each atom once for all of them.
+// A product of one row with all atoms is bound by reading the atoms, so exact scores cost no more than approximate
+// ones. With more rows, the matrix product reads each atom once for all of them.
 constexpr size_t kRowsComputedExactly = 1;
 
-// Rows whose scores are held at once, and the tiles of the product that computes them: a tile's scores and its share of
-// the atoms fit into a core's own cache together.
+// Number of rows whose scores are held at once, and tiles of the product that computes them. A tile's scores and its
+// share of the atoms fit into a core's own cache together.
 constexpr int64_t kFloatBlockRows = 256;
 constexpr int64_t kFloatTileRows = 128;
 constexpr int64_t kFloatTileUnits = 512;
@@ -78,7 +78,7 @@ class FloatCall {
 
  private:
   void TakeMemory(support::Arena& arena) {
-    // Products of bf16 are made of whole tiles of rows.
+    // bf16 products need whole tiles of rows.
     const int64_t rows = bf16_ != nullptr ? RoundUp(block_rows_, Bf16Atoms::kTileRows) : block_rows_;
     scores_ = arena.Take<float>(rows * stride_);
     gathered_ = arena.Take<float>(block_rows_ * width_);
@@ -87,7 +87,7 @@ class FloatCall {
     rests_ = arena.Take<float>(bf16_ != nullptr ? context_.pool.threads() * width_ : 0);
   }
 
-  // The rows of a block next to each other.
+  // Places the rows of a block next to each other.
   const float* Gather(int64_t begin, int64_t rows, float* gathered) const {
     if (args_.x != nullptr && rows_[begin + rows - 1] - rows_[begin] == rows - 1) {
       return args_.x + rows_[begin] * width_;
@@ -140,7 +140,7 @@ class FloatCall {
     return error.status();
   }
 
-  // rounded_ and rest_norms_ of a block of rows; what is left of the last tile is zero.
+  // Fills rounded_ and rest_norms_ for a block of rows; the remainder of the last tile is zero.
   void RoundRows(const float* x, int64_t rows) {
     context_.pool.ParallelFor(rows, kFloatGrainRows, [&](int64_t first, int64_t last, int thread) {
       float* const rest = rests_ + thread * width_;
@@ -174,7 +174,7 @@ class FloatCall {
     bound.residual_norm = bf16_ != nullptr ? rest_norms_[i] : 0;
     bound.norm = std::sqrt(context_.rows.squared_norm(x, width_)) * kLengthRoundUp;
     if (!exact && !CannotOverflow(bound.norm, dictionary_.largest_norm(), dictionary_.largest_bias())) {
-      // Approximate scores tell nothing here. The case is rare, so it may be slow.
+      // Approximate scores say nothing here. The case is rare, so it may be slow.
       ExactScores(dictionary_, x, scores);
       exact = true;
     }
@@ -202,8 +202,8 @@ class FloatCall {
   const int64_t block_rows_;
   float* scores_ = nullptr;       // [rows of a block, stride_]
   float* gathered_ = nullptr;     // [rows of a block, width_]
-  uint16_t* rounded_ = nullptr;   // likewise
-  double* rest_norms_ = nullptr;  // [rows of a block]: of what rounding took
+  uint16_t* rounded_ = nullptr;   // [rows of a block, width_]
+  double* rest_norms_ = nullptr;  // [rows of a block]: norm of the rounding residual
   float* rests_ = nullptr;        // [threads, width_]
 };
 

@@ -1,4 +1,4 @@
-// AffineTopK by products of floating-point numbers: bf16 where the dictionary has them, else binary32.
+// AffineTopK by products of floating-point numbers: bf16 if the dictionary has them, otherwise binary32.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,9 @@
 
 namespace kwta::onednn::codes {
 
-// Writes the codes of the given rows of args (ascending, at least one). Takes any row and any dictionary. Thread-safe.
-// REQUIRES: args.dictionary is an PreparedDictionary. Errors: INTERNAL, RESOURCE_EXHAUSTED.
+// Writes the codes of the given rows of args (ascending, at least one). Accepts any row and any dictionary.
+// Thread-safe.
+// REQUIRES: args.dictionary is a PreparedDictionary. Errors: INTERNAL, RESOURCE_EXHAUSTED.
 absl::Status FloatFilteredTopK(support::Context& context, const AffineTopKArgs& args, const std::vector<int64_t>& rows);
 
 }  // namespace kwta::onednn::codes

@@ -47,10 +47,10 @@ const RoundingKernels& RoundingKernelsFor(simd::InstructionSet set) { return Ver
 // Columns of the mean that one range sums.
 constexpr int64_t kGrainColumns = 128;
 
-// How much worse than new ones the bytes of an atom in training may become.
+// The bytes of an atom in training may become this much worse than new ones.
 constexpr float kStale = 2;
 
-// The mean is taken off if it holds at least this share of the atoms' squared lengths.
+// The mean is subtracted if it holds at least this share of the atoms' squared lengths.
 constexpr double kShareOfMean = 0.02;
 
 }  // namespace
@@ -103,7 +103,7 @@ void QuantisedAtoms::ChooseMean(ThreadPool& pool, const float* atoms) {
     value *= factor;
     square += static_cast<double>(value) * value;
   }
-  // A sample of the atoms tells whether it is worth the product with each row.
+  // A sample of the atoms shows whether the mean is worth its product with each row.
   double atom_squares = 0;
   const int64_t step = std::max<int64_t>(1, units_ / 64);
   int64_t sampled = 0;

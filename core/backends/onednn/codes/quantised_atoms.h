@@ -1,8 +1,8 @@
-// A dictionary rounded to bytes, with what the rounding can do to a score.
+// A dictionary rounded to bytes, with bounds on the effect of the rounding on a score.
 //
 //   w_j = mean + scale_j q_j + e_j,  q_j whole numbers of at most ByteKernels::weight_limit in magnitude.
-// The mean atom is taken off first if atoms resemble each other, because it moves all scores of a row alike: what is
-// left to round is smaller, and so is the bound. docs/kernels/codes.md has the proof.
+// If atoms resemble each other, the mean atom is subtracted first, because it moves all scores of a row alike. The
+// remainder is smaller, and so is the bound. docs/kernels/codes.md has the proof.
 #pragma once
 
 #include <cstdint>
@@ -19,10 +19,10 @@
 
 namespace kwta::onednn::codes {
 
-// Const methods are thread-safe; Refresh must be alone, and Update with other units.
+// Const methods are thread-safe. Refresh must be alone; Update may run only with updates of other units.
 class QuantisedAtoms {
  public:
-  // Whether atoms change one by one, in training: a copy of the bytes by rows is kept for that.
+  // Whether atoms change one by one, in training. If so, a copy of the bytes is kept by rows.
   enum class Use { kFixed, kTraining };
   static constexpr float kLongestInTraining = 0x1p60f;
 
@@ -30,14 +30,14 @@ class QuantisedAtoms {
   static absl::StatusOr<std::unique_ptr<QuantisedAtoms>> Create(simd::InstructionSet set, int64_t units, int64_t width,
                                                                 Use use = Use::kFixed);
 
-  // Takes up atoms[units, width] and bias[units]; does not look at them later. REQUIRES: all are finite, and no atom
-  // is longer than 2^100.
+  // Copies atoms[units, width] and bias[units], and does not read them later. REQUIRES: all are finite, and no atom is
+  // longer than 2^100.
   void Refresh(ThreadPool& pool, const float* atoms, const float* bias);
 
-  // Takes up one atom and its bias, which have changed since the last Refresh, and returns a length that the atom
-  // surely does not exceed. Its bytes stay as they are while they are near enough; the bound is measured anew. The mean
-  // stays too. If it is not below kLongestInTraining nothing has been taken up. Different units may run at the same
-  // time. REQUIRES: Use::kTraining; FinishUpdates before the next use.
+  // Copies one atom and its bias after a change, and returns an upper bound of the atom's length. Keeps its bytes while
+  // they are close enough, and measures the bound anew. Keeps the mean. If the returned length is not below
+  // kLongestInTraining, nothing has been copied. Different units may run at the same time.
+  // REQUIRES: Use::kTraining; FinishUpdates before the next use.
   float Update(int64_t unit, const float* atom, float bias);
   void FinishUpdates();
 
@@ -49,7 +49,7 @@ class QuantisedAtoms {
     return {weights_.as<int8_t>() + p * panel_bytes_, scales_.data() + p * kPanelUnits, bias_.data() + p * kPanelUnits,
             sums_.data() + p * kPanelUnits};
   }
-  // [width], or null if it was not taken off.
+  // [width], or null if no mean was subtracted.
   const float* mean() const { return has_mean_ ? mean_.data() : nullptr; }
   // The bounds of score_tile's scores of quantised rows, with the offset <x, mean> in FixedOrderDot's order.
   const UnitBounds& bounds() const { return bounds_; }
@@ -57,14 +57,14 @@ class QuantisedAtoms {
   const LargestFactors& panel_factors(int64_t p) const { return panel_factors_[static_cast<size_t>(p)]; }
 
  private:
-  // Bounds of the lengths of an atom, of what its bytes stand for, and of the rest.
+  // Upper bounds of the lengths of an atom, of the vector that its bytes stand for, and of the rest.
   struct Lengths {
     double atom = 0, rounded = 0, rest = 0;
   };
   QuantisedAtoms(simd::InstructionSet set, int64_t units, int64_t width, Buffer weights, Use use);
   void ChooseMean(ThreadPool& pool, const float* atoms);
   void QuantisePanel(int64_t p, const float* atoms, const float* bias);
-  // Makes the bytes of a unit. `bytes` has room for a row of them.
+  // Computes the bytes of a unit. `bytes` has room for a row of them.
   Lengths QuantiseAtom(int64_t unit, const float* atom, int8_t* bytes);
   void SetBounds(int64_t unit, const Lengths& lengths, float bias);
   int8_t* Row(int64_t unit) { return rows_.data() + unit * Quads(width_) * 4; }

@@ -13,11 +13,11 @@ namespace {
 
 constexpr float kNoBound = std::numeric_limits<float>::infinity();
 
-// Rows that share a reading of the dictionary: with what is kept of each they fit into a core's own cache.
+// Rows that share one read of the dictionary. They and the data kept for each fit into a core's own cache.
 constexpr int64_t kSampledBlockRows = 258;
-// One in so many units is sampled.
+// One in this many units is sampled.
 constexpr int64_t kSampleStep = 16;
-// Sampled scores of some rows, which stay in a core's own cache too.
+// Bytes of the sampled scores of some rows, which stay in a core's own cache too.
 constexpr int64_t kSampleBytes = 256 << 10;
 
 class SampledCall {
@@ -27,7 +27,7 @@ class SampledCall {
         args_(args),
         atoms_(*static_cast<const PreparedDictionary&>(*args.dictionary).quantised()),
         largest_(LargestKernelsFor(context.instruction_set)) {
-    // At least k units of the sample are no padding.
+    // At least k units of the sample are not padding.
     sample_panels_ = std::min(atoms_.panels(),
                               std::max(DivideUp(atoms_.panels(), kSampleStep), DivideUp(2 * args.k, kPanelUnits) + 1));
     sample_rows_ =
@@ -52,8 +52,8 @@ class SampledCall {
   // The panels of the sample are spread over the dictionary.
   int64_t SampledPanel(int64_t i) const { return i * atoms_.panels() / sample_panels_; }
 
-  // A number of panels holds more than so many of the k best units, or of the few more that CodeFinder may take in
-  // their place, but once in ten thousand times.
+  // The chance is one in ten thousand that a number of panels holds more than this many of the k best units, or of the
+  // few more that CodeFinder may take in their place.
   int64_t GuessedRank(int64_t panels) const {
     const double share = static_cast<double>(panels) / static_cast<double>(atoms_.panels());
     const double expected = (1.125 * static_cast<double>(args_.k) + 4) * share;
@@ -116,7 +116,7 @@ class SampledCall::Worker {
   }
 
  private:
-  // Encodes the rows; those of which the guess was too high are again_ then.
+  // Encodes the rows. again_ then holds the rows whose guess was too high.
   void Try(const std::vector<int64_t>& rows) {
     const int64_t count = static_cast<int64_t>(rows.size());
     const int64_t room = call_.list_capacity_ + kListMargin;
@@ -161,7 +161,7 @@ class SampledCall::Worker {
       const int64_t rank = std::min(call_.GuessedRank(call_.sample_panels_), units - kPanelUnits);
       memory_.limits[i] = call_.largest_.threshold(scores, units, rank, rank + rank / 8);
     } else {
-      // Surely low enough: k units of the sample reach it whatever their errors are.
+      // Low enough for certain: k units of the sample reach it whatever their errors are.
       memory_.limits[i] = call_.largest_.threshold(scores, units, call_.args_.k, call_.args_.k) - error;
     }
     const float least = Least(i, error);
@@ -176,13 +176,13 @@ class SampledCall::Worker {
     }
   }
 
-  // A score that is lower, with an error of at most `error`, is below the row's limit.
+  // A lower score, with an error of at most `error`, is below the row's limit.
   float Least(int64_t i, double error) const {
     const float least = static_cast<float>(memory_.limits[i] - error);
     return least - std::abs(least) * 0x1p-22f - 0x1p-126f;
   }
 
-  // Raises the guesses by what was found in a number of panels.
+  // Raises the guesses according to the units found in a number of panels.
   void RaiseLimits(int64_t panels) {
     const int64_t rank = call_.GuessedRank(panels);
     for (const RowTile& tile : tiles_) {
@@ -200,7 +200,7 @@ class SampledCall::Worker {
     std::fill(list->scores + list->size, list->scores + PaddedScores(list->size), -kNoBound);
   }
 
-  // Adds to the lists what reaches the limits, of the panels that are not in the sample.
+  // Adds the units that reach the limits to the lists, from the panels outside the sample.
   void CollectUnits() {
     int64_t sample = 0;
     int64_t raise_at = call_.sample_panels_ * 2;

@@ -1,4 +1,4 @@
-// AffineTopK by a product of bytes, for many rows and more units than scores of a row are kept of.
+// AffineTopK by a product of bytes, for many rows and more units than the scores kept for a row.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace kwta::onednn::codes {
 
-// As ByteFilteredTopK (byte_filter.h), which calls it.
+// Does the same as ByteFilteredTopK (byte_filter.h), which calls it.
 absl::StatusOr<std::vector<int64_t>> SampledTopK(support::Context& context, const AffineTopKArgs& args);
 
 }  // namespace kwta::onednn::codes

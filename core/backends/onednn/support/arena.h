@@ -9,8 +9,8 @@
 
 namespace kwta::onednn::support {
 
-// Hands out arrays one behind the other, each aligned to 64 bytes as the memory is. Without memory it only counts, and
-// all arrays are null. Not thread-safe.
+// Hands out arrays one after another, each aligned to 64 bytes as the memory is. Without memory it only counts, and all
+// arrays are null. Not thread-safe.
 class Arena {
  public:
   explicit Arena(char* memory) : memory_(memory) {}
@@ -30,8 +30,7 @@ class Arena {
   int64_t bytes_ = 0;
 };
 
-// Calls take(Arena&) twice: first to count, then to hand out arrays of the memory that is returned. Errors:
-// RESOURCE_EXHAUSTED.
+// Calls take(Arena&) twice: first to count, then to hand out arrays of the returned memory. Errors: RESOURCE_EXHAUSTED.
 template <typename Take>
 absl::StatusOr<ScratchPool::Lease> TakeArrays(ScratchPool& pool, const Take& take) {
   Arena counts(nullptr);

@@ -8,11 +8,11 @@
 
 namespace kwta::onednn::support {
 
-// The product that finds the candidates of a code. Each dictionary has its own if it is kMeasured (see
-// codes/filter_choice.h). Operations without a product of bf16 take bytes instead of kMeasured and kBf16.
+// The product that finds the candidates of a code. With kMeasured each dictionary chooses its own (see
+// codes/filter_choice.h). Operations without a bf16 product use kBytes instead of kMeasured and kBf16.
 enum class Filter { kMeasured, kBytes, kBf16, kFloats };
 
-// One for each backend. Thread-safe.
+// One per backend. Thread-safe.
 struct Context {
   Context(int threads, simd::InstructionSet instruction_set, Filter filter)
       : pool(threads), instruction_set(instruction_set), filter(filter), rows(RowOperationsFor(instruction_set)) {}

@@ -7,7 +7,7 @@
 
 namespace kwta::onednn::support {
 
-// Row-major operands; each leading dimension is the distance of two rows in elements.
+// Row-major operands. A leading dimension is the distance between two rows, in elements.
 struct DnnlGemmArgs {
   const float* a = nullptr;  // [m, k]
   int64_t lda = 0;
@@ -19,8 +19,8 @@ struct DnnlGemmArgs {
   int64_t m = 0, n = 0, k = 0;
 };
 
-// c = a b on the calling thread alone. Each element is a binary32 sum of k products in an order that the library
-// chooses. Thread-safe. Errors: INTERNAL, RESOURCE_EXHAUSTED.
+// Computes c = a b on the calling thread alone. Each element is a binary32 sum of k products in an order that the
+// library chooses. Thread-safe. Errors: INTERNAL, RESOURCE_EXHAUSTED.
 absl::Status DnnlGemm(const DnnlGemmArgs& args);
 
 }  // namespace kwta::onednn::support

@@ -1,4 +1,4 @@
-// Subnormal numbers as zeros, for loops in which they would only cost time.
+// Treats subnormal numbers as zeros, for loops in which they would only cost time.
 #pragma once
 
 #if defined(__SSE2__)
@@ -7,8 +7,8 @@
 
 namespace kwta::onednn::support {
 
-// While it lives, the calling thread's arithmetic takes subnormal numbers as zeros and returns zeros for them, where
-// the processor can. Do not call FixedOrderDot meanwhile.
+// While this lives, the calling thread's arithmetic reads subnormal numbers as zeros and returns zeros for them, if the
+// processor can. Do not call FixedOrderDot meanwhile.
 class FlushSubnormals {
  public:
 #if defined(__SSE2__)

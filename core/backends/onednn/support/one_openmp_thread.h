@@ -5,7 +5,7 @@
 
 namespace kwta::onednn::support {
 
-// While this lives, the library's OpenMP regions run on the calling thread alone. Its end restores the caller's
+// While this lives, the library's OpenMP regions run on the calling thread alone. The destructor restores the caller's
 // setting.
 class OneOpenMpThread {
  public:

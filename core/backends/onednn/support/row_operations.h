@@ -1,4 +1,4 @@
-// Arithmetic on rows of floats, one version for each instruction set.
+// Arithmetic on rows of floats, one version per instruction set.
 #pragma once
 
 #include <cstdint>

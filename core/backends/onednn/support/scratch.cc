@@ -12,7 +12,7 @@ absl::StatusOr<ScratchPool::Lease> ScratchPool::Take(size_t bytes) {
       Buffer memory = std::move(free_.back());
       free_.pop_back();
       if (memory.bytes() >= bytes) return Lease(this, std::move(memory));
-      // Too small: freed here, and a larger one takes its place for good.
+      // Too small: it is freed here, and a larger one replaces it for good.
     }
   }
   KWTA_ASSIGN_OR_RETURN(Buffer memory, AllocateHost(bytes));

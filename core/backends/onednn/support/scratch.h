@@ -13,10 +13,10 @@
 namespace kwta::onednn::support {
 
 // Hands out memory and keeps what comes back, so that a call does not pay for fresh pages. It keeps as many blocks as
-// calls were ever under way at once. Thread-safe.
+// the most calls that ever ran at once. Thread-safe.
 class ScratchPool {
  public:
-  // Memory of one call, not zeroed. Goes back to the pool when destroyed. REQUIRES: the pool outlives it.
+  // The memory of one call, not zeroed. Returns to the pool on destruction. REQUIRES: the pool outlives it.
   class Lease {
    public:
     Lease(ScratchPool* pool, Buffer memory) : pool_(pool), memory_(std::move(memory)) {}
@@ -36,7 +36,7 @@ class ScratchPool {
     Buffer memory_;
   };
 
-  // At least `bytes`. Errors: RESOURCE_EXHAUSTED.
+  // Takes at least `bytes`. Errors: RESOURCE_EXHAUSTED.
   absl::StatusOr<Lease> Take(size_t bytes);
 
  private:

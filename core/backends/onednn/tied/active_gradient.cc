@@ -33,7 +33,7 @@ void DenseAtomGradient(const support::Context& context, const ActiveGradientArgs
                             args.width, args.gradient_atoms + unit * args.width);
 }
 
-// The same, where x is the codes of the layer below.
+// As above, if x is the codes of the layer below.
 void SparseAtomGradient(const ActiveGradientArgs& args, const CodesByUnit& codes, int64_t unit) {
   float* gradient = args.gradient_atoms + unit * args.width;
   if (args.decay != 0) {

@@ -7,8 +7,8 @@
 
 namespace kwta::onednn::tied {
 
-// As Backend::ActiveGradient. Each unit's rows are added in ascending order by one thread, so that the result is the
-// same bits on any number of threads.
+// Implements Backend::ActiveGradient. One thread adds each unit's rows in ascending order, so the result has the same
+// bits on any number of threads.
 absl::Status ActiveGradient(support::Context& context, const ActiveGradientArgs& args);
 
 }  // namespace kwta::onednn::tied

@@ -13,9 +13,9 @@ namespace kwta::onednn::tied {
 namespace {
 
 constexpr float kLargestByte = 127;
-// How much worse than new ones bytes may become.
+// Bytes may become this much worse than new ones.
 constexpr float kStale = 2;
-// Numbers below this are not worth bytes, and above this are not trusted.
+// Numbers below kSmallest are not worth bytes. Numbers above kLargest are not trusted.
 constexpr float kSmallest = 0x1p-80f;
 constexpr float kLargest = 0x1p40f;
 
@@ -49,7 +49,7 @@ void ByteAtoms::Update(int64_t unit) {
   AtomMeasures& measures = measures_[unit];
   measures = Measure(unit);
   const float distance = std::max(measures.above, measures.below);
-  // Written so that NaN makes new bytes too.
+  // This form makes new bytes for NaN, too.
   if (!(distance <= kStale * fresh_distance_[unit])) {
     MakeBytes(unit, measures.largest);
     measures = Measure(unit);
@@ -76,8 +76,8 @@ void ByteAtoms::SetBounds(int64_t unit) {
   const float offset_product = offset_products_[unit] + p_.shift[unit] * offset_velocity_products_[unit];
   const float bias = p_.bias[unit] - offset_product;
   const float drift = p_.shift[unit] * measures.velocity;
-  // The most that rounding may amount to, in units of |y| and of |offset|: of bringing the atom up to date, of its
-  // exact score, and of the approximate score and its bounds.
+  // The most that rounding may add, in units of |y| and of |offset|: in bringing the atom up to date, in its exact
+  // score, and in the approximate score and its bounds.
   const float length = (measures.length + drift) * (1 + 0x1p-10f);
   usable_[unit] = length < kLargest && std::abs(p_.bias[unit]) < kLargest && offset_norm_ < kLargest;
   const float size = length + measures.above + measures.below;
@@ -86,7 +86,7 @@ void ByteAtoms::SetBounds(int64_t unit) {
   bounds_.above[unit] = (measures.above + drift) * (1 + 0x1p-18f) + rounding + tiny;
   bounds_.below[unit] = (measures.below + drift) * (1 + 0x1p-18f) + rounding + tiny;
   bounds_.length[unit] = size * (1 + 0x1p-10f);
-  // The products with the offset, the one with its part of the exact score, and sums of all of them are rounded.
+  // Rounding affects the products with the offset, its part of the exact score, and sums of all of them.
   const float offset_rounding = offset_norm_ * (3 * simd::DotErrorFactor(p_.width) + 0x1p-17f) * size;
   const float room = std::abs(p_.bias[unit]) * 0x1p-18f + offset_rounding + tiny;
   bounds_.bias_above[unit] = bias + room;

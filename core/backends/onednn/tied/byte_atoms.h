@@ -1,5 +1,5 @@
-// The atoms of a dictionary in training as bytes, packed for SparseProductKernels, with bounds on how far they are from
-// the atoms as they are now.
+// The atoms of a dictionary in training as bytes, packed for SparseProductKernels, with bounds on their distance from
+// the current atoms.
 #pragma once
 
 #include <cstdint>
@@ -12,29 +12,29 @@
 
 namespace kwta::onednn::tied {
 
-// Atoms change a little with every step, which makes the bytes of an atom worse but not wrong: its bound is measured
-// after each update, and its bytes are made anew only when they have become twice as bad as new ones would be.
+// Atoms change a little with every step, which makes the bytes of an atom worse but not wrong. Each update measures the
+// bound again, and makes new bytes only when the old ones are twice as bad as new ones would be.
 // Methods for different ranges of 16 units may run at the same time.
 class ByteAtoms {
  public:
   ByteAtoms(const TiedParameters& parameters, const TiedKernels& kernels);
 
-  // Measures the distance of an atom from its bytes. Call this after its stored numbers have changed.
+  // Measures the distance of an atom from its bytes. Call this after changing its stored numbers.
   void Update(int64_t unit);
-  // Call this after an atom's bias, shift or decay has changed.
+  // Call this after changing an atom's bias, shift or decay.
   void SetBounds(int64_t unit);
 
-  // Bytes of a block of units: [groups][64][4].
+  // The bytes of a block of units: [groups][64][4].
   const int8_t* packed(int64_t block) const { return packed_.data() + block * groups_ * kUnitBlock * kGroupInputs; }
   const ByteAtomBounds& bounds() const { return bounds_; }
   int64_t blocks() const { return blocks_; }
   int64_t groups() const { return groups_; }
-  // True if the bounds of a unit hold: its numbers are neither NaN nor so large that a sum might overflow. A function
-  // of the stored numbers alone.
+  // True if the bounds of a unit hold: its numbers are not NaN and not so large that a sum might overflow. Depends on
+  // the stored numbers alone.
   bool usable(int64_t unit) const { return usable_[unit]; }
 
  private:
-  // With lengths, not their squares.
+  // Returns lengths, not their squares.
   AtomMeasures Measure(int64_t unit) const;
   void MakeBytes(int64_t unit, float largest);
 
@@ -49,7 +49,7 @@ class ByteAtoms {
   std::vector<AtomMeasures> measures_;
   std::vector<float> offset_products_;           // [units]: <offset, atom> as it is stored
   std::vector<float> offset_velocity_products_;  // [units]: <offset, velocity>
-  std::vector<float> fresh_distance_;            // of bytes that are new
+  std::vector<float> fresh_distance_;            // of new bytes
   std::vector<uint8_t> usable_;
   ByteAtomBounds bounds_;
 };

@@ -7,15 +7,15 @@
 
 namespace kwta::onednn::tied {
 
-// Which entries of a batch's codes name each unit: those at offsets[j] <= place < offsets[j + 1] name unit j. Entry e
-// of codes [rows, k] is at row e / k. Entries of a unit ascend. Keeps its memory between batches.
+// Lists the entries of a batch's codes that name each unit: those at offsets[j] <= place < offsets[j + 1] name unit j.
+// Entry e of codes [rows, k] is in row e / k. Entries of a unit ascend. Reuses its memory between batches.
 class CodesByUnit {
  public:
   // indices is [rows, k]; each is below `units`.
   void Sort(const int32_t* indices, int64_t rows, int64_t k, int64_t units);
 
   int64_t count(int64_t unit) const { return offsets_[unit + 1] - offsets_[unit]; }
-  // The numbers of the unit's entries, and their rows, count(unit) each.
+  // The numbers of the unit's entries, and their rows; count(unit) of each.
   const int64_t* entries(int64_t unit) const { return entries_.data() + offsets_[unit]; }
   const int32_t* rows(int64_t unit) const { return rows_.data() + offsets_[unit]; }
 

@@ -7,10 +7,10 @@
 
 namespace kwta::onednn::tied {
 
-// products[j] = FixedOrderDot(x, atoms[j], width) for j < count, bit for bit if every element of the atoms is finite:
-// what is left out are products of zero, and adding one to a partial sum that starts at +0 changes nothing. tiles and
-// tile_counts are what SparseProductKernels::prepare_row writes (core/backends/onednn/tied/sparse_product.h).
-// Thread-safe. REQUIRES: the processor rounds to nearest and keeps subnormal numbers.
+// products[j] = FixedOrderDot(x, atoms[j], width) for j < count, bit for bit if every element of the atoms is finite.
+// It skips products of zero only, and adding one of them to a partial sum that starts at +0 changes nothing. tiles and
+// tile_counts come from SparseProductKernels::prepare_row (core/backends/onednn/tied/sparse_product.h). Thread-safe.
+// REQUIRES: the processor rounds to nearest and keeps subnormal numbers.
 using SparseDotsFunction = void (*)(const float* x, int64_t width, const int32_t* tiles, int64_t tile_stride,
                                     const int32_t* tile_counts, const float* const* atoms, int64_t count,
                                     float* products);

@@ -9,11 +9,11 @@
 namespace kwta::onednn::tied {
 namespace {
 
-// Rows that pass over the packed atoms together: they share each block while it is in the innermost cache.
+// Rows that pass over the packed atoms together, to share each block while it is in the innermost cache.
 constexpr int64_t kProductRows = 25;
 constexpr int64_t kEncoderGrainUnits = 16;
 
-// Lower bounds of scores that a threshold may be taken from, 16 of each whole block of units.
+// Number of lower bounds of scores that a threshold may use: 16 of each whole block of units.
 int64_t LowerBounds(int64_t units) { return units / kUnitBlock * 16 + std::min<int64_t>(units % kUnitBlock, 16); }
 
 }  // namespace
@@ -34,9 +34,10 @@ SparseEncoder::SparseEncoder(const support::Context& context, const TiedParamete
 }
 
 bool SparseEncoder::MayTake(support::Context& context, const float* x, int64_t k) {
-  // The k-th largest of the lower bounds is close to the k-th largest score only if few groups hold several of those.
+  // The k-th largest of the lower bounds is close to the k-th largest score only if few groups hold several of the
+  // best.
   if (k * 2 > LowerBounds(p_.units)) return false;
-  // Most batches that are not for this encoder show it in their first row.
+  // The first row of most unsuitable batches already shows it.
   for (int64_t d = 0; d < p_.width; ++d) {
     if (x[d] + (p_.offset == nullptr ? 0 : p_.offset[d]) < 0) return false;
   }

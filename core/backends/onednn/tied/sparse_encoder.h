@@ -1,5 +1,5 @@
-// Exact codes of rows without negative elements, or of such rows less an offset, the faster the more of them are zero,
-// with a dictionary in training; docs/kernels/tied.md, "Sparse rows".
+// Exact codes of rows without negative elements, or of such rows minus an offset, with a dictionary in training. The
+// more zeros a row has, the faster it is. docs/kernels/tied.md, "Sparse rows".
 #pragma once
 
 #include <atomic>
@@ -16,22 +16,21 @@
 
 namespace kwta::onednn::tied {
 
-// True if nothing is put off of the unit's atom.
+// True if nothing of the unit's atom is deferred.
 inline bool IsUpToDate(const TiedParameters& p, int64_t unit) { return p.shift[unit] == 0 && p.decay[unit] == 1; }
 
-// Finds the units that may be in each row's code, then makes the codes row by row. Nothing of it changes the stored
-// numbers: an atom that is put off and may be in a code is brought up to date in a copy. One batch at a time.
+// Finds the units that may be in each row's code, then makes the codes row by row. It never changes the stored numbers:
+// it brings a deferred atom that may be in a code up to date in a copy. One batch at a time.
 class SparseEncoder {
  public:
   SparseEncoder(const support::Context& context, const TiedParameters& parameters);
 
-  // Call this after the stored numbers of a unit have changed. Units of different blocks of 16 may run at the same
-  // time.
+  // Call this after changing the stored numbers of a unit. Units of different blocks of 16 may run at the same time.
   void UpdateAtom(int64_t unit) { atoms_.Update(unit); }
-  // The same when its bias, shift or decay has changed but not its atom.
+  // Call this after changing the unit's bias, shift or decay but not its atom.
   void UpdateBias(int64_t unit) { atoms_.SetBounds(unit); }
 
-  // Call this when any stored number may have changed otherwise. It costs nothing if no sparse batch follows.
+  // Call this if any stored number may have changed otherwise. It costs nothing if no sparse batch follows.
   void Invalidate() { stale_ = true; }
   bool stale() const { return stale_; }
 
@@ -40,8 +39,7 @@ class SparseEncoder {
   // and the stored numbers alone.
   bool Prepare(support::Context& context, const float* x, int64_t rows, int64_t k);
 
-  // Writes the code of a row, the same as AffineTopK writes. `thread` selects the scratch memory. REQUIRES: Prepare
-  // returned true.
+  // Writes the same code of a row as AffineTopK. `thread` selects the scratch memory. REQUIRES: Prepare returned true.
   void Encode(int64_t row, int thread, int32_t* indices, float* values);
 
   // A unit's atom, brought up to date. REQUIRES: it is in a code of this batch.
@@ -68,17 +66,17 @@ class SparseEncoder {
   const SparseDotsFunction dots_;
   const codes::LargestKernels& largest_;
   ByteAtoms atoms_;
-  bool stale_ = true;  // atoms_ must be made anew
+  bool stale_ = true;  // atoms_ needs a rebuild
   const int64_t tile_stride_;
   std::vector<int32_t> all_units_;
-  AlignedVector<float> copies_;  // [units, width], of atoms that are put off
+  AlignedVector<float> copies_;  // [units, width]: copies of deferred atoms
   std::vector<std::atomic<bool>> wanted_;
-  std::vector<Scratch> scratch_;  // of each thread
+  std::vector<Scratch> scratch_;  // one per thread
 
-  // The batch that Prepare has prepared.
+  // The batch of the last Prepare.
   const float* x_ = nullptr;
   int64_t k_ = 0;
-  int64_t capacity_ = 0;  // candidates of a row; a row with more takes all units
+  int64_t capacity_ = 0;  // candidates per row; a row with more takes all units
   std::vector<SparseRow> rows_;
   std::vector<int32_t> tiles_;       // [rows, 4, tile_stride]
   std::vector<int32_t> candidates_;  // [rows, capacity]

@@ -7,7 +7,7 @@
 
 namespace kwta::onednn::tied {
 
-// As HostBackend::SparseGradient. Each unit's rows are added in ascending order by one thread.
+// Implements HostBackend::SparseGradient. One thread adds each unit's rows in ascending order.
 absl::Status SparseGradient(support::Context& context, const SparseGradientArgs& args);
 
 }  // namespace kwta::onednn::tied

@@ -17,9 +17,9 @@ namespace {
 SparseRow PrepareSparseRow(const SparseProductKernels& kernels, const float* x, const float* offset, int64_t width,
                            InputGroup* groups, int32_t* tiles, int64_t tile_stride) {
   SparseRow row = kernels.prepare_row(x, offset, width, groups, tiles, tile_stride);
-  // Elements of y are rounded by 2^-24 of themselves.
+  // Rounding changes elements of y by 2^-24 of their size.
   row.norm = codes::NormBound(row.norm, width) * (offset == nullptr ? 1 : 1 + 0x1p-20f);
-  // And an error by up to 2^-23 of the element that it is of.
+  // It changes an error by up to 2^-23 of the size of its element.
   row.error = codes::NormBound(row.error, width) + row.norm * (offset == nullptr ? 0x1p-22f : 0x1p-21f);
   return row;
 }

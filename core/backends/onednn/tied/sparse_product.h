@@ -1,5 +1,5 @@
-// Scores of a row that is mostly zeros: an 8-bit product over the row's non-zero elements, with a proven bound on how
-// far it is from the exact score. docs/kernels/tied.md, "Sparse rows", has the idea and the proof.
+// Scores of a row that is mostly zeros: an 8-bit product over the row's non-zero elements, with a proven bound on its
+// distance from the exact score. docs/kernels/tied.md, "Sparse rows", has the idea and the proof.
 #pragma once
 
 #include <cstdint>
@@ -9,16 +9,16 @@
 
 namespace kwta::onednn::tied {
 
-// Units whose scores are computed together: their share of the packed atoms fits into the innermost cache.
+// Units whose scores are computed together. Their share of the packed atoms fits into the innermost cache.
 constexpr int64_t kUnitBlock = 64;
-// Inputs that are multiplied by one instruction.
+// Inputs that one instruction multiplies.
 constexpr int64_t kGroupInputs = 4;
-// Inputs that are either all zero, and left out of exact scores, or not. Those that fill no tile are never left out.
+// Exact scores skip a tile of inputs if it is all zero. They never skip inputs that fill no tile.
 constexpr int64_t kTileInputs = 16;
 // A tile adds to the partial sums of its class, tile % 4, in FixedOrderDot's order.
 constexpr int64_t kTileClasses = 4;
 
-// Four inputs as bytes, the first in the lowest, of which at least one is not zero.
+// Four inputs as bytes, the first in the lowest; at least one is not zero.
 struct InputGroup {
   int32_t index;  // of the group: inputs 4 index .. 4 index + 3
   uint32_t bytes;
@@ -47,19 +47,19 @@ struct ByteAtomBounds {
 
 // One version for each instruction set. Every function is thread-safe.
 struct SparseProductKernels {
-  // Bytes of a row are at most this, so that no sum of products saturates.
+  // The largest byte of a row, so that no sum of products saturates.
   int32_t largest_byte;
-  // As PrepareSparseRow, with norm and error squared and rounded somehow.
+  // As PrepareSparseRow, but norm and error are squared, with some rounding.
   SparseRow (*prepare_row)(const float* x, const float* offset, int64_t width, InputGroup* groups, int32_t* tiles,
                            int64_t tile_stride);
-  // Upper bounds of the exact scores of a block of units; and 16 numbers of which each is a lower bound of the score of
-  // another unit of the block. packed: [group][64][4] bytes.
+  // Computes upper bounds of the exact scores of a block of units, and 16 lower bounds of scores, each of a different
+  // unit of the block. packed: [group][64][4] bytes.
   void (*score_block)(const SparseRow& row, const InputGroup* groups, const int8_t* packed,
                       const ByteAtomBounds& bounds, int64_t first_unit, float* upper, float* lower);
 };
 
-// offset is [width], or null for zeros. groups has room for width / 4 + 4 entries; tiles for 4 * tile_stride, those of
-// class c from c * tile_stride.
+// offset is [width], or null for zeros. groups has room for width / 4 + 4 entries. tiles has room for 4 * tile_stride;
+// those of class c begin at c * tile_stride.
 SparseRow PrepareSparseRow(const SparseProductKernels& kernels, const float* x, const float* offset, int64_t width,
                            InputGroup* groups, int32_t* tiles, int64_t tile_stride);
 

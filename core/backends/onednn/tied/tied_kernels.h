@@ -1,4 +1,4 @@
-// The inner loops of training a tied dictionary, one version for each instruction set.
+// The inner loops of training a tied dictionary, one version per instruction set.
 #pragma once
 
 #include <cstdint>
@@ -18,23 +18,23 @@ struct AtomGradient {
   int64_t count = 0;
 };
 
-// An atom w, its velocity, and its distance from scale * bytes. The first four are sums of squares, rounded somehow.
+// An atom w, its velocity, and its distance from scale * bytes. The first four are sums of squares, with some rounding.
 struct AtomMeasures {
-  float above = 0;     // of the elements of w - scale * bytes that are positive
-  float below = 0;     // of those that are negative
+  float above = 0;     // of the positive elements of w - scale * bytes
+  float below = 0;     // of the negative ones
   float length = 0;    // of w
   float velocity = 0;  // of the velocity
-  float largest = 0;   // |element| of w; of NaN nothing is known
+  float largest = 0;   // |element| of w; undefined for NaN
 };
 
 // Every function is thread-safe, takes unaligned pointers, and returns the same bits for the same arguments.
 struct TiedKernels {
-  // residual = bias + sum over j < k of values[j] * atoms[j] - x, in the order of j, arrays of `width` elements, and
-  // products[j] = <residual, atoms[j]>. partial has room for 16 k numbers.
+  // Computes residual = bias + sum over j < k of values[j] * atoms[j] - x, in the order of j, for arrays of `width`
+  // elements, and products[j] = <residual, atoms[j]>. partial has room for 16 k numbers.
   void (*reconstruct)(const float* const* atoms, const float* values, int64_t k, const float* bias, const float* x,
                       int64_t width, float* residual, float* products, float* partial);
-  // On atom and velocity as advance brings them up to date, with the same bits:
-  // velocity = momentum * velocity - rate * gradient, atom += velocity.
+  // On the atom and velocity that advance would compute, with the same bits:
+  //   velocity = momentum * velocity - rate * gradient, atom += velocity.
   void (*update_atom)(const AtomGradient& gradient, float rate, float momentum, float shift, float decay, int64_t width,
                       float* atom, float* velocity);
   // atom_out = atom + shift * velocity, velocity_out (may be null) = decay * velocity; an output may be its input.

@@ -11,18 +11,18 @@
 namespace kwta::onednn::tied {
 namespace {
 
-// Rows of which each is decoded, and atoms of which each is updated, in a range of a loop.
+// Rows to decode, and atoms to update, in one range of a loop.
 constexpr int64_t kStepGrainRows = 4;
 constexpr int64_t kStepGrainUnits = 16;
 // Columns of the decoder bias that a range updates.
 constexpr int64_t kStepGrainColumns = 256;
 
-// An atom is put off until its velocity has fallen to this: the rest of its drift, of which the bound of its scores
-// knows only the length, is then short. It must not depend on anything but stored numbers, or a run that goes on from a
-// checkpoint would round differently.
+// An atom is deferred until its velocity has fallen to this. The bound of its scores knows only the length of the
+// remaining drift, which is then short. It must depend on stored numbers alone, or a run that resumes from a checkpoint
+// would round differently.
 constexpr float kSpentDecay = 0.1f;
 
-// Steps after which the dictionary is refreshed as a whole, because the mean of its atoms has moved.
+// The whole dictionary is refreshed after this many steps, because the mean of its atoms has moved.
 constexpr int64_t kDictionarySteps = 256;
 
 // One call of TiedStep.
@@ -84,7 +84,7 @@ class StepCall {
     p_.decay[unit] = 1;
   }
 
-  // Residuals and their products with the active atoms, row by row while the row is in the innermost cache.
+  // Computes residuals and their products with the active atoms, row by row while the row is in the innermost cache.
   void Decode() {
     context_.pool.ParallelFor(args_.rows, kStepGrainRows, [&](int64_t begin, int64_t end, int thread) {
       std::vector<const float*>& atoms = state_.scratch[thread].rows;
@@ -160,7 +160,7 @@ class StepCall {
     }
   }
 
-  // A step of an atom without a gradient.
+  // Steps an atom without a gradient.
   void PutOff(int64_t unit) {
     p_.decay[unit] *= args_.momentum;
     p_.shift[unit] += p_.decay[unit];
@@ -174,7 +174,7 @@ class StepCall {
     if (squared_norm > 0) context_.rows.scale(1 / std::sqrt(squared_norm), atom, p_.width);
   }
 
-  // Elements begin .. begin + count - 1 of the decoder bias.
+  // Updates elements begin .. begin + count - 1 of the decoder bias.
   void UpdateDecoderBias(int64_t begin, int64_t count, DictionaryInTraining::Scratch* scratch) {
     scratch->rows.clear();
     for (int64_t i = 0; i < args_.rows; ++i) scratch->rows.push_back(state_.residual.data() + i * p_.width + begin);
@@ -190,7 +190,7 @@ class StepCall {
   DictionaryInTraining& state_;
   const TiedParameters& p_;
   const float twice_scale_;
-  bool sparse_ = false;  // the batch is encoded by state_.sparse
+  bool sparse_ = false;  // state_.sparse encodes the batch
 };
 
 }  // namespace
@@ -204,7 +204,7 @@ absl::Status TiedStep(support::Context& context, const TiedStepArgs& args) { ret
 
 absl::Status TiedAuxiliaryStep(HostBackend& backend, support::Context& context, const TiedAuxiliaryStepArgs& args) {
   auto& state = static_cast<DictionaryInTraining&>(*args.dictionary);
-  // The backend's own PrepareDictionary may try which filter is the fastest, which takes longer than the step.
+  // The backend's own PrepareDictionary may measure which filter is the fastest, which takes longer than the step.
   const auto prepare = [&](const float* atoms, const float* bias, int64_t units,
                            int64_t width) -> absl::StatusOr<std::unique_ptr<Dictionary>> {
     auto dictionary = std::make_unique<codes::PreparedDictionary>(atoms, bias, units, width);

@@ -17,7 +17,7 @@
 
 namespace kwta::onednn::tied {
 
-// A tied dictionary with what a step works on, kept for the next one.
+// A tied dictionary with the working memory of a step, which the next step reuses.
 class DictionaryInTraining final : public TiedDictionary {
  public:
   DictionaryInTraining(const support::Context& context, const TiedParameters& parameters)
@@ -32,7 +32,7 @@ class DictionaryInTraining final : public TiedDictionary {
 
   const TiedKernels& kernels;
   codes::PreparedDictionary dictionary;
-  int64_t dictionary_steps = 0;  // for which it may still be updated atom by atom; 0: it must be refreshed
+  int64_t dictionary_steps = 0;  // steps for which atom-by-atom updates suffice; 0: it needs a refresh
   SparseEncoder sparse;
   CodesByUnit codes;
   AlignedVector<float> residual;   // [rows, width]: xhat - x
@@ -47,16 +47,16 @@ class DictionaryInTraining final : public TiedDictionary {
   std::vector<Scratch> scratch;
 };
 
-// As Backend::RefreshTiedDictionary.
+// Implements Backend::RefreshTiedDictionary.
 void RefreshTiedDictionary(DictionaryInTraining& dictionary);
 
-// As Backend::TiedStep. REQUIRES: args.dictionary is an DictionaryInTraining.
+// Implements Backend::TiedStep. REQUIRES: args.dictionary is a DictionaryInTraining.
 absl::Status TiedStep(support::Context& context, const TiedStepArgs& args);
 
-// As Backend::TiedAuxiliaryStep, of the backend that `context` belongs to.
+// Implements Backend::TiedAuxiliaryStep for `backend`, which owns `context`.
 absl::Status TiedAuxiliaryStep(HostBackend& backend, support::Context& context, const TiedAuxiliaryStepArgs& args);
 
-// As Backend::TiedAtoms.
+// Implements Backend::TiedAtoms.
 absl::Status TiedAtoms(support::Context& context, const TiedAtomsArgs& args);
 
 }  // namespace kwta::onednn::tied

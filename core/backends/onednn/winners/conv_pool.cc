@@ -19,7 +19,7 @@ absl::Status ConvPool(support::Context& context, const ConvolutionRowKernels& ke
   const int64_t pooled_height = pooling.Extent(args.images.height);
   const int64_t pooled_width = pooling.Extent(args.images.width);
   const int64_t pooled_positions = pooled_height * pooled_width;
-  // A row's maxima, then those of all rows.
+  // Room for a row's maxima, then for those of all rows.
   KWTA_ASSIGN_OR_RETURN(ConvolutionBlocks blocks, ConvolutionBlocks::Create(context, kernels, convolution,
                                                                             (pooled_width + pooled_positions) * lanes));
   blocks.ForEachImage(false, [&](int64_t image, int64_t first, int64_t last, ConvolutionBlocks::Workspace& workspace) {

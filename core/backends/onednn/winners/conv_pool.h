@@ -8,7 +8,7 @@
 
 namespace kwta::onednn::winners {
 
-// As Backend::ConvPool. Maps are never stored.
+// Implements Backend::ConvPool. It never stores maps.
 absl::Status ConvPool(support::Context& context, const ConvolutionRowKernels& kernels, const ConvPoolArgs& args);
 
 }  // namespace kwta::onednn::winners

@@ -16,7 +16,7 @@ namespace {
 
 using Workspace = ConvolutionBlocks::Workspace;
 
-// The winner of each map of a block, to units and values.
+// Writes the winner of each map of a block to units and values.
 void BlockWinners(const ConvWinnersArgs& args, const ConvolutionRowKernels& kernels, const ConvolutionBlocks& blocks,
                   int64_t block, Workspace& workspace, int32_t* units, float* values) {
   constexpr int kParts = WinnersSoFar::kParts;
@@ -45,7 +45,7 @@ void BlockWinners(const ConvWinnersArgs& args, const ConvolutionRowKernels& kern
   }
 }
 
-// The activities of the maps of a block, to activities[maps of the block, positions].
+// Writes the activities of the maps of a block to activities[maps of the block, positions].
 void BlockActivities(const ConvWinnersArgs& args, const ConvolutionBlocks& blocks, int64_t block, Workspace& workspace,
                      float* activities) {
   const int64_t lanes = blocks.lanes();
@@ -59,7 +59,8 @@ void BlockActivities(const ConvWinnersArgs& args, const ConvolutionBlocks& block
   });
 }
 
-// The winners among activities[count], which belong to units first .. first + count - 1, to units and values [winners].
+// Writes the winners among activities[count], which belong to units first .. first + count - 1, to units and values
+// [winners].
 void LargestAboveZero(const float* activities, int64_t first, int64_t count, int64_t winners, int32_t* units,
                       float* values) {
   ExactTopK(activities, count, winners, units, values);
@@ -83,7 +84,7 @@ absl::Status ConvWinners(support::Context& context, const ConvolutionRowKernels&
       context.instruction_set != simd::InstructionSet::kPortable && WinnerSearch::Suits(search_kernels, convolution);
   if (!searches) return ExactConvWinners(context, kernels, args);
   KWTA_ASSIGN_OR_RETURN(WinnerSearch search, WinnerSearch::Create(context, search_kernels, convolution));
-  // Whole images if they are enough for all threads.
+  // Take whole images if there are enough for all threads.
   const int64_t rows = args.images.rows, threads = context.pool.threads();
   const int64_t parts = std::min(search.blocks(), threads == 1 ? 1 : DivideUp(4 * threads, std::max<int64_t>(rows, 1)));
   std::atomic<bool> all_loaded{true};

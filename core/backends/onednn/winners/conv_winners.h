@@ -8,11 +8,11 @@
 
 namespace kwta::onednn::winners {
 
-// As Backend::ConvWinners, through a WinnerSearch where it suits. `kernels` compute the rest.
+// Implements Backend::ConvWinners, by a WinnerSearch where it suits. `kernels` compute the rest.
 absl::Status ConvWinners(support::Context& context, const ConvolutionRowKernels& kernels, const ConvWinnersArgs& args);
 
-// The same without a search: computes every activity in the fixed order. Maps are not stored for one winner in each
-// map; a block of them is otherwise.
+// Implements it without a search: computes every activity in the fixed order. It stores no maps for one winner in each
+// map, and otherwise one block of them.
 absl::Status ExactConvWinners(support::Context& context, const ConvolutionRowKernels& kernels,
                               const ConvWinnersArgs& args);
 

@@ -10,17 +10,17 @@
 namespace kwta::onednn::winners {
 namespace {
 
-// Tasks that each thread should find, so that threads end at about the same time.
+// Tasks per thread, so that threads finish at about the same time.
 constexpr int64_t kTasksPerThread = 4;
 
-// The fraction of pixels that are not zero from which on leaving out the others gains nothing.
+// From this fraction of non-zero pixels on, skipping zeros gains nothing.
 constexpr double kDense = 0.5;
 
 }  // namespace
 
 bool FiltersAreFinite(const Convolution& convolution) {
   const int64_t weights = convolution.maps * convolution.images.channels * convolution.size * convolution.size;
-  // A sum of zeros, unless one of them came from an infinity or NaN.
+  // The sum is zero, unless one of the numbers is an infinity or NaN.
   float sum = 0;
   for (int64_t i = 0; i < weights; ++i) sum += 0 * convolution.filters[i];
   return sum == 0;
@@ -111,7 +111,7 @@ void ConvolutionBlocks::Load(const float* image, Workspace& workspace) const {
     for (int64_t u = 0; u < width; ++u) start[u] = static_cast<int32_t>((c * width + u) * height);
     for (int64_t y = 0; y < height; ++y, start += width) {
       const float* const row = image + (c * height + y) * width;
-      // Without a branch on the pixel, which nothing could predict.
+      // No branch on the pixel: nothing could predict it.
       for (int64_t u = 0; u < width; ++u) workspace.pixels[start[u]] = {row[u], static_cast<int32_t>(y) * step};
       for (int64_t u = 0; u < width; ++u) start[width + u] = start[u] + (row[u] != 0 ? 1 : 0);
     }
@@ -143,7 +143,7 @@ void ConvolutionBlocks::ForEachImage(bool whole,
                                      const std::function<void(int64_t, int64_t, int64_t, Workspace&)>& body) {
   const ImageBatch& images = convolution_.images;
   if (images.rows == 0) return;
-  // Whole images if they are enough for all threads.
+  // Take whole images if there are enough for all threads.
   const int64_t wanted = DivideUp(kTasksPerThread * context_.pool.threads(), images.rows);
   const int64_t group = DivideUp(blocks_, std::min(whole || context_.pool.threads() == 1 ? 1 : wanted, blocks_));
   const int64_t groups = DivideUp(blocks_, group);

@@ -1,4 +1,4 @@
-// A batch of images and a set of filters, made ready for the kernels of convolution_rows.h.
+// A batch of images and a set of filters, prepared for the kernels of convolution_rows.h.
 #pragma once
 
 #include <cstdint>
@@ -22,33 +22,33 @@ struct Convolution {
   const float* x = nullptr;  // [rows, channels, height, width]
 };
 
-// True if every filter is finite. Products with zero pixels may not be left out otherwise, so that such filters, which
-// only a training run that diverged has, are the reference's loops to convolve with.
+// True if every filter is finite. Otherwise products with zero pixels must not be skipped, and the reference's loops
+// must convolve with these filters. Only a diverged training run has such filters.
 bool FiltersAreFinite(const Convolution& convolution);
 
-// Filters in blocks of `kernels.lanes` maps, and for each thread the memory that computing a row of a block takes.
-// Thread-safe as long as every thread keeps to its own workspace.
+// Filters in blocks of `kernels.lanes` maps, and memory for each thread to compute a row of a block. Thread-safe if
+// every thread uses only its own workspace.
 class ConvolutionBlocks {
  public:
   // The memory of one thread.
   struct Workspace {
     ColumnPixel* pixels = nullptr;  // [channels, width, height]; each column fills a part
-    int32_t* starts = nullptr;      // [channels, height + 1, width]: which pixel is the first of its column from row y
+    int32_t* starts = nullptr;      // [channels, height + 1, width]: the first pixel of its column from row y on
     std::vector<RowVisits> rows;    // [height]
     ConvolutionRowArgs row;
     float* own = nullptr;  // [own_floats], the caller's, aligned to 64 bytes
   };
 
-  // Copies the filters and biases. `own_floats`: see Workspace. REQUIRES: `context` and `kernels` outlive it and the
-  // arrays of `convolution` too; the filters are finite. Errors: RESOURCE_EXHAUSTED.
+  // Copies the filters and biases. `own_floats`: see Workspace. REQUIRES: `context`, `kernels` and the arrays of
+  // `convolution` outlive it; the filters are finite. Errors: RESOURCE_EXHAUSTED.
   static absl::StatusOr<ConvolutionBlocks> Create(support::Context& context, const ConvolutionRowKernels& kernels,
                                                   const Convolution& convolution, int64_t own_floats);
 
   int64_t blocks() const { return blocks_; }
   int64_t lanes() const { return kernels_.lanes; }
 
-  // Calls body(image, first block, last block, workspace) on the context's threads, until every block (to last - 1) of
-  // every image had its turn, with the image loaded into the workspace. `whole`: always all blocks of an image at once.
+  // Calls body(image, first block, last block, workspace) on the context's threads, for every block (to last - 1) of
+  // every image, with the image loaded into the workspace. `whole`: each call gets all blocks of an image.
   void ForEachImage(bool whole, const std::function<void(int64_t, int64_t, int64_t, Workspace&)>& body);
 
   // Calls sink(y, z) for every row of the loaded image in a block of maps; z[width, lanes] is valid during the call.

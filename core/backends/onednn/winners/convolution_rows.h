@@ -1,13 +1,13 @@
-// Rows of convolutional maps in the fixed order of summation (core/simd/fixed_order_convolution.h), without
-// multiplying by zero pixels: the inner loops of ConvWinners and ConvPool, one version for each instruction set.
+// Rows of convolutional maps in the fixed order of summation (core/simd/fixed_order_convolution.h), without multiplying
+// by zero pixels: the inner loops of ConvWinners and ConvPool, one version per instruction set.
 //
 // Vectors run over maps: a block is `lanes` maps, and their activities at one position lie side by side. The partial
-// sum of a filter's column dx at position (y, x) sees pixels of one image column u = x - (size - 1) / 2 + dx only, and
-// rows y - (size - 1) / 2 .. y + size / 2 of it. So one visit of (y, u) yields the partial sums of all `size` columns
-// of the filters, for as many positions, and the activity of a position adds up what `size` neighbouring visits left.
+// sum of a filter's column dx at position (y, x) reads only one image column, u = x - (size - 1) / 2 + dx, and its rows
+// y - (size - 1) / 2 .. y + size / 2. So one visit of (y, u) yields the partial sums of all `size` columns of the
+// filters, for as many positions. The activity of a position adds up the results of `size` neighbouring visits.
 //
-// An image with few zeros, such as pooled maps of a layer below, has nothing worth leaving out: neighbouring columns
-// are then visited together, so that a weight is read once for all of them. Products with zero change no sum.
+// In an image with few zeros, such as pooled maps of a layer below, skipping gains nothing. Neighbouring columns are
+// then visited together, so that a weight is read once for all of them. Products with zero change no sum.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ namespace kwta::onednn::winners {
 // A pixel that is not zero.
 struct ColumnPixel {
   float value;
-  int32_t offset;  // row * size * lanes: how far apart the weights are that it meets on its way down a filter
+  int32_t offset;  // row * size * lanes: the distance between the weights that it meets on its way down a filter
 };
 
 // Pixels of one column of one channel, rows ascending.
@@ -28,7 +28,7 @@ struct PixelSpan {
   const ColumnPixel* end;
 };
 
-// The pixels that row y sees of an image: its columns u with a pixel in reach, ascending.
+// The pixels of an image that row y reads: its columns u with a pixel in reach, ascending.
 struct RowVisits {
   int64_t count = 0;
   int32_t* columns = nullptr;  // [count]: u
@@ -52,15 +52,15 @@ struct ConvolutionRowArgs {
   float* z = nullptr;               // out [width, lanes]: activities of row y, bias included
 };
 
-// The largest activities above zero that a block had so far and where they were, -1 at first: several parts that take
-// positions in turn, because a comparison takes longer than a position should.
+// The largest positive activities of a block so far and their positions, -1 at first. Several parts take positions in
+// turn, because a comparison takes longer than a position should.
 struct WinnersSoFar {
   static constexpr int kParts = 4;
   float* values = nullptr;       // [kParts, lanes]
   int32_t* positions = nullptr;  // [kParts, lanes]
 };
 
-// Maxima over windows of a row of activities and, through `output`, of the rows before it.
+// Takes maxima over windows of a row of activities and, through `output`, of the rows before it.
 struct PoolRowArgs {
   const float* z = nullptr;  // [width, lanes]
   int64_t width = 0;
@@ -75,7 +75,7 @@ struct PoolRowArgs {
 struct ConvolutionRowKernels {
   int64_t lanes;
   void (*row)(const ConvolutionRowArgs& args);
-  // Takes in z[width, lanes], of which the first is at `position`, ties staying with what was there.
+  // Takes in z[width, lanes], whose first element is at `position`; on a tie the earlier winner stays.
   void (*winners)(const float* z, int64_t width, int32_t position, const WinnersSoFar& winners);
   void (*pool)(const PoolRowArgs& args);
 };

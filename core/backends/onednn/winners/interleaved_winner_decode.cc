@@ -9,13 +9,13 @@
 namespace kwta::onednn::winners {
 namespace {
 
-// What a thread keeps in the second cache: images that it decodes at the same time, and the filters that it adds to all
-// of them before it goes on to the next.
+// A thread keeps this much in the second cache: images that it decodes at the same time, and the filters that it adds
+// to all of them before it goes on to the next.
 constexpr int64_t kImageFloats = int64_t{96} << 10;
 constexpr int64_t kFilterFloats = int64_t{64} << 10;
 
-// One call. What kernels see are images of one channel, whose pixels are vectors of channels: a row of a filter is then
-// one stretch of memory, and begins at a whole vector wherever its winner is.
+// One call. The kernels see images of one channel whose pixels are vectors of channels. A row of a filter is then one
+// stretch of memory, and begins at a whole vector wherever its winner is.
 class InterleavedDecode {
  public:
   InterleavedDecode(support::Context& context, const PatchKernels& kernels, const WinnerResidualArgs& args)
@@ -73,7 +73,7 @@ class InterleavedDecode {
     }
   }
 
-  // Rows begin .. end - 1, as many as `memory` holds. Each image's winners are added in their order.
+  // Decodes rows begin .. end - 1, as many as `memory` holds. Adds each image's winners in their order.
   void DecodeSome(int64_t begin, int64_t end, float* memory) {
     PlacedImage image = shape_;
     for (int64_t i = begin; i < end; ++i) {

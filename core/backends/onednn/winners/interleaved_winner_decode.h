@@ -8,7 +8,7 @@
 
 namespace kwta::onednn::winners {
 
-// As WinnerResidual, and the same bits; quick from kInterleavedChannels channels on.
+// Returns the same bits as WinnerResidual; it is faster from kInterleavedChannels channels on.
 absl::Status InterleavedWinnerResidual(support::Context& context, const PatchKernels& kernels,
                                        const WinnerResidualArgs& args);
 

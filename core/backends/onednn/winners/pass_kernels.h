@@ -1,4 +1,4 @@
-// The inner loops of WinnerPass besides the search and the placing of winners, one version for each instruction set.
+// The inner loops of WinnerPass besides the search and the placing of winners, one version per instruction set.
 #pragma once
 
 #include <cstdint>
@@ -7,14 +7,14 @@
 
 namespace kwta::onednn::winners {
 
-// Rows of filters and of gradients of filters: whole vectors of so many elements.
+// Rows of filters and of their gradients are whole vectors of this many elements.
 constexpr int64_t kPassLanes = 8;
-// Elements on both sides of a residual's rows, which are whole vectors of every instruction set.
+// Elements on both sides of a residual's rows: whole vectors of every instruction set.
 constexpr int64_t kResidualMargin = 16;
 
-// A residual image, [channels, padded_height, stride]: zeros around it so that patches need no clipping. The pixel of
-// (y, x) is at row y + before and column x + margin. Rows are multiples of kResidualMargin, which also
-// is the margin, and end with as many elements or more behind the last pixel.
+// A residual image, [channels, padded_height, stride], with zeros around it so that patches need no clipping. The pixel
+// (y, x) is at row y + before and column x + margin. The margin is kResidualMargin. The length of rows is a
+// multiple of it, and at least as many elements follow the last pixel.
 struct ResidualImage {
   int64_t channels = 0, height = 0, width = 0;
   int64_t before = 0, padded_height = 0, margin = 0, stride = 0;
@@ -24,15 +24,15 @@ struct ResidualImage {
   float* first_row(int64_t channel) const { return pixels + channel * plane() + before * stride; }
 };
 
-// Gradients that the images of a chunk have, to be added up over chunks.
+// The gradients of the images of a chunk, which are then summed over chunks.
 struct ChunkGradients {
   float* encoder = nullptr;  // [maps, channels, size, kPassLanes]
-  float* decoder = nullptr;  // [maps, channels, decoder size, kPassLanes]; the same as encoder if the weights are tied
+  float* decoder = nullptr;  // [maps, channels, decoder size, kPassLanes]; the encoder array if the weights are tied
   double* bias = nullptr;    // [maps]
   int32_t* active_rows = nullptr;  // [maps]
 };
 
-// The winners of an image and what they see.
+// The winners of an image and the patches that they see.
 struct ImageGradientArgs {
   int64_t maps = 0, channels = 0;
   const int32_t* units = nullptr;  // [maps]: map * positions + position, or -1
@@ -51,13 +51,13 @@ struct ImageGradientArgs {
 };
 
 struct PassKernels {
-  // residual = bias - x; what lies beside the image is left to `finish`.
+  // Computes residual = bias - x; `finish` clears what lies beside the image.
   void (*start)(const ResidualImage& residual, const float* bias, const float* x);
-  // Makes what lies beside the image zero again; returns the sum of squares and adds the sums of each channel.
+  // Clears what lies beside the image again. Returns the sum of squares and adds the sums of each channel.
   double (*finish)(const ResidualImage& residual, double* channel_sums);
   // Adds an image's winners to the gradients of its chunk.
   void (*gradient)(const ImageGradientArgs& args);
-  // sum[n] = the sum over chunks of parts[chunk * stride + i], in their order.
+  // Computes sum[i] = the sum over chunks of parts[chunk * stride + i], for i < n, in their order.
   void (*add_chunks)(const float* parts, int64_t chunks, int64_t stride, int64_t n, float* sum);
 };
 

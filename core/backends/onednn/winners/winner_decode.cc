@@ -10,7 +10,7 @@
 namespace kwta::onednn::winners {
 namespace {
 
-// Rows of filters that one range of threads spreads out, and winners that are worth waking a thread for.
+// Rows of filters that one range of threads copies, and winners that are worth waking a thread for.
 constexpr int64_t kDecodeGrainRows = 4096;
 constexpr int64_t kGrainWinners = 64;
 

@@ -8,7 +8,7 @@
 
 namespace kwta::onednn::winners {
 
-// As HostBackend::WinnerResidual. Each image's winners are added in their order, in binary32, by one thread.
+// Implements HostBackend::WinnerResidual. One thread adds each image's winners in their order, in binary32.
 absl::Status WinnerResidual(support::Context& context, const PatchKernels& kernels, const WinnerResidualArgs& args);
 
 }  // namespace kwta::onednn::winners

@@ -10,13 +10,13 @@
 namespace kwta::onednn::winners {
 namespace {
 
-// Ranges that each thread should find, so that threads end at about the same time.
+// Ranges per thread, so that threads finish at about the same time.
 constexpr int64_t kRangesPerThread = 4;
 
 // Images with zeros around them, so that no patch needs clipping and whole vectors of its rows may be read. Few
-// channels are planes. Many lie side by side at each pixel, so that a row of a patch is one stretch of memory: what
-// kernels see is an image of one channel, with rows of size * channels elements, the channels rounded up to whole
-// vectors.
+// channels are stored as planes. Many channels lie side by side at each pixel, so that a row of a patch is one stretch
+// of memory. The kernels then see an image of one channel, with rows of size * channels elements, the channels rounded
+// up to whole vectors.
 struct PaddedImages {
   PaddedImages(const ImageBatch& images, int64_t size, int64_t lanes)
       : interleaved(images.channels >= kInterleavedChannels), pixel(1) {
@@ -43,7 +43,7 @@ struct PaddedImages {
     }
   }
 
-  // Where the patch of a position begins.
+  // Returns the start of the patch of a position.
   const float* Patch(int64_t i, int64_t y, int64_t x) const {
     return pixels + i * image_floats + y * shape.row_stride + x * pixel;
   }
@@ -66,7 +66,7 @@ EntriesByMap SortByMap(const WinnerGradientArgs& args) {
   const int64_t count = args.images.rows * args.entries;
   EntriesByMap by_map;
   by_map.starts.assign(static_cast<size_t>(args.maps) + 2, 0);
-  // starts[m + 2] counts map m, so that starts[m + 1] can advance from where the map begins to where it ends.
+  // starts[m + 2] counts map m, so that starts[m + 1] can advance from the map's beginning to its end.
   for (int64_t e = 0; e < count; ++e) {
     if (args.units[e] >= 0) ++by_map.starts[static_cast<uint32_t>(args.units[e]) / positions + 2];
   }
@@ -179,7 +179,7 @@ class GradientCall {
 
   int64_t FilterWeights(const PatchShape& shape) const { return args_.images.channels * shape.size * shape.size; }
 
-  // As kernels see the images.
+  // The number of channels that the kernels see.
   int64_t kernel_channels() const { return x_.interleaved ? 1 : args_.images.channels; }
 
   // Between filters without gaps and rows of whole vectors: element (c, dy, dx) is at

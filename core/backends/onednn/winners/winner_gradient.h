@@ -8,8 +8,8 @@
 
 namespace kwta::onednn::winners {
 
-// As HostBackend::WinnerGradient. Each map's winners are added in the order of rows and entries, in binary32, by one
-// thread.
+// Implements HostBackend::WinnerGradient. One thread adds each map's winners in the order of rows and entries, in
+// binary32.
 absl::Status WinnerGradient(support::Context& context, const PatchKernels& kernels, const WinnerGradientArgs& args);
 
 }  // namespace kwta::onednn::winners

@@ -12,9 +12,9 @@
 namespace kwta::onednn::winners {
 namespace {
 
-// Gradients of a chunk, at most: they stay in a core's second cache.
+// The most bytes of a chunk's gradients: they stay in a core's second cache.
 constexpr int64_t kMaxChunkBytes = 512 << 10;
-// The most chunks of a batch: fewer where chunks are larger than the innermost cache, because each must be read again.
+// The most chunks of a batch. There are fewer if chunks exceed the innermost cache, because each must be read again.
 constexpr int64_t kMaxChunks = 16;
 constexpr int64_t kMaxLargeChunks = 8;
 constexpr int64_t kLargeChunkBytes = 64 << 10;

@@ -1,5 +1,5 @@
-// WinnerPass of the oneDNN backend: each image is encoded and decoded and adds to the gradients while it is in the
-// innermost cache, in one loop over the threads.
+// WinnerPass of the oneDNN backend. One loop over the threads encodes and decodes each image and adds to the gradients
+// while the image is in the innermost cache.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@
 
 namespace kwta::onednn::winners {
 
-// One call. The batch is cut into chunks of consecutive rows, each one thread's and with gradients of its own, which
-// are added up in the order of the chunks: how many chunks there are depends on the batch and the filters alone.
+// One call. It cuts the batch into chunks of consecutive rows. One thread handles a chunk, with gradients of its own,
+// which are then summed in the order of the chunks. The number of chunks depends on the batch and the filters alone.
 class WinnerPassCall {
  public:
   // True if a WinnerSearch can find the winners, and filters are few and small enough for chunks.
@@ -26,7 +26,7 @@ class WinnerPassCall {
   // REQUIRES: Suits(context, args), and all of them outlive it.
   WinnerPassCall(support::Context& context, const PatchKernels& kernels, const WinnerPassArgs& args);
 
-  // Returns false, and writes nothing of use, if the search cannot take the numbers of an image.
+  // Returns false, with useless output, if the search cannot handle the numbers of an image.
   absl::StatusOr<bool> Run();
 
  private:

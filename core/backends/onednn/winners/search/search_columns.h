@@ -1,9 +1,10 @@
-// Scores of few maps at all positions of an image of one channel, column by column, and the winners that they leave:
-// the inner loops of WinnerSearch (winner_search.h) where a vector holds all maps and registers hold all weights. They
+// Scores of few maps at all positions of an image of one channel, column by column, and the resulting winners. These
+// are the inner loops of WinnerSearch (winner_search.h) if a vector holds all maps and registers hold all weights. They
 // find what tiles (search_tiles.h) find. docs/kernels/winners.md has the idea.
 //
 // Two neighbouring columns of positions are computed at once, from their first row of pixels that is not all zeros to
-// the last one. Their positions are cut into stretches of kColumnRows rows, of which a maximum of each map is kept.
+// the last one. Their positions are cut into stretches of kColumnRows rows, and a maximum of each map is kept per
+// stretch.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +14,10 @@
 
 namespace kwta::onednn::winners {
 
-// Rows of filters, at most, and of positions of a stretch.
+// The most rows of a filter, and the rows of positions in a stretch.
 constexpr int64_t kColumnRows = 7;
 constexpr int64_t kMinColumnFilter = 5;
-// Positions of a stretch; four at a time are looked at, so that there is room for 16.
+// Positions of a stretch. Kernels check four at a time, so there is room for 16.
 constexpr int64_t kStretchSlots = 2 * kColumnRows;
 constexpr int64_t kStretchWords = DivideUp(kStretchSlots, 4);
 constexpr int kPlaceSlotBits = 4;
@@ -30,14 +31,14 @@ struct ColumnStretch {
   int32_t slots = 0;
 };
 
-// The scores of an image. Stretches are written one behind the other.
+// The scores of an image. Stretches follow one another.
 struct ColumnScores {
   int32_t* scores = nullptr;  // [stretches, kStretchSlots, lanes] and two vectors
   int32_t* maxima = nullptr;  // [stretches, lanes]
   ColumnStretch* stretches = nullptr;
   int64_t count = 0;
 
-  // The most that an image can have.
+  // The most stretches that an image can have.
   static int64_t MaxStretches(const PaddedShape& shape) {
     const int64_t rows = shape.padded_height() + kColumnRows - 1;
     return DivideUp(shape.width, 2) * DivideUp(rows, kColumnRows) + 1;
@@ -45,45 +46,46 @@ struct ColumnScores {
 };
 
 struct ColumnScoreArgs {
-  const uint8_t* bytes = nullptr;   // as PaddedShape says, zero standing for zero
+  const uint8_t* bytes = nullptr;   // laid out as PaddedShape says; byte zero is pixel zero
   const int8_t* weights = nullptr;  // [groups, lanes, 4], aligned to 64 bytes
   uint8_t* ends = nullptr;          // scratch [2, ColumnEnds(shape)]
-  // [padded height + kColumnRows - 1]: what the sums of row y begin with, at y + kColumnRows - 1: zero, or outside the
-  // image a number that keeps them below every threshold.
+  // [padded height + kColumnRows - 1]: the initial sums of row y, at y + kColumnRows - 1. They are zero, or outside the
+  // image a number that keeps the sums below every threshold.
   const int32_t* starts = nullptr;
 };
 
-// The numbers that decide among a map's positions.
+// The inputs that decide among a map's positions.
 struct ColumnWinnersArgs {
-  const float* pixels = nullptr;         // as PaddedShape says
+  const float* pixels = nullptr;         // laid out as PaddedShape says
   const float* exact_weights = nullptr;  // [maps, size, kFilterSize]
   const float* bias = nullptr;           // [maps]
   const int32_t* thresholds = nullptr;   // [lanes]
   int64_t maps = 0;
   int32_t* hits = nullptr;    // scratch [stretches]
   uint64_t* words = nullptr;  // scratch [stretches * kStretchWords]
-  int32_t* slots = nullptr;   // likewise
+  int32_t* slots = nullptr;   // scratch [stretches * kStretchWords]
 };
 
 struct ColumnKernels {
-  // Scores of a vector of maps at all positions that see a pixel, and at the first of those that do not.
+  // Computes the scores of a vector of maps at all positions that see a pixel, and at the first position that sees
+  // none.
   void (*score)(const PaddedShape& shape, const ColumnScoreArgs& args, ColumnScores* scores);
-  // units[maps] (map * positions + position, or -1) and values[maps] of the winners, which are among the positions
-  // whose scores reach the maps' thresholds.
+  // Writes units[maps] (map * positions + position, or -1) and values[maps] of the winners, which are among the
+  // positions whose scores reach the maps' thresholds.
   void (*winners)(const PaddedShape& shape, const ColumnScores& scores, const ColumnWinnersArgs& args, int32_t* units,
                   float* values);
 };
 
-// Elements of a row of ColumnScoreArgs::ends.
+// Number of elements in a row of ColumnScoreArgs::ends.
 inline int64_t ColumnEnds(const PaddedShape& shape) { return shape.stride() + kImageSlack; }
 
-// True if there are kernels for such filters and images.
+// True if there are kernels for these filters and images.
 inline bool SuitsColumns(const PaddedShape& shape) {
   return shape.channels == 1 && shape.size >= kMinColumnFilter && shape.size <= kColumnRows && shape.width >= 2 &&
          shape.padded_height() <= kMaxColumnHeight;
 }
 
-// Null for instruction sets whose registers do not hold a filter. REQUIRES: set is in AvailableInstructionSets().
+// Null for instruction sets whose registers cannot hold a filter. REQUIRES: set is in AvailableInstructionSets().
 const ColumnKernels* ColumnKernelsFor(simd::InstructionSet set);
 
 }  // namespace kwta::onednn::winners

@@ -1,8 +1,7 @@
-// The inner loops of the search for winners (winner_search.h) by tiles of positions, one version for each
-// instruction set.
+// The inner loops of the search for winners (winner_search.h) by tiles of positions, one version per instruction set.
 //
-// Positions are taken in tiles of neighbours: 1 x 2 or 2 x 2 of them. A group is four neighbouring pixels of a row of a
-// filter, the same for every position of a tile but for where the pixels are.
+// A tile is 1 x 2 or 2 x 2 neighbouring positions. A group is four neighbouring pixels of a row of a filter. It is the
+// same for every position of a tile, except for the place of the pixels.
 #pragma once
 
 #include <cstdint>
@@ -11,26 +10,26 @@
 
 namespace kwta::onednn::winners {
 
-// Vectors of maps in a block, at most, for tiles of two and of four positions.
+// The most vectors of maps in a block, for tiles of two and of four positions.
 constexpr int64_t kTileVectors = 8;
 constexpr int64_t kSquareTileVectors = 4;
-// A place is a tile << kLaneBits | a lane of the block.
+// A place is tile << kLaneBits | lane of the block.
 constexpr int kLaneBits = 7;
 constexpr int64_t kMaxBlockLanes = 1 << kLaneBits;
-// Tiles of which one maximum is kept besides those of each.
+// One maximum is kept for this many tiles, besides that of each tile.
 constexpr int64_t kStretchTiles = 4;
 // Groups that a mask can hold.
 constexpr int64_t kMaskGroups = 64;
-// Tiles of an image, each inside the map; the last of a row or column overlaps its neighbour if it must.
+// Tiles of an image, each inside the map. The last of a row or column overlaps its neighbour if it must.
 struct SearchTiles {
-  int32_t* patches = nullptr;  // where the patch of the tile's first position begins
-  uint64_t* masks = nullptr;   // groups (c, dy, h) that are not zero for all its positions; or null for all
+  int32_t* patches = nullptr;  // start of the patch of the tile's first position
+  uint64_t* masks = nullptr;   // groups (c, dy, h) that are not zero for all its positions; null: use all
   int64_t count = 0;
   uint64_t* unsorted_masks = nullptr;  // scratch, as the others [positions]
   int32_t* unsorted_patches = nullptr;
 };
 
-// Scores of a block of maps at all positions; score = sum over groups of the products of pixels and weights.
+// Scores of a block of maps at all positions. A score is the sum over groups of the products of pixels and weights.
 struct TileScoreArgs {
   const uint8_t* bytes = nullptr;
   int64_t stride = 0;  // of a row of bytes
@@ -38,22 +37,22 @@ struct TileScoreArgs {
   const int32_t* offsets = nullptr;  // [groups] from a patch's first pixel to the group's
   int64_t groups = 0;
   const int8_t* weights = nullptr;    // [groups, vectors, lanes, 4], aligned to 64 bytes
-  int32_t* maxima = nullptr;          // out [tiles, vectors, lanes]: of the positions of a tile
-  int32_t* stretch_maxima = nullptr;  // out [stretches, vectors, lanes]: of kStretchTiles tiles, fewer in the last
+  int32_t* maxima = nullptr;          // out [tiles, vectors, lanes]: over the positions of a tile
+  int32_t* stretch_maxima = nullptr;  // out [stretches, vectors, lanes]: over kStretchTiles tiles, fewer in the last
 };
 
-// The bounds of a block's maps: one number a lane.
+// The bounds of a block's maps: one number per lane.
 struct MapBounds {
   // A winner's score times the image's step is at most norm * of_norm + residual_norm * of_residual + constant below
-  // the best one's, where the norms are those that the image's patches and their residuals have at most.
+  // the best one's. The norms are the largest of the image's patches and of their residuals.
   const float* of_norm = nullptr;
   const float* of_residual = nullptr;
   const float* constant = nullptr;
-  const float* bias = nullptr;        // over the step of the map
+  const float* bias = nullptr;        // divided by the step of the map
   const int32_t* zero_sum = nullptr;  // sum of the map's weights
 };
 
-// Squared lengths of a filter and of what rounding took of it, and the sum of the whole numbers.
+// Squared lengths of a filter and of its rounding residual, and the sum of the whole numbers.
 struct FilterNorms {
   float squares = 0;
   float above = 0, below = 0;  // of residuals above and below zero
@@ -64,26 +63,26 @@ struct TileKernels {
   int64_t lanes;
   int32_t weight_limit;  // largest magnitude of a weight
 
-  // One map's filter [rows, size] in whole numbers of `step`, to weights: rows of groups of four, group_stride bytes
-  // apart; and as it is, to exact [rows, kFilterSize] with zeros behind each row.
+  // Writes one map's filter [rows, size] in whole numbers of `step` to weights: rows of groups of four, group_stride
+  // bytes apart. Copies it unrounded to exact [rows, kFilterSize], with zeros behind each row.
   void (*quantise_filter)(const float* filter, int64_t rows, int64_t size, float step, int64_t group_stride,
                           int8_t* weights, float* exact, FilterNorms* norms);
-  // Fills tiles of 1 x 2 or 2 x 2 positions: those that see a pixel by falling number of groups, then the first of
+  // Fills tiles of 1 x 2 or 2 x 2 positions: those that see a pixel, by falling number of groups, then the first of
   // those that see none. `rows` and `fields` are scratch: [channels, padded_height, stride] and [channels, stride],
   // both with slack. REQUIRES: the groups fit into a mask, and a tile into the map.
   void (*list_tiles)(const PaddedShape& shape, int64_t positions, const uint8_t* bytes, uint8_t* rows, uint16_t* fields,
                      SearchTiles* tiles);
-  // For tiles of 2 positions (vectors 1 .. kTileVectors) or 4 (.. kSquareTileVectors).
+  // Scores tiles of 2 positions (vectors 1 .. kTileVectors) or 4 (.. kSquareTileVectors).
   void (*score)(int64_t positions, int64_t vectors, const TileScoreArgs& args);
-  // thresholds[vectors, lanes] of scores that a winner can have; `step` is that of the image's bytes.
+  // Computes thresholds[vectors, lanes] of the scores that a winner can have; `step` is that of the image's bytes.
   void (*thresholds)(const MapBounds& bounds, int64_t vectors, const int32_t* stretch_maxima, int64_t stretches,
                      float norm, float residual_norm, float step, int32_t zero, int32_t* thresholds);
-  // The places where a tile's maximum, as `score` left it, reaches the map's threshold; returns how many. `scratch` and
-  // `places` have room for a vector more than there can be.
+  // Lists the places where a tile's maximum from `score` reaches the map's threshold, and returns their number.
+  // `scratch` and `places` have room for a vector more than there can be.
   int64_t (*candidates)(const TileScoreArgs& args, int64_t vectors, const int32_t* thresholds, int32_t* scratch,
                         int32_t* places);
-  // Activities of one map at the positions of a tile, in the fixed order; the filter's rows are weights [channels,
-  // size, kFilterSize] with zeros behind them.
+  // Computes activities of one map at the positions of a tile, in the fixed order. weights [channels, size,
+  // kFilterSize] are the filter's rows, with zeros behind them.
   void (*activities)(const PaddedShape& shape, int64_t positions, const float* patch, const float* weights, float bias,
                      float* z);
 };

@@ -16,30 +16,30 @@ namespace {
 
 // A block's weights must stay in a core's first cache beside the image.
 constexpr int64_t kMaxBlockWeightBytes = 40 << 10;
-// Norms beyond it could overflow.
+// Larger norms could overflow.
 constexpr float kMaxMagnitude = 1e15f;
 // The bias of a lane without a map: it never wins.
 constexpr float kNeverAbove = -1e30f;
 
 // Covers the rounding of norms computed in binary32 and of the bound's own arithmetic.
 constexpr float kBoundRoundUp = 1 + 1e-4f;
-// Residuals below this part of the norm are bounded by the largest of them.
+// The largest residual bounds all residuals below this part of the norm.
 constexpr float kSmallResidual = 1e-5f;
 
-// Below every threshold, however much products add to it.
+// Below every threshold, whatever products add to it.
 constexpr int32_t kOutsideImage = -(1 << 30);
 
-// How much of the next image is fetched ahead: a part of the innermost cache.
+// The part of the next image that is fetched ahead: a part of the innermost cache.
 constexpr int64_t kPrefetchElements = 4096;
 constexpr int64_t kLineFloats = 16;
 
-// The step of bytes that were pixels.
+// The step of bytes that come from pixels.
 constexpr float kByteStep = 1.0f / 255;
 
-// Maps that are worth waking a thread for.
+// Number of maps that are worth waking a thread for.
 constexpr int64_t kSearchGrainMaps = 256;
 
-// The bits of the largest magnitude. Bits are in the order of magnitudes, and infinities and NaN come last.
+// The bits of the largest magnitude. Bits have the order of magnitudes, and infinities and NaN come last.
 int32_t LargestBits(const float* values, int64_t count) {
   int32_t largest = 0;
   for (int64_t i = 0; i < count; ++i) {
@@ -57,10 +57,10 @@ float LargestMagnitude(const float* values, int64_t count) {
   return largest;
 }
 
-// False for infinities and NaN too.
+// Also false for infinities and NaN.
 bool AllWithin(const float* values, int64_t count, float limit) { return LargestMagnitude(values, count) <= limit; }
 
-// Positions of a tile: four, but for many maps, which leave registers for two.
+// Positions of a tile: four, or two for many maps, which leave fewer registers.
 int64_t TilePositions(const Convolution& convolution, int64_t lanes) {
   const bool many = convolution.maps > kSquareTileVectors * lanes;
   return many || convolution.images.height < 2 ? 2 : 4;
@@ -173,7 +173,7 @@ void WinnerSearch::QuantiseMap(int64_t map) {
   float* const exact = exact_weights_ + map * rows * kFilterSize;
   const float largest = LargestMagnitude(filter, rows * size);
   const auto limit = static_cast<float>(kernels_.tiles.weight_limit);
-  // A step whose inverse is finite; a filter below it is all zeros to the scores, and all in its residual.
+  // The step has a finite inverse. A filter below it has scores of zero and is all residual.
   const float step = std::max(largest / limit, 1e-30f);
   FilterNorms norms;
   kernels_.tiles.quantise_filter(filter, rows, size, step, lanes * 4, lane, exact, &norms);
@@ -214,7 +214,7 @@ bool WinnerSearch::TakeLoadedBytes(float residual, Workspace& w) const {
   const float of_bytes = w.step * std::sqrt(square), of_residual = residual * std::sqrt(elements);
   if (!(of_residual <= kSmallResidual * of_bytes)) return false;
   w.norm = kBoundRoundUp * (of_bytes + of_residual);
-  // The residuals themselves were rounded, by less than 2^-22 of a pixel.
+  // The residuals themselves are rounded, by less than 2^-22 of a pixel.
   w.residual_norm = kBoundRoundUp * of_residual + 0x1p-22f * w.norm;
   return true;
 }
@@ -236,7 +236,7 @@ void WinnerSearch::Quantise(const LoadedImage& loaded, Workspace& w) const {
   const float small = kSmallResidual * w.norm / std::sqrt(elements);
   float residual = std::numeric_limits<float>::infinity();
   if (w.zero == 0 && loaded.largest <= 1) residual = quantise(kByteStep);
-  // Images of bytes whose largest is not 255 are not rounded either.
+  // Images of bytes whose largest is not 255 need no rounding either.
   if (!(residual <= small)) residual = quantise(loaded.largest / static_cast<float>(w.zero == 0 ? 255 : 127));
   w.residual_norm =
       (residual <= small ? kBoundRoundUp * residual * std::sqrt(elements) : norm(w.bytes)) + 0x1p-22f * w.norm;
@@ -328,7 +328,8 @@ void WinnerSearch::FindWinners(int64_t first, int64_t last, int thread, int32_t*
     FindThresholds(first_map, vectors, w.stretch_maxima, DivideUp(w.tiles.count, kStretchTiles), w);
     const int64_t candidates = kernels_.tiles.candidates(args, vectors, w.thresholds, w.stretches, w.places);
 
-    // The bits of activities above zero are in their order; the lowest position comes first of those that are equal.
+    // The bits of activities above zero have the activities' order. Of equal activities, the lowest position comes
+    // first.
     std::fill_n(w.keys, lanes, uint64_t{0});
     for (int64_t i = 0; i < candidates; ++i) {
       const int64_t lane = w.places[i] & (kMaxBlockLanes - 1);

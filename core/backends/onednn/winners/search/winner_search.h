@@ -1,7 +1,7 @@
-// Where the winners of maps can be, by a product of bytes: the fast path of ConvWinners and of training.
+// Finds where the winners of maps can be by a product of bytes: the fast path of ConvWinners and of training.
 //
-// Images become bytes (exactly, if they were bytes) and filters 8-bit integers with a scale for each map. The integer
-// scores of a map are within a proven bound of its activities, so that the winner is among the positions whose score is
+// Images become bytes (exactly, if they were bytes) and filters become 8-bit integers with a scale per map. The integer
+// scores of a map are within a proven bound of its activities, so the winner is among the positions whose score is
 // within a margin of the best one. Those few are computed again in the fixed order of summation, and they alone decide:
 // winners and values are exactly the reference's. docs/kernels/winners.md derives the bound.
 #pragma once
@@ -25,25 +25,25 @@ struct SearchKernels {
 
   const ImageKernels& images;
   const TileKernels& tiles;
-  const ColumnKernels* columns;  // if null, tiles do what columns could
+  const ColumnKernels* columns;  // null: tiles do their work
 };
 
 class WinnerSearch {
  public:
-  // False if the search cannot take the shape or the numbers (infinite or overflowing filters).
+  // False if the search cannot handle the shape or the numbers (infinite or overflowing filters).
   static bool Suits(const SearchKernels& kernels, const Convolution& convolution);
 
-  // Copies the filters; images are given one by one. REQUIRES: Suits(kernels, convolution); `context` outlives it.
+  // Copies the filters; Load takes the images one by one. REQUIRES: Suits(kernels, convolution); `context` outlives it.
   // Errors: RESOURCE_EXHAUSTED.
   static absl::StatusOr<WinnerSearch> Create(support::Context& context, const SearchKernels& kernels,
                                              const Convolution& convolution);
 
   int64_t blocks() const { return blocks_; }
 
-  // Takes an image [channels, height, width] into the workspace of `thread` (0 .. threads of the context's pool - 1,
-  // each of which may be used at once). False if its numbers could overflow: the search cannot take it.
+  // Copies an image [channels, height, width] into the workspace of `thread` (0 .. threads of the context's pool - 1;
+  // all may run at once). Returns false if its numbers could overflow: the search cannot handle it.
   bool Load(const float* image, int thread);
-  // The winner of each map of blocks first .. last - 1 of the loaded image, to units[maps] and values[maps]; see
+  // Writes the winner of each map of blocks first .. last - 1 of the loaded image to units[maps] and values[maps]; see
   // ConvWinnersArgs.
   void FindWinners(int64_t first, int64_t last, int thread, int32_t* units, float* values);
 
@@ -52,9 +52,9 @@ class WinnerSearch {
   const float* pixels(int thread) const { return workspaces_[thread].pixels; }
 
  private:
-  // The memory of one thread. It writes to it for every image, and shares no cache line with another thread.
+  // The memory of one thread. The thread writes to it for every image and shares no cache line with another thread.
   struct alignas(128) Workspace {
-    float* pixels = nullptr;  // [channels, padded height, stride] and slack, as the next three
+    float* pixels = nullptr;  // [channels, padded height, stride] and slack, like the next three
     uint8_t* bytes = nullptr;
     float* squares = nullptr;         // of one channel
     int32_t* byte_squares = nullptr;  // likewise
@@ -82,30 +82,30 @@ class WinnerSearch {
 
   void QuantiseMap(int64_t map);
   void SetZero(int32_t zero, Workspace& workspace) const;
-  // Whether the bytes that were loaded are as good as the image; if so, sets the norms.
+  // Returns whether the loaded bytes are as good as the image; if so, sets the norms.
   bool TakeLoadedBytes(float residual, Workspace& workspace) const;
-  // Makes bytes of any image, and the norms.
+  // Computes the bytes of any image, and the norms.
   void Quantise(const LoadedImage& loaded, Workspace& workspace) const;
-  // Processors fetch ahead within a page of memory only, and many images begin one.
+  // Fetches ahead, because processors do so only within a page of memory and many images begin one.
   void PrefetchNext(const float* image) const;
-  // thresholds of the lanes of a block from their maxima.
+  // Computes the thresholds of a block's lanes from their maxima.
   void FindThresholds(int64_t first_map, int64_t vectors, const int32_t* maxima, int64_t count, Workspace& w) const;
   void FindColumnWinners(Workspace& workspace, int32_t* units, float* values) const;
 
   const SearchKernels kernels_;
-  bool columns_ = false;  // are used for sparse images
+  bool columns_ = false;  // use columns for sparse images
   const Convolution convolution_;
   std::optional<support::ScratchPool::Lease> lease_;
   PaddedShape shape_;
   int64_t tile_positions_ = 0;
-  int64_t block_lanes_ = 0;  // of all blocks but the last, which may have fewer
+  int64_t block_lanes_ = 0;  // in every block but the last, which may have fewer
   int64_t blocks_ = 0;
   int64_t lanes_ = 0;               // of all blocks
   std::vector<int32_t> offsets_;    // [groups]
   int8_t* weights_ = nullptr;       // [blocks, groups, vectors of the block, lanes, 4]
   float* exact_weights_ = nullptr;  // [maps, channels, size, kFilterSize]
   float* bias_ = nullptr;           // [maps]
-  // MapBounds of all lanes; of_norm for images without negative pixels and for others.
+  // MapBounds of all lanes. of_norm_ is for images without negative pixels, of_signed_norm_ for others.
   float* of_norm_ = nullptr;
   float* of_signed_norm_ = nullptr;
   float* of_residual_ = nullptr;
