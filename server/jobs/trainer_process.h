@@ -45,8 +45,8 @@ class TrainerProcess {
   void Terminate() { Signal(SIGTERM); }
   void Kill() { Signal(SIGKILL); }
 
-  // Waits up to `patience` for the process to end, then kills it, and reaps it. Returns how it ended: "exited with code
-  // 1", "was killed by signal 11 (Segmentation fault)".
+  // Waits up to `patience` for the process to end, then kills it, and reaps it. Returns how it ended:
+  // "exited with code 1", "was killed by signal 11 (Segmentation fault)".
   std::string Reap(absl::Duration patience);
   // True if something outside made the process end, such as the system when memory is short: SIGKILL, or another signal
   // that asks to stop. REQUIRES: it was reaped.

@@ -28,10 +28,10 @@ std::vector<OutputTensor> OutputsOf(const Encoder& encoder);
 // Returns UNIMPLEMENTED: the request wants classes from a model that was not fine-tuned.
 absl::Status NoClasses(const std::string& model, uint64_t version);
 
-// Builds the answer, with every tensor in raw_output_contents. If the request wants classes, 'features' is BYTES [n,
-// classes]: "score:class" for the best classes of each row, the best first, the lowest of equal ones first. The model's
-// classifier computes the scores. Errors: INVALID_ARGUMENT (row_splits of a model that has none, or an answer of more
-// than max_bytes), FAILED_PRECONDITION (rows of different k), UNIMPLEMENTED (classes of a model that has none).
+// Builds the answer, with every tensor in raw_output_contents. If the request wants classes, 'features' is BYTES
+// [n, classes]: "score:class" for the best classes of each row, the best first, the lowest of equal ones first. The
+// model's classifier computes the scores. Errors: INVALID_ARGUMENT (row_splits of a model that has none, or an answer
+// of more than max_bytes), FAILED_PRECONDITION (rows of different k), UNIMPLEMENTED (classes of a model that has none).
 absl::StatusOr<inference::ModelInferResponse> ConvertResponse(const InferenceRequest& request, const EncodedRows& rows,
                                                               int64_t max_bytes);
 
