@@ -27,7 +27,7 @@ bool IsUnixSocket(absl::string_view address) {
   return absl::StartsWith(address, "unix:") || absl::StartsWith(address, "unix-abstract:");
 }
 
-// Names that gRPC resolves by itself, "dns:///kwta.example:8500".
+// True for names that gRPC resolves itself, such as "dns:///kwta.example:8500".
 bool HasScheme(absl::string_view address) {
   for (const char* scheme : {"dns:", "ipv4:", "ipv6:", "xds:", "vsock:"}) {
     if (absl::StartsWith(address, scheme)) return true;
@@ -35,7 +35,7 @@ bool HasScheme(absl::string_view address) {
   return IsUnixSocket(address);
 }
 
-// HOST and PORT of HOST:PORT; no port if there is none, and none of an IPv6 number without brackets.
+// Splits HOST:PORT. The port is empty if there is none, and for an IPv6 number without brackets.
 std::pair<absl::string_view, absl::string_view> Split(absl::string_view one) {
   const size_t colon = one.rfind(':');
   const bool bracketed = absl::StartsWith(one, "[");

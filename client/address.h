@@ -1,4 +1,4 @@
-// Addresses of servers as callers write them, and how one gets there.
+// Checks the server addresses that callers write, and tells how gRPC reaches them.
 #pragma once
 
 #include <string>
@@ -8,16 +8,16 @@
 
 namespace kwta::client {
 
-// Whether `address` can be one: HOST, HOST:PORT, several with commas between them, or a name of gRPC such as
-// dns:///HOST:PORT or unix:PATH. Errors: INVALID_ARGUMENT saying what is wrong, such as a URL or a port above 65535.
+// Checks that `address` is HOST, HOST:PORT, several of these with commas between them, or a name that gRPC resolves,
+// such as dns:///HOST:PORT or unix:PATH. Errors: INVALID_ARGUMENT saying what is wrong, such as a URL or a port above
+// 65535.
 absl::Status CheckAddress(absl::string_view address);
 
-// Whether every server of a good address runs on this machine: 127.0.0.0/8, ::1, localhost, or a socket of Unix.
+// True if every server of a valid address runs on this machine: 127.0.0.0/8, ::1, localhost, or a Unix socket.
 bool IsOnThisMachine(absl::string_view address);
 
-// The environment variable that names the proxy through which gRPC goes to `address`; empty if it goes there directly.
-// Servers on this machine are never reached by a proxy. What no_proxy says is gRPC's to read: it may go directly even
-// so.
+// Returns the environment variable that names the proxy for `address`; empty if gRPC connects directly. gRPC never uses
+// a proxy for servers on this machine. This function does not read no_proxy, so gRPC may still connect directly.
 std::string ProxyVariable(absl::string_view address);
 
 }  // namespace kwta::client

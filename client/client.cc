@@ -16,7 +16,7 @@ namespace {
 
 using Stub = v1::EncoderService::Stub;
 
-// Sorts by time and does not collide between clients.
+// Makes ids that sort by time and do not collide between clients.
 std::string NewJobId() {
   std::random_device random;
   return absl::StrCat("job-", absl::FormatTime("%Y%m%d-%H%M%S", absl::Now(), absl::UTCTimeZone()),
@@ -136,7 +136,7 @@ absl::StatusOr<v1::Model> Client::RollBackModel(const std::string& model, const 
   request.set_model(model);
   KWTA_RETURN_IF_ERROR(CheckText(request));
   v1::RollBackModelResponse response;
-  grpc::ClientContext context;  // once only: twice would be back again
+  grpc::ClientContext context;  // only once: a second call would undo the first
   Connection::SetDeadline(connection_->Deadline(call), &context);
   KWTA_RETURN_IF_ERROR(FromGrpc(connection_->stub().RollBackModel(&context, request, &response)));
   return std::move(*response.mutable_model());

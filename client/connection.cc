@@ -22,12 +22,12 @@ constexpr int kReadBytes = 64 << 10;
 
 int Clamp(int64_t value) { return static_cast<int>(std::clamp<int64_t>(value, 1, std::numeric_limits<int>::max())); }
 
-// A connection that is silent while calls wait is asked for a sign of life: a server that went without a word, as
-// behind a firewall that forgot the connection, is noticed within a minute.
+// gRPC pings a connection that is silent while calls wait. It notices within a minute that a server disappeared
+// silently, for example behind a firewall that forgot the connection.
 constexpr int kKeepAliveMilliseconds = 30'000;
 constexpr int kKeepAliveTimeoutMilliseconds = 20'000;
 
-// What a channel is made of.
+// The parts of a channel.
 struct Parts {
   std::string target;
   std::shared_ptr<grpc::ChannelCredentials> credentials;
@@ -42,12 +42,12 @@ absl::StatusOr<Parts> PartsOf(const Options& options) {
   return parts;
 }
 
-// Every call over it ends with `status`.
+// Returns a channel on which every call ends with `status`.
 std::shared_ptr<grpc::Channel> FailingChannel(const absl::Status& status) {
-  // UNAVAILABLE, of a file, would be tried again and taken for the server's.
+  // A file's UNAVAILABLE would be retried and mistaken for the server's.
   const auto code =
       absl::IsUnavailable(status) ? GRPC_STATUS_FAILED_PRECONDITION : static_cast<grpc_status_code>(status.raw_code());
-  // The library must be awake before there is a channel; the channel keeps it awake from then on.
+  // gRPC must be initialised before there is a channel; the channel keeps it so from then on.
   grpc_init();
   std::shared_ptr<grpc::Channel> channel = grpc::CreateChannelInternal(
       "", grpc_lame_client_channel_create("", code, std::string(status.message()).c_str()), {});
@@ -65,12 +65,12 @@ std::shared_ptr<grpc::Channel> CreateChannel(const Options& options, bool own_co
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(Clamp(options.max_message_bytes));
   arguments.SetMaxSendMessageSize(Clamp(options.max_message_bytes));
-  // Answers to hundreds of rows are read at once.
+  // Read answers to hundreds of rows at once.
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kFrameBytes);
   arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kFrameBytes);
   arguments.SetInt(GRPC_ARG_TCP_READ_CHUNK_SIZE, kReadBytes);
-  // Retries are ours (RetryUnavailable), so that there is one policy; and the channel must not wait longer before it
-  // connects again than we do before we call again.
+  // We retry ourselves (RetryUnavailable), so that there is one policy. The channel must not wait longer to reconnect
+  // than we wait to call again.
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS,
                    Clamp(absl::ToInt64Milliseconds(options.retry.initial_backoff) / 2));
@@ -79,11 +79,11 @@ std::shared_ptr<grpc::Channel> CreateChannel(const Options& options, bool own_co
   arguments.SetLoadBalancingPolicyName("round_robin");
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepAliveMilliseconds);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepAliveTimeoutMilliseconds);
-  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // as many as it takes
-  // The library would ask the proxy of http_proxy even for 127.0.0.1.
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // as many as needed
+  // gRPC would use the proxy of http_proxy even for 127.0.0.1.
   if (IsOnThisMachine(options.address)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   if (parts->target != options.address) {
-    // Servers that drain say so a while before they refuse calls: others are called then.
+    // Draining servers announce it a while before they refuse calls; calls then go to others.
     arguments.SetServiceConfigJSON(R"({"healthCheckConfig": {"serviceName": "kwta.v1.EncoderService"}})");
   }
   return grpc::experimental::CreateCustomChannelWithInterceptors(parts->target, parts->credentials, arguments,

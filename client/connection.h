@@ -1,4 +1,4 @@
-// The channel to a server and the unary calls over it. Private to the library: everything here knows gRPC.
+// The channel to a server and the unary calls over it. Private to the library: this file exposes gRPC.
 #pragma once
 
 #include <grpcpp/channel.h>
@@ -16,14 +16,14 @@
 
 namespace kwta::client {
 
-// What is wrong with `options`: an address that is none, files that cannot be read, a token that cannot be sent.
+// Checks `options` for an invalid address, files that cannot be read, and a token that cannot be sent.
 absl::Status CheckOptions(const Options& options);
 
-// A channel as `options` say. It shares a connection with others to the same address unless own_connection is set.
-// Calls over a channel whose options are wrong fail with that error.
+// Creates a channel for `options`. It shares a connection with other channels to the same address unless own_connection
+// is set. If the options are invalid, every call over the channel fails with that error.
 std::shared_ptr<grpc::Channel> CreateChannel(const Options& options, bool own_connection);
 
-// Thread-safe. The channel connects when it is first used and again whenever the connection was lost.
+// Thread-safe. The channel connects on first use and reconnects whenever the connection was lost.
 class Connection {
  public:
   explicit Connection(Options options);
@@ -31,12 +31,12 @@ class Connection {
   const Options& options() const { return options_; }
   v1::EncoderService::Stub& stub() { return *stub_; }
 
-  // When a call that starts now has to be done.
+  // The time by which a call that starts now must be done.
   absl::Time Deadline(const CallOptions& call) const {
     return absl::Now() + call.deadline.value_or(options_.default_deadline);
   }
 
-  // Makes a unary call, again on UNAVAILABLE.
+  // Makes a unary call; retries on UNAVAILABLE.
   template <typename Request, typename Response>
   absl::StatusOr<Response> Unary(grpc::Status (v1::EncoderService::Stub::*method)(grpc::ClientContext*, const Request&,
                                                                                   Response*),
@@ -52,10 +52,11 @@ class Connection {
     return response;
   }
 
-  // An Encode with a second attempt if the options want it and the first is slow; again on UNAVAILABLE.
+  // Makes an Encode call; retries on UNAVAILABLE. If the options ask for it, makes a second attempt when the first is
+  // slow.
   absl::StatusOr<v1::EncodeResponse> HedgedEncode(const v1::EncodeRequest& request, absl::Time deadline);
 
-  // InfiniteFuture sets none.
+  // Sets no deadline for InfiniteFuture.
   static void SetDeadline(absl::Time deadline, grpc::ClientContext* context);
 
  private:

@@ -1,4 +1,4 @@
-// Encode and Reconstruct: unary calls over as many requests as the rows need.
+// Encode and Reconstruct: unary calls, split into as many requests as the rows need.
 #include <cstring>
 #include <utility>
 
@@ -14,7 +14,7 @@ namespace {
 
 using Stub = v1::EncoderService::Stub;
 
-// A request that is the whole of what its caller waits for may be hedged: of many, the slow ones even out.
+// Only a request that is its caller's whole call may be hedged. Over many requests, the slow ones even out.
 absl::StatusOr<v1::EncodeResponse> Send(Connection& connection, const v1::EncodeRequest& request, bool whole,
                                         absl::Time deadline) {
   if (whole) return connection.HedgedEncode(request, deadline);
@@ -25,7 +25,7 @@ absl::StatusOr<v1::ReconstructResponse> Send(Connection& connection, const v1::R
   return connection.Unary(&Stub::Reconstruct, request, deadline);
 }
 
-// Sends `rows` in pieces and hands each answer to `take` with the number of its first row and its count.
+// Sends `rows` in pieces and passes each answer to `take` with the number of its first row and its count.
 template <typename Request, typename Take>
 absl::Status SendInPieces(Connection& connection, const std::string& model, const RowsView& rows,
                           const EncodeSettings& settings, RequestSizer sizer, const Take& take) {

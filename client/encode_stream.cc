@@ -18,16 +18,16 @@ namespace {
 
 using OnBatch = std::function<absl::Status(int64_t, EncodeResult)>;
 
-// What outlasts a broken stream.
+// The state that outlasts a broken stream.
 struct Position {
   int64_t answered = 0;  // Rows whose codes were delivered.
-  uint64_t version = 0;  // To ask for; the one that answered first, once it did.
+  uint64_t version = 0;  // The version to request: the first one that answered, once it did.
   RequestSizer sizer;
-  absl::Status refused;  // What on_batch returned, if that was an error.
+  absl::Status refused;  // The error that on_batch returned, if any.
 };
 
 // One stream, from the first unanswered row to the end or to its failure. Reads and writes are asynchronous, one of
-// each at a time, and a single queue tells of both, so that neither can wait for ever for a server that stalls.
+// each at a time. One queue reports both, so that neither can wait for ever for a server that stalls.
 class Stream {
  public:
   Stream(Connection& connection, const std::string& model, const RowSource& source, const EncodeSettings& settings,
@@ -75,9 +75,9 @@ class Stream {
   };
   static void* Tag(Operation operation) { return reinterpret_cast<void*>(static_cast<intptr_t>(operation)); }
 
-  // Starts every operation that can be started.
+  // Starts every operation that can start.
   void Advance() {
-    // Until the version is known, one request at a time: two versions must not share a result.
+    // Until the version is known, send one request at a time, because a result must not mix two versions.
     const size_t window = position_->version == 0 ? 1 : max_in_flight_;
     if (!writing_ && !writes_failed_ && sent_ < source_.rows && in_flight_.size() < window) WriteNext();
     if (!writing_ && !writes_failed_ && !writes_done_ && sent_ == source_.rows && error_.ok()) {
@@ -107,7 +107,7 @@ class Stream {
     ++pending_;
   }
 
-  // Waits for one operation to end, or for the server's time to be up.
+  // Waits for one operation to end, or for the server's time to run out.
   void AwaitOne() {
     void* tag;
     bool ok;
@@ -115,7 +115,7 @@ class Stream {
     if (queue_.AsyncNext(&tag, &ok, wait_until) == grpc::CompletionQueue::TIMEOUT) {
       Fail(
           absl::DeadlineExceededError(absl::StrCat("no answer from the server for ", absl::FormatDuration(patience_))));
-      return;  // What is pending ends now that the call is cancelled.
+      return;  // Pending operations end now that the call is cancelled.
     }
     --pending_;
     switch (static_cast<Operation>(reinterpret_cast<intptr_t>(tag))) {
@@ -124,7 +124,8 @@ class Stream {
         break;
       case kWrite:
         writing_ = false;
-        // If it failed, the stream is lost, but answers that arrived before must be read: Finish waits for that.
+        // If the write failed, the stream is lost, but answers that arrived earlier must still be read: Finish waits
+        // for that.
         writes_failed_ = !ok;
         break;
       case kRead:

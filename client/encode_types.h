@@ -1,4 +1,4 @@
-// What goes into encoding, and what comes out of it.
+// The inputs and results of encoding.
 #pragma once
 
 #include <cstdint>
@@ -14,29 +14,29 @@
 namespace kwta::client {
 
 struct EncodeSettings {
-  // Version of the model; 0 takes the one that the label names, "stable" without one. A call that needs several
+  // Version of the model; 0 uses the version that `label` names, or "stable" without a label. A call that needs several
   // requests stays with the version that answered its first.
   uint64_t version = 0;
-  // Label of the version, such as "canary", instead; the same holds.
+  // Label of the version, such as "canary", instead of a version. Later requests stay with the first version here too.
   std::string label;
   // alpha or k, and the layout of the codes on the wire.
   v1::EncodeOptions options;
-  // Most rows a request. Fewer are sent where a message would pass Options.max_message_bytes. 512 rows fill two of the
-  // server's batches.
+  // Most rows per request. The client sends fewer if a message would exceed Options.max_message_bytes. 512 rows fill
+  // two of the server's batches.
   int64_t rows_per_request = 512;
-  // EncodeStream only: requests that may be unanswered at a time.
+  // For EncodeStream: how many requests may be unanswered at a time.
   int max_in_flight = 4;
-  // Time for the whole call, or for EncodeStream the longest wait for an answer; Options.default_deadline if not set.
+  // Time for the whole call; for EncodeStream, the longest wait for an answer. Options.default_deadline if not set.
   std::optional<absl::Duration> deadline;
 };
 
-// Codes of some rows.
+// The codes of some rows.
 struct EncodeResult {
-  // SparseCodes for OUTPUT_MODE_SPARSE_TOPK and _CSR, a Tensor f32 [rows, units] for OUTPUT_MODE_DENSE. Without an
-  // output mode the model decides: a Tensor if its codes are dense, as those of winner-take-all models are.
+  // SparseCodes for OUTPUT_MODE_SPARSE_TOPK and _CSR; a Tensor f32 [rows, units] for OUTPUT_MODE_DENSE. Without an
+  // output mode the model decides: it returns a Tensor if its codes are dense, as in winner-take-all models.
   Codes codes;
   uint64_t model_version = 0;
-  // Sums of queue_ns and compute_ns and the largest batch_rows, over `requests` requests.
+  // Sums of queue_ns and compute_ns, and the largest batch_rows, over `requests` requests.
   v1::ServingStats stats;
   int64_t requests = 0;
 
@@ -45,7 +45,7 @@ struct EncodeResult {
   int64_t rows() const { return CodeRows(codes); }
 };
 
-// The classifier that a fine-tuned model was tuned with: the scores of the classes are weights' z + bias for a code z.
+// The classifier from a model's fine-tuning. The scores of the classes are weights' z + bias for a code z.
 struct Classifier {
   Tensor weights;  // f32 [units, classes]
   Tensor bias;     // f32 [classes]
@@ -59,15 +59,15 @@ struct ReconstructResult {
   int64_t requests = 0;
 };
 
-// Rows that are read piece by piece, such as a mapped file or a gathered data set.
+// Rows that are read piece by piece, for example from a mapped file or a gathered data set.
 struct RowSource {
   int64_t rows = 0;
   int64_t width = 0;
   DType dtype = DType::kF32;
-  // Rows begin .. begin + count - 1. The view is used until the next call; pieces may be asked for again.
+  // Returns rows begin .. begin + count - 1. The view is used until the next call. Pieces may be requested again.
   std::function<RowsView(int64_t begin, int64_t count)> read;
 
-  // All of `view`, which must outlive the source.
+  // A source of all rows of `view`, which must outlive it.
   static RowSource Of(const RowsView& view);
 };
 

@@ -1,4 +1,4 @@
-// The one place where gRPC's statuses become absl's.
+// The one place that converts gRPC statuses to absl statuses.
 #pragma once
 
 #include <grpcpp/support/status.h>
@@ -8,15 +8,15 @@
 
 namespace kwta::client {
 
-// The codes are numerically equal; a code that absl does not know becomes UNKNOWN. The message is kept.
+// Keeps the message and the code, which is numerically the same. A code that absl does not know becomes UNKNOWN.
 // UNAVAILABLE becomes NotReached.
 absl::Status FromGrpc(const grpc::Status& status);
 
-// UNAVAILABLE for which IsNotReached is true.
+// Returns an UNAVAILABLE status for which IsNotReached is true.
 absl::Status NotReached(absl::string_view message);
 
-// The same for a call that the client did not cancel. A server that shuts down cancels the streams it has open and the
-// calls that it has not come to, so CANCELLED becomes UNAVAILABLE here.
+// Converts the status of a call that the client did not cancel. A server that shuts down cancels its open streams and
+// the calls that it has not started, so CANCELLED becomes UNAVAILABLE here.
 absl::Status FromGrpcUncancelled(const grpc::Status& status);
 
 }  // namespace kwta::client

@@ -16,7 +16,7 @@
 namespace kwta::client {
 namespace {
 
-// However long nothing was slow, so many second attempts at once are enough.
+// The most second attempts at once, however long nothing was slow.
 constexpr double kMostAtOnce = 10;
 
 struct Attempt {
@@ -33,7 +33,7 @@ struct Attempt {
   }
 };
 
-// The next attempt that ends, or null if none does before `deadline`.
+// Returns the next attempt that ends; null if none ends before `deadline`.
 Attempt* NextToEnd(grpc::CompletionQueue* queue, absl::Time deadline = absl::InfiniteFuture()) {
   void* attempt = nullptr;
   bool unused = false;
@@ -83,7 +83,7 @@ grpc::Status Hedger::Encode(v1::EncoderService::Stub* stub, const v1::EncodeRequ
     second.Start(Other(first.context.peer()), request, deadline, &queue);
     ++outstanding;
   }
-  // A failure is no answer as long as the other attempt may give one.
+  // A failure does not count as long as the other attempt may still succeed.
   while (outstanding > 0 && (ended == nullptr || !ended->status.ok())) {
     ended = NextToEnd(&queue);
     --outstanding;

@@ -1,4 +1,4 @@
-// Second attempts of calls that are slow to answer: Dean & Barroso, "The tail at scale", 2013. Private to the library.
+// Makes second attempts of slow calls: Dean & Barroso, "The tail at scale", 2013. Private to the library.
 #pragma once
 
 #include <atomic>
@@ -14,14 +14,14 @@
 
 namespace kwta::client {
 
-// Sees to it that there are never more second attempts than max_fraction of the calls: servers that are slow because
-// they have too much to do must not be given twice as much. Thread-safe.
+// Limits second attempts to max_fraction of the calls, because servers that are slow from overload must not get twice
+// the work. Thread-safe.
 class HedgeBudget {
  public:
   explicit HedgeBudget(double max_fraction) : max_fraction_(max_fraction) {}
 
   void CountCall();
-  // Whether a second attempt may be made; it is counted then.
+  // Returns true if a second attempt may be made, and counts it.
   bool Take();
 
  private:
@@ -36,9 +36,9 @@ class Hedger {
   // REQUIRES: options.hedge.delay is set. Connects to servers when it first needs them.
   explicit Hedger(const Options& options);
 
-  // An Encode over `stub`. If it has not answered after the delay and the budget allows it, a second attempt is made
-  // over a connection that serves nothing else, to another server if there are several; the first good answer counts,
-  // and the other attempt is cancelled. If both fail, the status is that of the first.
+  // Makes an Encode call over `stub`. If no answer arrives within the delay and the budget allows it, makes a second
+  // attempt over a separate connection that serves nothing else, to another server if there are several. The first good
+  // answer counts; the other attempt is cancelled. If both fail, returns the status of the first.
   grpc::Status Encode(v1::EncoderService::Stub* stub, const v1::EncodeRequest& request, absl::Time deadline,
                       v1::EncodeResponse* response);
 
@@ -48,7 +48,7 @@ class Hedger {
     std::unique_ptr<v1::EncoderService::Stub> stub;
   };
 
-  // One that `peer` is not, if there is one.
+  // Returns the stub of a server other than `peer`, if there is one.
   v1::EncoderService::Stub* Other(const std::string& peer);
 
   const absl::Duration delay_;

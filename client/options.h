@@ -1,4 +1,4 @@
-// How a client behaves.
+// Options of a client.
 #pragma once
 
 #include <cstdint>
@@ -9,54 +9,56 @@
 
 namespace kwta::client {
 
-// When and how often a call that failed with UNAVAILABLE is made again. No other code is ever retried. The n-th pause
-// is drawn from the upper half of min(initial_backoff * 2^(n-1), max_backoff), so that clients do not return in step.
+// When and how often the client retries a call that failed with UNAVAILABLE. It never retries another code. The n-th
+// pause is drawn from the upper half of min(initial_backoff * 2^(n-1), max_backoff), so that clients do not return in
+// step.
 struct RetryOptions {
-  int attempts = 5;  // Calls in all; 1 switches retries off.
+  int attempts = 5;  // Attempts in all; 1 switches retries off.
   absl::Duration initial_backoff = absl::Milliseconds(100);
   absl::Duration max_backoff = absl::Seconds(2);
 };
 
-// Second attempts of an Encode that is one request and slow to answer: over another connection, and to another server
-// if the address names several. The first answer counts, and the other attempt is cancelled. It cuts the tail that one
-// slow server or a lost packet makes, at the price of some rows encoded twice.
+// Second attempts of a slow Encode that is a single request. The client makes them over another connection, and to
+// another server if the address names several. The first answer counts; the other attempt is cancelled. This cuts the
+// tail that one slow server or a lost packet causes, at the price of encoding some rows twice.
 struct HedgeOptions {
-  // Time without an answer after which the second attempt is made, such as the usual p95; nullopt: never.
+  // How long to wait for an answer before the second attempt, such as the usual p95; nullopt: never.
   std::optional<absl::Duration> delay;
-  // Share of the calls that may have one at most, 0 .. 1.
+  // The largest share of calls, 0 .. 1, that may have a second attempt.
   double max_fraction = 0.05;
 };
 
-// Files in PEM form, read when the client is made.
+// PEM files, read when the client is made.
 struct TlsOptions {
   bool on = false;
-  std::string ca;                // who must have signed the server's certificate; empty: the system's
-  std::string certificate, key;  // of the client, if the server wants one
+  std::string ca;                // signs the server's certificate; empty: the system's authorities
+  std::string certificate, key;  // the client's, if the server wants one
 };
 
 struct Options {
-  // HOST:PORT of a server, or any other name that gRPC resolves; several addresses, IP:PORT,IP:PORT, are of servers
-  // that serve the same. Calls go to all servers that the address leads to in turn, and to those left when some are
-  // away. Servers elsewhere are reached through the proxy that http_proxy names, servers on this machine never.
+  // HOST:PORT of a server, or any other name that gRPC resolves. Several addresses, IP:PORT,IP:PORT, must belong to
+  // servers that serve the same. Calls go in turn to all servers that the address leads to, and to the remaining ones
+  // if some are away. The client reaches other machines through the proxy of http_proxy, but never servers on this
+  // machine.
   std::string address = "127.0.0.1:8500";
   TlsOptions tls;
-  // Sent with every call, without the white space around it. Without TLS whoever is on the way can read it. What no
-  // header can carry, such as a line's end, is the error of every call.
+  // Sent with every call, without surrounding white space. Without TLS anybody on the way can read it. If a header
+  // cannot carry it, for example because of a line end, every call fails with that error.
   std::string token;
-  // File with the token, read when the client is made; empty: `token` is used. That it cannot be read is the error of
-  // every call.
+  // File with the token, read when the client is made; empty: use `token`. If it cannot be read, every call fails with
+  // that error.
   std::string token_file;
-  // Time that a call may take, retries included, unless it says otherwise.
+  // Time for a call, retries included, unless the call sets its own.
   absl::Duration default_deadline = absl::Seconds(60);
-  // Largest message sent or received. The server has a limit of its own, by default the same.
+  // Largest message sent or received. The server has its own limit, by default the same.
   int64_t max_message_bytes = int64_t{64} << 20;
   RetryOptions retry;
   HedgeOptions hedge;
 };
 
-// What a single call may say for itself.
+// Options of a single call.
 struct CallOptions {
-  // Time that the call may take, retries included; Options.default_deadline if it is not set.
+  // Time for the call, retries included; Options.default_deadline if not set.
   std::optional<absl::Duration> deadline;
 };
 

@@ -18,7 +18,7 @@ absl::Status Unfit(absl::string_view what) {
       absl::StrCat("the server's reply does not fit the request: ", what, "; is it a kwta-server of another version?"));
 }
 
-// Fills indices and values; `Message` is TopKCodes or CsrCodes.
+// Reads indices and values; `Message` is TopKCodes or CsrCodes.
 template <typename Message>
 absl::Status CopyEntries(const Message& message, SparseCodes* codes) {
   if (message.indices_size() != message.values_size()) return Unfit("indices and values differ in number");

@@ -1,4 +1,4 @@
-// Puts the answers to the requests of one call together.
+// Joins the answers to the requests of one call.
 #pragma once
 
 #include "absl/status/status.h"
@@ -7,8 +7,8 @@
 
 namespace kwta::client {
 
-// Checks an answer to a request of `rows` rows and turns it into codes. The wire is not believed: lengths, offsets and
-// units are checked. Errors: INTERNAL saying what does not fit.
+// Converts an answer to a request of `rows` rows to codes. Does not trust the wire: checks lengths, offsets and units.
+// Errors: INTERNAL saying what does not fit.
 absl::StatusOr<EncodeResult> DecodeReply(const v1::EncodeResponse& response, int64_t rows);
 
 // Collects consecutive pieces into one result of `rows` rows. Not thread-safe.
@@ -16,10 +16,10 @@ class EncodeAssembler {
  public:
   explicit EncodeAssembler(int64_t rows) : rows_(rows) {}
 
-  // Errors: INTERNAL if the piece has another layout, width or model version than the pieces before, or is one too
-  // many.
+  // Errors: INTERNAL if the piece's layout, width or model version differs from that of earlier pieces, or if the piece
+  // has too many rows.
   absl::Status Add(EncodeResult piece);
-  // The whole. REQUIRES: `rows` rows were added.
+  // Returns the whole result. REQUIRES: `rows` rows were added.
   EncodeResult Finish() && { return std::move(result_); }
 
  private:
@@ -28,7 +28,7 @@ class EncodeAssembler {
   EncodeResult result_;
 };
 
-// Adds the statistics of one more request.
+// Adds the statistics of another request.
 void AddStats(const v1::ServingStats& stats, v1::ServingStats* sum);
 
 }  // namespace kwta::client

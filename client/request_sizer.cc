@@ -8,11 +8,11 @@
 namespace kwta::client {
 namespace {
 
-constexpr int64_t kEnvelopeBytes = 4096;  // Names, shapes, options and statistics of a message, generously.
-// With 1,048,576 units, the most there can be, a dense row takes 4 MiB.
+constexpr int64_t kEnvelopeBytes = 4096;  // A generous bound on a message's names, shapes, options and statistics.
+// With the maximum of 1,048,576 units, a dense row takes 4 MiB.
 constexpr int64_t kFirstDenseRows = 8;
 constexpr int64_t kEntryBytes = 8;      // index and value
-constexpr int64_t kRowOffsetBytes = 8;  // of a row in CSR
+constexpr int64_t kRowOffsetBytes = 8;  // per row in CSR
 
 }  // namespace
 

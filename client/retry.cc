@@ -6,7 +6,7 @@
 namespace kwta::client {
 namespace {
 
-constexpr int kMaxDoublings = 30;  // Beyond it max_backoff has long been reached.
+constexpr int kMaxDoublings = 30;  // max_backoff is reached long before this.
 
 }  // namespace
 

@@ -1,4 +1,4 @@
-// Exponential backoff on UNAVAILABLE.
+// Retries with exponential backoff on UNAVAILABLE.
 #pragma once
 
 #include <functional>
@@ -10,7 +10,7 @@
 
 namespace kwta::client {
 
-// Time, held by the tests.
+// Time, which tests can control.
 struct Clock {
   std::function<absl::Time()> now = absl::Now;
   std::function<void(absl::Duration)> sleep = absl::SleepFor;
@@ -21,9 +21,9 @@ class Backoff {
  public:
   explicit Backoff(const RetryOptions& options);
 
-  // The next pause, longer than the one before until max_backoff is reached.
+  // Returns the next pause. Pauses grow until max_backoff is reached.
   absl::Duration Next();
-  // Starts again from the first pause.
+  // Restarts from the first pause.
   void Reset() { pauses_ = 0; }
   // Pauses since the start, or since Reset.
   int pauses() const { return pauses_; }
@@ -34,8 +34,8 @@ class Backoff {
   Rng rng_;
 };
 
-// Makes `call` until it gives something other than UNAVAILABLE, the attempts are used up, or the next pause would
-// outlast `deadline`; returns its last status.
+// Calls `call` until it returns something other than UNAVAILABLE, the attempts are used up, or the next pause would
+// outlast `deadline`. Returns the last status.
 absl::Status RetryUnavailable(const RetryOptions& options, absl::Time deadline, const Clock& clock,
                               const std::function<absl::Status()>& call);
 

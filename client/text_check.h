@@ -1,4 +1,4 @@
-// Text of requests. Private to the library.
+// Checks the text of requests. Private to the library.
 #pragma once
 
 #include "absl/status/status.h"
@@ -6,8 +6,8 @@
 
 namespace kwta::client {
 
-// Whether every string of `message` is UTF-8: a server could not read it otherwise, and would say so without a word of
-// which. Errors: INVALID_ARGUMENT naming the field.
+// Checks that every string of `message` is UTF-8. A server could not read the message otherwise, and its error would
+// not name the field. Errors: INVALID_ARGUMENT naming the field.
 absl::Status CheckText(const google::protobuf::Message& message);
 
 }  // namespace kwta::client

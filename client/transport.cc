@@ -17,7 +17,7 @@ namespace {
 constexpr uint64_t kMaxPemBytes = 1 << 20;
 constexpr uint64_t kMaxTokenBytes = 4096;
 
-// gRPC's own way to send a token works over TLS only; servers on the same machine take one without.
+// gRPC's own way to send a token works over TLS only, but servers on the same machine accept one without TLS.
 class TokenInterceptor final : public grpc::experimental::Interceptor {
  public:
   explicit TokenInterceptor(const std::string& authorization) : authorization_(authorization) {}
@@ -92,7 +92,7 @@ absl::StatusOr<std::string> TokenOf(const Options& options) {
   if (token.empty()) return absl::InvalidArgumentError(absl::StrCat(origin, " is empty; give one, or none at all"));
   for (const char c : token) {
     if (absl::ascii_isgraph(c)) continue;
-    // The token itself is nobody's business.
+    // The error must not show the token.
     return absl::InvalidArgumentError(
         absl::StrCat(origin, " holds ", absl::ascii_isspace(c) ? "white space" : "a character that is not ASCII",
                      ", which no call can carry; expected one line, as 'kwta token' prints it"));

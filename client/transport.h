@@ -1,4 +1,4 @@
-// Where calls go and what protects them. Private to the library.
+// Decides where calls go and what protects them. Private to the library.
 #pragma once
 
 #include <grpcpp/security/credentials.h>
@@ -13,19 +13,19 @@
 
 namespace kwta::client {
 
-// What gRPC resolves Options.address from. Errors: INVALID_ARGUMENT (what CheckAddress refuses; several addresses that
-// are not IP:PORT).
+// Converts Options.address to a name that gRPC resolves. Errors: INVALID_ARGUMENT (what CheckAddress refuses; several
+// addresses that are not IP:PORT).
 absl::StatusOr<std::string> TargetOf(const std::string& address);
 
 // Errors: those of reading the files, INVALID_ARGUMENT (a certificate without its key).
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(const TlsOptions& tls);
 
-// The token to send, from Options.token_file or Options.token; empty if there is none. Errors: those of reading the
-// file, INVALID_ARGUMENT (a file without a token, a token that no header can carry).
+// Returns the token to send, from Options.token_file or Options.token; empty if there is none. Errors: those of reading
+// the file, INVALID_ARGUMENT (a file without a token, a token that no header can carry).
 absl::StatusOr<std::string> TokenOf(const Options& options);
 
 using Interceptors = std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>;
-// They send `token` with every call; none if it is empty.
+// Returns interceptors that send `token` with every call; none if `token` is empty.
 Interceptors InterceptorsFor(const std::string& token);
 
 }  // namespace kwta::client

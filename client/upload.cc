@@ -23,7 +23,7 @@ absl::StatusOr<v1::UploadDatasetHeader> Describe(const InputFile& file) {
 
 using OnProgress = std::function<void(uint64_t sent, uint64_t of)>;
 
-// Sends the bytes of `file` until the server wants no more. Errors: of reading the file.
+// Sends the bytes of `file` until the server wants no more. Errors: those of reading the file.
 absl::Status SendPieces(const InputFile& file, uint64_t piece_bytes, const OnProgress& on_progress,
                         grpc::ClientWriter<v1::UploadDatasetRequest>* writer) {
   v1::UploadDatasetRequest request;

@@ -1,4 +1,4 @@
-// WatchJob: the events of a job over as many streams as it takes.
+// WatchJob: receives the events of a job over as many streams as needed.
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,7 +9,7 @@
 namespace kwta::client {
 namespace {
 
-// What the last event of a job that has ended must have said.
+// Builds the last event that a finished job must have had.
 v1::JobEvent FinalEvent(v1::Job job) {
   v1::JobEvent event;
   event.set_sequence(job.last_sequence());
@@ -31,7 +31,7 @@ absl::StatusOr<v1::JobEvent> Client::WatchJob(const std::string& job_id, const W
   KWTA_RETURN_IF_ERROR(CheckText(request));
   Backoff backoff(options().retry);
   v1::JobEvent last;
-  absl::Time give_up = absl::InfinitePast();  // Until the server was reached, the number of attempts counts.
+  absl::Time give_up = absl::InfinitePast();  // Until the server is reached, the number of attempts counts.
   for (;;) {
     grpc::ClientContext context;
     auto stream = connection_->stub().WatchJob(&context, request);
@@ -50,7 +50,7 @@ absl::StatusOr<v1::JobEvent> Client::WatchJob(const std::string& job_id, const W
     absl::Status status = FromGrpcUncancelled(stream->Finish());
     if (IsFinal(last.state())) return last;
     if (status.ok()) {
-      // Every event of a job that has ended may have been seen before, or the server is about to stop.
+      // Either every event of a finished job was already seen, or the server is about to stop.
       auto job = GetJob(job_id);
       if (job.ok() && IsFinal(job->state())) return FinalEvent(*std::move(job));
       status = NotReached(absl::StrCat("the server stopped reporting on job '", job_id, "' before its end"));

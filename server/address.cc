@@ -38,7 +38,7 @@ absl::StatusOr<int> ParsePort(absl::string_view text, absl::string_view digits) 
 
 bool IsIpv6(const std::string& host) {
   in6_addr ignored = {};
-  // A zone follows the number.
+  // A zone may follow the number.
   return ::inet_pton(AF_INET6, host.substr(0, host.find('%')).c_str(), &ignored) == 1;
 }
 

@@ -1,4 +1,4 @@
-// Addresses of ports to listen on, host:port, as operators write them.
+// Parses the addresses of ports to listen on, which operators write as host:port.
 #pragma once
 
 #include <string>
@@ -9,15 +9,15 @@
 namespace kwta::server {
 
 struct Address {
-  std::string host;  // a name or a number; of IPv6 without its brackets
-  int port = 0;      // 0: a free one
+  std::string host;  // a name or a number; an IPv6 host has no brackets here
+  int port = 0;      // 0 picks a free port
 
-  // Whether only this machine can reach it: 127.0.0.0/8, ::1, or the name localhost.
+  // True if only this machine can reach the address: 127.0.0.0/8, ::1, or the name localhost.
   bool is_loopback() const;
 };
 
-// IPv6 hosts stand in brackets. Errors: INVALID_ARGUMENT saying what is wrong: a URL, no port, a port above 65535, an
-// IPv6 host without brackets, a socket of Unix, a character that no host has.
+// Parses host:port. An IPv6 host must stand in brackets. Errors: INVALID_ARGUMENT saying what is wrong: a URL, no port,
+// a port above 65535, an IPv6 host without brackets, a Unix socket, or a character that no host name contains.
 absl::StatusOr<Address> ParseAddress(absl::string_view text);
 
 }  // namespace kwta::server

@@ -8,7 +8,7 @@
 namespace kwta::server {
 namespace {
 
-// A third of the weight of the other threads when all want to run; far above that of a trainer.
+// Gives a third of the weight of the other threads when all want to run; far above a trainer's.
 constexpr int kNiceness = 5;
 
 }  // namespace
@@ -17,7 +17,7 @@ void LowerPriorityOfComputing() {
   const auto thread = static_cast<id_t>(::gettid());
   errno = 0;
   const int now = ::getpriority(PRIO_PROCESS, thread);
-  if (errno == 0) ::setpriority(PRIO_PROCESS, thread, now + kNiceness);  // it may always be lowered
+  if (errno == 0) ::setpriority(PRIO_PROCESS, thread, now + kNiceness);  // lowering is always allowed
 }
 
 }  // namespace kwta::server

@@ -1,10 +1,10 @@
-// Threads that compute give way to the thread that answers calls.
+// Makes computing threads give way to the thread that answers calls.
 #pragma once
 
 namespace kwta::server {
 
-// Lowers the calling thread's priority a little, and so that of the threads that it starts. A call that is refused, or
-// that is read for the next batch, then does not wait for the batch that computes, which takes all processors.
+// Slightly lowers the priority of the calling thread and of the threads that it starts later. The computing batch takes
+// all processors; with this, refusing a call or reading a call for the next batch does not wait for it.
 void LowerPriorityOfComputing();
 
 }  // namespace kwta::server

@@ -16,14 +16,14 @@
 namespace kwta::server {
 namespace {
 
-// Stands before a message that has fields, before each field, and between its name and its value. A message that does
-// not begin with it has none, whatever is in it.
+// Marks the start of a message that has fields, of each field, and of its value. A message that does not begin with it
+// has no fields, whatever it contains.
 constexpr char kField = '\x1e';
 constexpr char kValue = '\x1f';
 
 absl::string_view View(spdlog::string_view_t text) { return {text.data(), text.size()}; }
 
-// A line must stay a line, and a terminal that shows it what it was, whatever a caller has sent.
+// Keeps a log line on one line and its terminal unharmed, whatever a caller has sent.
 std::string OneLine(absl::string_view text) {
   std::string line = ToUtf8(text);
   for (size_t i = 0; i < line.size(); ++i) {
@@ -34,7 +34,7 @@ std::string OneLine(absl::string_view text) {
   return line;
 }
 
-// Without the characters that set fields apart.
+// Removes the characters that separate fields.
 std::string Unmarked(absl::string_view text) {
   return absl::StrReplaceAll(text, {{std::string(1, kField), " "}, {std::string(1, kValue), " "}});
 }

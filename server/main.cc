@@ -1,4 +1,4 @@
-// kwta-server: flags to Options to Server; signals to Drain.
+// kwta-server: turns flags into Options, Options into a Server, and signals into Drain.
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -35,7 +35,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "kwta-server: %s\n", std::string(status.message()).c_str());
     return kFailed;
   }
-  // Debian's library looks for deadlocks whenever a mutex is locked, under one lock for all of them.
+  // Debian's library searches for deadlocks whenever a mutex is locked, under one lock for all mutexes.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   kwta::server::RaiseDescriptorLimit();
   kwta::server::KeepNewFilesPrivate();

@@ -1,4 +1,4 @@
-// What happens to models, in the log and in the metrics.
+// Reports changes of models to the log and the metrics.
 #pragma once
 
 #include "server/metrics/metrics.h"
@@ -6,7 +6,7 @@
 
 namespace kwta::server {
 
-// Events that log and record. REQUIRES: metrics outlives the manager that gets them.
+// Returns events that log and record. REQUIRES: metrics outlives the manager that uses them.
 ModelManager::Events ReportModelsTo(Metrics* metrics);
 
 }  // namespace kwta::server

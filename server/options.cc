@@ -36,18 +36,18 @@ constexpr char kFooter[] =
     "  KWTA_THREADS=2 kwta-server --config kwta.toml --data-dir /data/images\n"
     "\nExit codes: 0 stopped cleanly, 1 failed to start or to stop, 2 bad usage.\n";
 
-// Empty if `address` can be listened on, else what is wrong: the form of the library's validators.
+// Returns an empty string if the server can listen on `address`, else what is wrong, as CLI11's validators do.
 std::string CheckAddress(const std::string& address) { return std::string(ParseAddress(address).status().message()); }
 
-// Standard error is where the log goes.
+// Refuses standard error, where the log goes.
 std::string RefuseLogDescriptor(const std::string& descriptor) {
   return descriptor == "2" ? "descriptor 2 is where the log goes; give one of your own, as in --ready-fd 3 3>file" : "";
 }
 
-// Only this flag may come several times.
+// The only flag that may be repeated.
 constexpr char kDataDirectoryFlag[] = "data-dir";
 
-// The library's way to a file of options, without its reading of values.
+// Plugs our parser of option files into CLI11, whose own parsing of values is not used.
 class OptionsFile final : public CLI::ConfigBase {
  public:
   std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
@@ -72,7 +72,7 @@ void AddOptions(CLI::App& app, Options& options) {
         ->capture_default_str()
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   };
-  // Reads numbers before the library does, which takes "nan" for a number and 010 for 8.
+  // Parses numbers before CLI11 does, which accepts "nan" as a number and 010 as 8.
   const auto count = [](auto low, auto high) { return NumberIn<decltype(low)>::Between(low, high); };
   const auto take = [](const auto& reader) { return reader.template As<CLI::Validator>(); };
   const CLI::Validator positive = take(count(int64_t{1}, int64_t{1} << 40));
@@ -183,7 +183,7 @@ std::string Unprotected(const std::string& address, const char* flag) {
                       "--tokens or --tls-client-ca, or say ", flag);
 }
 
-// Empty if the options fit together, else what is wrong.
+// Returns an empty string if the options are consistent, else what is wrong.
 std::string CheckSecurity(const Options& options) {
   if (options.tls_certificate.empty() != options.tls_key.empty()) return "--tls-cert and --tls-key go together";
   if (!options.tls_client_ca.empty() && options.tls_certificate.empty()) return "--tls-client-ca needs --tls-cert";
@@ -197,8 +197,8 @@ std::string CheckSecurity(const Options& options) {
   return "";
 }
 
-// Flags that the environment gives, to be put before the command line's own: the last one given counts. (The library
-// reads the environment too, but lets its configuration file win over it.)
+// Returns the flags that the environment sets. They go before those of the command line, since the last one counts.
+// (CLI11 reads the environment too, but its configuration file then wins over it.)
 std::vector<std::string> EnvironmentFlags(const CLI::App& app, const std::set<std::string>& given) {
   std::vector<std::string> flags;
   for (const CLI::Option* option : app.get_options()) {
@@ -232,7 +232,7 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
   }
   for (std::string& flag : EnvironmentFlags(app, given)) arguments.insert(arguments.begin(), std::move(flag));
   try {
-    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // what the library takes
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // the order that CLI11 expects
     app.parse(std::move(reversed));
     const std::string wrong = CheckSecurity(result.options);
     if (!wrong.empty()) throw CLI::ValidationError(wrong);

@@ -14,7 +14,7 @@ namespace {
 bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 bool IsKeyCharacter(char c) { return absl::ascii_isalnum(c) || c == '-' || c == '_'; }
 
-// TOML lets digits of a number be set apart: 8_192.
+// TOML allows a separator between digits: 8_192.
 std::string WithoutDigitSeparators(absl::string_view value) {
   std::string number;
   for (size_t i = 0; i < value.size(); ++i) {

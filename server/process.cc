@@ -28,7 +28,7 @@ bool IsIgnored(int signal) {
 
 void OccupyStandardDescriptors() {
   for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    // open gives the lowest number that is free: all below this one are taken.
+    // open returns the lowest free number, and all below this one are taken.
     if (::fcntl(standard, F_GETFD) < 0) ::open("/dev/null", O_RDWR);
   }
 }
@@ -46,7 +46,7 @@ StopSignals::StopSignals() {
   ::sigemptyset(&signals_);
   for (const int signal : {SIGTERM, SIGINT, SIGXCPU}) ::sigaddset(&signals_, signal);
   if (!IsIgnored(SIGHUP)) ::sigaddset(&signals_, SIGHUP);
-  // Threads inherit it; Wait takes the signals.
+  // Threads inherit the mask; Wait receives the signals.
   ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
   for (const int signal : {SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2}) ::signal(signal, SIG_IGN);
 }

@@ -1,4 +1,4 @@
-// When a caller that was refused for lack of room may try again, told along with the status.
+// Attaches to a status when a caller that was refused for lack of room may try again.
 #pragma once
 
 #include <optional>
@@ -10,7 +10,7 @@ namespace kwta::server {
 
 absl::Status WithRetryAfter(absl::Status status, absl::Duration pause);
 
-// What was told; nullopt if nothing was.
+// Returns the attached duration; nullopt if there is none.
 std::optional<absl::Duration> RetryAfter(const absl::Status& status);
 
 }  // namespace kwta::server

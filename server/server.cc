@@ -15,7 +15,7 @@
 namespace kwta::server {
 namespace {
 
-// Time for the last answers to leave when the server stops.
+// How long the last answers may take to leave when the server stops.
 constexpr absl::Duration kAnswersOnTheirWay = absl::Milliseconds(500);
 
 absl::Status BadReadyDescriptor(int descriptor, const char* why) {
@@ -23,7 +23,7 @@ absl::Status BadReadyDescriptor(int descriptor, const char* why) {
       absl::StrCat("descriptor ", descriptor, ", which --ready-fd names, ", why, "; give one that can be written to"));
 }
 
-// Before anything is opened here: the number might be that of a file of our own afterwards.
+// Call this before anything is opened here: afterwards the number might belong to one of our own files.
 absl::Status CheckReadyDescriptor(int descriptor) {
   if (descriptor < 0) return absl::OkStatus();
   const int flags = ::fcntl(descriptor, F_GETFL);
@@ -32,7 +32,8 @@ absl::Status CheckReadyDescriptor(int descriptor) {
   return absl::OkStatus();
 }
 
-// One line of JSON, then the end: whoever reads knows that the server is ready, or, without the line, that it gave up.
+// Writes one line of JSON, then closes the descriptor. The reader learns that the server is ready or, without the line,
+// that it gave up.
 absl::Status AnnounceReady(int descriptor, int grpc_port, int http_port) {
   const std::string line =
       absl::StrCat("{\"grpc\": ", grpc_port, ", \"http\": ", http_port, ", \"pid\": ", ::getpid(), "}\n");
@@ -63,7 +64,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options) {
   KWTA_RETURN_IF_ERROR(parts.StartModels());
   KWTA_RETURN_IF_ERROR(parts.StartJobs());
   KWTA_RETURN_IF_ERROR(parts.StartGrpc());
-  // Last: a server that cannot start must not touch jobs.
+  // Start jobs last: a server that cannot start must not touch them.
   parts.runner->Start();
   parts.service->SetServing(true);
   parts.ready = true;
@@ -98,7 +99,7 @@ void Server::Drain() {
   if (parts.grpc != nullptr) {
     parts.permits.Close();
     parts.permits.WaitUntilIdle(absl::Now() + absl::Seconds(parts.options.drain_grace_seconds));
-    // What is left are answers on their way. gRPC would wait longer than that for idle clients, which look at their
+    // Only answers on their way are left. gRPC would wait longer than this for idle clients, which look at their
     // connections every few seconds.
     parts.grpc->Shutdown(absl::ToChronoTime(absl::Now() + kAnswersOnTheirWay));
   }

@@ -1,4 +1,4 @@
-// The whole server: everything it consists of is made here, in order, and destroyed here.
+// The whole server: makes all of its parts, in order, and destroys them.
 #pragma once
 
 #include <memory>
@@ -8,24 +8,24 @@
 
 namespace kwta::server {
 
-// Drain may be called while calls are served; all else from one thread.
+// Drain may be called while calls are served; use everything else from one thread.
 class Server {
  public:
-  // Returns once the server answers on both ports. Errors say what the operator can do: PERMISSION_DENIED (state
+  // Returns once the server answers on both ports. Errors tell the operator what to do: PERMISSION_DENIED (state
   // directory), FAILED_PRECONDITION (in use by another server), UNAVAILABLE (port in use), DATA_LOSS (job store),
   // NOT_FOUND (backend).
   static absl::StatusOr<std::unique_ptr<Server>> Start(const Options& options);
-  // Whether Start would succeed, as far as that can be told without making, taking or changing anything: what is in use
-  // by another server now is not looked at. Errors: those of Start.
+  // Checks whether Start would succeed, as far as possible without making, taking or changing anything. Does not check
+  // what another server uses now. Errors: those of Start.
   static absl::Status Check(const Options& options);
-  // Drains if that was not done.
+  // Drains if Drain was not called.
   ~Server();
 
   int grpc_port() const;
   int http_port() const;
 
-  // Reports "not serving" and "not ready" at once and goes on serving for drain_delay; then tells trainers to write a
-  // checkpoint and stop, refuses new calls and gives those in flight drain_grace to finish. Blocks until all is done.
+  // Reports "not serving" and "not ready" at once and keeps serving for drain_delay. Then tells trainers to write a
+  // checkpoint and stop, refuses new calls, and gives calls in flight drain_grace to finish. Blocks until all is done.
   void Drain();
 
  private:

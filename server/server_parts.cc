@@ -33,21 +33,21 @@ namespace kwta::server {
 namespace {
 
 constexpr const char* kServiceNames[] = {"kwta.v1.EncoderService", "inference.GRPCInferenceService"};
-// gRPC's own threads, and calls that get as far as being refused in words.
+// For gRPC's own threads, and for calls that only get as far as a refusal with a message.
 constexpr int kSpareThreads = 64;
 constexpr int kFrameBytes = 256 << 10;
 constexpr int kReadBytes = 64 << 10;
-// A peer that says nothing for so long is asked whether it is there, and given up if it does not answer in time: what
-// it held is free again. What docs/serving.md says of pings.
+// gRPC pings a peer that is silent for this long and drops it if it does not answer in time, so that whatever it held
+// is free again. docs/serving.md describes the pings.
 constexpr absl::Duration kKeepalive = absl::Seconds(20);
 constexpr absl::Duration kKeepaliveAnswer = absl::Seconds(10);
-// Clients may ask so often themselves, with calls open or without.
+// Clients may ping this often themselves, with or without open calls.
 constexpr absl::Duration kShortestPingInterval = absl::Seconds(5);
-// Requests to a model that takes longer for a full batch ride in smaller ones, so that none waits long for the batch
-// before its own.
+// Requests to a model whose full batch takes longer ride in smaller batches, so that no request waits long for the
+// batch before its own.
 constexpr absl::Duration kLongestBatch = absl::Milliseconds(5);
 
-// Temporary files of servers elsewhere are removed after so long.
+// The age at which temporary files of other servers are removed.
 constexpr absl::Duration kForgotten = absl::Hours(24);
 
 std::string ProgramBesideThis(const char* name) {
@@ -60,7 +60,7 @@ void TellRemoved(const std::vector<std::string>& paths) {
   for (const std::string& path : paths) spdlog::info("removed '{}', which a server that ended early had left", path);
 }
 
-// gRPC's own words go where ours do, for those who want them: what matters to the operator is said in a status.
+// Sends gRPC's messages to our log at debug level. What matters to the operator is in a status.
 void LogForGrpc(gpr_log_func_args* args) { spdlog::debug("grpc: {}", args->message); }
 
 void SetKeepalive(grpc::ServerBuilder* builder) {
@@ -71,21 +71,21 @@ void SetKeepalive(grpc::ServerBuilder* builder) {
   set(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveAnswer);
   set(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kShortestPingInterval);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // as many of our own as it takes
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // as many pings of our own as needed
 }
 
 std::string WithPort(const std::string& address, int port) {
   return absl::StrCat(address.substr(0, address.rfind(':') + 1), port);
 }
 
-// Null: no TLS.
+// Returns null if TLS is off.
 absl::StatusOr<std::unique_ptr<Certificates>> OpenCertificates(const Options& options, Certificates::Events events) {
   if (options.tls_certificate.empty()) return nullptr;
   return Certificates::Open(
       {options.tls_certificate, options.tls_key, options.tls_client_ca, options.tls_reload_seconds}, std::move(events));
 }
 
-// Null: plain HTTP.
+// Returns null for plain HTTP.
 absl::StatusOr<std::unique_ptr<TlsCredentials>> HttpCredentials(const Options& options, Certificates* certificates) {
   if (certificates == nullptr || options.insecure_http) return nullptr;
   return TlsCredentials::Open(certificates, [](const absl::Status& status) {
@@ -99,7 +99,7 @@ std::vector<std::string> Server::Parts::DataDirectories() const {
   std::vector<std::string> directories = {state->datasets()};
   for (const std::string& each : options.data_directories) {
     std::error_code error;
-    directories.push_back(std::filesystem::absolute(each, error).string());  // trainers need not share our directory
+    directories.push_back(std::filesystem::absolute(each, error).string());  // trainers may run in another directory
   }
   return directories;
 }
@@ -137,7 +137,7 @@ std::string Server::Parts::ModelsDirectory() const {
 
 absl::Status Server::Parts::StoreTrouble() const {
   const absl::Status trouble = runner->trouble();
-  // Whoever asks need not know where on this machine things are.
+  // Callers need not know where on this machine things are.
   return absl::Status(trouble.code(), absl::StrReplaceAll(trouble.message(), {{state->path() + "/", ""}}));
 }
 
@@ -146,7 +146,7 @@ absl::Status Server::Parts::StartBase() {
   BackendOptions backend_options;
   backend_options.threads = options.threads;
   absl::StatusOr<std::shared_ptr<Backend>> created;
-  // The backend's threads inherit the priority of the thread that makes them.
+  // The backend's threads inherit the priority of the thread that creates them.
   std::thread([&] {
     LowerPriorityOfComputing();
     created = CreateBackend(options.backend, backend_options);
@@ -176,7 +176,7 @@ absl::Status Server::Parts::StartHttp() {
   HttpPages pages;
   pages.metrics = [this] {
     if (ready && !draining) metrics->SetWaitingForStore(!StoreTrouble().ok());
-    if (certificates != nullptr) certificates->Current();  // tells how they are, whether somebody connects or not
+    if (certificates != nullptr) certificates->Current();  // reports their state even if nobody connects
     return metrics->Render();
   };
   pages.trouble = [this] {
@@ -198,7 +198,7 @@ absl::Status Server::Parts::StartHttp() {
 }
 
 absl::Status Server::Parts::StartModels() {
-  // A directory that is not ours alone may hold what another server writes at this moment.
+  // In a shared directory, another server may be writing at this moment.
   const bool shared = !options.model_directory.empty();
   TellRemoved(ModelDirectory(ModelsDirectory()).RemoveDebris(shared ? kForgotten : absl::ZeroDuration()));
   ModelManagerOptions model_options;
@@ -217,7 +217,7 @@ absl::Status Server::Parts::StartModels() {
 }
 
 absl::Status Server::Parts::StartJobs() {
-  // Models are served whether it opens or not.
+  // The server serves models whether or not the store opens.
   store = OpenWhenPossible([path = state->database()] { return OpenSqliteJobStore(path); });
   const auto count = [this] {
     const absl::StatusOr<JobCounts> counts = store->Count();
@@ -304,9 +304,9 @@ absl::Status Server::Parts::StartGrpc() {
   gpr_set_log_function(&LogForGrpc);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
-  // Without this a second server on the port would silently share the traffic.
+  // Without this, a second server on the port would silently share the traffic.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  // Hundreds of rows are read at once, not in dozens of small frames and pauses for the sender's window.
+  // Read hundreds of rows at once, rather than in dozens of small frames with pauses for the sender's window.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kFrameBytes);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kFrameBytes);
   builder.AddChannelArgument(GRPC_ARG_TCP_READ_CHUNK_SIZE, kReadBytes);

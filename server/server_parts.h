@@ -1,4 +1,4 @@
-// What a server consists of, and how each part is started. Private to server.cc.
+// The parts of a server and how each one starts. Private to server.cc.
 #pragma once
 
 #include <grpcpp/impl/service_type.h>
@@ -38,8 +38,8 @@
 
 namespace kwta::server {
 
-// Used from one thread until all is started; then `draining` and `ready` from any. In order of dependence: what comes
-// later may use what comes before, and is destroyed before it.
+// Use it from one thread until everything has started; after that any thread may use `draining` and `ready`. Parts are
+// in order of dependence: a later part may use earlier ones and is destroyed before them.
 struct Server::Parts {
   explicit Parts(const Options& options) : options(options), permits(options.max_concurrent_calls) {}
 
@@ -76,22 +76,22 @@ struct Server::Parts {
   std::shared_ptr<grpc::ServerCredentials> credentials;
   std::unique_ptr<grpc::Server> grpc;
 
-  // To be called in this order; the gRPC port answers at the end. Errors: those of Server::Start.
+  // Call these in this order. The gRPC port answers at the end. Errors: those of Server::Start.
   absl::Status StartSecurity();
   absl::Status StartBase();
   absl::Status StartHttp();
   absl::Status StartModels();
   absl::Status StartJobs();
   absl::Status StartGrpc();
-  // Whether all of these would succeed; see Server::Check.
+  // Checks whether all of these would succeed; see Server::Check.
   absl::Status Check();
   std::vector<std::string> DataDirectories() const;
   std::string ModelsDirectory() const;
-  // OK, or why jobs wait for the store.
+  // OK, or the reason why jobs wait for the store.
   absl::Status StoreTrouble() const;
 
  private:
-  // Of StartGrpc: each stands on those before it.
+  // Parts of StartGrpc; each needs those before it.
   void StartBatcher();
   void MakeHandlers();
   void MakeServices();

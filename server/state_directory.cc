@@ -42,8 +42,8 @@ absl::Status CheckUsable(const std::string& directory) {
   return Failed(absl::StrCat("cannot write to '", directory, "'"), errno);
 }
 
-// Takes the rights of others to what is at `path`, if it is there and ours: a directory of somebody else's is as open
-// as he has made it.
+// Removes other users' rights to `path`, if it exists and is ours. A directory of another user stays as open as its
+// owner made it.
 void MakePrivate(const std::string& path, mode_t mode) {
   struct stat about = {};
   if (::lstat(path.c_str(), &about) != 0 || S_ISLNK(about.st_mode)) return;
@@ -57,7 +57,7 @@ absl::Status StateDirectory::Check(const std::string& path) {
   for (const char* part : kParts) {
     if (::access((absolute + part).c_str(), F_OK) == 0) KWTA_RETURN_IF_ERROR(CheckUsable(absolute + part));
   }
-  // What is missing would be made in the first directory above it that is there.
+  // A missing directory would be created in the nearest existing directory above it.
   std::filesystem::path above = absolute;
   while (::access(above.c_str(), F_OK) != 0 && errno == ENOENT && above.has_relative_path())
     above = above.parent_path();
@@ -83,8 +83,8 @@ absl::StatusOr<std::unique_ptr<StateDirectory>> StateDirectory::Open(const std::
   const std::string lock_path = absolute + "/lock";
   const int lock = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kPrivateFile);
   if (lock < 0) return Failed(absl::StrCat("cannot open '", lock_path, "'"), errno);
-  // A record lock ends with this process, even if it is killed while it starts a trainer: a lock of the open file
-  // (flock) would live on in the child until that has closed the server's files.
+  // A record lock ends with this process, even if the process is killed while it starts a trainer. A lock of the open
+  // file (flock) would live on in the child until the child has closed the server's files.
   struct flock whole = {};
   whole.l_type = F_WRLCK;
   whole.l_whence = SEEK_SET;

@@ -1,4 +1,4 @@
-// The directory where a server keeps everything, and the promise that it is alone in it.
+// The directory where a server keeps everything, locked so that only one server uses it.
 #pragma once
 
 #include <memory>
@@ -9,14 +9,14 @@
 
 namespace kwta::server {
 
-// Holds the directory's lock as long as it lives. Immutable.
+// Holds the directory's lock as long as it exists. Immutable.
 class StateDirectory {
  public:
-  // Makes `path` and the directories in it if they are missing and locks it. What is in it is for its user only, also
-  // if it was there and others could read it.
+  // Creates `path` and its subdirectories if they are missing, and locks it. Makes its contents accessible only to its
+  // user, even if they existed and others could read them.
   // Errors: PERMISSION_DENIED (not writable), FAILED_PRECONDITION (another server uses it), UNAVAILABLE.
   static absl::StatusOr<std::unique_ptr<StateDirectory>> Open(const std::string& path);
-  // Whether Open could succeed, without making anything. Errors: PERMISSION_DENIED, UNAVAILABLE.
+  // Checks whether Open could succeed, without creating anything. Errors: PERMISSION_DENIED, UNAVAILABLE.
   static absl::Status Check(const std::string& path);
   ~StateDirectory();
   StateDirectory(const StateDirectory&) = delete;

@@ -1,5 +1,5 @@
-// What every subcommand of `kwta` has in common. A subcommand is one file with one function, listed at the end and in
-// command_line.cc.
+// What all subcommands of `kwta` share. A subcommand is one file with one function, listed at the end of this file and
+// in command_line.cc.
 #pragma once
 
 #include <functional>
@@ -18,11 +18,11 @@ enum ExitCode {
   kUsage = 2,         // The command line makes no sense.
   kJobFailed = 3,     // The job that was watched failed or was cancelled.
   kUnreachable = 4,   // No server answers at the address.
-  kClaimBroken = 5,   // A reproduction is written, but an order that a paper claims did not come out.
+  kClaimBroken = 5,   // A reproduction was written, but an order that a paper claims was not reproduced.
   kInterrupted = 130  // Ctrl-C.
 };
 
-// Options before or after any subcommand.
+// Options that may come before or after any subcommand.
 struct GlobalOptions {
   std::string server = Options().address;
   TlsOptions tls;
@@ -31,12 +31,13 @@ struct GlobalOptions {
   double timeout_seconds = absl::ToDoubleSeconds(Options().default_deadline);
 };
 
-// What the command line asks for; set by the subcommand that was named, run by main.
+// What the command line requests. The named subcommand sets it and main runs it.
 using Action = std::function<ExitCode(const GlobalOptions&)>;
 
-// The server that the global options name, and how to reach it; the token of KWTA_TOKEN if no file is named.
+// Returns the server that the global options name, and how to reach it. Uses the token of KWTA_TOKEN if no file is
+// named.
 Options ServerOf(const GlobalOptions& global);
-// The client that they ask for.
+// Returns a client for that server.
 std::unique_ptr<Client> Connect(const GlobalOptions& global);
 
 void AddTrain(CLI::App& app, Action* action);

@@ -58,13 +58,13 @@ std::vector<std::string> CommandNames(const CLI::App& app) {
   return names;
 }
 
-// "; did you mean 'status'?" or nothing.
+// Returns "; did you mean 'status'?" or nothing.
 std::string DidYouMean(const std::string& word, const std::vector<std::string>& candidates) {
   const std::string nearest = Nearest(word, candidates);
   return nearest.empty() ? "" : absl::StrCat("; did you mean '", nearest, "'?");
 }
 
-// The command that was named last: "models load" of "kwta models load".
+// Returns the command named last: "models load" for "kwta models load".
 const CLI::App& Named(const CLI::App& app) {
   const CLI::App* named = &app;
   while (!named->get_subcommands().empty()) named = named->get_subcommands().front();
@@ -81,7 +81,7 @@ std::vector<std::string> OptionNames(const CLI::App* app) {
   return names;
 }
 
-// What is wrong with the command line, in words.
+// Describes what is wrong with the command line.
 std::string UsageText(const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<std::string> rest = app.remaining(/*recurse=*/true);
   const CLI::App& named = Named(app);
@@ -100,7 +100,7 @@ std::string UsageText(const CLI::App& app, const CLI::ParseError& error) {
   return error.what();
 }
 
-// `kwta help COMMAND` and `kwta version`, which people type before they know of --help and --version.
+// Adds `kwta help COMMAND` and `kwta version`, which people type before they know of --help and --version.
 void AddHelpAndVersion(CLI::App& app, Action* action) {
   CLI::App* help = app.add_subcommand("help", "Explain a command");
   help->footer("Examples:\n  kwta help\n  kwta help train\n  kwta help models load");
@@ -118,7 +118,7 @@ void AddHelpAndVersion(CLI::App& app, Action* action) {
         about = about->get_subcommand(word);
         absl::StrAppend(&name, " ", word);
       }
-      // App::help would explain the command that was given, which is this one.
+      // App::help would explain the command that is running, which is this one.
       std::cout << about->get_formatter()->make_help(about, name, CLI::AppFormatMode::Normal);
       return kSuccess;
     };
@@ -177,7 +177,7 @@ ExitCode RunCommandLine(int argc, const char* const* argv) {
       app->exit(error);
       return kSuccess;
     }
-    // Options may not have been read yet.
+    // Parsing may have failed before it reached the options.
     global.json = std::find(argv, argv + argc, std::string("--json")) != argv + argc;
     std::string command = "kwta";
     for (const CLI::App* named : app->get_subcommands()) command += " " + named->get_name();

@@ -1,4 +1,4 @@
-// The whole command line: what there is, and how it is read.
+// Defines and parses the whole command line.
 #pragma once
 
 #include <memory>
@@ -11,8 +11,7 @@ namespace kwta::client::cli {
 // Parsing it sets *global and *action. Both must outlive the parsing.
 std::unique_ptr<CLI::App> BuildCommandLine(GlobalOptions* global, Action* action);
 
-// Reads the arguments of main and does what they ask for. What is wrong with them is reported, with what may have been
-// meant.
+// Parses the arguments of main and does what they request. Reports errors in them, with suggestions.
 ExitCode RunCommandLine(int argc, const char* const* argv);
 
 }  // namespace kwta::client::cli

@@ -1,4 +1,4 @@
-// Many rows through EncodeStream; shared by the commands that encode.
+// Sends many rows through EncodeStream; shared by the commands that encode.
 #pragma once
 
 #include <functional>
@@ -15,7 +15,7 @@ struct EncodedRows {
   double seconds = 0;  // From the first request to the last answer.
 };
 
-// Encodes every row; on_progress is told how many rows are done.
+// Encodes every row. Passes the number of finished rows to on_progress.
 absl::StatusOr<EncodedRows> EncodeAll(Client& client, const std::string& model, const RowSource& source,
                                       const EncodeSettings& settings,
                                       const std::function<void(int64_t rows_done)>& on_progress);

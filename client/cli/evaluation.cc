@@ -17,7 +17,7 @@ namespace kwta::client::cli {
 namespace {
 
 constexpr int64_t kReconstructedRows = 2048;  // Rows a call.
-// Smaller data sets give the same share of their rows to the choice of the probe as 10,000 of 60,000.
+// One row in this many chooses the probe: 10,000 of 60,000, and the same share of smaller data sets.
 constexpr int64_t kValidationShare = 6;
 
 // Images with classes, in memory.
@@ -37,7 +37,7 @@ absl::StatusOr<Part> LoadPart(LocalDataset data, v1::DatasetSplit split) {
   return Part{std::move(rows), dataset.Labels()};
 }
 
-// Everything that the steps of an evaluation share.
+// Holds what the steps of an evaluation share.
 class Evaluator {
  public:
   Evaluator(Client& client, const EvaluationOptions& options, StageProgress& progress)
@@ -92,7 +92,7 @@ class Evaluator {
     return absl::OkStatus();
   }
 
-  // The version that is served now, with which everything is encoded.
+  // Looks up the version served now, which then encodes everything.
   absl::Status Describe() {
     KWTA_ASSIGN_OR_RETURN(const v1::Model model, client_.GetModel(options_.model));
     for (const v1::ModelVersion& version : model.versions()) {
@@ -132,8 +132,8 @@ class Evaluator {
     return statistics;
   }
 
-  // nullopt if the model has preprocessing steps: what it reconstructs is a row after them, which only it knows. So it
-  // is if the model was fine-tuned: what reconstructs is still the decoder of before.
+  // Returns nullopt if the model has preprocessing steps, because it reconstructs a row after them, which only it
+  // knows. Also returns nullopt if the model was fine-tuned, because its decoder is still the one from before.
   absl::StatusOr<std::optional<double>> Unexplained(const std::string& stage, const v1::EncodeOptions& options,
                                                     const Preprocessor& preprocessor) {
     const v1::ModelDescription& model = report_.model.description();
@@ -164,7 +164,7 @@ class Evaluator {
     if (!report_.dense_codes) {
       return Probe("codes", CodeFeatures(training.sparse()), CodeFeatures(evaluation.sparse()), ProbeOptions(), {});
     }
-    // Pooled maps are positive and of similar size: they are centred, and half of them left out of each update.
+    // Pooled maps are positive and of similar size, so they are centred, and half of them are dropped in each update.
     LinearProbeOptions options = ProbeOptions();
     options.scaling = FeatureScaling::kCentred;
     ProbeGrid grid;

@@ -1,4 +1,4 @@
-// How good a model's codes are, measured through the service.
+// Measures through the service how good a model's codes are.
 #pragma once
 
 #include <cstdint>
@@ -21,10 +21,10 @@ struct EvaluationOptions {
   bool pixels = true;  // Compare with raw pixels.
 };
 
-// A probe on some features.
+// The result of a probe on some features.
 struct ProbeResult {
   double error = 0;             // Fraction of the evaluation rows classified wrongly.
-  double validation_error = 0;  // Of the training rows that l2 and epochs were chosen on.
+  double validation_error = 0;  // Of the training rows that chose l2 and epochs.
   double l2 = 0;
   int epochs = 0;
 };
@@ -36,26 +36,25 @@ struct EvaluationReport {
   int64_t evaluation_rows = 0;
   ProbeResult codes;
   std::optional<ProbeResult> pixels;
-  // Of a model that was fine-tuned: fraction of the evaluation rows that its own classifier gets wrong.
+  // For fine-tuned models: the fraction of the evaluation rows that the model's own classifier gets wrong.
   std::optional<double> own_classifier_error;
-  // Over the evaluation rows, encoded as asked for and with alpha = 1. The decoder was trained for the latter. Models
-  // with dense codes take no alpha: they reconstruct as they were trained to.
-  // Not set for models with preprocessing steps, whose own rows do not travel, and for those that were fine-tuned.
+  // Over the evaluation rows, encoded as requested and with alpha = 1. The decoder was trained for alpha = 1. Models
+  // with dense codes take no alpha and reconstruct as they were trained to.
+  // Not set for models with preprocessing steps, whose preprocessed rows stay on the server, or for fine-tuned models.
   std::optional<double> fraction_variance_unexplained;
   std::optional<double> fraction_variance_unexplained_alpha_1;
-  double l0 = 0;  // Over the evaluation rows, encoded as asked for.
-  // In no code of the training rows.
+  double l0 = 0;  // Over the evaluation rows, encoded as requested.
+  // Units in no code of the training rows.
   int64_t dead_units = 0;
   std::optional<int64_t> dead_units_alpha_1;
-  double encode_rows_per_second = 0;  // Over the wire, training rows as asked for.
+  double encode_rows_per_second = 0;  // Over the wire; training rows, encoded as requested.
   std::string http_address;
   bool http_tls = false;
 };
 
-// Encodes the training rows and the evaluation rows, trains a probe on the codes of the former and counts its errors on
-// the latter. Regularisation and epochs are chosen on a part of the training rows (core/evaluation/linear_probe.h),
-// never on the evaluation rows. Errors: INVALID_ARGUMENT for data without labels, and what the service and the files
-// give.
+// Encodes the training rows and the evaluation rows, trains a probe on the training codes and counts its errors on the
+// evaluation codes. A part of the training rows chooses regularisation and epochs (core/evaluation/linear_probe.h); the
+// evaluation rows never do. Errors: INVALID_ARGUMENT for data without labels, and those of the service and the files.
 absl::StatusOr<EvaluationReport> Evaluate(Client& client, const EvaluationOptions& options, StageProgress& progress);
 
 }  // namespace kwta::client::cli

@@ -19,7 +19,7 @@ void GatherRange(const Dataset& dataset, int64_t begin, int64_t count, void* out
   dataset.Gather(which.data(), count, out);
 }
 
-// Loads what the user of this program names, so that links may lead anywhere, and says what was left out or converted.
+// Loads data that the user of this program names, so links may lead anywhere. Says what was left out or converted.
 absl::StatusOr<Dataset> LoadAndSay(const v1::DatasetRef& reference, DatasetOptions options) {
   options.links = Links::kFollow;
   absl::StatusOr<Dataset> dataset = LoadDataset(reference, options);

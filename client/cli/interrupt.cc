@@ -10,7 +10,7 @@
 namespace kwta::client::cli {
 namespace {
 
-// A signal handler reaches nothing else: plain memory, written before the handler is installed.
+// A signal handler can reach only plain memory like this, written before the handler is installed.
 char g_notice[1024];
 size_t g_notice_length;
 int g_exit_code;

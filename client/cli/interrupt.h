@@ -1,4 +1,4 @@
-// What Ctrl-C does while a job is being watched.
+// Handles Ctrl-C while a command watches a job.
 #pragma once
 
 #include <csignal>
@@ -6,8 +6,8 @@
 
 namespace kwta::client::cli {
 
-// While it lives, SIGINT prints `notice` to standard error and ends the process with `exit_code`; the disposition
-// before is restored afterwards. At most one may live at a time.
+// While it exists, SIGINT prints `notice` to standard error and ends the process with `exit_code`. Its destructor
+// restores the earlier handler. At most one may exist at a time.
 class InterruptNotice {
  public:
   InterruptNotice(const std::string& notice, int exit_code);

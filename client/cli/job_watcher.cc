@@ -22,20 +22,20 @@
 namespace kwta::client::cli {
 namespace {
 
-// The words that bring the user back to the job.
+// Returns the command that brings the user back to the job.
 std::string WatchCommand(const std::string& job_id, const GlobalOptions& global) {
   const std::string server = global.server == Options().address ? "" : absl::StrCat("--server ", global.server, " ");
   return absl::StrCat("kwta ", server, "watch ", job_id);
 }
 
-// Shows one event after another.
+// Prints events one after another.
 class EventPrinter {
  public:
-  // `queue_words` says where the job stands while it waits.
+  // `queue_words` returns where the job stands while it waits.
   EventPrinter(const GlobalOptions& global, std::function<std::string()> queue_words)
       : json_(global.json), server_(global.server), queue_words_(std::move(queue_words)), line_(STDOUT_FILENO) {}
 
-  // False once standard output takes no more.
+  // Returns false once standard output accepts no more.
   bool Print(const v1::JobEvent& event) {
     lost_ = false;
     if (json_) {
@@ -51,7 +51,7 @@ class EventPrinter {
     return std::cout.good();
   }
 
-  // Says, once for each time, that the server is away and waited for.
+  // Says that the server is away and that the client waits for it; once for each time.
   void PrintLost(const absl::Status& lost) {
     if (json_ || lost_) return;
     lost_ = true;
@@ -64,7 +64,7 @@ class EventPrinter {
     }
   }
 
-  // On a terminal: says where the job stands in the queue for as long as it does, or until the server does not answer.
+  // On a terminal, shows where the job stands in the queue until it leaves the queue or the server does not answer.
   void PrintQueue(Client& client, const std::string& job_id) {
     if (json_ || !line_.on_terminal()) return;
     constexpr absl::Duration kBetweenLooks = absl::Seconds(2);
@@ -80,12 +80,12 @@ class EventPrinter {
 
  private:
   void PrintOnTerminal(const v1::JobEvent& event) {
-    if (!event.has_progress() && bar_shown_) return;  // The bar says more.
+    if (!event.has_progress() && bar_shown_) return;  // The bar already shows it.
     bar_shown_ = event.has_progress();
     line_.Show(bar_shown_ ? ProgressLine(event.progress(), line_.columns()) : StateWords(event.state()));
   }
 
-  // Each once, on lines that stay.
+  // Prints each warning once, on a line that stays.
   void PrintWarnings(const v1::TrainingProgress& progress) {
     for (; warnings_shown_ < progress.warnings_size(); ++warnings_shown_) {
       line_.Clear();
@@ -120,9 +120,9 @@ class EventPrinter {
   uint32_t epochs_done_ = 0;
 };
 
-// What training came to, if the model is still there.
+// Prints the result of training, if the model still exists.
 void PrintSummary(Client& client, const v1::Job& job) {
-  // Of winner-take-all encoders a map is a unit; the code is wider, by the positions of a map.
+  // In winner-take-all encoders a map is a unit. The code is wider, by the positions of a map.
   const uint64_t trained_units = job.progress().units();
   std::cout << "job " << job.id() << " succeeded: model '" << job.spec().model() << "' version " << job.model_version()
             << "\n";

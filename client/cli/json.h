@@ -1,4 +1,4 @@
-// JSON for programs.
+// Writes JSON for programs.
 #pragma once
 
 #include <string>
@@ -8,13 +8,13 @@
 
 namespace kwta::client::cli {
 
-// A message as one line of protobuf's JSON: the field names of the .proto files, fields without presence always there,
-// 64-bit integers as strings, enumerators by name.
+// Returns a message as one line of protobuf's JSON. It uses the field names of the .proto files, always includes fields
+// without presence, and writes 64-bit integers as strings and enumerators by name.
 std::string ToJson(const google::protobuf::Message& message);
 
-// One line. Text that is not UTF-8, as names of files may be, has U+FFFD in place of what is none.
+// Returns one line. Replaces invalid UTF-8, which file names may contain, with U+FFFD.
 std::string ToJson(const nlohmann::json& json);
-// The same on a line a value, for files.
+// Returns the same with one value per line, for files.
 std::string ToJsonLines(const nlohmann::json& json);
 
 }  // namespace kwta::client::cli

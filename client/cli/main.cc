@@ -8,9 +8,9 @@
 
 int main(int argc, char** argv) {
   using namespace kwta::client::cli;
-  // Debian's library looks for deadlocks whenever a mutex is locked, under one lock for all of them.
+  // Debian's library searches for deadlocks whenever a mutex is locked, under one lock for all mutexes.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-  // gRPC would write lines of its own to standard error, between ours; what matters of them is in the statuses.
+  // gRPC would write its own lines to standard error, between ours. Statuses carry what matters of them.
   setenv("GRPC_VERBOSITY", "NONE", /*replace=*/0);
   StandardStreams streams;
   const ExitCode code = RunCommandLine(argc, argv);

@@ -1,4 +1,4 @@
-// Which model, and which rows of this machine: what the commands have in common that send rows to a model.
+// Selects a model and rows on this machine, for the commands that send rows to a model.
 #pragma once
 
 #include <string>
@@ -16,15 +16,15 @@ struct ModelInput {
   LocalDataset data;
   EncodeSettings settings;
 
-  // Whether rows are named at all.
+  // True if the options name rows.
   bool named() const;
   absl::StatusOr<Dataset> Load() const;
 };
 
-// Adds --model, --version, --label, --input, --data and what goes with it. `help` says what the file of --input is for.
+// Adds --model, --version, --label, --input, --data and its related options. `help` explains the file of --input.
 void AddModelInputOptions(CLI::App& app, const char* help, ModelInput* input);
 
-// Throws CLI::RequiredError if no rows are named.
+// Throws CLI::RequiredError if the options name no rows.
 void RequireRows(const ModelInput& input);
 
 }  // namespace kwta::client::cli

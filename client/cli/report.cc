@@ -11,9 +11,9 @@
 namespace kwta::client::cli {
 namespace {
 
-// What the reason that gRPC gives may mean to somebody who does not know gRPC.
+// Explains gRPC's reason to users who do not know gRPC.
 std::string UnreachableHint(const std::string& why, const Options& server) {
-  // The connection was made and then closed, as a server of TLS does with what is none.
+  // The connection was made and then closed. A server with TLS does that to a client without TLS.
   const bool closed = absl::StrContains(why, "Socket closed") || absl::StrContains(why, "onnection reset") ||
                       absl::StrContains(why, "Broken pipe") || absl::StrContains(why, "GOAWAY");
   if (!server.tls.on && closed) return "if the server speaks TLS, give --tls, or --tls-ca FILE";

@@ -1,4 +1,4 @@
-// How commands say that something went wrong.
+// Reports that something went wrong.
 #pragma once
 
 #include <string>
@@ -9,15 +9,15 @@
 
 namespace kwta::client::cli {
 
-// What is printed of a call or a file that failed, and the exit code that goes with it.
+// The text printed for a failed call or file, and its exit code.
 struct FailureText {
-  std::string message;  // with what can be done about it
+  std::string message;  // includes what the user can do about it
   ExitCode exit_code = kFailed;
 };
 FailureText Explain(const absl::Status& status, const GlobalOptions& global);
 
-// Prints "kwta: <message>" to standard error; with --json {"error":{"code":...,"exit_code":...,"message":...}}, where
-// code is the name of a status. Gives the exit code.
+// Prints "kwta: <message>" to standard error; with --json prints {"error":{"code":...,"exit_code":...,"message":...}},
+// where code is the name of a status. Returns the exit code.
 ExitCode ReportError(absl::string_view code, const std::string& message, ExitCode exit_code,
                      const GlobalOptions& global);
 // The same for a status that is not OK.

@@ -9,7 +9,7 @@ int LatencyHistogram::BucketOf(absl::Duration duration) {
   const uint64_t ns = static_cast<uint64_t>(std::max<int64_t>(absl::ToInt64Nanoseconds(duration), 0));
   constexpr uint64_t kSteps = uint64_t{1} << kStepBits;
   if (ns < kSteps) return static_cast<int>(ns);
-  // The highest bit names the octave, the kStepBits bits below it the step.
+  // The highest bit gives the octave, the kStepBits bits below it the step.
   const int octave = 63 - __builtin_clzll(ns) - kStepBits;
   const int bucket = static_cast<int>(((octave + 1) << kStepBits) + ((ns >> octave) & (kSteps - 1)));
   return std::min(bucket, kBuckets - 1);

@@ -1,4 +1,4 @@
-// Counts of durations, fine enough for tails.
+// Counts durations, finely enough for tails.
 #pragma once
 
 #include <array>
@@ -8,8 +8,8 @@
 
 namespace kwta::client {
 
-// Durations from 0 to about 20 minutes, each counted in a bucket at most 1/64 of it wide; longer ones count as the
-// longest. Not thread-safe.
+// Counts durations from 0 to about 20 minutes in buckets at most 1/64 as wide as their durations; longer ones count as
+// the longest. Not thread-safe.
 class LatencyHistogram {
  public:
   void Add(absl::Duration duration);
@@ -19,14 +19,13 @@ class LatencyHistogram {
   absl::Duration max() const { return max_; }
   // REQUIRES: count() > 0.
   absl::Duration mean() const { return sum_ / count_; }
-  // The upper end of the bucket in which the given part (0 .. 1) of all durations is reached, at most max().
-  // REQUIRES: count() > 0.
+  // Returns the upper end of the bucket that holds the given quantile (0 .. 1), at most max(). REQUIRES: count() > 0.
   absl::Duration Quantile(double part) const;
-  // How many durations are above `from` and not above `to`, to the precision of the buckets.
+  // Counts durations above `from` and not above `to`, to the precision of the buckets.
   int64_t CountBetween(absl::Duration from, absl::Duration to) const;
 
  private:
-  static constexpr int kStepBits = 6;  // buckets of an octave: 64
+  static constexpr int kStepBits = 6;  // buckets per octave: 64
   static constexpr int kOctaves = 35;  // above the first 64 ns, up to 2^41 ns
   static constexpr int kBuckets = (kOctaves + 1) << kStepBits;
 

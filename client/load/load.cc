@@ -47,7 +47,7 @@ absl::Status CheckLoadOptions(const LoadOptions& options, const RowsView& rows) 
   return absl::OkStatus();
 }
 
-// Every different call that is sent.
+// Builds every different call to send.
 absl::StatusOr<std::vector<v1::EncodeRequest>> DifferentCalls(const std::string& model, const RowsView& rows,
                                                               const EncodeSettings& settings, int64_t rows_per_call) {
   constexpr int64_t kMostDifferent = 1024;
@@ -65,13 +65,13 @@ absl::StatusOr<std::vector<v1::EncodeRequest>> DifferentCalls(const std::string&
   return requests;
 }
 
-// Unary calls. One thread takes answers (and of a closed loop makes the next calls); of an open loop
-// another makes the calls when they are due.
+// Makes unary calls. One thread takes answers; in a closed loop it also makes the next calls. In an open loop another
+// thread makes the calls when they are due.
 class LoadRun {
  public:
   LoadRun(const Options& server, const LoadOptions& options, const std::vector<v1::EncodeRequest>& requests)
       : options_(options) {
-    // Serialised once, so that the client's own work disturbs little.
+    // Serialise the requests once, so that the client's own work disturbs little.
     for (const v1::EncodeRequest& request : requests) {
       const grpc::Slice slice(request.SerializeAsString());
       requests_.emplace_back(&slice, 1);
@@ -121,7 +121,7 @@ class LoadRun {
   bool Over(absl::Time now) const { return now >= end_ || Stopped(); }
   bool Counts(absl::Time due) const { return due >= counted_from_ && due < end_; }
 
-  // What is due is due, however slow the answers are: tails are not hidden.
+  // Makes calls when they are due, however slow the answers are, so that tails are not hidden.
   void MakeDueCalls() {
     const absl::Duration interval = absl::Seconds(1) / options_.rate;
     for (int64_t n = 0;; ++n) {
@@ -131,7 +131,7 @@ class LoadRun {
         absl::SleepFor(due - now);
         now = absl::Now();
       }
-      if (due >= end_ || Stopped()) return;  // a call that was due before the end is made, however late
+      if (due >= end_ || Stopped()) return;  // a call that is due before the end is made, however late
       Progress(now);
       if (Counts(due)) ++report_.due;
       if (Begin()) {
@@ -142,7 +142,7 @@ class LoadRun {
     }
   }
 
-  // Takes a place for a call; false if all are taken.
+  // Takes a place for a call; returns false if all are taken.
   bool Begin() {
     absl::MutexLock lock(&mutex_);
     if (under_way_ >= options_.outstanding) return false;
@@ -203,9 +203,9 @@ class LoadRun {
   grpc::CompletionQueue queue_;
   absl::Time start_, counted_from_, end_;
   absl::Time next_progress_ = absl::InfinitePast();
-  // Used by the thread that makes calls: the taker's in a closed loop once it runs, else the caller's.
+  // Used by the thread that makes calls: in a closed loop the taker once it runs, else the caller.
   std::atomic<uint64_t> next_{0};
-  LoadReport report_;  // due and not_made are the maker's, the rest is the taker's
+  LoadReport report_;  // the maker sets due and not_made, the taker the rest
   absl::Mutex mutex_;
   int under_way_ ABSL_GUARDED_BY(mutex_) = 0;
 };

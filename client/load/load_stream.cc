@@ -19,8 +19,8 @@ namespace {
 
 constexpr char kStreamMethod[] = "/kwta.v1.EncoderService/EncodeStream";
 
-// One stream that writes while fewer than `window` messages are unanswered, and always reads. All streams live on one
-// thread, and what they send was serialised once, so that the client's own work disturbs little.
+// One stream that writes while fewer than `window` messages are unanswered, and always reads. All streams run on one
+// thread, and their messages are serialised once, so that the client's own work disturbs little.
 class LoadedStream {
  public:
   LoadedStream(const Options& server, const LoadOptions& options, const std::vector<grpc::ByteBuffer>& messages,
@@ -42,8 +42,8 @@ class LoadedStream {
     void (LoadedStream::*done)(bool ok);
   };
 
-  // Starts to write if there is room for more unanswered messages. To be called when nothing has happened any more: the
-  // messages that answers have made room for then leave together.
+  // Starts a write if there is room for more unanswered messages. Call this once no event is pending, so that the
+  // messages for which answers have made room leave together.
   void Write() {
     if (!started_ok_ || writing_ || no_more_writes_ || unanswered_.size() >= window_) return;
     const absl::Time now = absl::Now();
@@ -55,13 +55,13 @@ class LoadedStream {
     }
     unanswered_.push_back(now);
     grpc::WriteOptions write;
-    // Another follows at once.
+    // Another message follows at once.
     if (unanswered_.size() < window_) write.set_buffer_hint();
     stream_->Write(messages_[next_++ % messages_.size()], write, &written_);
   }
 
   bool ended() const { return ended_; }
-  // REQUIRES: it has ended.
+  // REQUIRES: the stream has ended.
   absl::StatusOr<LoadReport> Report() {
     KWTA_RETURN_IF_ERROR(FromGrpcUncancelled(status_));
     return std::move(report_);
@@ -91,7 +91,7 @@ class LoadedStream {
 
   void WasRead(bool ok) {
     if (!ok || unanswered_.empty()) {
-      if (ok) context_.TryCancel();  // an answer to nothing
+      if (ok) context_.TryCancel();  // an answer without a message
       read_all_ = true;
       if (!writing_) Finish();
       return;

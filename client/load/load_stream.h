@@ -9,8 +9,8 @@
 
 namespace kwta::client {
 
-// One stream a connection, `outstanding` messages on their way in all of them together (at least one in each).
-// Errors: what a stream ends with that nobody stopped.
+// Opens one stream per connection and keeps `outstanding` messages in flight over all streams together (at least one in
+// each). Errors: the status of a stream that ended by itself.
 absl::StatusOr<LoadReport> LoadStreams(const Options& server, const LoadOptions& options,
                                        const std::vector<v1::EncodeRequest>& requests);
 

@@ -11,7 +11,7 @@
 namespace kwta::server {
 namespace {
 
-// What a limit counts, in the words of its refusal: flag, unit.
+// What each limit counts, in the words of its refusal: unit, then flag.
 constexpr char kRowWords[] = "rows wait (--max-queue-rows)";
 constexpr char kByteWords[] = "bytes wait (--max-queue-bytes)";
 
@@ -106,7 +106,7 @@ absl::Status BatchQueue::MakeRoom(const QueuedRequest& request, int64_t Usage::*
   return absl::OkStatus();
 }
 
-// Null if no other caller would still have more waiting than `caller` with `more`.
+// Returns null if no other caller would still have more waiting than `caller` with `more`.
 QueuedRequestPtr BatchQueue::NewestOfHeaviest(const std::string& caller, int64_t Usage::*what, int64_t more) const {
   const auto own = usage_.find(caller);
   int64_t most = more + (own == usage_.end() ? 0 : own->second.*what);
@@ -148,7 +148,7 @@ std::vector<BatchPiece> BatchQueue::TakeFrom(FairLine& line, int64_t rows_togeth
   int64_t room = options_.max_batch_rows;
   for (auto it = line.requests().begin(); it != line.requests().end() && room > 0;) {
     QueuedRequestPtr request = it->second;
-    ++it;  // now, since the request may leave its place
+    ++it;  // before the request may leave its place
     if (absl::Status alive = request->Alive(now); !alive.ok()) {
       Count(*request, -1, -request->rows_left());
       line.Remove(request);

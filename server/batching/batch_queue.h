@@ -1,4 +1,4 @@
-// Rows that wait to be encoded, and the rules by which they are let in and ride together.
+// The rows that wait to be encoded, and the rules that admit them and group them into batches.
 #pragma once
 
 #include <cstdint>
@@ -19,50 +19,50 @@ struct BatcherOptions {
   int64_t max_batch_rows = 256;
   int64_t max_queue_rows = 4096;
   int64_t max_queue_bytes = int64_t{256} << 20;
-  // Requests that would wait longer are refused while more than kAlwaysQueued wait.
+  // A request that would wait longer is refused while more than kAlwaysQueued requests wait.
   absl::Duration max_queue_time = absl::InfiniteDuration();
-  // Requests ride together as long as what is known of the model lets their batch be done in this time: those that come
-  // next wait for it.
+  // Requests share a batch as long as the model's measured cost says that the batch computes in this time, because the
+  // requests that arrive next wait for it.
   absl::Duration max_batch_time = absl::InfiniteDuration();
-  // How long a batch that is not full waits for more.
+  // How long a batch that is not full waits for more requests.
   absl::Duration linger = absl::ZeroDuration();
 };
 
-// So many requests may wait however long it takes: a queue too short to keep the processors busy helps nobody.
+// This many requests may wait however long it takes: a queue too short to keep the processors busy helps nobody.
 inline constexpr int64_t kAlwaysQueued = 8;
 
-// So many rows may always ride together: they share what a batch costs whatever its rows, such as reading the
+// This many rows may always share a batch: they share the costs that do not depend on rows, such as reading the
 // parameters.
 inline constexpr int64_t kAlwaysTogether = 64;
 
-// A line for each served version; they take turns, batch by batch. Not thread-safe.
+// Each served version has its own line. The lines take turns, batch by batch. Not thread-safe.
 class BatchQueue {
  public:
   explicit BatchQueue(const BatcherOptions& options) : options_(options) {}
 
-  // Lets a request in. Errors: RESOURCE_EXHAUSTED naming the limit, with a RetryAfter; DEADLINE_EXCEEDED if what was
-  // measured says that it cannot be met. A request larger than a limit is taken when nothing else waits. Where rows or
-  // bytes run out, a caller that has fewer of them waiting than another takes the room of that one's newest requests,
-  // which are put into `displaced`.
+  // Admits a request. A request larger than a limit is admitted when nothing else waits. If rows or bytes run out, a
+  // caller that has fewer of them waiting than another takes the room of that caller's newest requests, which are put
+  // into `displaced`. Errors: RESOURCE_EXHAUSTED naming the limit, with a RetryAfter; DEADLINE_EXCEEDED if the measured
+  // cost says that the request cannot meet its deadline.
   absl::Status Push(QueuedRequestPtr request, absl::Time now, std::vector<DeadRequest>* displaced);
 
-  // The next batch: pieces of one model, one k, one dtype and one kind of result, at most max_batch_rows rows, and
-  // those of several requests no more than max_batch_time allows. A request is split only if it is larger than
-  // max_batch_rows. Requests that died are removed and put into `dead`. Empty if nothing is left that lives.
+  // Returns the next batch. Its pieces have the same model, k, dtype and kind of result. It has at most max_batch_rows
+  // rows; rows of several requests number no more than max_batch_time allows. A request is split only if it is larger
+  // than max_batch_rows. Dead requests are moved into `dead`. Returns an empty batch if no live request is left.
   std::vector<BatchPiece> Take(absl::Time now, std::vector<DeadRequest>* dead);
 
-  // Takes out what is left of `request`, if anything is.
+  // Removes what is left of `request`, if anything.
   void Remove(const QueuedRequestPtr& request);
 
-  // `rows` rows of a model took `compute`: what waiting times are estimated from.
+  // Records that `rows` rows of a model took `compute`. Waiting times are estimated from these records.
   void Computed(const ServedModel& model, int64_t rows, absl::Duration compute);
 
   bool empty() const { return lines_.empty(); }
   int64_t rows() const { return total_.rows; }
   int64_t bytes() const { return total_.bytes; }
-  // True if a batch gains nothing by waiting: one is full, or it has waited for options.linger.
+  // True if a batch gains nothing by waiting: a batch is full, or one has waited for options.linger.
   bool BatchIsDue(absl::Time now) const { return now >= DueAt(); }
-  // When that will be so if nothing else arrives. InfiniteFuture if nothing waits.
+  // When BatchIsDue becomes true if nothing else arrives. InfiniteFuture if nothing waits.
   absl::Time DueAt() const;
 
  private:
@@ -77,9 +77,9 @@ class BatchQueue {
   std::vector<BatchPiece> TakeFrom(FairLine& line, int64_t rows_together, absl::Time now,
                                    std::vector<DeadRequest>* dead);
   void Count(const QueuedRequest& request, int64_t requests, int64_t rows);
-  // Zero if nothing is known of the model.
+  // Zero if the model has not been measured yet.
   absl::Duration Cost(const ServedModel& model, int64_t rows) const;
-  // The most rows of several requests in a batch.
+  // The most rows that a batch of several requests may have.
   int64_t RowsTogether(const ServedModel& model) const;
 
   const BatcherOptions options_;

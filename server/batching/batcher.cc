@@ -45,14 +45,14 @@ bool Batcher::RunOneBatch() {
 
 namespace {
 
-// What the encoder makes of the rows of a batch, all as `work` asks for.
+// Encodes or reconstructs the rows of a batch, as `work` says.
 absl::Status ComputeRows(const EncodeWork& work, const RowsView& x, Codes* computed) {
   const Encoder& encoder = *work.model->encoder;
   if (!work.reconstruct) return encoder.Encode(x, work.k, computed);
   return encoder.Reconstruct(x, work.k, DenseIn(computed, x.rows, encoder.reconstruction_width()));
 }
 
-// Moves rows begin .. begin + rows - 1, which are the next ones of a request, to its result.
+// Moves rows begin .. begin + rows - 1, the next ones of a request, into its result.
 void Take(Codes& computed, int64_t begin, int64_t rows, bool all, QueuedRequest* request) {
   Codes& codes = request->result.codes;
   if (all) {  // no copy
@@ -67,7 +67,7 @@ void Take(Codes& computed, int64_t begin, int64_t rows, bool all, QueuedRequest*
 
 void Batcher::Compute(const std::vector<BatchPiece>& taken) {
   const absl::Time start = now_();
-  // The last look before the work: callers that went away in the meantime cost nothing.
+  // Check once more before the work, so that callers that went away in the meantime cost nothing.
   std::vector<BatchPiece> batch;
   for (const BatchPiece& piece : taken) {
     const absl::Status alive = piece.request->Alive(start);
@@ -151,7 +151,7 @@ void Batcher::Loop() {
     {
       absl::MutexLock lock(&mutex_);
       mutex_.Await(absl::Condition(this, &Batcher::HasWorkOrDrains));
-      // More may come meanwhile, for which the batch need not wait as long.
+      // More requests may arrive meanwhile and shorten the wait.
       while (!draining_ && !queue_.BatchIsDue(now_())) {
         mutex_.AwaitWithDeadline(absl::Condition(this, &Batcher::BatchIsFullOrDrains), queue_.DueAt());
       }

@@ -1,7 +1,7 @@
-// Encodes, or reconstructs, the rows of many callers in batches.
+// Encodes or reconstructs the rows of many callers in batches.
 //
-// Greedy: while one batch computes, the next gathers. Unless BatcherOptions.linger says so there is no timer, and a
-// lone request never waits for company.
+// The batcher is greedy: while one batch computes, the next one gathers. Without BatcherOptions.linger there is no
+// timer, and a lone request never waits for company.
 #pragma once
 
 #include <functional>
@@ -16,35 +16,35 @@
 
 namespace kwta::server {
 
-// What the batcher tells; each may be empty. Called from the computing thread.
+// Callbacks of the batcher. Each may be empty. The computing thread calls them.
 struct BatcherEvents {
   std::function<void(int64_t rows, absl::Duration compute)> batch_done;
   std::function<void(absl::Duration queued)> queue_left;  // once for each piece of a batch
   std::function<void(const ServedModel& model, const Codes& codes)> encoded;
-  // Before and after the requests that a batch finished are answered, one after the other.
+  // Called before and after the batcher answers, one by one, the requests that a batch finished.
   std::function<void()> answering, answered;
 };
 
-// Thread-safe, except that batches run one at a time: either Start was called, or one thread calls RunOneBatch.
+// Thread-safe, except that batches run one at a time: either call Start, or have one thread call RunOneBatch.
 class Batcher {
  public:
   Batcher(const BatcherOptions& options, BatcherEvents events, std::function<absl::Time()> now = absl::Now);
   // Drains.
   ~Batcher();
 
-  // Calls `done` exactly once: at once if the request is refused, else from the computing thread, or from that of a
-  // caller who takes its room; `done` must not block. Errors given to it: RESOURCE_EXHAUSTED (queue full), UNAVAILABLE
-  // (draining), DEADLINE_EXCEEDED, CANCELLED, and what the encoder gives. The deadline is checked here, when a batch
-  // forms, and before it is computed.
+  // Encodes `work` and calls `done` exactly once; `done` must not block. A refused request gets its answer at once.
+  // Others get it on the computing thread, or on the thread of a caller that takes their room. The deadline is checked
+  // here, when a batch forms, and before the batch computes. Errors passed to `done`: RESOURCE_EXHAUSTED (queue full),
+  // UNAVAILABLE (draining), DEADLINE_EXCEEDED, CANCELLED, and those of the encoder.
   void Submit(EncodeWork work, EncodeDone done);
 
-  // Forms the next batch and computes it. False if nothing waited.
+  // Forms the next batch and computes it. Returns false if nothing waited.
   bool RunOneBatch();
 
-  // Starts the thread that computes. The encoder's backend spreads a batch over the processors.
+  // Starts the computing thread. The encoder's backend spreads a batch over the processors.
   void Start();
 
-  // Refuses new work and returns when all accepted work is done.
+  // Refuses new work. Returns when all accepted work is done.
   void Drain();
 
  private:
@@ -55,7 +55,7 @@ class Batcher {
   }
   void Compute(const std::vector<BatchPiece>& taken);
   RowsView Gather(const std::vector<BatchPiece>& batch, int64_t rows);
-  // Answers with an error and forgets the rows that still wait.
+  // Answers `request` with an error and drops its waiting rows.
   void Fail(const QueuedRequestPtr& request, const absl::Status& status);
 
   const BatcherEvents events_;

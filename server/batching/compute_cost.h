@@ -1,4 +1,4 @@
-// What a row costs a model, from the batches that it computed.
+// Estimates what a row costs a model from the batches that the model computed.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,8 @@
 
 namespace kwta::server {
 
-// The slope of the line through the origin that fits the recent batches best, sum r t / sum r^2 over batches of r rows
-// and t seconds: large batches, which are what a long queue turns into, count most. Not thread-safe.
+// Fits a line through the origin to recent batches: its slope is sum r t / sum r^2 over batches of r rows and t
+// seconds. Large batches count most, since a long queue turns into large batches. Not thread-safe.
 class ComputeCost {
  public:
   void Add(int64_t rows, absl::Duration compute) {
@@ -17,13 +17,13 @@ class ComputeCost {
     rr_ = kKept * rr_ + r * r;
   }
 
-  // Zero before anything was computed.
+  // Zero before the first batch.
   absl::Duration Of(int64_t rows) const {
     return rr_ > 0 ? absl::Seconds(static_cast<double>(rows) * rt_ / rr_) : absl::ZeroDuration();
   }
 
  private:
-  static constexpr double kKept = 0.9;  // of the past's weight, with each batch
+  static constexpr double kKept = 0.9;  // share of the past's weight that each batch keeps
 
   double rt_ = 0;
   double rr_ = 0;

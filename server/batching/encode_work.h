@@ -1,4 +1,4 @@
-// What the batcher is asked to do and what it gives.
+// The input and the results of the batcher.
 #pragma once
 
 #include <cstdint>
@@ -21,26 +21,28 @@ struct EncodeWork {
   ServedModelPtr model;
   RowsView rows;             // at least one, of the model's width, finite; the memory must stay until `done` was called
   int64_t k = 0;             // from model->encoder->ResolveK
-  bool reconstruct = false;  // give reconstructions instead of codes
+  bool reconstruct = false;  // return reconstructions instead of codes
   absl::Time deadline = absl::InfiniteFuture();
-  // True once nobody waits for the answer. May be empty. Must be quick and thread-safe.
+  // Returns true once nobody waits for the answer. May be empty. Must be quick and thread-safe.
   std::function<bool()> cancelled;
-  // Whose request it is: callers share a model evenly.
+  // Who made the request: callers share a model evenly.
   std::string caller;
-  // Not refused for the time that it would wait: a message of a stream, of which few are unanswered at a time.
+  // Do not refuse the request because of its expected wait. Set for messages of a stream, since few of them are
+  // unanswered at a time.
   bool patient = false;
-  // Of the requests of a batch that say so, the first counts the batch: see EncodeResult.
+  // Count batches for this request. If several requests of a batch set this, only the first counts the batch; see
+  // EncodeResult.
   bool counts_batches = false;
 };
 
 struct EncodeResult {
-  Codes codes;              // of its rows; or their reconstructions, f32 [rows, width]
+  Codes codes;              // codes of its rows, or their reconstructions, f32 [rows, width]
   absl::Duration queued;    // from its arrival to the start of its first batch
-  absl::Duration computed;  // of all batches it rode in
-  int64_t batch_rows = 0;   // of the largest of them
-  int64_t batches = 0;      // of them, those that this request counts: so no batch is counted twice
+  absl::Duration computed;  // summed over all batches it rode in
+  int64_t batch_rows = 0;   // rows of the largest of these batches
+  int64_t batches = 0;      // batches that this request counts, so that no batch is counted twice
 
-  // Of the codes or reconstructions.
+  // Size of the codes or reconstructions.
   int64_t bytes() const { return CodeBytes(codes); }
 };
 using EncodeDone = std::function<void(absl::StatusOr<EncodeResult>)>;
@@ -52,24 +54,24 @@ struct QueuedRequest {
   absl::Time arrived;
   int64_t next_row = 0;  // rows before it left the queue
   int64_t rows_done = 0;
-  EncodeResult result;                      // what was computed so far
-  std::pair<int64_t, uint64_t> place = {};  // in its FairLine, see there
+  EncodeResult result;                      // the results computed so far
+  std::pair<int64_t, uint64_t> place = {};  // its place in its FairLine, see there
 
   int64_t rows_left() const { return work.rows.rows - next_row; }
   int64_t bytes_left() const { return rows_left() * static_cast<int64_t>(work.rows.row_bytes()); }
-  // CANCELLED or DEADLINE_EXCEEDED if nobody can use the answer any more.
+  // CANCELLED or DEADLINE_EXCEEDED if nobody can use the answer any more, else OK.
   absl::Status Alive(absl::Time now) const;
 };
 using QueuedRequestPtr = std::shared_ptr<QueuedRequest>;
 
-// Consecutive rows of a request that ride in one batch.
+// Consecutive rows of one request that ride in one batch.
 struct BatchPiece {
   QueuedRequestPtr request;
   int64_t begin = 0;
   int64_t rows = 0;
 };
 
-// A request that is not computed any further, and why.
+// A request that will not be computed any further, and the reason.
 struct DeadRequest {
   QueuedRequestPtr request;
   absl::Status status;

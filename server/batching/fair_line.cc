@@ -6,7 +6,7 @@
 namespace kwta::server {
 namespace {
 
-// Shares of callers that wait for nothing are forgotten once there are so many more than requests.
+// Forget the shares of callers without waiting requests once shares outnumber requests by this many.
 constexpr size_t kIdleShares = 64;
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The directories in which jobs work: what stays of them and what goes.
+// The directories in which jobs work, and how they are cleared.
 #pragma once
 
 #include <string>
@@ -8,19 +8,19 @@
 
 namespace kwta::server {
 
-// Names of files in a job's directory.
+// Names of the files in a job's directory.
 inline constexpr char kTrainerLogName[] = "trainer.log";
 inline constexpr char kBundleName[] = "bundle";
 
-// What is kept when a job's directory is cleared.
+// What clearing a job's directory keeps.
 enum class Keep {
-  kNothing,   // the directory goes
-  kLog,       // of a job that failed, if there is one
+  kNothing,   // the directory itself is removed
+  kLog,       // the log of a failed job, if there is one
   kResults,   // the log, and the bundle that could not be published
-  kProgress,  // all but temporary files: the job goes on
+  kProgress,  // everything but temporary files: the job continues
 };
 
-// Clears the directory of a job. What cannot be removed stays for the next start. Gives the paths that were removed.
+// Clears a job's directory and returns the paths removed. What cannot be removed stays until the next start.
 std::vector<std::string> ClearJobDirectory(const std::string& directory, Keep keep);
 
 }  // namespace kwta::server

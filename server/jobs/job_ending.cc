@@ -1,4 +1,4 @@
-// Methods of JobRunner that store how a job goes on and ends, whatever the store does.
+// Methods of JobRunner that store how a job continues and ends, whatever the store does.
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -40,10 +40,10 @@ void JobRunner::StoredAgain(const std::string& id) {
 absl::StatusOr<v1::Job> JobRunner::AppendPatiently(const std::string& id, const v1::JobEvent& event) {
   for (int attempt = 1;; ++attempt) {
     absl::StatusOr<v1::Job> job = journal_->Append(id, event);
-    // A record that cannot be read will not be readable later.
+    // A record that cannot be read now will not be readable later.
     const bool answered =
         job.ok() || JobHasEnded(job.status()) || absl::IsNotFound(job.status()) || absl::IsDataLoss(job.status());
-    // One last attempt after the runner was told to stop: the store may be well again.
+    // Try once more after the runner was told to stop: the store may have recovered.
     const bool last = !answered && !PauseForStore(id, attempt, job.status());
     if (last) job = journal_->Append(id, event);
     if (!answered && !last) continue;

@@ -1,4 +1,4 @@
-// What events do to a job: the rules that every job store shares.
+// How events change a job: the rules that every job store shares.
 #pragma once
 
 #include <string>
@@ -15,17 +15,17 @@ bool IsFinal(v1::JobState state);
 const char* JobStateName(v1::JobState state);
 
 google::protobuf::Timestamp ToTimestamp(absl::Time time);
-// Its message is made UTF-8: names of files and words of other programs need not be.
+// Converts a status. The message is made valid UTF-8, because file names and output of other programs may not be.
 v1::Failure ToFailure(const absl::Status& status);
 
-// Events to be appended; the store numbers them.
+// Make events to append. The store numbers them.
 v1::JobEvent StateEvent(v1::JobState state, absl::Time time);
 v1::JobEvent ProgressEvent(const v1::TrainingProgress& progress, absl::Time time);
 v1::JobEvent SucceededEvent(uint64_t model_version, absl::Time time);
 v1::JobEvent FailedEvent(const absl::Status& error, absl::Time time);
 
-// Brings `job` up to date with its next event and numbers the event. Errors: FAILED_PRECONDITION if the job has ended,
-// which JobHasEnded tells from others of that code.
+// Numbers the event and applies it to `job`. Errors: FAILED_PRECONDITION if the job has ended; JobHasEnded tells this
+// from other FAILED_PRECONDITION errors.
 absl::Status ApplyEvent(v1::JobEvent* event, v1::Job* job);
 bool JobHasEnded(const absl::Status& status);
 

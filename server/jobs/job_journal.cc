@@ -37,7 +37,7 @@ absl::StatusOr<v1::Job> JobJournal::Append(const std::string& id, const v1::JobE
 }
 
 void JobJournal::Note(const absl::Status& status) const {
-  // Answers of a store that works.
+  // These errors come from a working store.
   const bool works = status.ok() || absl::IsNotFound(status) || absl::IsAlreadyExists(status) || JobHasEnded(status);
   if (!works && events_.not_stored) events_.not_stored(status);
 }
@@ -46,7 +46,7 @@ absl::Status JobJournal::Watch(const std::string& id, uint64_t after_sequence,
                                const std::function<bool(const v1::JobEvent&)>& emit,
                                const std::function<bool()>& alive) {
   for (;;) {
-    // Read before the store is, so that nothing appended after the look at the store can be missed.
+    // Read this before the store, so that no event appended after reading the store is missed.
     const uint64_t seen = Generation();
     KWTA_ASSIGN_OR_RETURN(const v1::Job job, store_->Get(id));
     KWTA_ASSIGN_OR_RETURN(const std::vector<v1::JobEvent> events,

@@ -1,4 +1,4 @@
-// Writes what happens to jobs into the store and wakes those who watch.
+// Writes job events into the store and wakes the watchers.
 #pragma once
 
 #include <cstdint>
@@ -15,14 +15,14 @@
 
 namespace kwta::server {
 
-// Thread-safe. Every change of a job goes through here; reading goes to the store.
+// Thread-safe. Every change of a job goes through the journal; reads go to the store.
 class JobJournal {
  public:
   struct Events {
-    std::function<void(const v1::Job&)> changed;          // after each change of a job's state; the job as it is then
-    std::function<void(const absl::Status&)> not_stored;  // a write failed; may come again and again
+    std::function<void(const v1::Job&)> changed;          // called with the job after each change of its state
+    std::function<void(const absl::Status&)> not_stored;  // called when a write fails; may repeat
   };
-  // Events may be empty. REQUIRES: the store outlives it.
+  // The callbacks in `events` may be empty. REQUIRES: the store outlives the journal.
   JobJournal(JobStore* store, Events events);
 
   JobStore& store() { return *store_; }
@@ -31,17 +31,17 @@ class JobJournal {
   absl::StatusOr<JobStore::Created> Create(const std::string& id, const v1::JobSpec& spec, absl::Time now);
   absl::StatusOr<v1::Job> Append(const std::string& id, const v1::JobEvent& event);
 
-  // Gives the job's events after `after_sequence` to `emit`, past ones first, then each as it happens, and returns OK
-  // when the job has ended and all was given. Blocks. Errors: NOT_FOUND; CANCELLED as soon as `emit` or `alive` returns
-  // false (alive is asked about twice a second); UNAVAILABLE after Stop.
+  // Passes the job's events after `after_sequence` to `emit`: past events first, then each new one as it happens.
+  // Blocks; returns OK once the job has ended and all events were passed. Asks `alive` about twice a second. Errors:
+  // NOT_FOUND; CANCELLED as soon as `emit` or `alive` returns false; UNAVAILABLE after Stop.
   absl::Status Watch(const std::string& id, uint64_t after_sequence,
                      const std::function<bool(const v1::JobEvent&)>& emit, const std::function<bool()>& alive);
 
-  // Ends every Watch, now and later.
+  // Ends every Watch, current and future.
   void Stop();
 
  private:
-  // Tells of a write that failed.
+  // Reports a failed write.
   void Note(const absl::Status& status) const;
   void Wake();
   uint64_t Generation();

@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A trainer that is killed so often will be killed again.
+// A trainer that was killed this often will be killed again.
 constexpr int kMostKills = 3;
 constexpr absl::Duration kPoll = absl::Milliseconds(100);
 constexpr absl::Duration kFullQueuePause = absl::Minutes(1);  // training takes minutes
@@ -61,7 +61,7 @@ absl::Status JobRunner::TakeUp() {
   absl::Status status = found.status();
   for (size_t i = 0; status.ok() && i < found->size(); ++i) status = TakeUpInterrupted((*found)[i]);
   {
-    // Under the lock: Submit may be called already, and must see which jobs were found here.
+    // Hold the lock: callers may already call Submit, which must see the jobs found here.
     absl::MutexLock lock(&mutex_);
     if (status.ok()) {
       found = journal_->store().List(v1::JOB_STATE_QUEUED, kAll);
@@ -80,11 +80,11 @@ absl::Status JobRunner::TakeUp() {
 
 absl::Status JobRunner::TakeUpInterrupted(const v1::Job& job) {
   v1::JobEvent event = StateEvent(v1::JOB_STATE_QUEUED, absl::Now());
-  // The server may have died between publishing the model and saying so.
+  // The server may have died after publishing the model and before recording it.
   if (models_->VersionOfJob(job.spec().model(), job.id()) != 0) {
     const absl::StatusOr<uint64_t> version = models_->Publish(job.spec().model(), BundlePath(job.id()), job.id());
     if (RetryAfter(version.status()).has_value()) return version.status();
-    if (version.ok()) event = SucceededEvent(*version, absl::Now());  // else it has gone meanwhile
+    if (version.ok()) event = SucceededEvent(*version, absl::Now());  // else the version has gone meanwhile
   }
   const absl::Status status = journal_->Append(job.id(), event).status();
   if (JobHasEnded(status)) return absl::OkStatus();  // cancelled this very moment
@@ -105,7 +105,7 @@ void JobRunner::RemoveDebris() {
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(options_.jobs_directory, error)) {
     const absl::StatusOr<v1::Job> job = journal_->store().Get(entry.path().filename().string());
-    // Of a job that the store does not know, the work is kept: the store may have been replaced.
+    // If the store does not know a job, keep the job's work: the store may have been replaced.
     Keep keep = Keep::kResults;
     if (job.ok()) {
       const bool over = job->state() == v1::JOB_STATE_SUCCEEDED || job->state() == v1::JOB_STATE_CANCELLED;
@@ -216,7 +216,7 @@ void JobRunner::Work() {
 void JobRunner::Run(const std::string& id) {
   const absl::StatusOr<v1::Job> job = AppendPatiently(id, StateEvent(v1::JOB_STATE_RUNNING, absl::Now()));
   if (JobHasEnded(job.status())) ClearJobDirectory(Directory(id), Keep::kNothing);  // cancelled at the last moment
-  if (!job.ok()) return;  // or the runner stops: the job is still queued in the store, for the next start
+  if (!job.ok()) return;  // or the runner stops: the store keeps the job queued for the next start
   spdlog::info("job {}: runs, attempt {}", id, job->attempts());
   const Ending ending = TrainPatiently(*job);
   metrics_->JobStopped(job->spec().model());
@@ -279,7 +279,7 @@ JobRunner::Ending JobRunner::Train(const v1::Job& job) {
   }
   Ending ending;
   if (fs::exists(BundlePath(job.id()), error)) {
-    // An earlier run wrote its bundle (which appears whole or not at all) but could not publish it.
+    // An earlier run wrote its bundle, which appears whole or not at all, but could not publish it.
     ending.report.mutable_finished();
     return ending;
   }

@@ -1,4 +1,4 @@
-// Which reports of progress become part of a job's history, so that the history stays small however long a job runs.
+// Chooses which progress reports enter a job's history, so that the history stays small however long the job runs.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,9 @@
 
 namespace kwta::server {
 
-// For one run of a job. Keeps at most about 1000 reports of completed epochs, evenly spaced, the last epoch among them;
-// and reports within epochs when nothing was kept for a second and for a thousandth of the time that the run has taken.
-// Not thread-safe.
+// Filters one run of a job. Keeps at most about 1000 reports of completed epochs, evenly spaced, and always the last
+// epoch's. Keeps a report within an epoch if nothing was kept for a second and for a thousandth of the run's time so
+// far. Not thread-safe.
 class ProgressFilter {
  public:
   explicit ProgressFilter(SteadyTime start) : start_(start), last_kept_(start) {}

@@ -1,4 +1,4 @@
-// A job store that need not be there when the server starts.
+// A job store that may be unavailable when the server starts.
 #pragma once
 
 #include <functional>
@@ -9,8 +9,8 @@
 
 namespace kwta::server {
 
-// A store whose methods call `open` until it succeeds, about once a second at most, and give its error until then:
-// models are served meanwhile, and jobs wait. Thread-safe. `open` is called once at a time.
+// Returns a store whose methods call `open` until it succeeds, at most about once a second, and return its error until
+// then. Meanwhile the server serves models, and jobs wait. Thread-safe. `open` is never called concurrently.
 std::unique_ptr<JobStore> OpenWhenPossible(std::function<absl::StatusOr<std::unique_ptr<JobStore>>()> open);
 
 }  // namespace kwta::server

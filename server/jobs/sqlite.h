@@ -1,4 +1,4 @@
-// The little of SQLite that the job store needs, with statuses instead of result codes.
+// The small part of SQLite that the job store needs, with statuses instead of result codes.
 #pragma once
 
 #include <cstdint>
@@ -19,25 +19,25 @@ class SqliteStatement;
 // A connection. Not thread-safe.
 class SqliteDatabase {
  public:
-  // Opens `path` and makes the file if it is missing. Errors: DATA_LOSS (not a database, or damaged), UNAVAILABLE.
+  // Opens `path`; creates the file if it is missing. Errors: DATA_LOSS (not a database, or damaged), UNAVAILABLE.
   static absl::StatusOr<std::unique_ptr<SqliteDatabase>> Open(const std::string& path);
   ~SqliteDatabase();
 
-  // Runs statements that give no rows.
+  // Runs statements that return no rows.
   absl::Status Execute(const char* sql);
   absl::StatusOr<SqliteStatement> Prepare(const char* sql);
 
  private:
   friend class SqliteStatement;
   SqliteDatabase(std::string path, sqlite3* handle) : path_(std::move(path)), handle_(handle) {}
-  // The status of a result code: RESOURCE_EXHAUSTED, DATA_LOSS, UNAVAILABLE, with the library's text.
+  // Converts a result code to RESOURCE_EXHAUSTED, DATA_LOSS or UNAVAILABLE, with SQLite's message.
   absl::Status Failed(int code) const;
 
   const std::string path_;
   sqlite3* const handle_;
 };
 
-// A prepared statement, to be used again and again: bind, step, read, reset. REQUIRES: the database outlives it.
+// A prepared statement that can be used repeatedly: bind, step, read, reset. REQUIRES: the database outlives it.
 class SqliteStatement {
  public:
   SqliteStatement() = default;
@@ -54,13 +54,13 @@ class SqliteStatement {
   void BindBlob(int parameter, absl::string_view bytes);
   void BindInt(int parameter, int64_t value);
 
-  // True if there is a row to read, false at the end.
+  // Returns true if there is a row to read, false at the end.
   absl::StatusOr<bool> Step();
   // Columns count from 0. Valid until the next Step or Reset.
   absl::string_view Blob(int column) const;
   int64_t Int(int column) const;
 
-  // Makes it ready to be bound and stepped again.
+  // Prepares the statement to be bound and stepped again.
   void Reset();
 
  private:

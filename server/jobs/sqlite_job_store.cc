@@ -17,12 +17,12 @@ namespace {
 
 constexpr int64_t kSchemaVersion = 1;
 
-// synchronous=FULL syncs the log at each commit: a Train that was answered survives a power cut, which NORMAL does not
-// promise in WAL mode. A job commits a few times a second at most, so that costs nothing that anybody feels.
+// synchronous=FULL syncs the log at each commit, so an answered Train survives a power cut. NORMAL does not promise
+// that in WAL mode. A job commits at most a few times a second, so nobody notices the cost.
 constexpr char kSettings[] =
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=5000; PRAGMA foreign_keys=ON;";
 
-// The state stands beside the message only for queries; `number` is the order of arrival.
+// The state is stored beside the message only for queries. `number` is the order of arrival.
 constexpr char kSchema[] =
     "BEGIN;"
     "CREATE TABLE jobs (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, state INTEGER NOT NULL,"
@@ -57,7 +57,7 @@ class Transaction {
   bool open_ = false;
 };
 
-// Resets a statement when its use ends, however it ends.
+// Resets a statement at the end of its use, on every path.
 class Use {
  public:
   explicit Use(SqliteStatement& statement) : statement_(statement) {}
@@ -153,7 +153,7 @@ class SqliteJobStore : public JobStore {
       if (!more) return jobs;
       absl::StatusOr<v1::Job> job = Parse<v1::Job>(list->Blob(0));
       if (!job.ok()) {
-        // The others can be read: this one is listed with what stands beside its record.
+        // The other jobs can be read. List this one with the columns beside its record.
         v1::Job unreadable;
         unreadable.set_state(static_cast<v1::JobState>(list->Int(1)));
         unreadable.set_id(ToUtf8(list->Blob(2)));

@@ -1,4 +1,4 @@
-// Jobs in one SQLite file: the store that needs nothing installed.
+// Keeps jobs in one SQLite file, so that no database needs to be installed.
 #pragma once
 
 #include <memory>
@@ -9,8 +9,8 @@
 
 namespace kwta::server {
 
-// Opens the store at `path`, or makes it. Errors: DATA_LOSS (damaged, or not a job store), FAILED_PRECONDITION (written
-// by a newer kwta-server), UNAVAILABLE.
+// Opens the store at `path`; creates it if it is missing. Errors: DATA_LOSS (damaged, or not a job store),
+// FAILED_PRECONDITION (written by a newer kwta-server), UNAVAILABLE.
 absl::StatusOr<std::unique_ptr<JobStore>> OpenSqliteJobStore(const std::string& path);
 
 }  // namespace kwta::server

@@ -26,7 +26,7 @@ namespace {
 constexpr int kReportDescriptor = 3;
 constexpr uint32_t kMaxReportBytes = 1 << 20;
 
-// A trainer of this level gets the processors that nobody else wants.
+// A trainer of this level gets only processors that nobody else wants.
 constexpr int kLowestNiceness = 19;
 
 // Closes a descriptor at the end of the scope.
@@ -49,23 +49,23 @@ absl::Status Failed(const std::string& what) {
   return absl::UnavailableError(absl::StrCat(what, ": ", std::strerror(errno)));
 }
 
-// The trainer's, for a server that has `own`: whoever needs memory takes it from the trainer, which goes on later from
-// its checkpoint.
+// Added to the server's own score, `own`, for the trainer. When memory is short the system kills the trainer first, and
+// the job later continues from its checkpoint.
 constexpr int kOomScoreAbove = 500;
 constexpr int kMaxOomScore = 1000;
 
 std::string OomScoreOfTrainer() {
   int own = 0;
-  std::ifstream("/proc/self/oom_score_adj") >> own;  // stays 0 where there is no such file
+  std::ifstream("/proc/self/oom_score_adj") >> own;  // stays 0 if the file does not exist
   return absl::StrCat(std::min(own + kOomScoreAbove, kMaxOomScore));
 }
 
-// Runs in the child between fork and exec: only calls that are safe there.
+// Runs in the child between fork and exec, so it makes only calls that are safe there.
 [[noreturn]] void Become(const char* program, int task, int log, int reports, int niceness, absl::string_view oom_score,
                          pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);  // the parent died before the line above
-  // Moved out of the way first, since they may themselves have numbers below 4.
+  // Move the descriptors out of the way first, since their numbers may be below 4.
   task = ::fcntl(task, F_DUPFD, 10);
   log = ::fcntl(log, F_DUPFD, 10);
   reports = ::fcntl(reports, F_DUPFD, 10);
@@ -74,12 +74,12 @@ std::string OomScoreOfTrainer() {
   ::dup2(log, STDERR_FILENO);
   ::dup2(reports, kReportDescriptor);
   ::close_range(kReportDescriptor + 1, ~0U, 0);
-  // The server blocks and ignores signals that the trainer must get.
+  // The server blocks and ignores signals that the trainer must receive.
   struct sigaction standard = {};
   standard.sa_handler = SIG_DFL;
   for (const int signal : {SIGTERM, SIGINT, SIGPIPE, SIGXCPU, SIGUSR1, SIGUSR2})
     ::sigaction(signal, &standard, nullptr);
-  // The end of the server's terminal is the server's affair, and a file that may not grow an error of its writing.
+  // The end of the server's terminal concerns only the server. If a file may not grow, the trainer's write must fail.
   for (const int signal : {SIGHUP, SIGXFSZ}) ::signal(signal, SIG_IGN);
   sigset_t none;
   ::sigemptyset(&none);
@@ -89,12 +89,12 @@ std::string OomScoreOfTrainer() {
     [[maybe_unused]] const ssize_t written = ::write(score, oom_score.data(), oom_score.size());
     ::close(score);
   }
-  // Last, since from here on it may have to wait for a processor, and the server's files must be closed by then: a
-  // server that is killed would seem to hold its ports.
+  // Do this last. From here on the child may have to wait for a processor, and it must have closed the server's files
+  // by then, or a killed server would seem to hold its ports.
   ::setpriority(PRIO_PROCESS, 0, niceness);
   if (niceness >= kLowestNiceness) {
-    // A thread that wakes up takes the processor from an idle one at once, but from a nice one only when that has had
-    // its turn, milliseconds later.
+    // A waking thread takes the processor from an idle-class thread at once, but from a nice one only after that one's
+    // turn, milliseconds later.
     const sched_param no_parameters = {};
     ::sched_setscheduler(0, SCHED_IDLE, &no_parameters);
   }
@@ -105,7 +105,7 @@ std::string OomScoreOfTrainer() {
   ::_exit(127);
 }
 
-// An anonymous file that holds the task: unlike a pipe it never blocks the server, whatever the trainer does.
+// Returns an anonymous file that holds the task. Unlike a pipe, it never blocks the server, whatever the trainer does.
 absl::StatusOr<int> TaskFile(const v1::TrainerTask& task) {
   Descriptor file(::memfd_create("kwta-task", MFD_CLOEXEC));
   if (file.get() < 0) return Failed("cannot make the trainer's task file");
@@ -164,7 +164,7 @@ absl::StatusOr<TrainerProcess::Event> TrainerProcess::Next(absl::Duration timeou
     const int ready = ::poll(&poll_reports, 1, ended ? 0 : static_cast<int>(absl::ToInt64Milliseconds(timeout)));
     if (ready < 0 && errno != EINTR) return Failed("cannot wait for the trainer's reports");
     if (ready <= 0) {
-      // A process that the trainer left behind may hold the pipe open: the trainer's own end counts.
+      // A process that the trainer left behind may hold the pipe open, so the trainer's own end counts.
       if (ended) return Event::kEnd;
       ended = HasEnded();
       if (!ended) return Event::kNothingYet;

@@ -1,4 +1,4 @@
-// A kwta-trainer process: started with its task, listened to, stopped, reaped.
+// Starts a kwta-trainer process with its task, reads its reports, stops it and reaps it.
 #pragma once
 
 #include <signal.h>
@@ -19,48 +19,48 @@ namespace kwta::server {
 
 struct TrainerProcessOptions {
   std::string program;
-  int niceness = 0;      // 19: it also runs only on what no other program wants (SCHED_IDLE)
-  std::string log_path;  // gets what the trainer writes to stdout and stderr; truncated at the start
+  int niceness = 0;      // 19 also makes it run only on otherwise idle processors (SCHED_IDLE)
+  std::string log_path;  // receives the trainer's stdout and stderr; truncated at the start
 };
 
-// The child gets the task on standard input, and inherits nothing but descriptors 0 to 3, of which 3 is its report
-// pipe. It is killed when the thread that started it ends, and before the server where memory is short. Not
+// The child reads the task from standard input. It inherits only descriptors 0 to 3; 3 is its report pipe. It is killed
+// when the thread that started it ends, and when memory is short the system kills it before the server. Not
 // thread-safe, except for Terminate and Kill.
 class TrainerProcess {
  public:
-  // Errors: NOT_FOUND (no such program), PERMISSION_DENIED (not executable), UNAVAILABLE.
+  // Starts a trainer. Errors: NOT_FOUND (no such program), PERMISSION_DENIED (not executable), UNAVAILABLE.
   static absl::StatusOr<std::unique_ptr<TrainerProcess>> Start(const TrainerProcessOptions& options,
                                                                const v1::TrainerTask& task);
-  // Kills and reaps it if it still runs.
+  // Kills and reaps the process if it still runs.
   ~TrainerProcess();
   TrainerProcess(const TrainerProcess&) = delete;
   TrainerProcess& operator=(const TrainerProcess&) = delete;
 
   enum class Event { kReport, kNothingYet, kEnd };
-  // Waits for the next report up to `timeout`. kEnd: the pipe was closed, or the process has ended and all it wrote was
-  // read. Errors: DATA_LOSS if what it wrote is no report.
+  // Waits up to `timeout` for the next report. kEnd: the pipe was closed, or the process has ended and all its output
+  // was read. Errors: DATA_LOSS if the output is not a report.
   absl::StatusOr<Event> Next(absl::Duration timeout, v1::TrainerReport* report);
 
-  // Asks it to stop (SIGTERM), or makes it (SIGKILL). May be called from any thread.
+  // Asks the process to stop (SIGTERM), or forces it (SIGKILL). Any thread may call these.
   void Terminate() { Signal(SIGTERM); }
   void Kill() { Signal(SIGKILL); }
 
-  // Waits up to `patience` for it to end, kills it after that, and reaps it. Says how it ended: "exited with code 1",
-  // "was killed by signal 11 (Segmentation fault)".
+  // Waits up to `patience` for the process to end, then kills it, and reaps it. Returns how it ended:
+  // "exited with code 1", "was killed by signal 11 (Segmentation fault)".
   std::string Reap(absl::Duration patience);
-  // Whether it was made to end from outside, as by the system when memory is short: SIGKILL, or another signal that
-  // asks to stop. REQUIRES: it was reaped.
+  // True if something outside made the process end, such as the system when memory is short: SIGKILL, or another signal
+  // that asks to stop. REQUIRES: it was reaped.
   bool was_killed();
 
-  // The last lines that it wrote to stderr, at most `bytes`.
+  // Returns the last lines of its stderr, at most `bytes`.
   std::string LogTail(size_t bytes) const;
 
  private:
   TrainerProcess(pid_t pid, int reports, std::string log_path)
       : pid_(pid), reports_(reports), log_path_(std::move(log_path)) {}
-  // Takes a report from the front of buffer_; nullopt if it is not complete.
+  // Parses a report from the front of buffer_; returns nullopt if it is incomplete.
   absl::StatusOr<std::optional<v1::TrainerReport>> ParseReport();
-  // Reaps it if it has ended.
+  // Reaps the process if it has ended, and returns whether it has.
   bool HasEnded();
   void Signal(int signal);
 
@@ -69,7 +69,7 @@ class TrainerProcess {
   const std::string log_path_;
   std::string buffer_;
   absl::Mutex mutex_;
-  std::optional<int> wait_status_ ABSL_GUARDED_BY(mutex_);  // set once it was reaped: its pid is not ours any more
+  std::optional<int> wait_status_ ABSL_GUARDED_BY(mutex_);  // set once reaped; the pid is not ours after that
 };
 
 }  // namespace kwta::server

@@ -40,7 +40,7 @@ const std::vector<double>& RowsBuckets() {
   return buckets;
 }
 
-// Every state that kwta_model_versions counts; the names are those of ModelStateName.
+// Every state that kwta_model_versions counts, with the names of ModelStateName.
 constexpr const char* kModelStates[] = {"loading", "ready", "evicted", "unloaded", "failed"};
 
 Family<Gauge>& AddGauge(prometheus::Registry& registry, const char* name, const char* help) {
@@ -115,7 +115,7 @@ struct Metrics::Families {
   Gauge& start_time =
       AddGauge(registry, "process_start_time_seconds", "Start of the server, in seconds since 1970").Add({});
 
-  // Of each method, looked up once: Family::Add builds a whole histogram before it finds that there is one.
+  // The metrics of each method, looked up once: Family::Add builds a whole histogram before it finds an existing one.
   struct Calls {
     Histogram* seconds = nullptr;
     std::map<absl::StatusCode, Counter*> answers;
@@ -126,7 +126,7 @@ struct Metrics::Families {
   std::atomic<uint64_t> total_requests{0};
   std::atomic<uint64_t> total_rows{0};
 
-  // Families keyed by model share this lock, so that a gauge is not removed while it is being set.
+  // Families keyed by model share this lock, so that no gauge is removed while it is being set.
   struct Activity {
     uint64_t version;
     ActivityWindow window;
@@ -146,7 +146,7 @@ prometheus::Labels DeadLabels(const std::string& model) {
   return {{"model", model}, {"window_rows", absl::StrCat(kActivityWindowRows)}};
 }
 
-// Removes the metric with these labels if it is there.
+// Removes the metric with these labels if it exists.
 template <typename T>
 void Drop(Family<T>& family, const prometheus::Labels& labels) {
   if (family.Has(labels)) family.Remove(&family.Add(labels));

@@ -1,4 +1,4 @@
-// Every metric that the server exports: names, labels and buckets are here and nowhere else.
+// Every metric that the server exports. Names, labels and buckets are defined only here.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 
 namespace kwta::server {
 
-// Rows over which kwta_dead_units counts.
+// Number of rows over which kwta_dead_units counts.
 inline constexpr int64_t kActivityWindowRows = 10000;
 
 // Thread-safe.
@@ -27,44 +27,44 @@ class Metrics {
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
-  // A call was answered; each request of a stream counts as a call. `seconds` is how long that took, nullopt for a call
-  // whose caller chose how long it lasts.
+  // Records an answered call. Each request of a stream counts as a call. `seconds` is how long the answer took; it is
+  // nullopt for a call whose caller chose its length.
   void CallDone(absl::string_view method, absl::StatusCode code, std::optional<double> seconds);
 
-  // A batch was computed.
+  // Records a computed batch.
   void BatchDone(int64_t rows, double compute_seconds);
-  // A request, or the part of it that was in a batch, left the queue.
+  // Records that a request, or the part of it in a batch, left the queue.
   void QueueLeft(double seconds);
-  // Rows of `model` got these codes. Activity is counted for the newest version that encoded.
+  // Records the codes of rows that `model` encoded. Activity is counted for the newest version that encoded.
   void RowsEncoded(const std::string& model, uint64_t version, const Codes& codes);
 
   void SetJobs(const JobCounts& counts);
-  // A write to the job store or a publication failed; or whether jobs wait for that at present.
+  // The first records that a write to the job store or a publication failed, the second whether jobs wait for it now.
   void StoreWriteFailed();
   void SetWaitingForStore(bool waiting);
-  // A running job of `model` reported; or it does not run any more.
+  // Records a report of a running job of `model`, or that the job no longer runs.
   void JobProgress(const std::string& model, const v1::TrainingProgress& progress);
   void JobStopped(const std::string& model);
 
   void SetModelVersion(const std::string& model, uint64_t version);
-  // Forgets everything labelled with `model`.
+  // Removes every series labelled with `model`.
   void ModelRemoved(const std::string& model);
-  // Versions of `model` in each state, those that are not there being zero, and the parameters of those in memory.
+  // Sets how many versions of `model` are in each state (states not in the map have none) and the parameters in memory.
   void SetModelVersions(const std::string& model, const std::map<std::string, int>& by_state, int64_t memory_bytes);
-  // What is set aside of `model` because it cannot be read.
+  // Sets how many parts of `model` are set aside because they cannot be read.
   void SetModelProblems(const std::string& model, int problems);
   void ModelLoaded(double seconds);
   void ModelEvicted(const std::string& model);
-  // Of the server's certificate; and whether its files, as they are now, are not taken.
+  // The first records when the server's certificate expires, the second whether its current files are rejected.
   void SetCertificateExpiry(absl::Time expires);
   void SetCertificatesRefused(bool refused);
-  // A bundle could not be loaded.
+  // Records that a bundle could not be loaded.
   void ModelLoadFailed(absl::StatusCode code);
 
   uint64_t encode_requests() const;
   uint64_t rows_encoded() const;
 
-  // The text format that Prometheus reads.
+  // Returns the metrics in Prometheus's text format.
   std::string Render();
 
  private:

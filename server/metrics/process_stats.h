@@ -1,4 +1,4 @@
-// What the operating system knows of this process.
+// Statistics that the operating system keeps about this process.
 #pragma once
 
 namespace kwta::server {
@@ -9,7 +9,7 @@ struct ProcessStats {
   double cpu_seconds = 0;  // user and system
 };
 
-// Zero where /proc does not tell.
+// Values that /proc does not provide are zero.
 ProcessStats ReadProcessStats();
 
 }  // namespace kwta::server

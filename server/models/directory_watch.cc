@@ -17,7 +17,7 @@ namespace kwta::server {
 namespace {
 
 constexpr uint32_t kChanges = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE | IN_ONLYDIR;
-// Models and their versions.
+// Covers models and their versions.
 constexpr int kDepth = 2;
 
 }  // namespace
@@ -25,7 +25,7 @@ constexpr int kDepth = 2;
 absl::StatusOr<std::unique_ptr<DirectoryWatch>> DirectoryWatch::Open(const std::string& directory) {
   const int stop = ::eventfd(0, EFD_CLOEXEC);
   if (stop < 0) return FileError(errno, "watch", directory);
-  // Without inotify, of which a user has a limited number, looking now and then has to do.
+  // A user has a limited number of inotify instances. Without one, looking now and then must do.
   const int events = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
   std::unique_ptr<DirectoryWatch> watch(new DirectoryWatch(directory, events, stop));
   watch->AddDirectories();

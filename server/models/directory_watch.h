@@ -1,4 +1,4 @@
-// Tells when something happens in a directory of models.
+// Watches a directory of models for changes.
 #pragma once
 
 #include <memory>
@@ -9,8 +9,8 @@
 
 namespace kwta::server {
 
-// Watches the directory, those in it and those in them by inotify. What other machines do to a network file system does
-// not show: whoever waits also looks by himself now and then. One thread waits; Stop may be called from any.
+// Watches the directory and two levels below it with inotify. Changes that other machines make to a network file system
+// do not show, so the waiter must also look now and then. One thread waits; any thread may call Stop.
 class DirectoryWatch {
  public:
   // Errors: UNAVAILABLE (no descriptors left).
@@ -19,18 +19,19 @@ class DirectoryWatch {
   DirectoryWatch(const DirectoryWatch&) = delete;
   DirectoryWatch& operator=(const DirectoryWatch&) = delete;
 
-  // Returns when something happened since the last call returned, or after `most`. False once Stop was called.
+  // Returns when something has happened since the last call returned, or after `most`. Returns false once Stop was
+  // called.
   bool Wait(absl::Duration most);
   void Stop();
 
  private:
   DirectoryWatch(std::string directory, int events, int stop)
       : directory_(std::move(directory)), events_(events), stop_(stop) {}
-  // Directories that are new are watched too.
+  // Also watches directories that are new.
   void AddDirectories();
 
   const std::string directory_;
-  const int events_;  // descriptor of inotify; -1 if there is none
+  const int events_;  // inotify's descriptor; -1 if there is none
   const int stop_;
 };
 

@@ -33,7 +33,7 @@ bool LoadQueue::RunOne() {
   std::vector<Done> waiting;
   {
     absl::MutexLock lock(&mutex_);
-    // Stop may have answered them.
+    // Stop may have answered the callers already.
     if (const auto found = waiting_.find(key); found != waiting_.end()) {
       waiting.swap(found->second);
       waiting_.erase(found);

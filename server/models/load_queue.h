@@ -1,4 +1,4 @@
-// Callers that wait for a version to be loaded.
+// The callers that wait for a version to load.
 #pragma once
 
 #include <deque>
@@ -14,7 +14,7 @@
 
 namespace kwta::server {
 
-// Thread-safe. Versions are loaded one after the other: by the thread that Start starts, or by whoever calls RunOne.
+// Thread-safe. Versions load one at a time, on the thread that Start starts or on the thread that calls RunOne.
 class LoadQueue {
  public:
   using Load = std::function<absl::StatusOr<ServedModelPtr>(const VersionKey&)>;
@@ -24,15 +24,15 @@ class LoadQueue {
   // Stops.
   ~LoadQueue() { Stop(); }
 
-  // Calls `done` once, from the loading thread, with what `load` gives; all who wait for one version share one load.
-  // After Stop: UNAVAILABLE, at once.
+  // Calls `done` once, from the loading thread, with the result of `load`. All callers that wait for one version share
+  // one load. After Stop, calls `done` at once with UNAVAILABLE.
   void Add(const VersionKey& key, Done done);
 
-  // Loads the next version. False if none is waited for.
+  // Loads the next version. Returns false if no caller waits.
   bool RunOne();
 
   void Start();
-  // Ends the thread after the load that runs; whoever waits for another gets UNAVAILABLE.
+  // Ends the thread after the current load. Callers that wait for other versions get UNAVAILABLE.
   void Stop();
 
  private:

@@ -1,4 +1,4 @@
-// Methods of ModelManager that change what there is: publish, load, unload, label, delete.
+// Methods of ModelManager that change the set of models: publish, load, unload, label, delete.
 #include <algorithm>
 #include <filesystem>
 #include <system_error>
@@ -16,7 +16,7 @@ namespace {
 
 constexpr absl::Duration kStorePause = absl::Seconds(1);
 
-// Marks what a retry may mend: a full disk, a device that failed for a moment.
+// Marks errors that a retry may overcome: a full disk, a device that failed for a moment.
 absl::Status MayPass(absl::Status status) {
   const bool passing = absl::IsUnavailable(status) || absl::IsResourceExhausted(status);
   return passing ? WithRetryAfter(std::move(status), kStorePause) : status;
@@ -38,7 +38,7 @@ absl::StatusOr<uint64_t> ModelManager::Publish(const std::string& name, const st
     if (!moved.ok()) return MayPass(moved.status());
     if (*moved != 0) return FinishPublish({name, *moved});
   }
-  // Loaded before it is moved: what does not load never stands among the models.
+  // Load the bundle before moving it, so that a bundle that does not load never appears among the models.
   absl::StatusOr<std::shared_ptr<ServedModel>> loaded = loader_.Load(name, bundle_directory);
   absl::Status status = loaded.ok() ? CheckFits(name, (*loaded)->encoder->parameter_bytes()) : loaded.status();
   if (!status.ok()) {
@@ -53,7 +53,7 @@ absl::StatusOr<uint64_t> ModelManager::Publish(const std::string& name, const st
     absl::MutexLock changing(&changing_);
     const absl::StatusOr<uint64_t> installed = directory_.Install(bundle_directory, name);
     if (!installed.ok()) {
-      // One that was moved is published, and must be finished whatever it takes.
+      // A bundle that was moved is published, and must be finished whatever it takes.
       std::error_code error;
       if (std::filesystem::exists(bundle_directory, error)) return MayPass(installed.status());
       return WithRetryAfter(installed.status(), kStorePause);
@@ -65,7 +65,7 @@ absl::StatusOr<uint64_t> ModelManager::Publish(const std::string& name, const st
     info.version = model->version;
     info.directory = model->directory;
     table_.Put(std::move(info));
-    // Labels may be there already: another server of this directory may know the model.
+    // Labels may exist already, since another server of this directory may know the model.
     if (!before.ok()) {
       if (absl::StatusOr<ModelLabels> labels = directory_.ReadLabels(name); labels.ok()) {
         table_.SetLabels(name, *std::move(labels));
@@ -95,7 +95,7 @@ absl::StatusOr<uint64_t> ModelManager::FinishPublish(const VersionKey& key) {
       table_.Put(std::move(found));
     }
   }
-  if (!serves) LoadVersion(key).IgnoreError();  // events told; it is published all the same
+  if (!serves) LoadVersion(key).IgnoreError();  // the events report it; the version is published all the same
   EvictSuperseded(name);
   Tell(name);
   return version;
@@ -104,7 +104,7 @@ absl::StatusOr<uint64_t> ModelManager::FinishPublish(const VersionKey& key) {
 absl::StatusOr<ModelVersionInfo> ModelManager::Load(const std::string& name, uint64_t version, bool reload) {
   absl::MutexLock loading(&loading_);
   {
-    // It may have been put there just now.
+    // Somebody may have put the version there just now.
     absl::MutexLock changing(&changing_);
     KWTA_ASSIGN_OR_RETURN(const std::vector<ModelDirectory::Entry> entries, directory_.Scan());
     for (const ModelDirectory::Entry& entry : entries) {
@@ -113,7 +113,7 @@ absl::StatusOr<ModelVersionInfo> ModelManager::Load(const std::string& name, uin
       const bool there = std::find(entry.versions.begin(), entry.versions.end(), version) != entry.versions.end();
       if (!there || table_.Describe({name, version}).ok()) continue;
       ModelVersionInfo found = Look({name, version});
-      found.state = ModelState::kLoading;  // not to be served before it is loaded
+      found.state = ModelState::kLoading;  // must not be served before it is loaded
       table_.Put(std::move(found));
     }
   }
@@ -143,7 +143,8 @@ absl::StatusOr<std::vector<uint64_t>> ModelManager::Unload(const std::string& na
 
 absl::StatusOr<ModelInfo> ModelManager::SetLabel(const std::string& name, const std::string& label, uint64_t version) {
   KWTA_RETURN_IF_ERROR(ValidateName("label", label));
-  // Before it is named: whoever asks by the label must not wait, and a version that does not load is not named.
+  // Load before setting the label: callers that use the label must not wait, and no label may name a version that does
+  // not load.
   if (version != 0) KWTA_RETURN_IF_ERROR(Load(name, version, /*reload=*/false).status());
   return WriteLabel(name, label, version);
 }
@@ -154,7 +155,7 @@ absl::StatusOr<ModelInfo> ModelManager::WriteLabel(const std::string& name, cons
     absl::MutexLock changing(&changing_);
     KWTA_ASSIGN_OR_RETURN(const ModelInfo model, table_.Get(name));
     if (version != 0) KWTA_RETURN_IF_ERROR(table_.Describe({name, version}).status());
-    // What is on disk counts: another server of this directory may have set labels too.
+    // The labels on disk count: another server of this directory may have set labels too.
     KWTA_ASSIGN_OR_RETURN(ModelLabels labels, directory_.ReadLabels(name));
     if (version == 0 && labels.set.count(label) == 0) {
       return absl::NotFoundError(absl::StrCat("label '", label, "' of model '", name, "' is not set"));

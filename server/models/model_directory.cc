@@ -40,7 +40,7 @@ absl::Status DirectoryFailed(const std::string& what, int error) {
   return absl::UnavailableError(message);
 }
 
-// Names of directories that are there for a while only.
+// Marks the names of temporary directories.
 constexpr char kTemporaryMark[] = ".tmp-";
 constexpr char kDeletedMark[] = ".deleted";
 
@@ -49,7 +49,7 @@ bool IsDebris(absl::string_view name) {
   return absl::EndsWith(name, kDeletedMark) || (absl::StartsWith(name, ".") && absl::StrContains(name, kTemporaryMark));
 }
 
-// nullopt unless `text` is a version as it is written.
+// Returns nullopt unless `text` is a version in its written form.
 std::optional<uint64_t> DirectoryVersion(absl::string_view text) {
   uint64_t version = 0;
   const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), version);
@@ -72,8 +72,8 @@ absl::Status Sync(const std::string& path) {
   return absl::OkStatus();
 }
 
-// Gives the bundle at `source` the name `target`, through a copy beside it if they are on different file systems.
-// ALREADY_EXISTS if there is something at `target`.
+// Renames the bundle at `source` to `target`; copies it beside `target` first if they are on different file systems.
+// Returns ALREADY_EXISTS if `target` exists.
 absl::Status MoveInto(const std::string& source, const std::string& target) {
   std::error_code error;
   if (fs::exists(fs::symlink_status(target, error))) {
@@ -93,7 +93,7 @@ absl::Status MoveInto(const std::string& source, const std::string& target) {
     status = Sync(file->path().string());
   }
   if (status.ok()) status = RenameDirectory(temporary, target);
-  // Renamed, the copy is what counts, even if that could not be synced.
+  // Once renamed, the copy counts, even if it could not be synced.
   const bool moved = status.ok() || !fs::exists(temporary, error);
   RemoveAll(moved ? source : temporary).IgnoreError();
   return status;
@@ -163,7 +163,7 @@ absl::StatusOr<uint64_t> ModelDirectory::NextVersion(const std::string& name) co
   } else if (!absl::IsNotFound(text.status())) {
     return text.status();
   }
-  // Bundles that were copied in by hand count too.
+  // Bundles that somebody copied in by hand count too.
   KWTA_ASSIGN_OR_RETURN(const std::vector<uint64_t> versions, Versions(name));
   if (!versions.empty()) last = std::max(last, versions.back());
   if (last == std::numeric_limits<uint64_t>::max()) {
@@ -183,7 +183,7 @@ absl::StatusOr<uint64_t> ModelDirectory::Install(const std::string& source, cons
   std::error_code error;
   fs::create_directories(model, error);
   if (error) return DirectoryFailed(absl::StrCat("cannot make '", model, "'"), error.value());
-  // Another server may take the same number at the same time: only one of them gets the name.
+  // Another server may choose the same number at the same time, but only one gets the name.
   absl::Status status;
   for (int attempt = 0; attempt < kInstallAttempts; ++attempt) {
     KWTA_ASSIGN_OR_RETURN(const uint64_t version, NextVersion(name));
@@ -210,7 +210,7 @@ absl::StatusOr<uint64_t> ModelDirectory::VersionOfJob(const std::string& name, c
   for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
     const absl::StatusOr<v1::ModelDescription> description = ReadModelDescription(BundlePath(name, *version));
     if (description.ok() && description->job_id() == job_id) return *version;
-    // One that is damaged or gone was not made by a job that is just ending; of any other nothing is known.
+    // A job that is just ending did not make a damaged or missing bundle. Other errors leave that unknown.
     const absl::Status& status = description.status();
     if (!status.ok() && !absl::IsDataLoss(status) && !absl::IsNotFound(status)) return status;
   }
@@ -258,10 +258,10 @@ absl::Status ModelDirectory::WriteLabels(const std::string& name, const ModelLab
 }
 
 absl::Status ModelDirectory::Remove(const std::string& name, uint64_t version) {
-  // The number must outlive the bundle, also one that was copied in by hand.
+  // The number must outlive the bundle, even one that was copied in by hand.
   KWTA_ASSIGN_OR_RETURN(const uint64_t next, NextVersion(name));
   KWTA_RETURN_IF_ERROR(RecordVersion(name, next - 1));
-  // Renamed first, so that a crash in the middle leaves nothing that looks like a bundle.
+  // Rename the bundle first, so that a crash in the middle leaves nothing that looks like a bundle.
   const std::string path = BundlePath(name, version);
   const std::string doomed = path + kDeletedMark;
   std::error_code error;

@@ -1,4 +1,4 @@
-// Keeps a ModelManager up to date with what others put into its directory.
+// Keeps a ModelManager up to date with what others change in its directory.
 #pragma once
 
 #include <functional>
@@ -14,14 +14,14 @@
 
 namespace kwta::server {
 
-// Looks when something happens in the directory, and in any case every `poll`. Lives on a thread of its own.
+// Looks when something happens in the directory, and at least every `poll`. Runs on its own thread.
 class ModelFollower {
  public:
-  // `failed` is told, on that thread, when looking fails, once for each new reason. REQUIRES: models outlives it.
+  // Calls `failed` on that thread when a look fails, once for each new reason. REQUIRES: models outlives the follower.
   static absl::StatusOr<std::unique_ptr<ModelFollower>> Start(const std::string& directory, absl::Duration poll,
                                                               ModelManager* models,
                                                               std::function<void(const absl::Status&)> failed);
-  // Waits for a load that is under way.
+  // Waits for a load in progress.
   ~ModelFollower();
 
  private:

@@ -1,4 +1,4 @@
-// The labels of a model as they are kept beside its versions, in DIRECTORY/<name>/labels.json:
+// A model's labels, stored beside its versions in DIRECTORY/<name>/labels.json:
 //   {"labels": {"canary": 5, "stable": 4}, "previous_stable": 3}
 #pragma once
 
@@ -11,16 +11,16 @@
 
 namespace kwta::server {
 
-// Labels that somebody may set on one model.
+// The most labels that may be set on one model.
 inline constexpr size_t kMaxLabels = 16;
 
 // Errors: DATA_LOSS saying what is wrong with the text.
 absl::StatusOr<ModelLabels> ParseModelLabels(absl::string_view json);
 std::string FormatModelLabels(const ModelLabels& labels);
 
-// `labels` once `label` was set to `version`, or taken away (version 0). `stable` is what "stable" means at present; it
-// becomes previous_stable if "stable" is set to another; previous_stable is forgotten if "stable" is taken away.
-// Errors: INVALID_ARGUMENT (form of the label), RESOURCE_EXHAUSTED (too many).
+// Returns `labels` with `label` set to `version`, or removed (version 0). `stable` is the version that "stable" means
+// now. If "stable" is set to another version, `stable` becomes previous_stable; if "stable" is removed, previous_stable
+// is dropped. Errors: INVALID_ARGUMENT (malformed label), RESOURCE_EXHAUSTED (too many).
 absl::StatusOr<ModelLabels> WithLabel(ModelLabels labels, absl::string_view label, uint64_t version, uint64_t stable);
 
 }  // namespace kwta::server

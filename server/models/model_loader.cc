@@ -13,7 +13,7 @@
 namespace kwta::server {
 namespace {
 
-// Rows made up for warming up take no more bytes than this.
+// The most bytes that the artificial rows for warming up take.
 constexpr int64_t kWarmUpBytes = 64 << 20;
 
 absl::Status CheckFinite(const Codes& codes) {

@@ -1,4 +1,4 @@
-// Bundles become models that can serve.
+// Turns bundles into models that can serve.
 #pragma once
 
 #include <cstdint>
@@ -19,16 +19,16 @@ class ModelLoader {
  public:
   using Create = std::function<absl::StatusOr<std::shared_ptr<const Encoder>>(const ModelBundle&)>;
 
-  // `warm_up_rows` is the largest batch that will come.
+  // `warm_up_rows` is the largest batch to expect.
   ModelLoader(Create create, int64_t warm_up_rows) : create_(std::move(create)), warm_up_rows_(warm_up_rows) {}
 
-  // The bundle of `name` at `path`, warmed up; version and directory are left to the caller. Errors: NOT_FOUND,
+  // Loads and warms up the bundle of `name` at `path`. The caller sets version and directory. Errors: NOT_FOUND,
   // DATA_LOSS (corrupt, incomplete, of another model, or its codes are not finite), and those of the file system.
   absl::StatusOr<std::shared_ptr<ServedModel>> Load(const std::string& name, const std::string& path) const;
 
  private:
-  // Encodes batches of 1, 2, 4, ... rows: what is made ready at the first batch of a size is, and all parameters are in
-  // memory, before somebody waits for them.
+  // Encodes batches of 1, 2, 4, ... rows before anybody waits for them. This does the setup that the first batch of
+  // each size needs, and brings all parameters into memory.
   absl::Status WarmUp(const Encoder& encoder) const;
 
   const Create create_;

@@ -15,7 +15,7 @@
 namespace kwta::server {
 namespace {
 
-// Versions that stay in memory, the newest first, whether labels name them or not.
+// How many of the newest versions stay in memory, whether labels name them or not.
 constexpr int kKeptVersions = 2;
 
 int64_t FileBytes(const std::string& bundle) {
@@ -24,8 +24,8 @@ int64_t FileBytes(const std::string& bundle) {
   return error ? 0 : static_cast<int64_t>(bytes);
 }
 
-// Parameters that were freed go back to the system. Without this they would stay in the arenas of the threads that
-// loaded them, of which there are many, and a server whose models change often would grow.
+// Returns freed parameters to the system. Otherwise they would stay in the arenas of the many threads that loaded them,
+// and a server whose models change often would grow.
 void ReturnFreedMemory() {
 #ifdef __GLIBC__
   ::malloc_trim(0);
@@ -56,7 +56,7 @@ absl::StatusOr<std::unique_ptr<ModelManager>> ModelManager::Open(const std::stri
       for (const uint64_t version : entry.versions) {
         const VersionKey key(entry.name, version);
         manager->table_.Put(manager->Look(key));
-        // What fails is tried again when it changes.
+        // A failed bundle is tried again when it changes.
         manager->arrivals_[key].tried =
             ModelDirectory::Fingerprint(manager->directory_.BundlePath(entry.name, version));
       }
@@ -93,10 +93,10 @@ void ModelManager::LoadAtStart(const std::string& name) {
   if (!model.ok()) return;  // an empty directory
   for (const auto& [label, version] : model->labels.set) {
     const absl::StatusOr<ModelTable::Found> found = table_.Find({name, version});
-    if (found.ok() && found->served == nullptr) LoadVersion({name, version}).IgnoreError();  // events told
+    if (found.ok() && found->served == nullptr) LoadVersion({name, version}).IgnoreError();  // the events report it
   }
   for (;;) {
-    // The newest that can serve; one that fails is not usable any more.
+    // The newest version that can serve; a version that fails is not usable any more.
     const absl::StatusOr<ModelInfo> now = table_.Get(name);
     if (!now.ok()) return;
     const auto usable = std::find_if(now->versions.rbegin(), now->versions.rend(),
@@ -150,7 +150,7 @@ uint64_t ModelManager::VersionOfJob(absl::string_view name, absl::string_view jo
 
 absl::StatusOr<ServedModelPtr> ModelManager::LoadIfNeeded(const VersionKey& key) {
   absl::MutexLock loading(&loading_);
-  // Whoever was here before may have loaded it.
+  // An earlier caller may have loaded it.
   KWTA_ASSIGN_OR_RETURN(const ModelTable::Found found, table_.Find({key.first, key.second}));
   if (found.served != nullptr) return found.served;
   return LoadVersion(key);

@@ -1,4 +1,4 @@
-// Methods of ModelManager that find what others did to the directory.
+// Methods of ModelManager that find the changes of others to the directory.
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -26,7 +26,7 @@ absl::StatusOr<std::vector<VersionKey>> ModelManager::TakeArrivals(SteadyTime no
   absl::MutexLock changing(&changing_);
   KWTA_ASSIGN_OR_RETURN(const std::vector<ModelDirectory::Entry> entries, directory_.Scan());
   std::set<VersionKey> present;
-  std::set<std::string> unlisted;  // their versions stay
+  std::set<std::string> unlisted;  // models whose versions stay
   for (const ModelDirectory::Entry& entry : entries) {
     for (const uint64_t version : entry.versions) present.emplace(entry.name, version);
     if (!entry.listed) unlisted.insert(entry.name);
@@ -85,7 +85,7 @@ absl::StatusOr<std::vector<VersionKey>> ModelManager::TakeArrivals(SteadyTime no
   for (const ModelInfo& model : table_.List()) {
     if (there.count(model.name) == 0 && table_.SetProblems(model.name, {})) changed.insert(model.name);
     if (model.versions.empty()) continue;
-    // Those that cannot be read are a problem; what was known before counts.
+    // Labels that cannot be read are a problem; the ones known before stay.
     absl::StatusOr<ModelLabels> labels = directory_.ReadLabels(model.name);
     if (labels.ok() && !(*labels == model.labels)) {
       table_.SetLabels(model.name, *std::move(labels));
@@ -101,7 +101,7 @@ absl::StatusOr<bool> ModelManager::Rescan(SteadyTime now) {
   bool unsettled = false;
   KWTA_ASSIGN_OR_RETURN(const std::vector<VersionKey> arrived, TakeArrivals(now, &unsettled));
   for (const VersionKey& key : arrived) {
-    LoadVersion(key).IgnoreError();  // events told
+    LoadVersion(key).IgnoreError();  // the events report it
     EvictSuperseded(key.first);
   }
   return unsettled;

@@ -11,7 +11,7 @@
 namespace kwta::server {
 namespace {
 
-// At most this many names are listed in an error.
+// The most names that an error lists.
 constexpr size_t kNamesInError = 10;
 
 std::string_view AsStd(absl::string_view text) { return {text.data(), text.size()}; }
@@ -29,7 +29,7 @@ std::string KeysOf(const Map& map) {
   return absl::StrJoin(keys, ", ");
 }
 
-// Why a version cannot be used where it stands.
+// Says why a version cannot be used in its state.
 absl::Status NotUsable(const ModelVersionInfo& info) {
   const std::string what = absl::StrCat("model '", info.name, "' version ", info.version);
   switch (info.state) {
@@ -109,7 +109,7 @@ absl::StatusOr<const ModelTable::Version*> ModelTable::Resolve(const ModelSelect
                                                       "' names version ", set->second, ", which is gone; it has ",
                                                       KeysOf(model.versions), ": set the label to one of them"));
   }
-  // Nothing is usable: the newest version says why.
+  // No version is usable, so the newest says why.
   if (label == kStableLabel || label == kCanaryLabel) return &model.versions.rbegin()->second;
   return absl::NotFoundError(
       absl::StrCat("model '", selector.name, "' has no label '", label, "'; it has stable, canary",
@@ -202,7 +202,7 @@ ModelTable::Version* ModelTable::Locate(const VersionKey& key) {
   return version == model->second.versions.end() ? nullptr : &version->second;
 }
 
-// What leaves the table is freed without the lock: that may take long.
+// Frees what leaves the table after releasing the lock, because freeing may take long.
 void ModelTable::Put(ModelVersionInfo info) {
   ServedModelPtr old;
   absl::MutexLock lock(&mutex_);

@@ -1,9 +1,10 @@
-// Which versions there are, where each stands, and which one a caller means. No files and no loading: see ModelManager.
+// Tracks which versions exist, the state of each, and which one a caller means. Does not touch files or load: see
+// ModelManager.
 //
-// Labels. A label names one version of a model. Two labels every model has: "stable", which is what a caller gets who
-// names neither version nor label, and "canary". As long as nobody has set them, both mean the newest version that can
-// serve: one that is in memory or evicted. So a new version is served as soon as it is ready; and once "stable" was
-// set, "canary" still follows the newest.
+// A label names one version of a model. Every model has two labels: "stable", which callers get if they name neither
+// version nor label, and "canary". Until somebody sets them, both mean the newest version that can serve, that is, one
+// that is in memory or evicted. So a new version is served as soon as it is ready. After "stable" is set, "canary"
+// still follows the newest.
 #pragma once
 
 #include <cstdint>
@@ -27,41 +28,42 @@ using VersionKey = std::pair<std::string, uint64_t>;  // model, version
 // Thread-safe. No method takes long.
 class ModelTable {
  public:
-  // What a selector means. `served` is null if the version is evicted.
+  // The version that a selector means. `served` is null if the version is evicted.
   struct Found {
     uint64_t version = 0;
     ServedModelPtr served;
   };
-  // Errors: INVALID_ARGUMENT (version and label), NOT_FOUND (model, version, label), UNAVAILABLE (it is loading for the
-  // first time), FAILED_PRECONDITION (unloaded, failed, or named by a label and gone).
+  // Errors: INVALID_ARGUMENT (both version and label), NOT_FOUND (model, version, label), UNAVAILABLE (it is loading
+  // for the first time), FAILED_PRECONDITION (unloaded, failed, or a label names it and it is gone).
   absl::StatusOr<Found> Find(const ModelSelector& selector) const;
-  // The same version, wherever it stands.
+  // Describes the version that `selector` means, in whatever state it is.
   absl::StatusOr<ModelVersionInfo> Describe(const ModelSelector& selector) const;
 
-  // Models with versions, or with problems.
+  // Get one model or all models that have versions or problems.
   absl::StatusOr<ModelInfo> Get(absl::string_view name) const;
   std::vector<ModelInfo> List() const;
-  // Models that can serve some version.
+  // The number of models that can serve some version.
   size_t size() const;
   // Bytes of the parameters in memory.
   int64_t loaded_bytes() const;
 
-  // A version was found; `info` says where it stands. Replaces what was known of it.
+  // Records a version in the state that `info` gives. Replaces what was known of it.
   void Put(ModelVersionInfo info);
-  // It is in memory from now on, in place of what was. False, and nothing changes, if the version is not in the table.
+  // Puts the version into memory in place of the old one. Returns false and changes nothing if the table lacks the
+  // version.
   bool Serve(ServedModelPtr model);
-  // It is not in memory from now on; does nothing if the version is not in the table.
+  // Marks the version as not in memory; does nothing if the table lacks the version.
   void SetState(const VersionKey& key, ModelState state);
-  // It did not load: what is in memory goes on serving; an evicted version that may load later (UNAVAILABLE) stays
-  // that; any other has failed.
+  // Records that a version did not load. A version in memory keeps serving; an evicted version that may load later
+  // (UNAVAILABLE) stays evicted; any other becomes failed.
   void Fail(const VersionKey& key, const absl::Status& failure);
-  // Forgets the version, and the model with its last version.
+  // Forgets the version. Forgets the model together with its last version.
   void Remove(const VersionKey& key);
   void SetLabels(const std::string& name, ModelLabels labels);
-  // What is set aside of a model, which need not have any version. False if that was known.
+  // Records what is set aside of a model, which may have no versions. Returns false if this was known already.
   bool SetProblems(const std::string& name, std::vector<std::string> problems);
 
-  // The version in memory that was asked for least recently and is not `spared`.
+  // Returns the version in memory, outside `spared`, whose last use is oldest.
   std::optional<VersionKey> LeastRecentlyUsed(const std::vector<VersionKey>& spared) const;
 
  private:
@@ -77,7 +79,7 @@ class ModelTable {
 
   absl::StatusOr<const Version*> Resolve(const ModelSelector& selector) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   static const Version* NewestUsable(const Model& model);
-  // The version that a label means; null if there is none.
+  // Returns the version that a label means; null if there is none.
   static const Version* Labelled(const Model& model, absl::string_view label);
   static ModelVersionInfo InfoOf(const Model& model, const Version& version);
   ModelInfo InfoOf(const std::string& name) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);

@@ -1,4 +1,4 @@
-// One version of a model in memory, and what is known of versions that may not be.
+// One version of a model in memory, and descriptions of versions that may not be in memory.
 #pragma once
 
 #include <atomic>
@@ -19,32 +19,32 @@ class StoredClassifier;
 
 namespace kwta::server {
 
-// One version of a model. Whoever holds it may go on using it, also after it was replaced, evicted or deleted.
+// One version of a model. A holder may keep using it even after it was replaced, evicted or deleted.
 struct ServedModel {
   std::string name;
   uint64_t version = 0;
   std::string directory;  // its bundle; gone once it is deleted
   v1::ModelDescription description;
   std::shared_ptr<const Encoder> encoder;
-  std::shared_ptr<const StoredClassifier> classifier;  // of a fine-tuned model; null if it was not
-  // When it was last asked for, as the table that holds it counts.
+  std::shared_ptr<const StoredClassifier> classifier;  // of a fine-tuned model, else null
+  // When it was last requested, as the table that holds it counts.
   mutable std::atomic<uint64_t> last_use{0};
 };
 using ServedModelPtr = std::shared_ptr<const ServedModel>;
 
-// Where a version stands.
+// The state of a version.
 enum class ModelState {
   kLoading,   // being read and warmed up for the first time
   kReady,     // in memory
-  kEvicted,   // on disk; whoever asks for it waits until it is in memory again
-  kUnloaded,  // on disk, and not used until it is loaded by name
+  kEvicted,   // on disk; callers that ask for it wait until it is in memory again
+  kUnloaded,  // on disk; not used until it is loaded by name
   kFailed,    // did not load; see ModelVersionInfo::failure
 };
 
 // "ready", as in metrics and messages.
 const char* ModelStateName(ModelState state);
 
-// Which version a caller asks for: a version, or a label, or neither, which is label "stable".
+// The version that a caller asks for: a version, or a label, or neither, which means label "stable".
 struct ModelSelector {
   absl::string_view name;
   uint64_t version = 0;
@@ -57,14 +57,14 @@ struct ModelVersionInfo {
   std::string directory;
   ModelState state = ModelState::kLoading;
   absl::Status failure;              // why it is kFailed, or why a kReady version could not be reloaded
-  v1::ModelDescription description;  // empty if it could never be read
-  int64_t parameter_bytes = 0;       // of the file, until it was in memory once
-  std::vector<std::string> labels;   // that name it, "stable" and "canary" also when nobody has set them
+  v1::ModelDescription description;  // empty if it was never readable
+  int64_t parameter_bytes = 0;       // the file's bytes until the version was first in memory
+  std::vector<std::string> labels;   // labels that name it; "stable" and "canary" count even if nobody has set them
 
   bool usable() const { return state == ModelState::kReady || state == ModelState::kEvicted; }
 };
 
-// The labels of a model that somebody has set, and where "stable" was before.
+// The labels that somebody has set on a model, and the previous version of "stable".
 struct ModelLabels {
   std::map<std::string, uint64_t, std::less<>> set;
   uint64_t previous_stable = 0;  // 0: none
@@ -76,10 +76,10 @@ struct ModelLabels {
 
 struct ModelInfo {
   std::string name;
-  uint64_t stable = 0;  // the version that Encode takes by default; 0 if there is none
+  uint64_t stable = 0;  // the version that Encode uses by default; 0 if there is none
   ModelLabels labels;
   std::vector<ModelVersionInfo> versions;  // oldest first
-  // What is in its directory and was set aside, with the reason: labels that cannot be read, folders that are no
+  // Parts of its directory that were set aside, with the reason: labels that cannot be read, folders that are not
   // versions. The rest of the model serves.
   std::vector<std::string> problems;
 };

@@ -16,20 +16,20 @@
 namespace kwta::server {
 namespace {
 
-// By which clients of streams know that a request has been answered.
+// Tells clients of streams that a request has been answered.
 constexpr char kFinalResponse[] = "triton_final_response";
 
 std::string Platform(const ServedModel& model) {
   return absl::StrCat("kwta_", EncoderKindName(model.description.encoder()));
 }
 
-// Clients of this protocol know a version that is there and does not serve by UNAVAILABLE.
+// Clients of this protocol expect UNAVAILABLE for a version that exists and does not serve.
 absl::Status StatusOfModel(const absl::Status& status, const ModelVersionInfo& model) {
   if (!absl::IsFailedPrecondition(status) || model.usable()) return status;
   return absl::UnavailableError(status.message());
 }
 
-// The version of `name` that `text` means.
+// Returns the version of `name` that `text` means.
 absl::StatusOr<ServedModelPtr> GetNamed(ModelManager* models, const std::string& name, const std::string& text) {
   const VersionName version = ParseVersion(text);
   const ModelSelector selector = {name, version.version, version.label};
@@ -39,7 +39,7 @@ absl::StatusOr<ServedModelPtr> GetNamed(ModelManager* models, const std::string&
   return meant.ok() ? StatusOfModel(model.status(), *meant) : model.status();
 }
 
-// Where Triton's clients put a model's name, or where KServe's do.
+// Returns the model's name from the field that Triton's clients use, or from KServe's.
 template <typename Request>
 const std::string& RepositoryName(const Request& request) {
   return request.model_name().empty() ? request.repository_name() : request.model_name();
@@ -128,7 +128,7 @@ absl::StatusOr<inference::ModelConfigResponse> InferenceHandler::ModelConfig(
 absl::Status InferenceHandler::CheckHasClasses(const v1::EncodeRequest& request) const {
   const absl::StatusOr<ModelVersionInfo> meant =
       parts_.models->Describe({request.model(), request.version(), request.label()});
-  // What else is wrong with the model, its encoder says.
+  // The encoder reports everything else that is wrong with the model.
   if (!meant.ok() || !meant->usable() || meant->description.has_fine_tuning()) return absl::OkStatus();
   return NoClasses(meant->name, meant->version);
 }
@@ -193,7 +193,7 @@ absl::StatusOr<inference::ModelStatisticsResponse> InferenceHandler::ModelStatis
     *response.add_model_stats() = std::move(each);
   }
   if (response.model_stats_size() > 0 || request.name().empty()) return response;
-  // A model that nobody has asked yet: all zeros, which is what clients take the difference to.
+  // A model without requests so far: all zeros, against which clients take the difference.
   const VersionName name = ParseVersion(request.version());
   KWTA_ASSIGN_OR_RETURN(const ModelVersionInfo info,
                         parts_.models->Describe({request.name(), name.version, name.label}));

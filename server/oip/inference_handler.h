@@ -1,4 +1,4 @@
-// What the calls of the Open Inference Protocol do, without the transport.
+// Implements the calls of the Open Inference Protocol, without the transport.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,8 @@ struct InferenceHandlerParts {
   int64_t max_batch_rows = 0;
 };
 
-// Thread-safe. Each method is the call of that name. Infer, Metadata and Config may wait: for rows to be computed, for
-// a version to be loaded again. REQUIRES: all parts outlive it.
+// Thread-safe. Each method implements the call of the same name. Infer, Metadata and Config may wait for rows to be
+// computed or for a version to be loaded again. REQUIRES: all parts outlive the handler.
 class InferenceHandler {
  public:
   explicit InferenceHandler(InferenceHandlerParts parts) : parts_(std::move(parts)) {}
@@ -34,10 +34,10 @@ class InferenceHandler {
   inference::ServerMetadataResponse ServerMetadata() const;
   absl::StatusOr<inference::ModelMetadataResponse> ModelMetadata(const inference::ModelMetadataRequest& request);
   absl::StatusOr<inference::ModelConfigResponse> ModelConfig(const inference::ModelConfigRequest& request);
-  // Takes the request's elements out of it.
+  // Moves the elements out of the request.
   absl::StatusOr<inference::ModelInferResponse> ModelInfer(inference::ModelInferRequest* request, CallContext context);
-  // What ModelStreamInfer answers to the request `id` of which that came: always one message, which says that it is the
-  // last for its request.
+  // Returns the one message with which ModelStreamInfer answers request `id`. The message says that it is the last for
+  // its request.
   static inference::ModelStreamInferResponse StreamResponse(const std::string& id,
                                                             absl::StatusOr<inference::ModelInferResponse> response);
   absl::StatusOr<inference::ModelStatisticsResponse> ModelStatistics(const inference::ModelStatisticsRequest& request);
@@ -47,7 +47,7 @@ class InferenceHandler {
       const inference::RepositoryModelUnloadRequest& request);
 
  private:
-  // Whether the model that a request names can tell classes, before anything is computed.
+  // Checks, before anything is computed, that the model of the request can classify.
   absl::Status CheckHasClasses(const v1::EncodeRequest& request) const;
 
   const InferenceHandlerParts parts_;

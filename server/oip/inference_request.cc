@@ -26,7 +26,7 @@ absl::StatusOr<v1::DType> ConvertDatatype(const std::string& datatype) {
       absl::StrCat("datatype of 'input' is '", datatype, "', expected FP32, UINT8, FP16 or BF16"));
 }
 
-// Values that a parameter may hold as an integer, or as any number, or as the text of one.
+// Read a parameter that holds an integer, any number, or a number as text.
 std::optional<int64_t> IntegerOf(const inference::InferParameter& parameter) {
   if (parameter.has_int64_param()) return parameter.int64_param();
   if (parameter.has_uint64_param()) return static_cast<int64_t>(parameter.uint64_param());
@@ -73,7 +73,7 @@ absl::Status ConvertParameters(const Parameters& parameters, v1::EncodeOptions* 
   return absl::OkStatus();
 }
 
-// Classes wanted in place of an output; 0: none.
+// Returns how many classes an output asks for; 0: none.
 absl::StatusOr<int64_t> ConvertClassification(const OutputTensorWanted& output) {
   const auto found = output.parameters().find("classification");
   if (found == output.parameters().end()) return 0;
@@ -87,7 +87,7 @@ absl::StatusOr<int64_t> ConvertClassification(const OutputTensorWanted& output) 
       absl::StrCat("output '", output.name(), "' has no classes; ask for the classes of 'features'"));
 }
 
-// The elements in the field of their type.
+// Moves the elements out of the field of their type.
 absl::Status TakeContents(InputTensor* tensor, v1::Tensor* input) {
   inference::InferTensorContents& contents = *tensor->mutable_contents();
   if (tensor->datatype() == "FP32") {
@@ -174,7 +174,7 @@ absl::StatusOr<InferenceRequest> ConvertRequest(inference::ModelInferRequest* re
     features = features || (name == kFeatures && classes == 0);
     converted.outputs.push_back(name);
   }
-  // What the answer may be as large as.
+  // The answer may be as large as in this layout.
   encode.mutable_options()->set_output(features ? v1::OUTPUT_MODE_DENSE : v1::OUTPUT_MODE_SPARSE_CSR);
   return converted;
 }

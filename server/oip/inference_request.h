@@ -1,4 +1,4 @@
-// Requests of the Open Inference Protocol as requests of our own.
+// Converts requests of the Open Inference Protocol to requests of our own.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@
 
 namespace kwta::server {
 
-// The tensors of a model. Every model has the first three outputs; row_splits only those whose rows have different
-// numbers of non-zeros.
+// The tensors of a model. Every model has the first three outputs. Only models whose rows differ in their numbers of
+// non-zeros have row_splits.
 inline constexpr char kInput[] = "input";
 inline constexpr char kFeatures[] = "features";
 inline constexpr char kIndices[] = "indices";
@@ -29,17 +29,17 @@ VersionName ParseVersion(const std::string& text);
 
 struct InferenceRequest {
   v1::EncodeRequest encode;
-  // Outputs wanted, in the order asked for; empty: all that the model has.
+  // The requested outputs, in the order of the request; empty: every output of the model.
   std::vector<std::string> outputs;
   std::string id;
-  // Unless 0, 'features' are to be told as the best so many classes of each row.
+  // If not 0, return 'features' as this many best classes of each row.
   int64_t classes = 0;
 };
 
-// Takes the elements out of `request` without copying them, unless they come as 32-bit integers. Parameters "k" (an
-// integer) and "alpha" (a number) choose how many activities a row keeps; what clients of Triton set by themselves is
-// passed over. Errors: INVALID_ARGUMENT naming what is wrong and what was expected, UNIMPLEMENTED (shared memory,
-// sequences).
+// Converts `request`. Moves the elements out of it without copying them, unless they are 32-bit integers. Parameters
+// "k" (an integer) and "alpha" (a number) choose how many activities a row keeps; parameters that Triton's clients set
+// by themselves are ignored. Errors: INVALID_ARGUMENT naming what is wrong and what was expected, UNIMPLEMENTED (shared
+// memory, sequences).
 absl::StatusOr<InferenceRequest> ConvertRequest(inference::ModelInferRequest* request);
 
 }  // namespace kwta::server

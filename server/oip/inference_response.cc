@@ -58,7 +58,7 @@ std::vector<OutputTensor> OutputsOf(const Encoder& encoder) {
                                        {kValues, "FP32", inference::TYPE_FP32, {-1}}};
   if (encoder.dense_codes()) {
     for (OutputTensor& output : outputs) {
-      if (output.name != kFeatures) output.shape.clear();  // one extent in all, that of all non-zeros
+      if (output.name != kFeatures) output.shape.clear();  // one extent in all, the number of non-zeros
     }
     outputs.push_back({kRowSplits, "INT64", inference::TYPE_INT64, {}});
   }

@@ -1,4 +1,4 @@
-// Codes as tensors of the Open Inference Protocol.
+// Converts codes to tensors of the Open Inference Protocol.
 #pragma once
 
 #include <cstdint>
@@ -13,25 +13,25 @@
 
 namespace kwta::server {
 
-// One output tensor: features FP32 [n, F]; of sparse codes indices INT32 and values FP32 [n, k], ascending in a row; of
-// dense codes, whose rows have different numbers of non-zeros, indices and values [non-zeros] and row_splits INT64
-// [n + 1], the first 0.
+// One output tensor. features: FP32 [n, F]. Sparse codes have indices INT32 and values FP32 [n, k], ascending in a row.
+// Dense codes, whose rows differ in their numbers of non-zeros, have indices and values [non-zeros] and row_splits
+// INT64 [n + 1], the first of which is 0.
 struct OutputTensor {
   const char* name;
   const char* datatype;
   inference::DataType data_type;
-  std::vector<int64_t> shape;  // of a row; -1 varies
+  std::vector<int64_t> shape;  // shape of a row; -1 varies
 };
-// The outputs that a model with this encoder has.
+// Returns the outputs of a model with this encoder.
 std::vector<OutputTensor> OutputsOf(const Encoder& encoder);
 
-// UNIMPLEMENTED: classes were asked for of a model that was not fine-tuned.
+// Returns UNIMPLEMENTED: the request wants classes from a model that was not fine-tuned.
 absl::Status NoClasses(const std::string& model, uint64_t version);
 
-// The answer, with every tensor in raw_output_contents. Where classes are asked for, 'features' is BYTES [n, classes]:
-// "score:class" of the best classes of each row, the best first, the lowest of equal ones first; a score is that of the
-// model's classifier. Errors: INVALID_ARGUMENT (row_splits of a model that has none, or an answer of more than
-// max_bytes), FAILED_PRECONDITION (rows of different k), UNIMPLEMENTED (classes of a model that has none).
+// Builds the answer, with every tensor in raw_output_contents. If the request wants classes, 'features' is BYTES
+// [n, classes]: "score:class" for the best classes of each row, the best first, the lowest of equal ones first. The
+// model's classifier computes the scores. Errors: INVALID_ARGUMENT (row_splits of a model that has none, or an answer
+// of more than max_bytes), FAILED_PRECONDITION (rows of different k), UNIMPLEMENTED (classes of a model that has none).
 absl::StatusOr<inference::ModelInferResponse> ConvertResponse(const InferenceRequest& request, const EncodedRows& rows,
                                                               int64_t max_bytes);
 

@@ -18,7 +18,7 @@ class InferenceService final : public inference::GRPCInferenceService::Service {
  public:
   InferenceService(InferenceHandler* handler, const CallPipeline* pipeline) : handler_(*handler), pipeline_(pipeline) {}
 
-  // The two that must answer when everything else is refused, as health checks do.
+  // These two must answer when everything else is refused, as health checks do.
   grpc::Status ServerLive(ServerContext*, const inference::ServerLiveRequest*,
                           inference::ServerLiveResponse* response) override {
     response->set_live(true);
@@ -58,7 +58,7 @@ class InferenceService final : public inference::GRPCInferenceService::Service {
 
   grpc::Status ModelInfer(ServerContext* context, const inference::ModelInferRequest* request,
                           inference::ModelInferResponse* response) override {
-    // gRPC hands out its own message; nobody looks at it afterwards.
+    // gRPC passes its own message, which nobody reads afterwards.
     auto* taken = const_cast<inference::ModelInferRequest*>(request);
     return RunCall(pipeline_, methods::kModelInfer, context, [&](Call& call) -> absl::Status {
       KWTA_ASSIGN_OR_RETURN(*response, handler_.ModelInfer(taken, call.Context()));
@@ -66,7 +66,7 @@ class InferenceService final : public inference::GRPCInferenceService::Service {
     });
   }
 
-  // One message at a time; a request that fails is answered with its error.
+  // Handles one message at a time; answers a failed request with its error.
   grpc::Status ModelStreamInfer(
       ServerContext* context,
       grpc::ServerReaderWriter<inference::ModelStreamInferResponse, inference::ModelInferRequest>* stream) override {

@@ -1,4 +1,4 @@
-// inference.GRPCInferenceService over gRPC, beside kwta.v1.EncoderService on the same port.
+// Serves inference.GRPCInferenceService over gRPC, on the same port as kwta.v1.EncoderService.
 #pragma once
 
 #include <grpcpp/impl/service_type.h>
@@ -10,8 +10,8 @@
 
 namespace kwta::server {
 
-// To be registered with a ServerBuilder. Methods are those of the handler; all but ServerLive and ServerReady go
-// through the pipeline. REQUIRES: both outlive the service.
+// Returns a service to register with a ServerBuilder. The handler implements its methods; all but ServerLive and
+// ServerReady go through the pipeline. REQUIRES: handler and pipeline outlive the service.
 std::unique_ptr<grpc::Service> NewInferenceService(InferenceHandler* handler, const CallPipeline* pipeline);
 
 }  // namespace kwta::server

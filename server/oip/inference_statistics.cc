@@ -3,7 +3,7 @@
 namespace kwta::server {
 namespace {
 
-// Versions that are remembered; more come and go only in a server that runs for very long.
+// The most versions to remember. Only a server that runs for very long sees more.
 constexpr size_t kMostVersions = 10000;
 
 void Add(absl::Duration time, inference::StatisticDuration* statistic) {

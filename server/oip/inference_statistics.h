@@ -1,4 +1,4 @@
-// Counts and times of the requests of the Open Inference Protocol.
+// Counts and times the requests of the Open Inference Protocol.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +14,10 @@
 
 namespace kwta::server {
 
-// What one request took.
+// How long the parts of one request took.
 struct InferenceTimes {
   int64_t rows = 0;
-  int64_t batches = 0;  // that it counts, see EncodeResult
+  int64_t batches = 0;  // batches that this request counts, see EncodeResult
   absl::Duration whole, queue, input, compute, output;
 };
 
@@ -27,7 +27,7 @@ class InferenceStatistics {
   void Succeeded(const std::string& model, uint64_t version, absl::Time now, const InferenceTimes& times);
   void Failed(const std::string& model, uint64_t version, absl::Duration whole);
 
-  // Of one version, or all (0), of one model, or all (empty): those that were asked for anything.
+  // Returns the statistics of one version, or all (0), of one model, or all (empty). Omits versions without requests.
   std::vector<inference::ModelStatistics> Of(const std::string& model, uint64_t version) const;
 
  private:

@@ -1,4 +1,4 @@
-// The classes of encoded rows, by the classifier that their model was fine-tuned with.
+// Classifies encoded rows with the classifier from their model's fine-tuning.
 #pragma once
 
 #include <cstdint>
@@ -9,15 +9,15 @@
 
 namespace kwta::server {
 
-// The best `count` classes of each row, at most all: the best first, the lowest of equal ones first.
+// The best `count` classes of each row, or all if there are fewer: the best first, the lowest of equal ones first.
 struct RowClasses {
   int64_t rows = 0;
-  int64_t classes = 0;  // a row
-  // "score:class", as the Open Inference Protocol has elements of BYTES: each after its length in 4 bytes,
-  // little-endian; rows x classes of them.
+  int64_t classes = 0;  // per row
+  // rows x classes elements "score:class" in the Open Inference Protocol's encoding of BYTES: a 4-byte little-endian
+  // length before each.
   std::string elements;
 };
-// REQUIRES: codes of the width that the classifier was made for; count > 0.
+// REQUIRES: codes has the width that the classifier was made for; count > 0.
 RowClasses ClassifyRows(const StoredClassifier& classifier, const FeatureRows& codes, int64_t count);
 
 }  // namespace kwta::server

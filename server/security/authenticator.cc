@@ -18,7 +18,7 @@ constexpr char kScheme[] = "Bearer ";
 
 std::shared_ptr<Quota> QuotaOf(const char* what, double rate, const std::shared_ptr<Quota>& before) {
   if (rate <= 0) return nullptr;
-  if (before != nullptr && before->rate() == rate) return before;  // a file read again fills no bucket
+  if (before != nullptr && before->rate() == rate) return before;  // rereading the file must not refill a bucket
   return std::make_shared<Quota>(what, rate);
 }
 
@@ -88,7 +88,7 @@ absl::StatusOr<Caller> Authenticator::Authenticate(absl::string_view authorizati
   const std::string hash = HashOfToken(authorization.substr(sizeof(kScheme) - 1));
   const std::shared_ptr<const Tokens> tokens = Current();
   const Known* found = nullptr;
-  // All of them, each in constant time: how long it takes says nothing about any.
+  // Compare with all tokens, each in constant time, so that the time reveals nothing about any.
   for (const Known& known : *tokens) {
     if (CRYPTO_memcmp(known.entry.sha256.data(), hash.data(), hash.size()) == 0) found = &known;
   }

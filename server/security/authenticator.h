@@ -1,4 +1,4 @@
-// Who makes a call, by bearer token, and whether it may.
+// Identifies callers by bearer token and decides what they may do.
 #pragma once
 
 #include <functional>
@@ -22,21 +22,21 @@ namespace kwta::server {
 // A caller that showed a token.
 struct Caller {
   std::string name;
-  std::shared_ptr<Quota> calls, rows;  // null: any number
+  std::shared_ptr<Quota> calls, rows;  // null: unlimited
   absl::Time expires = absl::InfiniteFuture();
-  std::shared_ptr<const void> known_in;  // the tokens among which it was found
+  std::shared_ptr<const void> known_in;  // the set of tokens in which it was found
 };
 
-// Knows the tokens of a file, which is looked at once a second and taken again if it holds something else; a file that
-// makes no sense is reported and the tokens known before stay. Thread-safe.
+// Knows the tokens of a file. Checks the file once a second and rereads it if its content has changed. If the file is
+// invalid, reports it and keeps the earlier tokens. Thread-safe.
 class Authenticator {
  public:
   struct Events {
-    std::function<void(size_t tokens)> read;  // the file, again
+    std::function<void(size_t tokens)> read;  // the file was read again
     std::function<void(const absl::Status&)> failed;
   };
 
-  // Tokens expire by the system's clock; looks keep to one that nobody sets.
+  // Tokens expire by the system's clock. Checks of the file are timed by a clock that nobody sets.
   struct Clocks {
     std::function<absl::Time()> now = absl::Now;
     std::function<SteadyTime()> steady = SteadyTime::Now;
@@ -45,11 +45,12 @@ class Authenticator {
   // Errors: those of ReadTokenFile.
   static absl::StatusOr<std::unique_ptr<Authenticator>> Open(const std::string& path, Events events, Clocks clocks);
 
-  // `authorization` is the header of the call, "Bearer TOKEN"; `scope` what the call needs, nullopt if any token will
-  // do. Errors: UNAUTHENTICATED (no token, an unknown or an expired one), PERMISSION_DENIED (not for this scope).
+  // Identifies the caller. `authorization` is the call's header, "Bearer TOKEN". `scope` is what the call needs;
+  // nullopt accepts any token. Errors: UNAUTHENTICATED (no token, an unknown or an expired one), PERMISSION_DENIED (the
+  // token lacks this scope).
   absl::StatusOr<Caller> Authenticate(absl::string_view authorization, std::optional<Scope> scope);
 
-  // Whether a caller that was let in so may go on; brings its quotas up to date. Looks for the token only if the tokens
+  // Checks that an authenticated caller may continue, and updates its quotas. Looks up the token only if the tokens
   // have changed since. Errors: those of Authenticate.
   absl::Status Confirm(absl::string_view authorization, std::optional<Scope> scope, Caller* caller);
 
@@ -61,7 +62,7 @@ class Authenticator {
   using Tokens = std::vector<Known>;
 
   Authenticator(std::string path, Events events, Clocks clocks);
-  // True if the file holds other tokens than before, which are known from then on.
+  // Returns true if the file holds other tokens than before; they are known from then on.
   absl::StatusOr<bool> Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::shared_ptr<const Tokens> Current();
   absl::Status CheckTime(const Caller& caller) const;
@@ -71,9 +72,9 @@ class Authenticator {
   const Clocks clocks_;
   absl::Mutex mutex_;
   SteadyTime next_look_ ABSL_GUARDED_BY(mutex_);
-  // What was read last, good or not, as a hash: times and sizes of files may be the same although they have changed.
+  // Hash of the file content read last, valid or not. Time and size may stay the same although a file has changed.
   std::string seen_ ABSL_GUARDED_BY(mutex_);
-  absl::Status last_failure_ ABSL_GUARDED_BY(mutex_);  // told once
+  absl::Status last_failure_ ABSL_GUARDED_BY(mutex_);  // reported once
   std::shared_ptr<const Tokens> tokens_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -1,4 +1,5 @@
-// The certificates that both ports show, and whom they trust: read again when the files change, and taken whole or not.
+// Holds the certificates of both ports and the authorities they trust. Rereads changed files and takes all of them or
+// none.
 #pragma once
 
 #include <functional>
@@ -18,21 +19,21 @@ namespace kwta::server {
 class Certificates {
  public:
   struct Events {
-    // The files were taken; the server's certificate expires then. The first time while Open runs.
+    // The files were taken; the server's certificate expires at `expires`. The first call comes from within Open.
     std::function<void(absl::Time expires)> taken;
-    // How the files are, once for each change: OK, or why they are not taken; those taken before are used on.
+    // Called once for each change: OK, or why the files are not taken. The earlier ones then stay in use.
     std::function<void(const absl::Status&)> looked;
   };
 
-  // Events may be empty. Errors: those of ReadTlsFiles and CheckTlsTexts.
+  // The callbacks in `events` may be empty. Errors: those of ReadTlsFiles and CheckTlsTexts.
   static absl::StatusOr<std::unique_ptr<Certificates>> Open(TlsFiles files, Events events,
                                                             std::function<absl::Time()> now = absl::Now);
 
   const TlsFiles& files() const { return files_; }
   bool asks_clients() const { return !files_.client_ca.empty(); }
 
-  // For a new connection, the same object until others are taken. Looks at the files if the last look is longer ago
-  // than reload_seconds.
+  // Returns the certificates for a new connection; the same object until others are taken. Checks the files if the last
+  // check is longer ago than reload_seconds.
   std::shared_ptr<const TlsTexts> Current();
 
  private:

@@ -1,4 +1,4 @@
-// So much a second, for one caller.
+// Limits how much one caller may use per second.
 #pragma once
 
 #include <string>
@@ -11,16 +11,16 @@
 
 namespace kwta::server {
 
-// A bucket that fills at `rate` a second up to what comes in a second (at least one). Thread-safe.
+// A bucket that fills at `rate` per second and holds one second's worth, at least one. Thread-safe.
 class Quota {
  public:
-  // `what` is counted, in the words of the refusal: "rows_per_second".
+  // `what` names the counted unit in the refusal: "rows_per_second".
   Quota(std::string what, double rate) : what_(std::move(what)), rate_(rate), held_(Full()) {}
 
   double rate() const { return rate_; }
 
-  // Takes `amount`. More than the bucket holds is taken from a full bucket, which is then in debt. Errors:
-  // RESOURCE_EXHAUSTED naming the quota, with a RetryAfter.
+  // Takes `amount`. An amount larger than the bucket can be taken only from a full bucket, which is then in debt.
+  // Errors: RESOURCE_EXHAUSTED naming the quota, with a RetryAfter.
   absl::Status Take(double amount, SteadyTime now);
 
  private:
@@ -30,7 +30,7 @@ class Quota {
   const double rate_;
   absl::Mutex mutex_;
   double held_ ABSL_GUARDED_BY(mutex_);
-  SteadyTime filled_ ABSL_GUARDED_BY(mutex_);  // long ago until something was taken
+  SteadyTime filled_ ABSL_GUARDED_BY(mutex_);  // long ago until the first Take
 };
 
 }  // namespace kwta::server

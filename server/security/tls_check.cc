@@ -1,4 +1,4 @@
-// Certificates and keys as OpenSSL reads them.
+// Checks certificates and keys with OpenSSL.
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -23,7 +23,7 @@ BioPtr PemBytes(const std::string& text) {
   return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())), &BIO_free);
 }
 
-// What OpenSSL has to say of the last call, and no more of it later.
+// Returns OpenSSL's reason for its last failure and clears its queue of errors.
 std::string OpenSslReason() {
   const char* reason = ERR_reason_error_string(ERR_peek_last_error());
   std::string words = reason == nullptr ? "it makes no sense" : reason;
@@ -31,7 +31,7 @@ std::string OpenSslReason() {
   return words;
 }
 
-// Without this OpenSSL would ask for it on the terminal.
+// Without this, OpenSSL would ask for the passphrase on the terminal.
 int NoPassphrase(char*, int, int, void*) { return -1; }
 
 absl::StatusOr<std::vector<CertificatePtr>> ReadCertificates(const std::string& text, const std::string& path,
@@ -54,7 +54,7 @@ absl::StatusOr<std::vector<CertificatePtr>> ReadCertificates(const std::string& 
   return certificates;
 }
 
-// Whether the secret half of a key belongs to the other: the certificate is compared with the other only.
+// True if the private half of a key matches the public half. The certificate is compared with the public half only.
 bool IsWhole(EVP_PKEY* key) {
   const std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(EVP_PKEY_CTX_new(key, nullptr),
                                                                             &EVP_PKEY_CTX_free);

@@ -1,4 +1,4 @@
-// The files that say who the server is and whom it lets in, the same for both ports.
+// The files that prove the server's identity and say whom it admits. Both ports use the same ones.
 #pragma once
 
 #include <string>
@@ -8,15 +8,15 @@
 
 namespace kwta::server {
 
-// Files in PEM form, read again when they change: certificates are renewed without a restart.
+// PEM files. The server rereads them when they change, so certificates are renewed without a restart.
 struct TlsFiles {
   std::string certificate;  // with the chain up to the root; empty: no TLS
   std::string key;
-  std::string client_ca;  // who must have signed clients' certificates; empty: clients need none
+  std::string client_ca;  // signs the clients' certificates; empty: clients need none
   int reload_seconds = 10;
 };
 
-// What is in the files.
+// The contents of the files.
 struct TlsTexts {
   std::string certificate, key, client_ca;
 
@@ -25,12 +25,13 @@ struct TlsTexts {
   }
 };
 
-// Errors: those of reading a file, INVALID_ARGUMENT (no PEM), with the flag that names the file.
+// Errors: those of reading a file, INVALID_ARGUMENT (not PEM), with the flag that names the file.
 absl::StatusOr<TlsTexts> ReadTlsFiles(const TlsFiles& files);
 
-// Whether connections can be made with `texts` at `now`: every certificate and the key can be read to their ends, the
-// key, which has no passphrase, is that of the first certificate, and `now` lies between that one's dates. Gives when
-// it expires. Errors: INVALID_ARGUMENT, FAILED_PRECONDITION (dates), naming the file of `files` and its flag.
+// Checks that `texts` can serve connections at `now`, and returns when the first certificate expires. Every certificate
+// and the key must be readable to their ends; the key must belong to the first certificate and have no passphrase;
+// `now` must lie between that certificate's dates. Errors: INVALID_ARGUMENT, FAILED_PRECONDITION (dates), naming the
+// file of `files` and its flag.
 absl::StatusOr<absl::Time> CheckTlsTexts(const TlsFiles& files, const TlsTexts& texts, absl::Time now);
 
 }  // namespace kwta::server

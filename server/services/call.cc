@@ -14,7 +14,7 @@ namespace {
 constexpr char kAuthorization[] = "authorization";
 constexpr char kPushback[] = "grpc-retry-pushback-ms";
 
-// When those who were refused may come again, where the refusal does not know.
+// When refused callers may try again, if the refusal does not say.
 constexpr absl::Duration kUsualPause = absl::Milliseconds(100);
 constexpr absl::Duration kShortestPause = absl::Milliseconds(10);
 constexpr absl::Duration kLongestPause = absl::Seconds(60);
@@ -64,7 +64,7 @@ CallContext Call::Context() const {
   context.deadline = transport_.Deadline();
   context.cancelled = [transport = &transport_] { return transport->Cancelled(); };
   context.caller = caller_.name;
-  context.patient = method_.kind == MethodKind::kRequests;  // a stream has back-pressure of its own
+  context.patient = method_.kind == MethodKind::kRequests;  // a stream has its own back-pressure
   context.row_quota = caller_.rows;
   return context;
 }

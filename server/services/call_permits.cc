@@ -6,7 +6,7 @@ namespace kwta::server {
 
 namespace {
 
-// The part of all permits that is kept for callers with few of them.
+// One in this many permits is kept for callers that hold few.
 constexpr int kReservedPart = 8;
 
 }  // namespace

@@ -1,4 +1,4 @@
-// How many calls are served at once, and when the last of them is done.
+// Limits how many calls are served at once, and tells when the last one is done.
 #pragma once
 
 #include <map>
@@ -12,15 +12,15 @@
 
 namespace kwta::server {
 
-// The last eighth of all permits is not for callers that hold an even share of the others: whoever takes all it can get
-// does not shut the others out. Thread-safe.
+// Callers that hold an even share of the other permits cannot take the last eighth of all permits, so a caller that
+// takes all it can get does not shut the others out. Thread-safe.
 class CallPermits {
   using Holders = std::map<std::string, int>;
 
  public:
   explicit CallPermits(int limit) : limit_(limit) {}
 
-  // Given back when it is destroyed. Movable.
+  // Destroying a permit returns it. Movable.
   class Permit {
    public:
     Permit(Permit&& other) noexcept : permits_(other.permits_), holder_(other.holder_) { other.permits_ = nullptr; }
@@ -39,9 +39,9 @@ class CallPermits {
   // Errors: RESOURCE_EXHAUSTED naming the limit, UNAVAILABLE after Close.
   absl::StatusOr<Permit> Take(const std::string& caller);
 
-  // No permits from now on: the server drains.
+  // Issues no more permits: the server drains.
   void Close();
-  // Waits until every permit was given back. False if `deadline` passed first.
+  // Waits until every permit has been returned. Returns false if `deadline` passes first.
   bool WaitUntilIdle(absl::Time deadline);
 
  private:

@@ -17,7 +17,7 @@ bool IsRequestId(absl::string_view text) {
   return text.size() <= kMaxRequestId && std::all_of(text.begin(), text.end(), absl::ascii_isgraph);
 }
 
-// 00-<32 digits>-<16 digits>-<2 digits>; later versions may say more after that.
+// True for 00-<32 digits>-<16 digits>-<2 digits>. Later versions may append more.
 bool IsTraceparent(absl::string_view text) {
   constexpr char kForm[] = "hh-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
   constexpr size_t kLength = sizeof(kForm) - 1;

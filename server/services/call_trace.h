@@ -1,4 +1,4 @@
-// By what a call is known in logs, here and in the caller's.
+// Identifies a call in the server's logs and the caller's.
 #pragma once
 
 #include <string>
@@ -9,19 +9,19 @@
 
 namespace kwta::server {
 
-// The names under which a caller sends them, and under which they go back.
+// The names under which a caller sends the ids, and under which they are sent back.
 inline constexpr char kRequestIdKey[] = "x-request-id";
 inline constexpr char kTraceparentKey[] = "traceparent";
 
-// What the caller sent: a request id of at most 128 printable characters, and a traceparent in the form of W3C's Trace
-// Context. What is malformed is taken as not sent.
+// What the caller sent: a request id of at most 128 printable characters, and a traceparent in the format of W3C's
+// Trace Context. Malformed values are ignored.
 struct CallTrace {
   std::string request_id;
   std::string traceparent;
 };
 CallTrace TraceOf(absl::string_view request_id, absl::string_view traceparent);
 
-// A line about a call that was answered: an error if the server is to blame, else of level debug.
+// Logs a line about an answered call: an error if the server is to blame, else at level debug.
 void LogCall(absl::string_view method, absl::string_view caller, const CallTrace& trace, const absl::Status& status,
              absl::Duration took);
 

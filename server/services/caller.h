@@ -1,4 +1,4 @@
-// Who makes a call.
+// Identifies who makes a call.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace kwta::server {
 
-// The host of an address as gRPC writes it: "ipv4:10.0.0.7" of "ipv4:10.0.0.7:51034". Connections from one host count
-// as one caller.
+// Returns the host of an address that gRPC wrote: "ipv4:10.0.0.7" for "ipv4:10.0.0.7:51034". Connections from one host
+// count as one caller.
 std::string HostOfPeer(absl::string_view peer);
 
 }  // namespace kwta::server

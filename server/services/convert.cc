@@ -14,7 +14,7 @@ namespace kwta::server {
 namespace {
 
 constexpr int kMaxDimensions = 4;
-// Room for everything in an answer but its codes.
+// Room for everything in an answer except its codes.
 constexpr int64_t kAnswerOverhead = 1024;
 
 absl::StatusOr<DType> ConvertDType(v1::DType dtype) {
@@ -64,7 +64,7 @@ absl::StatusOr<Extents> ConvertShape(const v1::Tensor& input) {
   return Extents{rows, *width, *elements};
 }
 
-// Makes `message` an empty one of f32 [rows, width]; its memory stays.
+// Makes `message` an empty message of f32 [rows, width]; keeps its memory.
 void SetShape(int64_t rows, int64_t width, v1::Tensor* message) {
   message->Clear();
   message->add_shape(rows);

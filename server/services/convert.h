@@ -1,4 +1,4 @@
-// Messages to rows, codes to messages.
+// Converts messages to rows and codes to messages.
 #pragma once
 
 #include <cstdint>
@@ -14,31 +14,31 @@
 
 namespace kwta::server {
 
-// Rows that look into a message, or into `copy` if the message's bytes do not stand where elements may.
+// Rows that point into a message, or into `copy` if the message's bytes are not aligned for their elements.
 struct InputRows {
   RowsView view;
   Tensor copy;
 };
 
-// The rows of `input` for a model of rows of `width` elements; dimensions after the first are flattened. The message
+// Converts `input` to rows for a model with rows of `width` elements; flattens dimensions after the first. The message
 // must outlive the result. Errors: INVALID_ARGUMENT naming the field, what was expected and got; for an element that is
 // not finite, its row and column.
 absl::StatusOr<InputRows> ConvertInput(const v1::Tensor& input, absl::string_view model, int64_t width);
 
-// What was set, as it was set; Encoder::ResolveK says whether that makes sense. Errors: INVALID_ARGUMENT if alpha or k
-// is set and not positive.
+// Returns the options exactly as set; Encoder::ResolveK says whether they make sense. Errors: INVALID_ARGUMENT if alpha
+// or k is set and not positive.
 absl::StatusOr<EncodeOptions> ConvertOptions(const v1::EncodeOptions& options);
 
-// The layout that `mode` asks for of this encoder, never OUTPUT_MODE_UNSPECIFIED. Errors: INVALID_ARGUMENT (unknown, or
-// rectangular although the encoder's codes are dense).
+// Returns the layout that `mode` means for this encoder, never OUTPUT_MODE_UNSPECIFIED. Errors: INVALID_ARGUMENT
+// (unknown, or rectangular although the encoder's codes are dense).
 absl::StatusOr<v1::OutputMode> ResolveOutput(v1::OutputMode mode, const Encoder& encoder);
 
-// Whether the answer to `rows` rows can be sent at all, to be asked before computing it. `mode` is resolved.
+// Checks, before anything is computed, that the answer to `rows` rows can be sent. `mode` is resolved.
 // Errors: INVALID_ARGUMENT (an answer larger than max_bytes).
 absl::Status CheckOutput(v1::OutputMode mode, int64_t rows, int64_t units, int64_t k, int64_t max_bytes);
 
-// Sets the codes of `response` in the layout that `mode`, which is resolved, names. Memory of codes that it had in the
-// same layout is used again.
+// Sets the codes of `response` in the layout of `mode`, which is resolved. Reuses the memory of earlier codes in the
+// same layout.
 // Errors: FAILED_PRECONDITION if the rows have different numbers of entries and the layout is rectangular.
 absl::Status ConvertCodes(const Codes& codes, v1::OutputMode mode, v1::EncodeResponse* response);
 

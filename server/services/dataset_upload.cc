@@ -64,7 +64,7 @@ absl::StatusOr<std::unique_ptr<DatasetUpload>> DatasetUpload::Begin(const v1::Up
                                                                     const std::string& directory, int64_t max_bytes) {
   KWTA_RETURN_IF_ERROR(CheckHeader(header, max_bytes));
   std::unique_ptr<DatasetUpload> upload(new DatasetUpload(header, directory));
-  // Said before the bytes are sent rather than after.
+  // Report this before the client sends the bytes rather than after.
   const absl::StatusOr<std::string> present = Sha256OfFile(upload->FinalFile());
   if (present.ok() && *present != header.sha256()) return OtherContent(header.path());
   if (!present.ok() && !absl::IsNotFound(present.status())) return present.status();
@@ -116,12 +116,12 @@ absl::StatusOr<v1::UploadDatasetResponse> DatasetUpload::Finish() {
     response.set_rows(static_cast<uint64_t>(dataset->rows()));
     response.set_width(static_cast<uint64_t>(dataset->width()));
   } else {
-    // The caller knows nothing of the temporary directory.
+    // The caller does not know the temporary directory.
     return absl::Status(dataset.status().code(),
                         absl::StrReplaceAll(dataset.status().message(), {{temporary_ + "/", ""}}));
   }
   response.set_path(header_.path());
-  // A link, unlike a rename, never replaces what somebody else put there in the meantime.
+  // Unlike a rename, a link never replaces a file that somebody else created in the meantime.
   if (::link(TemporaryFile().c_str(), FinalFile().c_str()) == 0) return response;
   if (errno != EEXIST) return UploadFailed(absl::StrCat("cannot make '", FinalFile(), "'"));
   KWTA_ASSIGN_OR_RETURN(const std::string present, Sha256OfFile(FinalFile()));

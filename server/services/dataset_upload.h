@@ -1,4 +1,4 @@
-// Takes in an uploaded data set: checks it whole before anybody can see it.
+// Receives an uploaded data set and checks it completely before anybody can see it.
 #pragma once
 
 #include <cstdint>
@@ -14,15 +14,15 @@
 
 namespace kwta::server {
 
-// One upload: Begin, Append for each piece, Finish. Whatever happens, nothing but a complete, valid file is left
-// behind. Not thread-safe; several uploads may go on at a time, also of the same name.
+// One upload: Begin, Append for each piece, Finish. Whatever happens, it leaves nothing but a complete, valid file. Not
+// thread-safe. Several uploads may run at once, even of the same name.
 class DatasetUpload {
  public:
   // Errors: INVALID_ARGUMENT (name, length or checksum malformed), RESOURCE_EXHAUSTED (larger than max_bytes),
   // ALREADY_EXISTS (other content under that name), UNAVAILABLE.
   static absl::StatusOr<std::unique_ptr<DatasetUpload>> Begin(const v1::UploadDatasetHeader& header,
                                                               const std::string& directory, int64_t max_bytes);
-  // Removes what is not finished.
+  // Removes an unfinished upload.
   ~DatasetUpload();
   DatasetUpload(const DatasetUpload&) = delete;
   DatasetUpload& operator=(const DatasetUpload&) = delete;
@@ -30,8 +30,8 @@ class DatasetUpload {
   // Errors: INVALID_ARGUMENT (more bytes than announced), RESOURCE_EXHAUSTED (disk full), UNAVAILABLE.
   absl::Status Append(absl::string_view bytes);
 
-  // Checks length, checksum and content, and gives the file its name.
-  // Errors: INVALID_ARGUMENT (too few bytes, or no data set), DATA_LOSS (checksum differs; corrupt file),
+  // Checks length, checksum and content, and moves the file to its name.
+  // Errors: INVALID_ARGUMENT (too few bytes, or not a data set), DATA_LOSS (checksum differs; corrupt file),
   // ALREADY_EXISTS.
   absl::StatusOr<v1::UploadDatasetResponse> Finish();
 
@@ -45,7 +45,7 @@ class DatasetUpload {
 
   const v1::UploadDatasetHeader header_;
   const std::string directory_;
-  std::string temporary_;  // a directory of its own, so that the file is checked under its own name
+  std::string temporary_;  // its own directory, so that the file is checked under its own name
   int file_ = -1;
   uint64_t received_ = 0;
   Sha256 hash_;

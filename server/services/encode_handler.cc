@@ -11,7 +11,7 @@
 namespace kwta::server {
 namespace {
 
-// The layout of the answer, if that fits into a message.
+// Returns the layout of the answer if the answer fits into a message.
 absl::StatusOr<v1::OutputMode> CheckAnswer(const v1::EncodeRequest& request, const Encoder& encoder, int64_t rows,
                                            int64_t k, int64_t limit) {
   KWTA_ASSIGN_OR_RETURN(const v1::OutputMode mode, ResolveOutput(request.options().output(), encoder));
@@ -82,7 +82,7 @@ void EncodeHandler::StartWith(ServedModelPtr served, const Request& request, Cal
   prepared->work.patient = context.patient;
   prepared->work.counts_batches = context.counts_batches;
   const ServedModelPtr model = prepared->work.model;
-  auto input = std::make_shared<InputRows>(std::move(prepared->input));  // the work looks at it
+  auto input = std::make_shared<InputRows>(std::move(prepared->input));  // the work points into it
   batcher_->Submit(std::move(prepared->work), [model, input = std::move(input), output = prepared->output,
                                                done = std::move(done)](absl::StatusOr<EncodeResult> result) {
     if (result.ok()) {

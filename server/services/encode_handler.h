@@ -1,4 +1,4 @@
-// What Encode, EncodeStream and Reconstruct do, without the transport.
+// Implements Encode, EncodeStream and Reconstruct, without the transport.
 #pragma once
 
 #include <cstdint>
@@ -22,36 +22,36 @@ struct CallContext {
   std::string caller;
   bool patient = false;
   bool counts_batches = false;
-  std::shared_ptr<Quota> row_quota;  // null: any number of rows
+  std::shared_ptr<Quota> row_quota;  // null: unlimited
 };
 
-// What the batcher made of a request.
+// The batcher's result for a request.
 struct EncodedRows {
   ServedModelPtr model;
   EncodeResult result;
-  v1::OutputMode output = v1::OUTPUT_MODE_DENSE;  // the layout asked for, never OUTPUT_MODE_UNSPECIFIED
+  v1::OutputMode output = v1::OUTPUT_MODE_DENSE;  // the resolved layout, never OUTPUT_MODE_UNSPECIFIED
 };
 using EncodedRowsDone = std::function<void(absl::StatusOr<EncodedRows>)>;
 
-// A request is started on any thread; `done` is called once, perhaps at once, perhaps on the computing thread, and must
-// not block; then it is finished on a thread of the caller's choice. Thread-safe.
+// Any thread may start a request. `done` is called once, perhaps at once, perhaps on the computing thread, and must not
+// block. The caller then finishes the request on a thread of its choice. Thread-safe.
 class EncodeHandler {
  public:
-  // REQUIRES: models and batcher outlive it.
+  // REQUIRES: models and batcher outlive the handler.
   EncodeHandler(ModelManager* models, Batcher* batcher, int64_t max_message_bytes)
       : models_(models), batcher_(batcher), max_message_bytes_(max_message_bytes) {}
 
-  // REQUIRES: the request stays until `done` was called.
+  // REQUIRES: the request stays valid until `done` was called.
   void Start(const v1::EncodeRequest& request, CallContext context, EncodedRowsDone done);
   void Start(const v1::ReconstructRequest& request, CallContext context, EncodedRowsDone done);
 
-  // The same for a thread that may wait.
+  // Does the same on a thread that may wait.
   template <typename Request>
   absl::StatusOr<EncodedRows> Wait(const Request& request, CallContext context);
 
-  // Sets every field of the response to a request that was started, or says why there is none. The response may hold an
-  // earlier answer: its memory is used again. Errors: what `done` was given, and those of ConvertCodes; what the
-  // response holds then is nothing to send.
+  // Sets every field of the response to a started request, or returns why there is none. The response may hold an
+  // earlier answer, whose memory is reused. Errors: the one passed to `done`, and those of ConvertCodes; do not send
+  // the response after an error.
   static absl::Status Finish(const absl::StatusOr<EncodedRows>& rows, v1::EncodeResponse* response);
   static absl::StatusOr<v1::ReconstructResponse> FinishReconstruct(const absl::StatusOr<EncodedRows>& rows);
 

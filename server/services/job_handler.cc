@@ -28,7 +28,7 @@ absl::StatusOr<v1::TrainResponse> JobHandler::Train(const v1::TrainRequest& requ
   return response;
 }
 
-// What is fast: reading the rows is the trainer's business, and may take long.
+// Makes only the quick checks. Reading the rows may take long and is left to the trainer.
 absl::Status JobHandler::CheckDatasetIsUsable(const v1::DatasetRef& dataset) const {
   const absl::Status status = CheckDataset(dataset, DatasetOptions{data_directories_});
   if (!absl::IsNotFound(status) || !dataset.has_path()) return status;
@@ -39,7 +39,7 @@ absl::Status JobHandler::CheckDatasetIsUsable(const v1::DatasetRef& dataset) con
 absl::Status JobHandler::ResolveBase(const std::string& job_id, v1::JobSpec* spec) const {
   v1::BaseModelRef* base = spec->mutable_base();
   if (!job_id.empty()) {
-    // A request that is repeated means the version it meant at first, whatever has happened to the base since.
+    // A repeated request means the same version as at first, whatever has happened to the base since.
     const absl::StatusOr<v1::Job> job = journal_->store().Get(job_id);
     if (job.ok() && job->spec().base().model() == base->model() &&
         (base->version() == 0 || base->version() == job->spec().base().version())) {

@@ -1,4 +1,4 @@
-// What the calls about jobs do, without the transport.
+// Implements the calls about jobs, without the transport.
 #pragma once
 
 #include <functional>
@@ -14,10 +14,10 @@
 
 namespace kwta::server {
 
-// Thread-safe. Each method is the call of that name; service.proto says what it does.
+// Thread-safe. Each method implements the call of the same name; service.proto says what it does.
 class JobHandler {
  public:
-  // REQUIRES: the others outlive it. data_directories are searched for data sets given by path.
+  // REQUIRES: journal, runner and models outlive the handler. Data sets given by path are searched in data_directories.
   JobHandler(JobJournal* journal, JobRunner* runner, const ModelManager* models,
              std::vector<std::string> data_directories)
       : journal_(journal), runner_(runner), models_(models), data_directories_(std::move(data_directories)) {}
@@ -25,13 +25,14 @@ class JobHandler {
   absl::StatusOr<v1::TrainResponse> Train(const v1::TrainRequest& request);
   absl::StatusOr<v1::ListJobsResponse> ListJobs(const v1::ListJobsRequest& request);
   absl::StatusOr<v1::CancelJobResponse> CancelJob(const v1::CancelJobRequest& request);
-  // As JobJournal::Watch.
+  // See JobJournal::Watch.
   absl::Status WatchJob(const v1::WatchJobRequest& request, const std::function<bool(const v1::JobEvent&)>& emit,
                         const std::function<bool()>& alive);
 
  private:
   absl::Status CheckDatasetIsUsable(const v1::DatasetRef& dataset) const;
-  // Writes down which version of the base model is meant, and its hash, unless what is asked for does not fit it.
+  // Writes the version of the base model that is meant, and its hash, into the spec. Fails if the base does not fit the
+  // request.
   absl::Status ResolveBase(const std::string& job_id, v1::JobSpec* spec) const;
 
   JobJournal* const journal_;

@@ -1,4 +1,4 @@
-// The methods of all services, as the pipeline of calls knows them.
+// The methods of all services, as the call pipeline knows them.
 #pragma once
 
 #include <optional>
@@ -9,17 +9,17 @@ namespace kwta::server {
 
 enum class MethodKind {
   kAnswer,    // one answer, whose time is measured
-  kRequests,  // a stream of requests: each counts as a call and is measured; the stream itself only if it fails
-  kWatch,     // lasts as long as what the caller watches: it is counted, and not measured
+  kRequests,  // a stream of requests: each counts as a call and is timed; the stream itself only if it fails
+  kWatch,     // lasts as long as what the caller watches: counted, not timed
 };
 
 struct Method {
-  const char* name;            // without its service: in metrics, logs and messages
-  std::optional<Scope> scope;  // that the caller's token must have; nullopt: any token will do
+  const char* name;            // without its service; used in metrics, logs and messages
+  std::optional<Scope> scope;  // scope that the caller's token must have; nullopt: any token will do
   MethodKind kind = MethodKind::kAnswer;
 };
 
-// docs/security.md lists their scopes. What changes models needs Scope::kAdmin.
+// docs/security.md lists the scopes. Methods that change models need Scope::kAdmin.
 namespace methods {
 
 // kwta.v1.EncoderService
@@ -41,8 +41,8 @@ inline constexpr Method kSetModelLabel = {"SetModelLabel", Scope::kAdmin};
 inline constexpr Method kRollBackModel = {"RollBackModel", Scope::kAdmin};
 inline constexpr Method kDeleteModel = {"DeleteModel", Scope::kAdmin};
 
-// inference.GRPCInferenceService; ServerLive and ServerReady must answer when everything else is refused and do not go
-// through the pipeline, as health checks do not.
+// inference.GRPCInferenceService. Its ServerLive and ServerReady must answer even when everything else is refused. Like
+// health checks, they do not go through the pipeline.
 inline constexpr Method kModelInfer = {"ModelInfer", Scope::kEncode};
 inline constexpr Method kModelStreamInfer = {"ModelStreamInfer", Scope::kEncode, MethodKind::kRequests};
 inline constexpr Method kServerMetadata = {"ServerMetadata", std::nullopt};
@@ -54,7 +54,7 @@ inline constexpr Method kRepositoryIndex = {"RepositoryIndex", std::nullopt};
 inline constexpr Method kRepositoryModelLoad = {"RepositoryModelLoad", Scope::kAdmin};
 inline constexpr Method kRepositoryModelUnload = {"RepositoryModelUnload", Scope::kAdmin};
 
-// Whatever the server does not have.
+// Any method that the server does not have.
 inline constexpr Method kUnserved = {"unserved", std::nullopt};
 
 }  // namespace methods

@@ -70,7 +70,7 @@ absl::StatusOr<v1::GetClassifierResponse> ModelHandler::GetClassifier(const v1::
         absl::StrCat("model '", model.name, "' version ", model.version,
                      " was not fine-tuned and has no classifier; train one with fine_tuning and this model as base"));
   }
-  // From the file: a classifier is taken once, and need not be in memory for it.
+  // Read it from the file: clients fetch a classifier once, and it need not be in memory for that.
   KWTA_ASSIGN_OR_RETURN(const StoredClassifier classifier, StoredClassifier::Read(model.directory));
   v1::GetClassifierResponse response;
   response.set_version(model.version);

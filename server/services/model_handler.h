@@ -1,4 +1,4 @@
-// What the calls about models do, without the transport.
+// Implements the calls about models, without the transport.
 #pragma once
 
 #include "absl/status/statusor.h"
@@ -7,10 +7,10 @@
 
 namespace kwta::server {
 
-// Thread-safe. Each method is the call of that name; service.proto says what it does.
+// Thread-safe. Each method implements the call of the same name; service.proto says what it does.
 class ModelHandler {
  public:
-  // REQUIRES: models outlives it.
+  // REQUIRES: models outlives the handler.
   explicit ModelHandler(ModelManager* models) : models_(models) {}
 
   absl::StatusOr<v1::ListModelsResponse> ListModels(const v1::ListModelsRequest& request);

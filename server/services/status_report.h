@@ -1,4 +1,4 @@
-// What the Status call answers.
+// Builds the answer of the Status call.
 #pragma once
 
 #include <string>

@@ -7,7 +7,7 @@
 namespace kwta::server {
 namespace {
 
-// Methods of the Open Inference Protocol that other servers have, by how their names start.
+// Methods of the Open Inference Protocol that other servers have, by the prefixes of their names.
 struct Unserved {
   const char* prefix;
   const char* words;

@@ -1,4 +1,4 @@
-// What callers are told of methods that the server does not have.
+// The message for callers of methods that the server does not have.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace kwta::server {
 
-// `path` is "/package.Service/Method". Says what is not served and, where the Open Inference Protocol has such methods,
-// what to do instead.
+// Says what is not served. For methods of the Open Inference Protocol, also says what to do instead. `path` is
+// "/package.Service/Method".
 std::string UnservedText(absl::string_view path);
 
 }  // namespace kwta::server

@@ -1,6 +1,5 @@
-// kwta-trainer: trains one job in a process of its own, so that it can crash, be killed or be niced without hurting
-// Encode. The server writes a v1.TrainerTask to its standard input and reads v1.TrainerReport messages from
-// descriptor 3.
+// kwta-trainer trains one job in its own process, so that it can crash, be killed or be niced without hurting Encode.
+// The server writes a v1.TrainerTask to its standard input and reads v1.TrainerReport messages from descriptor 3.
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -47,7 +46,7 @@ constexpr char kUsage[] =
     "\n"
     "Exit status: 0 the job's end was reported (finished, failed or interrupted), 1 it could not be, 2 usage.\n";
 
-// Set by the signal handler, read by the trainer between updates.
+// The signal handler sets it; the trainer reads it between updates.
 std::atomic<bool> stop_requested{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may only store to a lock-free atomic");
 
@@ -61,7 +60,7 @@ void InstallSignalHandlers() {
   sigaction(SIGINT, &action, nullptr);
 }
 
-// The base model, if it is still the one that was there when the job was submitted.
+// Reads the base model. Fails if it has changed since the job was submitted.
 absl::StatusOr<ModelBundle> ReadBase(const v1::TrainerTask& task) {
   const v1::BaseModelRef& base = task.spec().base();
   const std::string name = absl::StrCat("base model '", base.model(), "' version ", base.version());
@@ -91,7 +90,7 @@ absl::StatusOr<v1::TrainingStatistics> RunTask(const v1::TrainerTask& task, Repo
     v1::TrainerReport report;
     *report.mutable_progress() = progress;
     for (const std::string& note : data.notes()) report.mutable_progress()->add_warnings(ToUtf8(note));
-    // A server that is gone picks the job up again when it is back: leave it a checkpoint.
+    // The server is gone and will resume the job when it is back, so leave a checkpoint.
     if (!pipe.Send(report)) stop_requested = true;
   };
   std::optional<ModelBundle> base;
@@ -99,7 +98,7 @@ absl::StatusOr<v1::TrainingStatistics> RunTask(const v1::TrainerTask& task, Repo
     KWTA_ASSIGN_OR_RETURN(base, ReadBase(task));
   }
   absl::StatusOr<ModelBundle> trained = RunJob(task.spec(), std::move(base), data, std::move(backend), control);
-  // Whatever came of data that changed meanwhile, a failure too, is for that reason.
+  // If the data changed meanwhile, that explains any result, even a failure.
   KWTA_RETURN_IF_ERROR(data.CheckUnchanged());
   KWTA_RETURN_IF_ERROR(trained.status());
   ModelBundle& bundle = *trained;
@@ -107,8 +106,8 @@ absl::StatusOr<v1::TrainingStatistics> RunTask(const v1::TrainerTask& task, Repo
   bundle.description.set_kwta_version(kVersion);
   *bundle.description.mutable_created() = google::protobuf::util::TimeUtil::GetCurrentTime();
   const std::string directory = absl::StrCat(task.work_directory(), "/bundle");
-  // An earlier attempt may have been interrupted between writing the bundle and reporting it; both runs end in the same
-  // parameters.
+  // An earlier attempt may have been interrupted between writing the bundle and reporting it. Both runs end with the
+  // same parameters.
   const absl::Status written = WriteModelBundle(directory, bundle);
   if (!written.ok() && !absl::IsAlreadyExists(written)) return written;
   return bundle.description.statistics();

@@ -1,4 +1,4 @@
-// The pipe on which a trainer tells its server how it is doing.
+// The pipe on which a trainer reports its progress to its server.
 #pragma once
 
 #include "absl/status/status.h"
@@ -6,15 +6,15 @@
 
 namespace kwta::server {
 
-// Writes length-delimited v1.TrainerReport messages to a file descriptor that somebody else owns. Not thread-safe.
+// Writes length-delimited v1.TrainerReport messages to a file descriptor that the caller owns. Not thread-safe.
 class ReportPipe {
  public:
   // REQUIRES: SIGPIPE is ignored in this process.
   explicit ReportPipe(int descriptor) : descriptor_(descriptor) {}
 
-  // False once the reader is gone; nothing is written from then on.
+  // Returns false once the reader is gone; writes nothing from then on.
   bool Send(const v1::TrainerReport& report);
-  // Sends how `status` ended the job: interrupted if it is CANCELLED, failed otherwise. REQUIRES: status is not OK.
+  // Reports how `status` ended the job: interrupted if it is CANCELLED, failed otherwise. REQUIRES: status is not OK.
   bool SendEnd(const absl::Status& status);
 
  private:

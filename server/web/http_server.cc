@@ -19,7 +19,7 @@ constexpr unsigned kMaxConnectionsOfOneHost = 128;
 constexpr unsigned kSilenceSeconds = 10;
 constexpr char kTlsVersions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-TLS1.3";
 
-// Null: no TLS.
+// Returns null without TLS.
 gnutls_session_t SessionOf(MHD_Connection* connection) {
   const MHD_ConnectionInfo* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
   return info == nullptr ? nullptr : static_cast<gnutls_session_t>(info->tls_session);
@@ -58,7 +58,7 @@ struct HttpServer::Context {
   std::unique_ptr<TlsCredentials> tls;
   MHD_Daemon* daemon = nullptr;
 
-  // Called when the head of a request is there, for each part of its body, and at its end.
+  // Called when the head of a request has arrived, for each part of its body, and at its end.
   static MHD_Result Handle(void* self, MHD_Connection* connection, const char* url, const char* method,
                            const char* /*version*/, const char* /*body*/, size_t* body_size, void** request_state) {
     auto* context = static_cast<Context*>(self);
@@ -76,7 +76,7 @@ struct HttpServer::Context {
     return Send(connection, Answer(context->pages, request));
   }
 
-  // Before the handshake: gives the connection the certificates of now, and keeps them as long as it needs them.
+  // Before the handshake: gives the connection the current certificates, and keeps them as long as it needs them.
   static void OnConnection(void* self, MHD_Connection* connection, void** kept, MHD_ConnectionNotificationCode code) {
     const auto* context = static_cast<Context*>(self);
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
@@ -102,7 +102,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string&
   TlsTexts texts;
   if (context->tls != nullptr) {
     flags |= MHD_USE_TLS;
-    texts = context->tls->texts();  // the library wants some to start with
+    texts = context->tls->texts();  // the library needs some to start with
     const auto add = [&options](MHD_OPTION option, intptr_t value, const void* pointer) {
       options.push_back({option, value, const_cast<void*>(pointer)});
     };

@@ -1,4 +1,4 @@
-// The HTTP port: /metrics, /healthz, /readyz, and a page that says so; with TLS if there are certificates.
+// The HTTP port: /metrics, /healthz, /readyz, and a page that lists them. Uses TLS if there are certificates.
 #pragma once
 
 #include <memory>
@@ -10,16 +10,16 @@
 
 namespace kwta::server {
 
-// Serves from Start until it is destroyed, from one thread that waits for nobody: connections that send or take nothing
-// for 10 s are closed, and there are no more than 1024 of them, 128 of one host.
+// Serves from Start until it is destroyed, on one thread that waits for nobody: it closes connections that send or take
+// nothing for 10 s, and allows at most 1024 of them, 128 from one host.
 //
-// /healthz says 200 as long as the process can answer at all; /readyz says 503 while the server starts or drains; both
-// answer everybody. With TLS, clients are asked for a certificate if there is an authority that signs them; without one
-// that it trusts they see these two pages only.
+// /healthz returns 200 as long as the process can answer at all. /readyz returns 503 while the server starts or drains.
+// Both answer everybody. With TLS, if an authority signs client certificates, the server asks clients for one; clients
+// without a certificate that it trusts see only these two pages.
 class HttpServer {
  public:
-  // `address` is host:port; port 0 takes a free one. `tls` may be null: plain HTTP. The pages are asked for what they
-  // show from the server's thread. Errors: UNAVAILABLE (port in use, no such address).
+  // Listens on `address`, host:port; port 0 picks a free one. A null `tls` means plain HTTP. The server's thread asks
+  // `pages` for what they show. Errors: UNAVAILABLE (port in use, no such address).
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& address,
                                                            std::unique_ptr<TlsCredentials> tls, HttpPages pages);
   ~HttpServer();

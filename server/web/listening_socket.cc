@@ -40,12 +40,12 @@ absl::StatusOr<AddressList> Resolve(const std::string& text, const char* flag) {
   return AddressList(found, &::freeaddrinfo);
 }
 
-// A descriptor, or -1 with errno.
+// Returns a descriptor, or -1 with errno.
 int ListenOn(const addrinfo& where) {
   const int descriptor = ::socket(where.ai_family, where.ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (descriptor < 0) return -1;
   const int on = 1, off = 0;
-  // A server that starts again must not wait for connections of the one before to be forgotten.
+  // A restarted server must not wait until the previous server's connections are forgotten.
   ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   if (where.ai_family == AF_INET6) ::setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
   if (::bind(descriptor, where.ai_addr, where.ai_addrlen) == 0 && ::listen(descriptor, kWaitingConnections) == 0) {

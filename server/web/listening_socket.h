@@ -1,4 +1,4 @@
-// A TCP port that is listened on.
+// Listens on a TCP port.
 #pragma once
 
 #include <string>
@@ -13,11 +13,12 @@ struct ListeningSocket {
   int port;
 };
 
-// `address` is host:port, with IPv6 hosts in brackets; port 0 takes a free one. [::] takes IPv4 as well. The caller
-// closes the descriptor. Errors: UNAVAILABLE (port in use, no such host).
+// Listens on `address`, host:port, with IPv6 hosts in brackets; port 0 picks a free one. [::] also accepts IPv4. The
+// caller closes the descriptor. Errors: UNAVAILABLE (port in use, no such host).
 absl::StatusOr<ListeningSocket> Listen(const std::string& address);
 
-// Whether a port could be listened on if nobody else did. `flag` gave the address. Errors: UNAVAILABLE.
+// Checks whether the port could be used if nobody else used it. `flag` is the flag that set the address. Errors:
+// UNAVAILABLE.
 absl::Status CanListen(const std::string& address, const char* flag);
 
 }  // namespace kwta::server

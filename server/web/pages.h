@@ -1,4 +1,4 @@
-// What the HTTP port says.
+// The pages of the HTTP port.
 #pragma once
 
 #include <functional>
@@ -8,21 +8,22 @@
 
 namespace kwta::server {
 
-// What the pages ask for.
+// Callbacks that provide what the pages show.
 struct HttpPages {
   std::function<std::string()> metrics;
-  // OK if who sent this Authorization header may see the metrics; empty: everybody may.
+  // Returns OK if the sender of this Authorization header may see the metrics. Empty: everybody may.
   std::function<absl::Status(const std::string& authorization)> may_see;
-  // Empty if the server may be sent requests, else why not.
+  // Returns an empty string if the server accepts requests, else the reason why not.
   std::function<std::string()> not_ready;
-  // Empty, or what does not work although requests may be sent; shown where the server says that it is ready.
+  // Returns what does not work although requests are accepted, else an empty string. Shown where the server says that
+  // it is ready.
   std::function<std::string()> trouble;
 };
 
 struct HttpRequest {
   std::string method, path;
   std::string authorization;  // the header; empty: none
-  // The client has shown a certificate that is trusted, or need not show any.
+  // The client has shown a trusted certificate, or need not show any.
   bool trusted = true;
 };
 
@@ -32,7 +33,7 @@ struct HttpReply {
   std::string body;
 };
 
-// /healthz and /readyz answer everybody: probes show neither certificate nor token.
+// /healthz and /readyz answer everybody, because probes show neither certificate nor token.
 HttpReply Answer(const HttpPages& pages, const HttpRequest& request);
 
 }  // namespace kwta::server

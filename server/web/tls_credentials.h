@@ -1,4 +1,4 @@
-// Certificates in the form that the HTTP port's library takes.
+// Converts certificates to the form that the HTTP port's library takes.
 #pragma once
 
 #include <functional>
@@ -17,19 +17,19 @@ namespace kwta::server {
 // Thread-safe.
 class TlsCredentials {
  public:
-  // Certificate, key and authorities, as they were at one time: a connection keeps its own to its end.
+  // Certificate, key and authorities of one moment. A connection keeps its own to its end.
   using Shared = std::shared_ptr<gnutls_certificate_credentials_st>;
 
-  // `failed` hears, once each time, of certificates that this library does not take; those taken before are used on.
-  // REQUIRES: certificates outlives it. Errors: INVALID_ARGUMENT.
+  // Calls `failed` once for each set of certificates that this library rejects; the earlier ones stay in use. REQUIRES:
+  // certificates outlives it. Errors: INVALID_ARGUMENT.
   static absl::StatusOr<std::unique_ptr<TlsCredentials>> Open(Certificates* certificates,
                                                               std::function<void(const absl::Status&)> failed);
 
   bool asks_clients() const { return certificates_->asks_clients(); }
 
-  // For a new connection.
+  // Returns the credentials for a new connection.
   Shared Current();
-  // The certificate and key that Current gave last.
+  // The certificate and key that Current returned last.
   TlsTexts texts() const;
 
  private:

@@ -36,14 +36,14 @@ struct ClassifyCommand {
 struct Classified {
   std::vector<int32_t> classes;
   uint64_t version = 0;
-  std::optional<double> error;  // fraction of the labelled rows
+  std::optional<double> error;  // fraction of the labelled rows that are wrong
 };
 
 absl::StatusOr<Classified> ClassifyAll(Client& client, const ClassifyCommand& command, StageProgress* progress) {
   progress->Start("reading");
   KWTA_ASSIGN_OR_RETURN(const Dataset dataset, command.rows.Load());
   const RowSource source = SourceOf(dataset);
-  // One row first: it says which version answers, whose classifier may not be there.
+  // Send one row first. It tells which version answers; that version may have no classifier.
   EncodeSettings settings = command.rows.settings;
   KWTA_ASSIGN_OR_RETURN(const EncodeResult one, client.Encode(command.rows.model, source.read(0, 1), settings));
   settings.version = one.model_version;

@@ -68,7 +68,7 @@ ExitCode RunEncode(const EncodeCommand& command, const GlobalOptions& global) {
   if (!written.ok()) return ReportFailure(written, global);
 
   const double rate = static_cast<double>(codes.rows()) / encoded->seconds;
-  const int64_t k = sparse != nullptr ? sparse->RectangularWidth() : -1;  // -1: dense, or no number that rows share
+  const int64_t k = sparse != nullptr ? sparse->RectangularWidth() : -1;  // -1: dense, or rows of different lengths
   if (global.json) {
     nlohmann::json json = {{"model", command.rows.model}, {"version", codes.model_version}, {"rows", codes.rows()},
                            {"requests", codes.requests},  {"seconds", encoded->seconds},    {"rows_per_second", rate},

@@ -40,7 +40,7 @@ void PrintEvaluation(const EvaluationOptions& options, const EvaluationReport& r
   const std::string part = OnTest(options) ? "test" : "validation";
   const std::string units = HumanCount(description.code_width());
   const std::string sparsity = Sparsity(options.encode, report.dense_codes);
-  // What was asked for, and alpha 1 beside it unless that was asked for.
+  // Show alpha 1 beside the requested sparsity, unless that is alpha 1.
   const bool alpha_1_apart = sparsity != "alpha 1" && !report.dense_codes;
   std::cout << "model '" << options.model << "' version " << report.model.version() << " ("
             << EncoderKindName(description.encoder()) << ", " << units << " units), encoding with " << sparsity << "\n"

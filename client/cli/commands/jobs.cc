@@ -18,7 +18,7 @@
 namespace kwta::client::cli {
 namespace {
 
-// How long the job has been, or was, in training.
+// How long the job has been training, or trained.
 std::string TrainingTime(const v1::Job& job, absl::Time now) {
   if (!job.has_started()) return "-";
   return HumanDuration((job.has_finished() ? ToTime(job.finished()) : now) - ToTime(job.started()));

@@ -38,11 +38,11 @@ Examples:
   kwta load --model fashion --stream --outstanding 256
   kwta load --model fashion --data fashion-mnist --split test --rate 1000)";
 
-// Rows to send when none are named.
+// How many rows to generate if the user names none.
 constexpr int64_t kMadeUpRows = 1024;
 
 struct LoadCommand {
-  ModelInput rows;  // Rows are made up if none are named.
+  ModelInput rows;  // Rows are generated if none are named.
   LoadOptions load;
   double seconds = 10, warm_up_seconds = 1, deadline_seconds = 10;
   std::string json_file;
@@ -127,7 +127,7 @@ void PrintLatencies(const LatencyHistogram& accepted, const LatencyHistogram& re
   if (!table.empty()) table.Print(std::cout);
 }
 
-// A bar for each doubling of the latency.
+// Prints a bar for each doubling of the latency.
 void PrintHistogram(const LatencyHistogram& histogram) {
   constexpr int kWidth = 50;
   if (histogram.count() == 0) return;

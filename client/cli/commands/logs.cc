@@ -12,7 +12,7 @@
 namespace kwta::client::cli {
 namespace {
 
-// One line an event, with the time of this machine's zone.
+// Prints one line per event, with the time in this machine's zone.
 void PrintLogLine(const v1::JobEvent& event, int* warnings_shown) {
   const std::string time = absl::FormatTime("%Y-%m-%d %H:%M:%S  ", ToTime(event.time()), absl::LocalTimeZone());
   const v1::TrainingProgress& progress = event.progress();

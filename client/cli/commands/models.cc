@@ -16,7 +16,7 @@
 namespace kwta::client::cli {
 namespace {
 
-// "ready" of MODEL_STATE_READY.
+// Returns "ready" for MODEL_STATE_READY.
 std::string ModelStateName(v1::ModelState state) {
   const std::string name = v1::ModelState_Name(state);
   return absl::AsciiStrToLower(name.substr(name.rfind('_') + 1));
@@ -26,7 +26,7 @@ void AddVersions(const v1::Model& model, absl::Time now, Table* table) {
   for (const v1::ModelVersion& version : model.versions()) {
     const v1::ModelDescription& description = version.description();
     const v1::TrainingStatistics& statistics = description.statistics();
-    const bool tuned = description.has_fine_tuning();  // and its reconstructions no longer measured
+    const bool tuned = description.has_fine_tuning();  // and its reconstructions were not measured again
     table->AddRow({model.name(), absl::StrCat(version.version()), ModelStateName(version.state()),
                    absl::StrJoin(version.labels(), ","), EncoderKindName(description.encoder()),
                    absl::StrCat(description.input_width()), absl::StrCat(description.code_width()),

@@ -36,7 +36,7 @@ struct Reconstructed {
   uint64_t version = 0;
 };
 
-// So many rows are one call with a time of its own.
+// Rows per call; each call has its own deadline.
 constexpr int64_t kRowsACall = 2048;
 
 absl::StatusOr<Reconstructed> ReconstructAll(Client& client, const ReconstructCommand& command,
@@ -53,7 +53,7 @@ absl::StatusOr<Reconstructed> ReconstructAll(Client& client, const ReconstructCo
                           client.Reconstruct(command.rows.model, source.read(begin, count), settings));
     std::memcpy(all.rows.as<float>() + begin * source.width, piece.output.data(), piece.output.bytes());
     all.version = piece.model_version;
-    settings.version = piece.model_version;  // One version makes them all.
+    settings.version = piece.model_version;  // One version reconstructs all rows.
     settings.label.clear();
     progress->Update(static_cast<double>(begin + count) / static_cast<double>(source.rows));
   }

@@ -40,12 +40,12 @@ void PrintStatus(const v1::StatusResponse& status, const GlobalOptions& global) 
   table.Print(std::cout);
 }
 
-// The status once there is one, for up to `wait_seconds`; 0 asks as often as every call is made.
+// Waits up to `wait_seconds` for a server to answer and returns its status; 0 makes as many attempts as any other call.
 absl::StatusOr<v1::StatusResponse> AskStatus(const GlobalOptions& global, double wait_seconds) {
   Options server = ServerOf(global);
   if (wait_seconds <= 0) return Client(server).ServerStatus();
   server.retry.attempts = std::numeric_limits<int>::max();
-  // Each attempt may take a while of its own, as when packets are dropped; the time holds for all of them.
+  // A single attempt may take a while, as when packets are dropped; the time limits all of them together.
   return Client(server).ServerStatus({absl::Seconds(wait_seconds)});
 }
 

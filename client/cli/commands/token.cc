@@ -25,7 +25,7 @@ Examples:
   (umask 077; kwta token --file tokens.json --name trainer --scope train --scope encode > trainer.token)
   kwta token --file tokens.json --name search --remove)";
 
-// A century. Times beyond the year 9999 have no form that the file could take.
+// A century. The file cannot represent times beyond the year 9999.
 constexpr double kMostDays = 36'500;
 
 struct TokenCommand {
@@ -36,7 +36,7 @@ struct TokenCommand {
   bool remove = false;
 };
 
-// A token that nobody saw must not be in the file: it is printed first.
+// Prints the token first: the file must not hold a token that nobody saw.
 absl::Status PrintToken(const TokenCommand& command, const std::string& token, const GlobalOptions& global) {
   if (global.json) {
     std::cout << ToJson({{"name", command.entry.name}, {"token", token}}) << std::endl;

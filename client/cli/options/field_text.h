@@ -1,4 +1,4 @@
-// Fields of messages as text, as flags give them.
+// Sets fields of messages from the text of flags.
 #pragma once
 
 #include <string>
@@ -8,9 +8,8 @@
 
 namespace kwta::client::cli {
 
-// Sets the field `name` of `message`, in which '-' may stand for '_', to what `text` says: a number
-// (core/base/parse_number.h), or true or false. Errors: INVALID_ARGUMENT (no such field, another text, a field of
-// another type).
+// Sets the field `name` of `message` to the value of `text`: a number (core/base/parse_number.h), or true or false. '-'
+// may replace '_' in `name`. Errors: INVALID_ARGUMENT (no such field, invalid text, or a field of another type).
 absl::Status SetField(const std::string& name, const std::string& text, google::protobuf::Message* message);
 
 }  // namespace kwta::client::cli

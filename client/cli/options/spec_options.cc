@@ -40,7 +40,7 @@ std::string ValueText(const Message& message, const FieldDescriptor* field) {
   }
 }
 
-// Names of the values that can be asked for: all but the first, which stands for none of them.
+// Returns the names of the values that users can choose: all but the first, which means unspecified.
 std::vector<std::string> ValueNames(const EnumDescriptor& values) {
   std::vector<std::string> names;
   for (int i = 1; i < values.value_count(); ++i) names.push_back(ValueName(*values.value(i)));
@@ -54,7 +54,7 @@ std::string FieldNames(const Descriptor& message) {
   return absl::StrJoin(names, ",");
 }
 
-// A field that an option sets, of which it may have several.
+// A field that an option sets. An option may set several.
 struct Target {
   Message* message;
   const FieldDescriptor* field;

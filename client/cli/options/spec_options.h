@@ -1,5 +1,5 @@
-// Options of the command line that set fields of a message. The message keeps what belongs to a hyperparameter: its
-// default comes from the library that resolves it, and an option that is not given leaves its field unset.
+// Command-line options that set fields of a message. The message owns each hyperparameter: the library that resolves it
+// supplies the default, and an option that the user omits leaves its field unset.
 #pragma once
 
 #include <string>
@@ -14,13 +14,13 @@
 
 namespace kwta::client::cli {
 
-// What an option's default is: the row's own words, else the field's value in `defaults`. Empty for a field that is a
-// message.
+// Returns the text of an option's default: the row's own words, else the field's value in `defaults`. Empty for a field
+// that is a message.
 std::string DefaultText(const SpecOption& option, const google::protobuf::Message& defaults);
 
 // Adds an option that sets its field in each of `messages`, which must outlive the parsing. A bool becomes a pair of
-// flags, --x and --no-x; an enumeration takes the names of its values, "each-map" for WINNER_SPARSITY_EACH_MAP; a
-// message of numbers takes these in order, with commas.
+// flags, --x and --no-x. An enumeration accepts the names of its values, "each-map" for WINNER_SPARSITY_EACH_MAP. A
+// message of numbers accepts these in order, separated by commas.
 void AddFieldOption(CLI::App& app, const std::string& group, const SpecOption& option, const std::string& default_text,
                     const std::vector<google::protobuf::Message*>& messages);
 
@@ -28,16 +28,16 @@ void AddFieldOption(CLI::App& app, const std::string& group, const SpecOption& o
 void AddFieldOptions(CLI::App& app, const std::string& group, absl::Span<const SpecOption> options,
                      const google::protobuf::Message& defaults, google::protobuf::Message* message);
 
-// "adam" for OPTIMISER_ADAM: what is left of the name of a value without that of its enumeration.
+// Returns the name of a value without the prefix of its enumeration: "adam" for OPTIMISER_ADAM.
 std::string ValueName(const google::protobuf::EnumValueDescriptor& value);
 
 // Adds --data, --validation-rows, --split-seed and --max-rows.
 void AddDatasetOptions(CLI::App& app, v1::DatasetRef* dataset);
 
-// Adds --split, which takes some of "train", "validation" and "test".
+// Adds --split, which accepts some of "train", "validation" and "test".
 void AddSplitOption(CLI::App& app, const std::vector<std::string>& splits, v1::DatasetRef* dataset);
 
-// Takes a name, or a path if there is a slash in it or it ends in .npy, .idx or .gz.
+// Sets a path if `text` has a slash or ends in .npy, .idx or .gz, else a name.
 void SetDatasetSource(const std::string& text, v1::DatasetRef* dataset);
 
 }  // namespace kwta::client::cli

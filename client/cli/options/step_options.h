@@ -1,4 +1,4 @@
-// The options of `kwta train` that say what is done to rows before the encoder sees them.
+// The options of `kwta train` that describe the preprocessing of rows.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace kwta::client::cli {
 
-// --step and --row-shape. `spec` must outlive the parsing.
+// Adds --step and --row-shape. `spec` must outlive the parsing.
 void AddStepOptions(CLI::App& app, const char* group, v1::PreprocessingSpec* spec);
 
-// The step that NAME[:FIELD=VALUE,...] means, with the names of encoder.proto, in which '-' may stand for '_': "grey",
+// Parses NAME[:FIELD=VALUE,...], with the names of encoder.proto, in which '-' may replace '_': "grey",
 // "crop:height=64,width=64". Throws CLI::ValidationError.
 v1::PreprocessingStep ParseStep(const std::string& text);
 

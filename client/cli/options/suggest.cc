@@ -6,7 +6,7 @@
 namespace kwta::client::cli {
 namespace {
 
-// Letters inserted, left out, replaced, and neighbours swapped (the "optimal string alignment" distance).
+// Counts letters inserted, left out and replaced, and neighbours swapped (the "optimal string alignment" distance).
 size_t Distance(const std::string& a, const std::string& b) {
   std::vector<std::vector<size_t>> d(a.size() + 1, std::vector<size_t>(b.size() + 1));
   for (size_t i = 0; i <= a.size(); ++i) d[i][0] = i;

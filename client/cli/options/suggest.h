@@ -1,4 +1,4 @@
-// What somebody who mistyped may have meant.
+// Guesses what a user who mistyped meant.
 #pragma once
 
 #include <string>
@@ -6,8 +6,8 @@
 
 namespace kwta::client::cli {
 
-// The candidate that is few letters away from `word`, swapped neighbours counting as one; the first of several; empty
-// if none is near.
+// Returns the first candidate with the fewest letters of difference from `word`; swapped neighbours count as one
+// letter. Empty if no candidate is near.
 std::string Nearest(const std::string& word, const std::vector<std::string>& candidates);
 
 }  // namespace kwta::client::cli

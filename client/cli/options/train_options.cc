@@ -21,13 +21,13 @@ namespace {
 constexpr char kEncoderGroup[] = "Encoder";
 constexpr char kFineTuningGroup[] = "Fine-tuning";
 
-// Every default there is, as the library that trains resolves them.
+// Returns every default, as the training library resolves it.
 v1::JobSpec Defaults() {
   v1::JobSpec spec;
   spec.set_model("defaults");
   MutableKindSpec(*EncoderKinds().front(), spec.mutable_encoder());
   spec.mutable_dataset()->set_name(NamedDatasets().front());
-  // Nothing in it can be wrong: a failure would show as defaults of 0 in --help, and in the tests.
+  // This cannot fail: a failure would show as defaults of 0 in --help, and in the tests.
   ResolveJobSpec(&spec).IgnoreError();
   return spec;
 }
@@ -41,7 +41,7 @@ struct EncoderOption {
   std::vector<Of> of;
 };
 
-// Those of all kinds that jobs train. Kinds that have the same flag share it.
+// Returns the options of all kinds that jobs train. Kinds with the same flag share it.
 std::vector<EncoderOption> EncoderOptions() {
   std::vector<EncoderOption> options;
   for (const EncoderKind* kind : EncoderKinds()) {
@@ -56,7 +56,7 @@ std::vector<EncoderOption> EncoderOptions() {
   return options;
 }
 
-// "0.01", or where kinds differ "0.01, winner-take-all: 0.02".
+// Returns "0.01", or if kinds differ "0.01, winner-take-all: 0.02".
 std::string DefaultTexts(const EncoderOption& option) {
   std::string texts, first;
   for (const auto& [kind, row] : option.of) {
@@ -89,7 +89,7 @@ void AddEncoderOptions(CLI::App& app, TrainOptions* options) {
   }
 }
 
-// Throws if an option for which refused(option) is true was given.
+// Throws if the user gave an option for which refused(option) is true.
 template <typename Refused>
 void Refuse(const CLI::App& app, const Refused& refused, const std::string& why) {
   for (const CLI::Option* option : app.get_options()) {
@@ -128,7 +128,7 @@ void ChooseWhatToTrain(const CLI::App& app, TrainOptions* options) {
       absl::StrCat("is no option of ", kind.name, " encoders"));
 }
 
-// "k-sparse true, winner-take-all false": what `text` says of the defaults of each kind that jobs train.
+// Returns "k-sparse true, winner-take-all false": the result of `text` for the defaults of each kind that jobs train.
 template <typename Text>
 std::string OfEachKind(const Text& text) {
   std::vector<std::string> texts;
@@ -150,7 +150,7 @@ void AddPreprocessingOptions(CLI::App& app, const v1::PreprocessingSpec& default
                   defaults, spec);
 }
 
-// "sgd for k-sparse, which takes no other, adam for winner-take-all".
+// Returns "sgd for k-sparse, which takes no other, adam for winner-take-all".
 std::string OwnOptimisers() {
   std::vector<std::string> texts;
   for (const EncoderKind* kind : EncoderKinds()) {
@@ -206,7 +206,7 @@ void AddFineTuningOptions(CLI::App& app, TrainOptions* options) {
                   defaults.fine_tuning(), &options->fine_tuning);
 }
 
-// "MODEL" or "MODEL:VERSION"; false if it is neither.
+// Parses "MODEL" or "MODEL:VERSION"; returns false for anything else.
 bool ParseBase(const std::string& text, v1::BaseModelRef* base) {
   const size_t colon = text.find(':');
   base->set_model(text.substr(0, colon));

@@ -13,7 +13,7 @@ struct TrainOptions {
   v1::TrainRequest request;
   bool watch = false;
 
-  // What was said of the encoder: its kind, and a spec of each kind, by name, of which parsing puts one into the
+  // The options given for the encoder: its kind, and a spec of each kind, by name. Parsing puts one of these into the
   // request.
   std::string encoder;
   std::map<std::string, v1::EncoderSpec> encoders;
@@ -22,7 +22,8 @@ struct TrainOptions {
   v1::FineTuningSpec fine_tuning;
 };
 
-// Parsing fills *options, which must outlive it. Options of another kind of encoder than the one chosen are refused.
+// Parsing fills *options, which must outlive it. It refuses options that belong to another kind of encoder than the
+// chosen one.
 void AddTrainOptions(CLI::App& app, TrainOptions* options);
 
 }  // namespace kwta::client::cli

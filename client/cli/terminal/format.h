@@ -1,4 +1,4 @@
-// Numbers, sizes and times as people read them.
+// Formats numbers, sizes and times for people.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ std::string HumanCount(uint64_t count);
 std::string HumanBytes(uint64_t bytes);
 // "0.4 s", "12 s", "3 min 20 s", "2 h 05 min", "3 d 04 h". Negative durations count as zero.
 std::string HumanDuration(absl::Duration duration);
-// A rate a second: one decimal below 10, grouped digits above.
+// A rate per second: one decimal below 10, grouped digits above.
 std::string HumanRate(double per_second);
 // 0.1215 -> "12.15%".
 std::string Percent(double fraction);

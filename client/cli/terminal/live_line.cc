@@ -44,12 +44,12 @@ void LiveLine::Keep() {
 }
 
 void LiveLine::Write(const std::string& text) const {
-  // What was printed before stays before.
+  // Flush, so that earlier output stays before this line.
   (descriptor_ == STDOUT_FILENO ? std::cout : std::cerr).flush();
   size_t written = 0;
   while (written < text.size()) {
     const ssize_t count = write(descriptor_, text.data() + written, text.size() - written);
-    if (count < 0 && errno != EINTR) return;  // A terminal that went away; what is printed last says so.
+    if (count < 0 && errno != EINTR) return;  // The terminal went away; the last output reports it.
     if (count > 0) written += static_cast<size_t>(count);
   }
 }

@@ -1,12 +1,12 @@
-// A line of a terminal that is written over and over.
+// A line of a terminal that is overwritten repeatedly.
 #pragma once
 
 #include <string>
 
 namespace kwta::client::cli {
 
-// On standard output or standard error; does nothing where that is no terminal. What else is printed meanwhile must
-// come after Clear or Keep. Not thread-safe.
+// Writes to standard output or standard error; does nothing if that is not a terminal. Call Clear or Keep before
+// printing anything else. Not thread-safe.
 class LiveLine {
  public:
   // STDOUT_FILENO or STDERR_FILENO.
@@ -17,15 +17,15 @@ class LiveLine {
   LiveLine& operator=(const LiveLine&) = delete;
 
   bool on_terminal() const { return terminal_; }
-  // Characters that fit beside each other now, as windows change: one less than there are columns, since a full line
-  // wraps on some terminals. 0 if there is no terminal.
+  // Returns how many characters fit on the line now; the window may change. This is one less than the columns, since a
+  // full line wraps on some terminals. 0 if there is no terminal.
   int columns() const;
 
-  // Shows `text` instead of what the line showed, cut to the columns.
+  // Replaces the shown text with `text`, cut to the columns.
   void Show(const std::string& text);
-  // Leaves an empty line.
+  // Makes the line empty.
   void Clear();
-  // Leaves the text and goes to the next line.
+  // Keeps the text and moves to the next line.
   void Keep();
 
  private:
@@ -36,7 +36,7 @@ class LiveLine {
   bool open_ = false;
 };
 
-// The first `columns` characters of UTF-8 text.
+// Returns the first `columns` characters of UTF-8 text.
 std::string CutToColumns(const std::string& text, int columns);
 
 }  // namespace kwta::client::cli

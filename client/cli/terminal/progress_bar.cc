@@ -13,7 +13,7 @@ namespace {
 constexpr int kSmallestBar = 10;
 constexpr int kLargestBar = 40;
 
-// In the order in which they go when there is little room.
+// In the order in which they are dropped when there is little room.
 enum class LinePart { kK, kSpeed, kLoss, kBar, kFit, kDead, kTimeLeft, kEpoch };
 struct Piece {
   LinePart part;
@@ -23,7 +23,7 @@ struct Piece {
 std::vector<Piece> Pieces(const v1::TrainingProgress& progress) {
   std::vector<Piece> pieces = {
       {LinePart::kEpoch, absl::StrFormat("epoch %d/%d", progress.epochs_done(), progress.epochs())}};
-  // No epoch's loss is known before the first report of rows.
+  // The loss is unknown before the first report of rows.
   const bool begun = progress.images_done() > 0;
   if (progress.has_training_error()) {
     pieces.push_back({LinePart::kLoss, absl::StrFormat("loss %.4g", progress.loss())});
@@ -45,7 +45,7 @@ std::vector<Piece> Pieces(const v1::TrainingProgress& progress) {
   return pieces;
 }
 
-// Those that are `least` or go later.
+// Joins the pieces that are `least` or are dropped later.
 std::string Join(const std::vector<Piece>& pieces, LinePart least) {
   std::string text;
   for (const Piece& piece : pieces) {

@@ -1,4 +1,4 @@
-// What a command is busy with, on standard error.
+// Shows on standard error what a command is doing.
 #pragma once
 
 #include <string>
@@ -9,19 +9,19 @@
 
 namespace kwta::client::cli {
 
-// One stage after another, on a line that is rewritten. Thread-safe.
+// Shows one stage after another on a line that is rewritten. Thread-safe.
 class StageProgress {
  public:
-  // What is shown where standard error is no terminal.
+  // What to show if standard error is not a terminal.
   enum class Elsewhere { kLineAStage, kNothing };
   explicit StageProgress(Elsewhere elsewhere = Elsewhere::kLineAStage);
   // Finishes.
   ~StageProgress();
 
   void Start(const std::string& stage);
-  // How much of the stage is done, 0 .. 1.
+  // Sets the finished fraction of the stage, 0 .. 1.
   void Update(double fraction);
-  // Clears the line, for what is printed next.
+  // Clears the line for the next output.
   void Finish();
 
  private:

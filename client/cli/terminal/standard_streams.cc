@@ -18,7 +18,8 @@ constexpr size_t kHeldBytes = 64 << 10;
 void OccupyClosedDescriptors() {
   for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; ++descriptor) {
     if (fcntl(descriptor, F_GETFD) >= 0 || errno != EBADF) continue;
-    // The lowest free number is this one. What is opened is of no use, so that reading or writing fails.
+    // This is the lowest free number, so open returns it. It is opened in the wrong direction, so that reading or
+    // writing fails.
     const int opened = open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY);
     (void)opened;
   }
@@ -26,12 +27,12 @@ void OccupyClosedDescriptors() {
 
 }  // namespace
 
-// Holds what is printed until there is much of it or it is flushed.
+// Holds output until there is much of it or it is flushed.
 class StandardStreams::Buffer : public std::streambuf {
  public:
   explicit Buffer(int descriptor) : descriptor_(descriptor) {}
 
-  // Of the first write that failed; 0: none did.
+  // Error of the first failed write; 0 if none failed.
   int error_number() const { return error_number_; }
 
  protected:

@@ -1,4 +1,4 @@
-// What the program prints.
+// The program's output streams.
 #pragma once
 
 #include <memory>
@@ -9,20 +9,20 @@
 
 namespace kwta::client::cli {
 
-// While it lives, std::cout and std::cerr pass through it. What they are given may come from servers, files and other
-// callers: it is made valid UTF-8, and control characters are written as \u001b, so that no name drives the terminal
-// (core/base/utf8.h). LiveLine alone moves the cursor. At most one may live at a time.
+// While it exists, std::cout and std::cerr pass through it. Output may contain text from servers, files and other
+// callers, so it is made valid UTF-8, and control characters are written as \u001b, so that no name drives the terminal
+// (core/base/utf8.h). Only LiveLine moves the cursor. At most one may exist at a time.
 class StandardStreams {
  public:
-  // Opens those of descriptors 0, 1 and 2 that are closed, so that no connection gets their numbers; and has files that
-  // may not grow (ulimit -f) give an error instead of a signal.
+  // Opens each of descriptors 0, 1 and 2 that is closed, so that no connection gets its number. Makes writes to files
+  // that may not grow (ulimit -f) return an error instead of raising a signal.
   StandardStreams();
   ~StandardStreams();
   StandardStreams(const StandardStreams&) = delete;
   StandardStreams& operator=(const StandardStreams&) = delete;
 
-  // Writes what is left. Errors: UNAVAILABLE or another of core/files/files.h if something did not get to standard
-  // output, as on a full disk. std::cout is bad from the first failure on.
+  // Writes the remaining output. Errors: UNAVAILABLE or another error of core/files/files.h if some output did not
+  // reach standard output, as on a full disk. std::cout is bad from the first failure on.
   absl::Status Finish();
 
  private:

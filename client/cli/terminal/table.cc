@@ -6,7 +6,7 @@
 namespace kwta::client::cli {
 namespace {
 
-// Characters of UTF-8 text: every byte that does not continue one.
+// Counts the characters of UTF-8 text: every byte that does not continue one.
 size_t Width(const std::string& text) {
   return std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
 }

@@ -1,4 +1,4 @@
-// Columns that line up.
+// Prints aligned columns.
 #pragma once
 
 #include <ostream>
@@ -16,14 +16,14 @@ class Table {
     Align align = Align::kLeft;
   };
 
-  // Titles are printed unless all of them are empty.
+  // Prints the titles unless all of them are empty.
   explicit Table(std::vector<Column> columns);
 
   // REQUIRES: a cell for each column.
   void AddRow(std::vector<std::string> cells);
   bool empty() const { return rows_.empty(); }
 
-  // Two spaces between columns, none at the end of a line. Cells count a column for each UTF-8 character.
+  // Prints two spaces between columns and none at the end of a line. Each UTF-8 character counts as one column.
   void Print(std::ostream& out) const;
 
  private:

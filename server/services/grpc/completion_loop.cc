@@ -7,7 +7,7 @@ namespace kwta::server {
 void CompletionLoop::Post(std::function<void()> function) {
   absl::MutexLock lock(&mutex_);
   posted_.push_back(std::move(function));
-  // The loop's own thread comes to it when it is done with what it does.
+  // The loop's own thread runs the posted functions when it finishes its current event.
   if (posters_ == 0 && std::this_thread::get_id() != runner_) Wake();
 }
 
@@ -55,7 +55,7 @@ void CompletionLoop::AddHolds(int more) {
 
 void CompletionLoop::Finish() {
   {
-    // gRPC takes no operation once its queue shuts down.
+    // gRPC accepts no operation once its queue shuts down.
     absl::MutexLock lock(&mutex_);
     mutex_.Await(absl::Condition(this, &CompletionLoop::NotHeld));
   }

@@ -1,4 +1,4 @@
-// The one thread on which gRPC's asynchronous calls live.
+// The one thread that runs gRPC's asynchronous calls.
 #pragma once
 
 #include <grpcpp/alarm.h>
@@ -14,7 +14,7 @@
 
 namespace kwta::server {
 
-// What is told that an operation given to gRPC has completed; its address is the operation's tag.
+// Is told that an operation passed to gRPC has completed. Its address is the operation's tag.
 class CompletionEvent {
  public:
   virtual void Complete(bool ok) = 0;
@@ -34,8 +34,8 @@ class MemberEvent final : public CompletionEvent {
   Owner* const owner_;
 };
 
-// Events complete and posted functions run one after the other on the loop's thread, so what only they touch needs no
-// lock. One queue and one thread: with few cores more of them serve fewer calls.
+// Runs completed events and posted functions one after the other on the loop's thread, so what only they touch needs no
+// lock. There is one queue and one thread because, with few cores, more of them serve fewer calls.
 class CompletionLoop {
  public:
   explicit CompletionLoop(std::unique_ptr<grpc::ServerCompletionQueue> queue) : queue_(std::move(queue)) {}
@@ -44,7 +44,7 @@ class CompletionLoop {
 
   grpc::ServerCompletionQueue* queue() { return queue_.get(); }
 
-  // Whoever holds one may give gRPC operations and post; Finish waits for it.
+  // A holder may pass operations to gRPC and post functions; Finish waits for it.
   class Hold {
    public:
     explicit Hold(CompletionLoop* loop) : loop_(loop) { loop_->AddHolds(1); }
@@ -56,16 +56,16 @@ class CompletionLoop {
     CompletionLoop* const loop_;
   };
 
-  // Runs `function` soon on the loop's thread. Thread-safe. REQUIRES: there is a Hold.
+  // Runs `function` soon on the loop's thread. Thread-safe. REQUIRES: the caller has a Hold.
   void Post(std::function<void()> function);
 
-  // Whoever has much to post at once says so: the loop is woken once, after all of it. Thread-safe.
+  // Enclose many posts in BeginPosting and EndPosting: the loop then wakes once, after all of them. Thread-safe.
   void BeginPosting();
   void EndPosting();
 
   void Start();
-  // Waits until nobody holds the loop any more and ends the thread. REQUIRES: the server has shut down, so that holders
-  // come to their end.
+  // Waits until nobody holds the loop, then ends the thread. REQUIRES: the server has shut down, so that holders
+  // finish.
   void Finish();
 
  private:

@@ -8,10 +8,10 @@
 namespace kwta::server {
 namespace {
 
-// Calls that may arrive before the loop has come to the first of them.
+// How many calls may arrive before the loop handles the first of them.
 constexpr int kListeners = 64;
 
-// Lives from being asked for until both the answer has left and gRPC has told that the call is over.
+// Exists from the request for a call until the answer has left and gRPC has reported that the call is over.
 class EncodeCall {
  public:
   explicit EncodeCall(const EncodeCallParts* parts) : parts_(*parts) {
@@ -67,12 +67,12 @@ class EncodeCall {
   MemberEvent<EncodeCall, &EncodeCall::Arrived> arrived_{this};
   MemberEvent<EncodeCall, &EncodeCall::Answered> answered_{this};
   MemberEvent<EncodeCall, &EncodeCall::Over> over_{this};
-  int pending_ = 2;  // answered_ and over_
+  int pending_ = 2;  // for answered_ and over_
   grpc::ServerContext context_;
   AsyncGrpcTransport transport_{&context_};
   v1::EncodeRequest request_;
   grpc::ServerAsyncResponseWriter<v1::EncodeResponse> responder_{&context_};
-  std::optional<Call> call_;  // from its arrival on
+  std::optional<Call> call_;  // set when the call arrives
   absl::StatusOr<EncodedRows> rows_;
 };
 

@@ -1,4 +1,4 @@
-// Encode and EncodeStream, the calls that arrive at high rate, on gRPC's asynchronous API: no thread waits for a call.
+// Serves Encode and EncodeStream, the calls with high rates, on gRPC's asynchronous API: no thread waits for a call.
 #pragma once
 
 #include <cstdint>
@@ -10,21 +10,21 @@
 
 namespace kwta::server {
 
-// The service with those two methods asynchronous and the others synchronous.
+// The service with these two methods asynchronous and the others synchronous.
 using HotEncoderService = v1::EncoderService::WithAsyncMethod_Encode<
     v1::EncoderService::WithAsyncMethod_EncodeStream<v1::EncoderService::Service>>;
 
-// What the calls stand on. REQUIRES: all of it outlives the loop's Finish.
+// What the calls depend on. REQUIRES: all of it outlives the loop's Finish.
 struct EncodeCallParts {
   HotEncoderService* service = nullptr;
   CompletionLoop* loop = nullptr;
   EncodeHandler* handler = nullptr;
   const CallPipeline* pipeline = nullptr;
   int max_stream_messages = 256;       // in flight on one stream
-  int64_t max_stream_bytes = 1 << 26;  // the same, of messages and their answers
+  int64_t max_stream_bytes = 1 << 26;  // the same limit in bytes of messages and their answers
 };
 
-// Asks gRPC for calls; each that arrives asks for its successor. To be called once, after the server has started.
+// Asks gRPC for calls; each call that arrives asks for the next. Call this once, after the server has started.
 void ListenForEncode(const EncodeCallParts* parts);
 void ListenForEncodeStream(const EncodeCallParts* parts);
 

@@ -12,15 +12,15 @@
 namespace kwta::server {
 namespace {
 
-// So many messages that are not larger are kept, with their memory, for those that come after their answers; and an
-// answer's memory for the next. A stream that waits holds no more.
+// A stream keeps up to kSpareMessages messages of at most kSmallMessage bytes, with their memory, for reuse after their
+// answers, and the memory of one answer for the next. A waiting stream holds nothing else.
 constexpr int64_t kSmallMessage = 1 << 13;
 constexpr size_t kSpareMessages = 256;
 
-// A stream reads while fewer than max_stream_messages of its messages are unanswered and they and their answers take
-// less than max_stream_bytes, and writes the answers in the order of the messages: a client that does not read is not
-// read either. Lives from being asked for until nothing it has started is under way and gRPC has told that the call is
-// over.
+// Reads while fewer than max_stream_messages of its messages are unanswered and they and their answers take less than
+// max_stream_bytes, and writes the answers in the order of the messages. So the server stops reading from a client that
+// does not read. Exists from the request for a call until its last operation has completed and gRPC has reported that
+// the call is over.
 class EncodeStreamCall {
  public:
   explicit EncodeStreamCall(const EncodeCallParts* parts) : parts_(*parts) {
@@ -30,12 +30,12 @@ class EncodeStreamCall {
   }
 
  private:
-  // A message on its way.
+  // A message in flight.
   struct Message {
     v1::EncodeStreamRequest request;
     StreamRequest admitted;
     absl::StatusOr<EncodedRows> rows;
-    int64_t bytes = 0;  // of the request, and of the codes once there are some
+    int64_t bytes = 0;  // of the request, and of the codes once they exist
     bool encoded = false;
   };
 
@@ -51,7 +51,7 @@ class EncodeStreamCall {
     Advance();
   }
 
-  // Starts whatever can be started.
+  // Starts every operation that can start.
   void Advance() {
     if (!reading_ && !read_all_ && static_cast<int>(messages_.size()) < parts_.max_stream_messages &&
         bytes_ < parts_.max_stream_bytes) {
@@ -61,7 +61,7 @@ class EncodeStreamCall {
     }
     if (writing_ || finished_) return;
     if (broken_) {
-      // Nobody reads answers any more; those under way are still waited for.
+      // Nobody reads answers any more, but those in progress must still complete.
       while (!messages_.empty() && messages_.front()->encoded) Recycle(TakeFirst());
     } else if (!messages_.empty() && messages_.front()->encoded) {
       WriteFirst();
@@ -72,7 +72,7 @@ class EncodeStreamCall {
     Finish(end_);
   }
 
-  // After what was posted together with this: answers to the messages of a batch leave together.
+  // Runs after everything posted together with this, so that the answers to the messages of a batch leave together.
   void AdvanceLater() {
     if (std::exchange(will_advance_, true)) return;
     parts_.loop->Post([this] {
@@ -95,7 +95,7 @@ class EncodeStreamCall {
     absl::StatusOr<StreamRequest> admitted = call_->BeginRequest();
     if (!admitted.ok()) {
       end_ = admitted.status();
-      read_all_ = true;  // answers under way still leave
+      read_all_ = true;  // answers in progress still leave
       return;
     }
     messages_.push_back(std::move(owned));
@@ -123,8 +123,8 @@ class EncodeStreamCall {
     const bool small = message->bytes <= kSmallMessage;
     Recycle(std::move(message));
     grpc::WriteOptions options;
-    // More follows at once: let gRPC send them together. Not the first, which completes only once it was sent, since
-    // the initial metadata is sent with it.
+    // If more follows at once, let gRPC send them together. The first answer is not held back: it completes only once
+    // it was sent, since the initial metadata goes with it.
     if (answered_any_ && !messages_.empty() && messages_.front()->encoded) options.set_buffer_hint();
     answered_any_ = true;
     writing_ = true;
@@ -149,7 +149,7 @@ class EncodeStreamCall {
     const int64_t bytes = message->bytes;
     AddBytes(message.get(), -bytes);
     if (bytes > kSmallMessage || spare_.size() >= kSpareMessages) return;
-    message->rows = absl::StatusOr<EncodedRows>();  // the model too, which may be about to be unloaded
+    message->rows = absl::StatusOr<EncodedRows>();  // frees the model too, which may be about to be unloaded
     message->encoded = false;
     spare_.push_back(std::move(message));
   }
@@ -190,11 +190,11 @@ class EncodeStreamCall {
   MemberEvent<EncodeStreamCall, &EncodeStreamCall::Written> written_{this};
   MemberEvent<EncodeStreamCall, &EncodeStreamCall::Answered> answered_{this};
   MemberEvent<EncodeStreamCall, &EncodeStreamCall::Over> over_{this};
-  int pending_ = 2;  // answered_ and over_; the answer is only sent when nothing else is under way
+  int pending_ = 2;  // for answered_ and over_; the answer is sent only when nothing else is in progress
   grpc::ServerContext context_;
   AsyncGrpcTransport transport_{&context_};
   grpc::ServerAsyncReaderWriter<v1::EncodeStreamResponse, v1::EncodeStreamRequest> stream_{&context_};
-  std::optional<Call> call_;                       // from its arrival on
+  std::optional<Call> call_;                       // set when the call arrives
   std::unique_ptr<Message> next_;                  // being read
   std::deque<std::unique_ptr<Message>> messages_;  // in order of arrival
   std::vector<std::unique_ptr<Message>> spare_;
@@ -204,7 +204,7 @@ class EncodeStreamCall {
   bool will_advance_ = false;
   bool answered_any_ = false;
   bool read_all_ = false;  // no more messages come
-  absl::Status end_;       // what the stream ends with
+  absl::Status end_;       // the status that ends the stream
   bool broken_ = false;    // no more answers can be sent
   bool finished_ = false;
 };

@@ -1,4 +1,4 @@
-// kwta.v1.EncoderService over gRPC: each method is a Call of the pipeline that asks a handler.
+// Serves kwta.v1.EncoderService over gRPC. Each method is a Call of the pipeline that asks a handler.
 #pragma once
 
 #include <grpcpp/server_builder.h>
@@ -19,14 +19,14 @@
 
 namespace kwta::server {
 
-// What the service stands on. REQUIRES: all of it outlives the service.
+// What the service depends on. REQUIRES: all of it outlives the service.
 struct EncoderServiceParts {
   EncodeHandler* encode = nullptr;
   JobHandler* jobs = nullptr;
   ModelHandler* models = nullptr;
   std::function<absl::StatusOr<v1::StatusResponse>()> status;
   const CallPipeline* pipeline = nullptr;
-  CompletionLoop* loop = nullptr;  // of the asynchronous methods
+  CompletionLoop* loop = nullptr;  // runs the asynchronous methods
   std::string upload_directory;
   int64_t max_upload_bytes = 0;
   int max_stream_messages = 256;
@@ -34,17 +34,17 @@ struct EncoderServiceParts {
   std::vector<std::string> healthy_services;  // full names of the services that the health service knows
 };
 
-// The service, and the health service of its server. Encode, EncodeStream and those of the health service are
-// asynchronous, on the loop's thread; the other methods have gRPC's.
+// The service and the health service of its server. Encode, EncodeStream and the health service's methods are
+// asynchronous, on the loop's thread; the other methods run on gRPC's threads.
 class EncoderService {
  public:
   virtual ~EncoderService() = default;
 
-  // Before the server is built.
+  // Call before the server is built.
   virtual void Register(grpc::ServerBuilder* builder) = 0;
-  // After the server was built: asks for calls. REQUIRES: the loop finishes before the service is destroyed.
+  // Asks for calls. Call after the server was built. REQUIRES: the loop finishes before the service is destroyed.
   virtual void Start() = 0;
-  // What the health service says; false at first. Between Start and the loop's Finish.
+  // Sets what the health service reports; false at first. Call between Start and the loop's Finish.
   virtual void SetServing(bool serving) = 0;
 };
 std::unique_ptr<EncoderService> NewEncoderService(EncoderServiceParts parts);

@@ -1,4 +1,4 @@
-// Calls that come over gRPC, as the pipeline sees them.
+// Presents gRPC calls to the pipeline.
 #pragma once
 
 #include <grpcpp/server_context.h>
@@ -16,7 +16,7 @@
 
 namespace kwta::server {
 
-// REQUIRES: the context outlives it.
+// REQUIRES: the context outlives the transport.
 class GrpcTransport : public CallTransport {
  public:
   explicit GrpcTransport(grpc::ServerContext* context) : context_(*context) {}
@@ -33,19 +33,19 @@ class GrpcTransport : public CallTransport {
   grpc::ServerContext& context_;
 };
 
-// Of a synchronous call.
+// The transport of a synchronous call.
 class SyncGrpcTransport final : public GrpcTransport {
  public:
   using GrpcTransport::GrpcTransport;
 };
 
-// Of an asynchronous call, whose context may not be asked whether it is cancelled before gRPC has told that it is over.
+// The transport of an asynchronous call. Its context must not be asked about cancellation before gRPC reports the end.
 class AsyncGrpcTransport final : public GrpcTransport {
  public:
   using GrpcTransport::GrpcTransport;
 
   bool Cancelled() const override { return cancelled_.load(std::memory_order_relaxed); }
-  // gRPC has told that the call is over.
+  // Call when gRPC has reported that the call is over.
   void Over() {
     if (context_.IsCancelled()) cancelled_.store(true, std::memory_order_relaxed);
   }
@@ -54,7 +54,8 @@ class AsyncGrpcTransport final : public GrpcTransport {
   std::atomic<bool> cancelled_{false};
 };
 
-// Runs `body`, which takes the Call and gives an absl::Status, if the call is let in: a whole synchronous method.
+// Implements a whole synchronous method: if the call is admitted, runs `body`, which takes the Call and returns a
+// status.
 template <typename Body>
 grpc::Status RunCall(const CallPipeline* pipeline, const Method& method, grpc::ServerContext* context, Body body) {
   SyncGrpcTransport transport(context);
@@ -65,7 +66,7 @@ grpc::Status RunCall(const CallPipeline* pipeline, const Method& method, grpc::S
   return ToGrpcStatus(status);
 }
 
-// The same for a body without arguments that gives an absl::StatusOr<Response>.
+// Does the same for a body that takes no arguments and returns an absl::StatusOr<Response>.
 template <typename Response, typename Body>
 grpc::Status AnswerCall(const CallPipeline* pipeline, const Method& method, grpc::ServerContext* context,
                         Response* response, Body body) {

@@ -9,7 +9,7 @@ namespace kwta::server {
 
 using grpc::health::v1::HealthCheckRequest;
 
-// Lives from being asked for until its answer has left.
+// Exists from the request for a call until its answer has left.
 class HealthService::CheckCall {
  public:
   explicit CheckCall(HealthService* health) : health_(health), hold_(health->loop_) {
@@ -45,7 +45,8 @@ class HealthService::CheckCall {
   grpc::ServerAsyncResponseWriter<Response> responder_{&context_};
 };
 
-// Lives from being asked for until gRPC has told that the call is over and nothing that it has started is under way.
+// Exists from the request for a call until its last operation has completed and gRPC has reported that the call is
+// over.
 class HealthService::WatchCall {
  public:
   explicit WatchCall(HealthService* health) : health_(health), hold_(health->loop_) {
@@ -54,7 +55,7 @@ class HealthService::WatchCall {
     health_->service_.RequestWatch(&context_, &request_, &stream_, queue, queue, &arrived_);
   }
 
-  // Says what has changed since it was said last.
+  // Sends the state if it has changed since it was last sent.
   void Advance() {
     if (writing_ || !watches_) return;
     const Response::ServingStatus status = health_->StatusOf(request_.service());

@@ -1,7 +1,8 @@
-// grpc.health.v1.Health on the thread of calls.
+// Serves grpc.health.v1.Health on the thread of calls.
 //
-// gRPC's own health service brings threads that wait for what connections receive, as the thread of calls does:
-// whichever of them wakes up reads, and hands over to it. Without them that thread reads what it then answers.
+// gRPC's own health service adds threads that wait for incoming data on connections, as the thread of calls does.
+// Whichever wakes up reads the data, and then must hand it over. Without them, the thread of calls reads what it
+// answers.
 #pragma once
 
 #include <grpcpp/server_builder.h>
@@ -19,18 +20,18 @@ namespace kwta::server {
 // Thread-safe.
 class HealthService {
  public:
-  // Answers for the server as a whole and for `services`, full names, all of which are in the same state: NOT_SERVING
-  // at first. REQUIRES: `loop` outlives it.
+  // Answers for the server as a whole and for `services`, which are full names. All have the same state, NOT_SERVING at
+  // first. REQUIRES: `loop` outlives it.
   HealthService(std::vector<std::string> services, CompletionLoop* loop);
   HealthService(const HealthService&) = delete;
   HealthService& operator=(const HealthService&) = delete;
 
-  // Before the server is built.
+  // Call before the server is built.
   void Register(grpc::ServerBuilder* builder) { builder->RegisterService(&service_); }
-  // After it was built.
+  // Call after the server was built.
   void Listen();
 
-  // Tells those who watch, too. REQUIRES: the loop has not finished.
+  // Also notifies the watchers. REQUIRES: the loop has not finished.
   void SetServing(bool serving);
 
  private:
@@ -44,7 +45,7 @@ class HealthService {
   CompletionLoop* const loop_;
   grpc::health::v1::Health::AsyncService service_;
   std::atomic<bool> serving_{false};
-  std::set<WatchCall*> watchers_;  // the loop's
+  std::set<WatchCall*> watchers_;  // used on the loop's thread
 };
 
 }  // namespace kwta::server

@@ -1,4 +1,4 @@
-// The one place where a status becomes a gRPC status.
+// The one place that converts a status to a gRPC status.
 #pragma once
 
 #include <grpcpp/support/status.h>
@@ -7,7 +7,7 @@
 
 namespace kwta::server {
 
-// Same code, same message. Messages are cut at 1024 bytes: gRPC sends them percent-encoded in a header of limited size.
+// Keeps code and message. Cuts messages at 1024 bytes, because gRPC percent-encodes them in a header of limited size.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
 }  // namespace kwta::server

@@ -6,9 +6,9 @@
 namespace kwta::server {
 namespace {
 
-// gRPC's own way to certificates that change, a watcher of files, takes what it finds: with an empty file it ends the
-// process, with a key of another certificate it fails every handshake. This one asks before each handshake, and gets
-// nothing that was not checked.
+// gRPC's own support for changing certificates watches files and takes what it finds: an empty file ends the process,
+// and another certificate's key makes every handshake fail. This class asks before each handshake, and gets only what
+// was checked.
 class FetchedCredentials final : public grpc::ServerCredentials {
  public:
   explicit FetchedCredentials(Certificates* certificates) : certificates_(certificates) {
@@ -20,7 +20,7 @@ class FetchedCredentials final : public grpc::ServerCredentials {
   }
   ~FetchedCredentials() override { grpc_server_credentials_release(credentials_); }
 
-  // Tokens are looked at where calls are let in, not here.
+  // The pipeline checks tokens when it admits a call; nothing to do here.
   void SetAuthMetadataProcessor(const std::shared_ptr<grpc::AuthMetadataProcessor>&) override {}
 
  private:
@@ -28,13 +28,13 @@ class FetchedCredentials final : public grpc::ServerCredentials {
     return grpc_server_add_http2_port(server, address.c_str(), credentials_);
   }
 
-  // gRPC calls it under a lock of the port.
+  // gRPC calls this under a lock of the port.
   static grpc_ssl_certificate_config_reload_status Fetch(void* self, grpc_ssl_server_certificate_config** config) {
     auto* credentials = static_cast<FetchedCredentials*>(self);
     const std::shared_ptr<const TlsTexts> texts = credentials->certificates_->Current();
     if (texts == credentials->given_) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
     const grpc_ssl_pem_key_cert_pair pair = {texts->key.c_str(), texts->certificate.c_str()};
-    // gRPC wants authorities even where clients are not asked for certificates: these are never used then.
+    // gRPC requires authorities even if it does not ask clients for certificates. These are never used then.
     const std::string& authorities = texts->client_ca.empty() ? texts->certificate : texts->client_ca;
     *config = grpc_ssl_server_certificate_config_create(authorities.c_str(), &pair, 1);
     credentials->given_ = texts;

@@ -1,4 +1,4 @@
-// What the gRPC port demands of connections.
+// The requirements of the gRPC port on connections.
 #pragma once
 
 #include <grpcpp/security/server_credentials.h>
@@ -9,8 +9,8 @@
 
 namespace kwta::server {
 
-// Without certificates (null): plaintext. With them each new connection gets those of now. REQUIRES: the certificates,
-// and what this gives, outlive the server that listens with it.
+// Returns credentials that give each new connection the current certificates. Null certificates mean plaintext.
+// REQUIRES: the certificates and the result outlive the server that listens with it.
 std::shared_ptr<grpc::ServerCredentials> CredentialsOf(Certificates* certificates);
 
 }  // namespace kwta::server

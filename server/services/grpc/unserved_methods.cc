@@ -5,7 +5,7 @@
 
 namespace kwta::server {
 
-// Lives from being asked for until its answer has left.
+// Exists from the request for a call until its answer has left.
 class UnservedMethods::OneCall {
  public:
   explicit OneCall(UnservedMethods* methods) : methods_(*methods) {

@@ -1,4 +1,4 @@
-// Answers calls of methods that the server does not have, in words.
+// Answers calls of methods that the server does not have with an explanation.
 #pragma once
 
 #include <grpcpp/generic/async_generic_service.h>
@@ -9,18 +9,18 @@
 
 namespace kwta::server {
 
-// UNIMPLEMENTED, with a message that says what is not served and what to do. Such calls are let in without a token, and
-// recorded under methods::kUnserved.
+// Answers UNIMPLEMENTED, with a message that says what is not served and what to do. Admits such calls without a token
+// and records them under methods::kUnserved.
 class UnservedMethods {
  public:
-  // REQUIRES: both outlive it.
+  // REQUIRES: pipeline and loop outlive it.
   UnservedMethods(const CallPipeline* pipeline, CompletionLoop* loop) : pipeline_(pipeline), loop_(loop) {}
   UnservedMethods(const UnservedMethods&) = delete;
   UnservedMethods& operator=(const UnservedMethods&) = delete;
 
-  // Before the server is built.
+  // Call before the server is built.
   void Register(grpc::ServerBuilder* builder) { builder->RegisterAsyncGenericService(&service_); }
-  // After it was built.
+  // Call after the server was built.
   void Listen();
 
  private:
