@@ -1,5 +1,5 @@
-// Arrays that begin at a cache line. Vectors of elements read from others straddle two lines, at every step if a vector
-// is as long as a line.
+// Vectors that start at a cache line. Vector loads from other arrays straddle two cache lines, on every load if the
+// vector is as long as a line.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Arithmetic on sizes that come from outside: nullopt instead of overflow.
+// Arithmetic on untrusted sizes. Returns nullopt on overflow.
 #pragma once
 
 #include <cstdint>

@@ -16,11 +16,11 @@
 namespace kwta {
 namespace {
 
-// Where a hierarchy of control groups that may hold quotas is mounted.
+// Where a control group hierarchy that may hold quotas is mounted.
 struct Hierarchy {
   int version;
-  std::string top;    // the group that is mounted
-  std::string mount;  // on this folder
+  std::string top;    // the group at the root of the mount
+  std::string mount;  // the folder it is mounted on
 };
 
 std::vector<Hierarchy> Hierarchies(const std::string& root) {
@@ -43,7 +43,7 @@ std::vector<Hierarchy> Hierarchies(const std::string& root) {
   return hierarchies;
 }
 
-// The group of this process in the hierarchy of version 2, or in that of version 1 with the cpu controller.
+// Returns this process's group in the version 2 hierarchy, or in the version 1 hierarchy of the cpu controller.
 std::optional<std::string> OwnGroup(const std::string& root, int version) {
   std::ifstream file(root + "/proc/self/cgroup");
   for (std::string line; std::getline(file, line);) {
@@ -57,7 +57,7 @@ std::optional<std::string> OwnGroup(const std::string& root, int version) {
   return std::nullopt;
 }
 
-// The quota that the folder of a group sets, of its own.
+// Returns the quota that a group's own folder sets.
 std::optional<double> QuotaOf(const std::string& folder, int version) {
   std::string quota, period;
   if (version == 2) {
@@ -67,7 +67,7 @@ std::optional<double> QuotaOf(const std::string& folder, int version) {
     std::ifstream(folder + "/cpu.cfs_period_us") >> period;
   }
   double part = 0, whole = 0;
-  // No quota is "max" in version 2 and -1 in version 1.
+  // "max" in version 2 and -1 in version 1 mean no quota.
   if (!absl::SimpleAtod(quota, &part) || !absl::SimpleAtod(period, &whole) || !(part > 0) || !(whole > 0)) {
     return std::nullopt;
   }
@@ -81,10 +81,10 @@ std::optional<double> CpuQuota(const std::string& root) {
   for (const Hierarchy& hierarchy : Hierarchies(root)) {
     const std::optional<std::string> group = OwnGroup(root, hierarchy.version);
     if (!group) continue;
-    // In a container without a name space of its own the path of the group begins outside of what is mounted.
+    // In a container without its own name space, the group's path starts outside the mount.
     absl::string_view below = *group;
     if (hierarchy.top != "/" && !absl::ConsumePrefix(&below, hierarchy.top)) below = "";
-    // Beside what is mounted, or above the root of its name space: what is mounted is all that can be seen.
+    // The group lies beside the mount or above the root of its name space, so only the mount is visible.
     if (!absl::StartsWith(below, "/") || absl::StrContains(below, "..")) below = "";
     std::string path(absl::StripSuffix(below, "/"));
     while (true) {

@@ -1,4 +1,4 @@
-// The one wording for a hyperparameter that is out of its range.
+// The one wording for a hyperparameter outside its range.
 #pragma once
 
 #include "absl/status/status.h"
@@ -7,7 +7,7 @@
 
 namespace kwta {
 
-// INVALID_ARGUMENT: "<field> is <value>; expected <expected>".
+// Returns INVALID_ARGUMENT: "<field> is <value>; expected <expected>".
 template <typename T>
 absl::Status InvalidField(absl::string_view field, const T& value, absl::string_view expected) {
   return absl::InvalidArgumentError(absl::StrCat(field, " is ", value, "; expected ", expected));

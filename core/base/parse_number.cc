@@ -14,14 +14,14 @@
 namespace kwta {
 namespace {
 
-// However long a text is that is no number, a message shows no more of it.
+// Messages show at most this much of a text that is no number.
 constexpr size_t kMostShown = 40;
 
 std::string Quoted(absl::string_view text) {
   return absl::StrCat("'", absl::CHexEscape(text.substr(0, kMostShown)), text.size() > kMostShown ? "..." : "", "'");
 }
 
-// "10000000" and not "1e+07".
+// Writes "10000000", not "1e+07".
 template <typename T>
 std::string Words(T number) {
   constexpr double kDigitsAreExact = 1e15;
@@ -50,7 +50,7 @@ Reading Read(absl::string_view text, T* value) {
   const char* const end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, *value);
   if (error == std::errc::invalid_argument || rest != end) return Reading::kNoNumber;
-  // "-5" of an unsigned type stops at the sign above.
+  // An unsigned type has already refused "-5" above.
   if constexpr (std::is_floating_point_v<T>) {
     const size_t first = absl::StartsWith(text, "-") ? 1 : 0;
     if (!absl::ascii_isdigit(text[first]) && text[first] != '.') return Reading::kNoNumber;  // "nan", "inf"
@@ -66,7 +66,7 @@ absl::StatusOr<T> NumberIn<T>::Parse(absl::string_view text) const {
   T value{};
   const Reading reading = Read(text, &value);
   if (reading == Reading::kGood && value <= high_ && (above_ ? value > low_ : value >= low_)) return value;
-  // "-5" is a number to whoever reads the message, though not of an unsigned type.
+  // A reader of the message sees "-5" as a number, even if the type is unsigned.
   int64_t negative = 0;
   const bool number = reading != Reading::kNoNumber || (whole && Read(text, &negative) != Reading::kNoNumber);
   std::string range = Range();
@@ -86,7 +86,7 @@ template <typename T>
 std::string NumberIn<T>::operator()(std::string& text) const {
   const absl::StatusOr<T> value = Parse(text);
   if (!value.ok()) return std::string(value.status().message());
-  // The text of a fraction stays as it is, so that nothing is lost on the way.
+  // A fraction keeps its text, so that no digit is lost.
   if constexpr (std::is_integral_v<T>) text = absl::StrCat(*value);
   return "";
 }

@@ -20,7 +20,7 @@ uint64_t Mix(uint64_t x) {
 Rng::Rng(uint64_t seed, uint64_t stream) : engine_(Mix(Mix(seed) ^ Mix(~stream))) {}
 
 uint64_t Rng::UniformBelow(uint64_t bound) {
-  // Draws above the largest multiple of bound would favour small results: draw again.
+  // Draws again above the largest multiple of bound: such draws would favour small results.
   const uint64_t limit = ~uint64_t{0} - ~uint64_t{0} % bound;
   uint64_t draw;
   do {

@@ -1,4 +1,4 @@
-// Random numbers that are the same on every machine and with every standard library for one seed.
+// Random numbers that depend only on the seed: every machine and every standard library produces the same ones.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ class Rng {
   double spare_ = 0;
 };
 
-// A uniformly random permutation of 0 .. size - 1 (Fisher-Yates). REQUIRES: size < 2^32.
+// Returns a uniformly random permutation of 0 .. size - 1 (Fisher-Yates). REQUIRES: size < 2^32.
 std::vector<uint32_t> RandomPermutation(uint64_t size, Rng& rng);
 
 }  // namespace kwta

@@ -1,4 +1,4 @@
-// Many rows, a block at a time, so that scratch memory does not grow with them.
+// Processes many rows in blocks, so that scratch memory does not grow with their number.
 #pragma once
 
 #include <algorithm>
@@ -9,10 +9,10 @@
 
 namespace kwta {
 
-// Rows of a block whose rows each need `row_bytes` (at least 1) of scratch memory: of about 8 MiB, and at least one.
+// Returns how many rows fit in about 8 MiB of scratch memory, at least one. Each needs `row_bytes` (at least 1).
 inline int64_t ScratchRows(int64_t row_bytes) { return std::max<int64_t>(1, (int64_t{8} << 20) / row_bytes); }
 
-// Calls visit(first, count) for consecutive blocks of `block_rows` rows, the last of which may be shorter. Stops at the
+// Calls visit(first, count) for consecutive blocks of `block_rows` rows. The last block may be shorter. Stops at the
 // first error of visit.
 template <typename Visit>
 absl::Status ForEachRowBlock(int64_t rows, int64_t block_rows, const Visit& visit) {

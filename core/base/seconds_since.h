@@ -1,11 +1,11 @@
-// How long ago something was.
+// Elapsed time.
 #pragma once
 
 #include <chrono>
 
 namespace kwta {
 
-// Seconds from `start` to now, on the clock that nobody sets.
+// Returns the seconds from `start` to now on the steady clock.
 inline double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }

@@ -1,5 +1,5 @@
-// A condition variable whose timeouts keep to a clock that nobody sets. Those of absl::CondVar keep to the system's:
-// one that is set back by a day makes a wait of half a second one of a day.
+// A condition variable whose timeouts use the steady clock. absl::CondVar uses the system clock: if somebody sets that
+// back by a day, a wait of half a second takes a day.
 #pragma once
 
 #include <condition_variable>
@@ -13,7 +13,7 @@ namespace kwta {
 // Thread-safe.
 class SteadyCondVar {
  public:
-  // Releases `mutex`, waits to be woken up to `most`, and takes it again. May return early.
+  // Releases `mutex`, waits up to `most` to be woken, and takes `mutex` again. May return early.
   void WaitFor(absl::Mutex* mutex, absl::Duration most) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     Held held{mutex};
     condition_.wait_for(held, absl::ToChronoMilliseconds(most));
@@ -21,7 +21,7 @@ class SteadyCondVar {
   void WakeAll() { condition_.notify_all(); }
 
  private:
-  // What the standard library takes for a lock. The analysis of locks does not see into it.
+  // Adapts absl::Mutex to the standard library's lock. Thread-safety analysis does not see into it.
   struct Held {
     absl::Mutex* mutex;
     void lock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex->Lock(); }

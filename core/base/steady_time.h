@@ -1,5 +1,5 @@
-// Points of time for intervals. The system's clock, absl::Now, may be set back or forward at any moment, by a day or by
-// decades; it is for what people read and for dates that files name.
+// Points in time for measuring intervals. The system clock, absl::Now, may jump by a day or by decades at any moment.
+// Use it only for times that people read and for dates in files.
 #pragma once
 
 #include <chrono>
@@ -8,13 +8,13 @@
 
 namespace kwta {
 
-// A point on a clock that nobody sets and that never goes back. Its beginning means nothing: only differences do.
+// A point on the steady clock, which never goes back. Only differences mean something; its origin does not.
 class SteadyTime {
  public:
-  // As long ago as can be.
+  // The infinite past.
   constexpr SteadyTime() : since_(-absl::InfiniteDuration()) {}
   static constexpr SteadyTime InfiniteFuture() { return SteadyTime(absl::InfiniteDuration()); }
-  // For tests, which make their own clock.
+  // For tests with a clock of their own.
   static constexpr SteadyTime At(absl::Duration since_the_beginning) { return SteadyTime(since_the_beginning); }
   static SteadyTime Now() { return SteadyTime(absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch())); }
 

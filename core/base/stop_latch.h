@@ -1,4 +1,4 @@
-// A wait for the end of something, or for a time.
+// Waits for a stop signal or a timeout.
 #pragma once
 
 #include <condition_variable>
@@ -8,7 +8,7 @@
 
 namespace kwta {
 
-// Thread-safe. Its waits keep to a clock that nobody sets, which those of absl::Mutex and absl::CondVar do not.
+// Thread-safe. Waits use the steady clock; those of absl::Mutex and absl::CondVar do not.
 class StopLatch {
  public:
   void Stop() {
@@ -17,7 +17,7 @@ class StopLatch {
     changed_.notify_all();
   }
 
-  // Waits for Stop up to `most`. True if it was called.
+  // Waits up to `most` for Stop. Returns true if Stop was called.
   bool StoppedWithin(absl::Duration most) {
     std::unique_lock<std::mutex> lock(mutex_);
     return changed_.wait_for(lock, absl::ToChronoMilliseconds(most), [this] { return stopped_; });

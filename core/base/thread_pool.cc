@@ -12,12 +12,12 @@
 namespace kwta {
 namespace {
 
-// How long a thread looks for work, or for the end of others' work, before it sleeps: several times what waking a
-// sleeping thread takes, so that loops that follow each other closely find all threads awake; and too short to matter
-// to a machine that has other things to do.
+// How long a thread looks for work, or for the end of others' work, before it sleeps. This is several times what it
+// takes to wake a thread, so loops that follow each other closely find all threads awake. It is too short to matter to
+// other programs.
 constexpr std::chrono::microseconds kSpin{40};
 
-// Parts of ThreadPool::state_.
+// Fields of ThreadPool::state_.
 constexpr uint64_t kInLoop = (uint64_t{1} << 31) - 1;
 constexpr uint64_t kOpen = uint64_t{1} << 31;
 constexpr uint64_t kNextLoop = uint64_t{1} << 32;
@@ -28,7 +28,7 @@ int64_t Nanoseconds(std::chrono::steady_clock::time_point time) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
 }
 
-// Waits until done() or until kSpin is over. Returns whether done() was seen.
+// Waits until done() returns true or kSpin is over. Returns whether it saw done().
 template <typename Done>
 bool SpinUntil(const Done& done) {
   constexpr int kLooksBetweenClocks = 16;
@@ -97,7 +97,7 @@ void ThreadPool::ParallelFor(int64_t count, int64_t grain, const std::function<v
   Loop loop{count, grain, body, parts_};
   loop.Divide();
   {
-    // The lock is for workers that sleep.
+    // Sleeping workers need the lock.
     absl::MutexLock lock(&mutex_);
     loop_.store(&loop, std::memory_order_relaxed);
     loop_begin_.store(Nanoseconds(std::chrono::steady_clock::now()), std::memory_order_relaxed);
@@ -105,7 +105,7 @@ void ThreadPool::ParallelFor(int64_t count, int64_t grain, const std::function<v
     state_.store(number * kNextLoop + kOpen, std::memory_order_release);
   }
   loop.Run(0);
-  // All ranges are taken: a worker that did not come has nothing to do, and is not waited for.
+  // All ranges are taken. Workers that did not join have nothing to do, so the caller does not wait for them.
   const uint64_t state = state_.fetch_and(~kOpen, std::memory_order_acq_rel);
   if ((state & kInLoop) == 0) return;
   const auto all_left = [this] { return (state_.load(std::memory_order_acquire) & kInLoop) == 0; };
@@ -117,7 +117,7 @@ void ThreadPool::ParallelFor(int64_t count, int64_t grain, const std::function<v
 void ThreadPool::Work(int thread) {
   uint64_t seen = 0;
   int64_t last_end = 0;
-  bool stays_awake = false;  // the last pause was so short that it pays
+  bool stays_awake = false;  // the last pause was short enough for this to pay
   const auto may_join = [this, &seen] {
     const uint64_t state = state_.load(std::memory_order_acquire);
     return (state & kOpen) != 0 && LoopNumber(state) != seen;
@@ -139,7 +139,7 @@ void ThreadPool::Work(int thread) {
     stays_awake = begin - last_end < std::chrono::nanoseconds(kSpin).count();
     loop_.load(std::memory_order_relaxed)->Run(thread);
     last_end = Nanoseconds(std::chrono::steady_clock::now());
-    // The last one wakes the caller, if it sleeps: conditions are looked at when the lock is given back.
+    // The last worker wakes a sleeping caller: releasing the lock evaluates the caller's condition.
     const uint64_t left = state_.fetch_sub(1, std::memory_order_acq_rel) - 1;
     if ((left & (kOpen | kInLoop)) == 0) {
       absl::MutexLock lock(&mutex_);

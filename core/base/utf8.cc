@@ -11,7 +11,7 @@ namespace {
 constexpr char kReplacement[] = "\xEF\xBF\xBD";  // U+FFFD
 
 struct Character {
-  size_t bytes = 0;  // 0: no character begins here
+  size_t bytes = 0;  // 0 if no character begins here
   uint32_t code = 0;
 };
 

@@ -1,4 +1,4 @@
-// Text that must be UTF-8: names of files and words of other programs need not be.
+// UTF-8 checks and repairs, for text that may not be UTF-8, such as file names and other programs' messages.
 #pragma once
 
 #include <string>
@@ -7,14 +7,14 @@
 
 namespace kwta {
 
-// As protobuf and JSON understand it: no overlong form, no half of a surrogate pair, nothing above U+10FFFF.
+// Follows protobuf and JSON: no overlong form, no half of a surrogate pair, nothing above U+10FFFF.
 bool IsUtf8(absl::string_view text);
 
-// The same text with U+FFFD in place of each byte that belongs to no character.
+// Replaces each byte that belongs to no character by U+FFFD.
 std::string ToUtf8(absl::string_view text);
 
-// ToUtf8 with control characters as \u001b, except line ends and tabs: fit for a terminal, which they would drive, and
-// unchanged in meaning where it stands in a string of JSON.
+// ToUtf8, with control characters other than line ends and tabs written as \u001b, so that they cannot drive a
+// terminal. The text keeps its meaning inside a JSON string.
 std::string ToPrintable(absl::string_view text);
 
 }  // namespace kwta

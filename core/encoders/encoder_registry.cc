@@ -58,7 +58,7 @@ Shape CodeShape(const v1::ModelDescription& model) {
   const EncoderKind* kind = FindEncoderKind(model.encoder());
   if (kind == nullptr) return {0};
   Shape shape = kind->code_shape(model.encoder());
-  // Of layers, the lowest one separates views.
+  // In a stack, the lowest layer separates views.
   if (SeparatesViews(model.preprocessing()) && !kind->of_layers) {
     shape.front() *= model.preprocessing().input().channels();
   }

@@ -1,4 +1,4 @@
-// The ONE list of encoder kinds, and what can be done with a spec whatever its kind.
+// The one list of encoder kinds, and operations on a spec of any kind.
 #pragma once
 
 #include <memory>
@@ -13,50 +13,49 @@
 
 namespace kwta {
 
-// Every kind, the command line's default first.
+// Returns every kind, the command line's default first.
 absl::Span<const EncoderKind* const> EncoderKinds();
-// The kind that is set; null if none is.
+// Returns the kind that the spec sets; null if none.
 const EncoderKind* FindEncoderKind(const v1::EncoderSpec& spec);
 
-// Its name; empty if none is set.
+// Returns the name of that kind; empty if none is set.
 std::string EncoderKindName(const v1::EncoderSpec& spec);
-// Names of the kinds that a job may train: all but stacks.
+// Returns the names of the kinds that a job may train: all but stacks.
 std::vector<std::string> EncoderKindNames();
-// The message of a kind inside a spec, which becomes of that kind. It lives as long as the spec.
+// Makes `spec` one of this kind and returns the kind's message in it, which lives as long as the spec.
 google::protobuf::Message* MutableKindSpec(const EncoderKind& kind, v1::EncoderSpec* spec);
 
-// The shape of a row of dense codes, as a layer on top sees it: [units], or [maps, height, width] of pooled maps, those
-// of several views one after another. [0] if the description does not say.
+// Returns the shape of a row of dense codes, as a layer on top sees it: [units], or [maps, height, width] of pooled
+// maps, with the maps of several views one after another. [0] if the description does not say.
 Shape CodeShape(const v1::ModelDescription& model);
 
 // Fills in defaults and checks ranges. Errors: INVALID_ARGUMENT naming the field, its value and its range.
 absl::Status ResolveEncoder(v1::EncoderSpec* spec);
 
-// Sets the defaults that differ for a layer on another model, to be called before ResolveEncoder. A spec without a kind
-// stays as it is.
+// Sets the defaults that differ for a layer on another model. Call it before ResolveEncoder. Does not change a spec
+// without a kind.
 void SetLayerDefaults(v1::EncoderSpec* spec);
 
-// Sets the optimiser to the encoder's own unless it is set, and checks it. Errors: INVALID_ARGUMENT (an optimiser that
-// the encoder is not trained with). REQUIRES: encoder is resolved.
+// If the optimiser is unset, sets the encoder's own. Errors: INVALID_ARGUMENT (an optimiser that cannot train the
+// encoder). REQUIRES: encoder is resolved.
 absl::Status ResolveOptimiser(const v1::EncoderSpec& encoder, v1::TrainingSpec* training);
 
-// The scores that training computes for a row of a batch and holds until all are there; 0 if it does not, or if no kind
-// is set. REQUIRES: spec is resolved.
+// Returns how many scores per row training computes and holds for a whole batch; 0 if it holds none, or if no kind is
+// set. REQUIRES: spec is resolved.
 int64_t RowScores(const v1::EncoderSpec& spec);
 
-// Completes a resolved spec with what only the data say, and checks it against them: rows of `row_shape`, such as
-// [784], [28, 28] or [3, 32, 32]. Errors: INVALID_ARGUMENT (rows that the encoder cannot read, or that do not fit its
-// spec).
+// Completes a resolved spec from the data, and checks it against them. The data are rows of `row_shape`, such as [784],
+// [28, 28] or [3, 32, 32]. Errors: INVALID_ARGUMENT (rows that the encoder cannot read, or that do not fit its spec).
 absl::Status FitEncoder(v1::EncoderSpec* spec, const Shape& row_shape);
 
-// A learner for rows of `row_shape`, its weights initialised from the training's seed. `mean` is what was subtracted
-// from the rows, or empty: it matters to speed alone. REQUIRES: spec is fitted to row_shape, training is resolved.
+// Makes a learner for rows of `row_shape`, with weights drawn from the training's seed. `mean` is the mean subtracted
+// from the rows, or empty; it affects only speed. REQUIRES: spec is fitted to row_shape, training is resolved.
 absl::StatusOr<std::unique_ptr<Learner>> CreateLearner(const v1::EncoderSpec& spec, const Shape& row_shape,
                                                        const v1::TrainingSpec& training,
                                                        std::shared_ptr<Backend> backend,
                                                        const std::vector<float>& mean = {});
 
-// An encoder from a bundle. Errors: DATA_LOSS if tensors and description do not fit each other.
+// Makes an encoder from a bundle. Errors: DATA_LOSS if tensors and description do not match.
 absl::StatusOr<std::shared_ptr<const Encoder>> CreateEncoder(const ModelBundle& bundle,
                                                              std::shared_ptr<Backend> backend);
 

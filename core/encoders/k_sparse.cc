@@ -26,7 +26,7 @@ class KSparseEncoder : public Encoder {
         preprocessor_(std::move(preprocessor)),
         backend_(std::move(backend)) {}
 
-  // Arrays as in the bundle.
+  // Takes arrays as the bundle stores them.
   absl::Status Load(const float* atoms, const float* bias, const float* decoder_bias) {
     std::vector<float> folded_bias(bias, bias + units_);
     std::vector<float> folded_decoder_bias(decoder_bias, decoder_bias + width_);
@@ -67,7 +67,7 @@ class KSparseEncoder : public Encoder {
   Buffer atoms_;                            // [units, width]
   Buffer bias_;                             // [units], b - W'm
   Buffer decoder_bias_;                     // [width], b' + m
-  std::unique_ptr<Dictionary> dictionary_;  // looks at atoms_ and bias_
+  std::unique_ptr<Dictionary> dictionary_;  // points to atoms_ and bias_
 };
 
 absl::StatusOr<int64_t> KSparseEncoder::ResolveK(const EncodeOptions& options) const {
@@ -84,7 +84,7 @@ absl::StatusOr<int64_t> KSparseEncoder::ResolveK(const EncodeOptions& options) c
   }
   const double alpha = options.alpha != 0 ? options.alpha : spec_.encode_alpha();
   const double product = std::round(alpha * spec_.k());
-  if (!(product >= 1 && product <= static_cast<double>(units_))) {  // NaN fails too
+  if (!(product >= 1 && product <= static_cast<double>(units_))) {  // false for NaN too
     return absl::InvalidArgumentError(absl::StrCat("alpha is ", alpha, ", which asks for round(alpha * ", spec_.k(),
                                                    ") = ", product, " activities; expected 1 .. ", units_,
                                                    ", the model's units"));
@@ -102,7 +102,7 @@ absl::Status KSparseEncoder::Encode(const RowsView& x, int64_t k, Codes* out) co
 
   const int64_t block_rows = ScratchRows(width_ * sizeof(float));
   std::unique_ptr<float[]> converted;
-  // Backends convert bytes themselves, and only where they must.
+  // Backends convert bytes themselves, and only if they must.
   const bool bytes = x.dtype == DType::kU8 && !preprocessor_.has_steps();
   if (!bytes && (x.dtype != DType::kF32 || preprocessor_.has_steps())) {
     converted.reset(new float[std::min(block_rows, x.rows) * width_]);

@@ -1,4 +1,4 @@
-// Training of the k-sparse autoencoder: "k-Sparse Autoencoders", section 2.2 (training) and section 4.2.
+// Trains the k-sparse autoencoder: "k-Sparse Autoencoders", section 2.2 (training) and section 4.2.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -18,7 +18,7 @@ namespace {
 
 constexpr char kIdleRows[] = "idle_rows";  // in a checkpoint
 
-// Scales a vector to length 1; zeros stay.
+// Scales a vector to length 1. Zeros stay zeros.
 void Normalise(std::vector<float>& row) {
   double squared = 0;
   for (const float element : row) squared += double{element} * element;
@@ -88,7 +88,8 @@ class KSparseLearner : public Learner {
 
  private:
   bool has_auxiliary_loss() const { return spec_.auxiliary_k() > 0; }
-  // The auxiliary loss's part of a step: x as the backend has it. REQUIRES: residual_ and idle_rows_ are of it.
+  // The auxiliary loss's part of a step. x is in backend memory. REQUIRES: residual_ and idle_rows_ belong to this
+  // step.
   absl::Status StepDeadUnits(const float* x, int64_t rows, const StepOptions& options);
 
   struct Parameter {
@@ -99,7 +100,7 @@ class KSparseLearner : public Learner {
     size_t bytes() const { return ElementCount(shape) * sizeof(float); }
     std::string velocity_name() const { return absl::StrCat("velocity.", name); }
   };
-  // What a backend puts off of the atoms' updates; see TiedParameters.
+  // The part of the atoms' updates that a backend postpones; see TiedParameters.
   struct PutOff {
     const char* name;
     Buffer value;  // [units]
@@ -117,12 +118,12 @@ class KSparseLearner : public Learner {
   std::array<Parameter, 3> parameters_;
   std::array<PutOff, 2> put_off_{{{"put_off.shift", {}}, {"put_off.decay", {}}}};
   Buffer mean_;                                 // [width], or none
-  std::unique_ptr<TiedDictionary> dictionary_;  // looks at all of these
+  std::unique_ptr<TiedDictionary> dictionary_;  // points to all of these
 
-  Buffer idle_rows_;  // [units]: since the unit was in a code; with the auxiliary loss only
+  Buffer idle_rows_;  // [units]: rows since the unit was last in a code; with the auxiliary loss only
   StepRecord record_;
 
-  // Scratch memory of a step, kept for the next one.
+  // Scratch memory that steps share.
   StagedInput input_;        // [rows, width]
   Buffer indices_, values_;  // [rows, k]
   Buffer residual_;          // [rows, width]; with the auxiliary loss only
@@ -188,8 +189,8 @@ absl::StatusOr<TensorMap> KSparseLearner::Parameters() const {
   return tensors;
 }
 
-// The numbers as they are stored, with what is put off: bringing atoms up to date here would round them once more than
-// in a run without a checkpoint.
+// Stores the atoms as they are, and their postponed updates beside them. Applying those here would round the atoms once
+// more than in a run without a checkpoint.
 absl::StatusOr<TensorMap> KSparseLearner::Checkpoint() const {
   TensorMap tensors;
   for (const Parameter& parameter : parameters_) {

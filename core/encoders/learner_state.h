@@ -1,4 +1,4 @@
-// What learners share: their arrays on the way to checkpoints and back.
+// Copies learners' arrays to checkpoints and back.
 #pragma once
 
 #include <cstdint>
@@ -11,17 +11,17 @@
 
 namespace kwta {
 
-// Stream of the seed that draws the weights; the trainer's epochs count theirs from 0.
+// The seed's stream for weights. The trainer's epochs use the streams from 0.
 constexpr uint64_t kWeightStream = ~uint64_t{0};
 
-// What is in `buffer` as a tensor of `shape`.
+// Returns the contents of `buffer` as a tensor of `shape`.
 absl::StatusOr<Tensor> Download(Backend& backend, const Shape& shape, const Buffer& buffer, DType dtype = DType::kF32);
 
-// The tensor `name` of a checkpoint. Errors: DATA_LOSS if there is none, or if it is of another type or shape.
+// Finds the tensor `name` of a checkpoint. Errors: DATA_LOSS if it is missing or has another type or shape.
 absl::StatusOr<const Tensor*> FindState(const TensorMap& state, const std::string& name, DType dtype,
                                         const Shape& shape);
 
-// Copies the tensor `name` of a checkpoint to `buffer`, which has its size. Errors: as FindState.
+// Copies the tensor `name` of a checkpoint to `buffer`, which has the same size. Errors: as FindState.
 absl::Status Upload(Backend& backend, const TensorMap& state, const std::string& name, const Shape& shape,
                     Buffer* buffer, DType dtype = DType::kF32);
 

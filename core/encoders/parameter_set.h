@@ -1,4 +1,4 @@
-// The parameters of a learner, with their gradients and the state of the optimiser that changes them.
+// The parameters of a learner, their gradients, and their optimiser's state.
 #pragma once
 
 #include <cstdint>
@@ -13,34 +13,34 @@
 
 namespace kwta {
 
-// Not thread-safe. Parameters are numbered in the order in which they were added.
+// Not thread-safe. Numbers parameters in the order of Add.
 class ParameterSet {
  public:
   // REQUIRES: optimiser is not OPTIMISER_UNSPECIFIED.
   ParameterSet(v1::Optimiser optimiser, std::shared_ptr<Backend> backend)
       : optimiser_(optimiser), backend_(std::move(backend)) {}
 
-  // A parameter of `shape`, f32, with the given elements, and its number.
+  // Adds an f32 parameter of `shape` with the given elements, and returns its number.
   absl::StatusOr<int> Add(const std::string& name, const Shape& shape, const std::vector<float>& elements);
 
-  // In the backend's memory.
+  // Pointers into the backend's memory.
   const float* value(int i) const { return parameters_[i].value.as<float>(); }
   float* gradient(int i) { return parameters_[i].gradient.as<float>(); }
 
-  // One step of the optimiser along all gradients: TrainingSpec.optimiser says which.
+  // Takes one step of the optimiser (TrainingSpec.optimiser) along all gradients.
   absl::Status Update(const StepOptions& options);
 
-  // The parameters by name.
+  // Returns the parameters by name.
   absl::StatusOr<TensorMap> Values() const;
-  // The same with the optimiser's state: "velocity.<name>", or "adam.first.<name>", "adam.second.<name>" and
-  // "adam.steps".
+  // Returns the parameters and the optimiser's state: "velocity.<name>", or "adam.first.<name>", "adam.second.<name>"
+  // and "adam.steps".
   absl::StatusOr<TensorMap> State() const;
-  // Takes up what State gave. Errors: DATA_LOSS if a tensor is missing or of another type or shape; some parameters may
-  // have been taken up then.
+  // Restores what State returned. Errors: DATA_LOSS if a tensor is missing or of another type or shape; some parameters
+  // may have changed by then.
   absl::Status Restore(const TensorMap& state);
 
  private:
-  // A buffer of the optimiser and what is put before the parameter's name in a checkpoint.
+  // An optimiser's buffer, and its prefix to the parameter's name in a checkpoint.
   struct StateBuffer {
     const char* prefix;
     Buffer buffer;
@@ -57,7 +57,7 @@ class ParameterSet {
   const v1::Optimiser optimiser_;
   const std::shared_ptr<Backend> backend_;
   std::vector<Parameter> parameters_;
-  int64_t steps_ = 0;  // updates done, which Adam counts
+  int64_t steps_ = 0;  // number of updates, for Adam
 };
 
 }  // namespace kwta

@@ -1,4 +1,4 @@
-// What a command line says about a field of a specification message. Name, type and presence are the message's own.
+// Describes a field of a spec message to the command line. Name, type and presence come from the message itself.
 #pragma once
 
 namespace kwta {
@@ -7,7 +7,7 @@ struct SpecOption {
   const char* flag;   // "--filter-size".
   const char* field;  // Name in the message: a number, a bool, an enumeration, or a message of numbers alone.
   const char* help;   // Meaning and range; encoder.proto says more.
-  // What the default is, where it depends on other fields; null: what the library that resolves the message sets.
+  // The default if it depends on other fields. Null: the library that resolves the message sets it.
   const char* default_text = nullptr;
 };
 

@@ -21,12 +21,12 @@ bool BelongsToPreprocessing(const std::string& name) {
   return name == "mean" || absl::StartsWith(name, "preprocessing.");
 }
 
-// Of a model that was fine-tuned; what it classifies are the codes of the top layer.
+// Returns whether a tensor belongs to a fine-tuned model's classifier, which classifies the codes of the top layer.
 bool BelongsToClassifier(const std::string& name) { return absl::StartsWith(name, "classifier."); }
 
 class StackEncoder : public Encoder {
  public:
-  // REQUIRES: there is a layer, and each has the width of the codes below it.
+  // REQUIRES: `layers` is not empty, and each layer has the width of the codes below it.
   static absl::StatusOr<std::shared_ptr<const Encoder>> Create(std::vector<std::shared_ptr<const Encoder>> layers) {
     std::vector<int64_t> kept;
     int64_t widest = 1;
@@ -63,11 +63,11 @@ class StackEncoder : public Encoder {
   // Calls visit(input of the top layer, first row) for consecutive blocks of x.
   template <typename Visit>
   absl::Status ForEachBlock(const RowsView& x, Visit visit) const;
-  // What the layers below the top make of what the top made of its input: out[rows, reconstruction_width].
+  // Decodes the top layer's reconstruction through the layers below, to out[rows, reconstruction_width].
   absl::Status DecodeBelowTop(std::vector<float> top, int64_t rows, float* out) const;
 
   const std::vector<std::shared_ptr<const Encoder>> layers_;  // lowest first
-  const std::vector<int64_t> kept_;                           // activities of each layer but the top
+  const std::vector<int64_t> kept_;                           // activities that each layer below the top keeps
   const int64_t block_rows_;
 };
 
@@ -87,7 +87,7 @@ absl::Status StackEncoder::ForEachBlock(const RowsView& x, Visit visit) const {
 }
 
 absl::Status StackEncoder::Encode(const RowsView& x, int64_t k, Codes* codes) const {
-  if (x.rows == 0) {  // in the form of the top layer, too
+  if (x.rows == 0) {  // so that codes have the top layer's form here too
     return layers_.back()->Encode({DType::kF32, nullptr, 0, layers_.back()->input_width()}, k, codes);
   }
   Codes block;
@@ -113,7 +113,7 @@ absl::Status StackEncoder::Reconstruct(const RowsView& x, int64_t k, float* out)
   });
 }
 
-// Every entry of dense[rows, units] as a code.
+// Returns every entry of dense[rows, units] as a code.
 SparseCodes AllEntries(std::vector<float> dense, int64_t rows, int64_t units) {
   SparseCodes codes;
   codes.units = units;
@@ -153,7 +153,7 @@ absl::Status RefuseStack() {
       "of a job of its own whose base is the model so far");
 }
 
-// Width of the codes of layer i of a stack.
+// Returns the width of the codes of layer i of a stack.
 uint32_t CodeWidthOfLayer(const v1::ModelDescription& whole, int i) {
   v1::ModelDescription layer;
   *layer.mutable_encoder() = LayerSpec(whole.encoder(), i);
@@ -172,7 +172,7 @@ const EncoderKind& StackKind() {
     row.resolve = [](v1::EncoderSpec*) { return RefuseStack(); };
     row.fit = [](v1::EncoderSpec*, const Shape&) { return RefuseStack(); };
     row.code_shape = [](const v1::EncoderSpec& spec) {
-      v1::ModelDescription top;  // the preprocessing is that of the lowest layer
+      v1::ModelDescription top;  // without preprocessing, which belongs to the lowest layer
       const int layers = LayerCount(spec);
       if (layers > 0) *top.mutable_encoder() = LayerSpec(spec, layers - 1);
       return CodeShape(top);

@@ -1,4 +1,4 @@
-// What the steps of a learner leave behind in the backend's memory, until somebody looks.
+// The results of a learner's steps, kept in the backend's memory until somebody reads them.
 #pragma once
 
 #include <cstdint>
@@ -12,36 +12,36 @@
 
 namespace kwta {
 
-// Squared errors of steps and counts of active rows. A step waits for the backend only when there is no room for its
-// errors: once in kHeldSteps. Not thread-safe.
+// Records the squared errors of steps and counts active rows. A step waits for the backend only if there is no room for
+// its errors: once in kHeldSteps. Not thread-safe.
 class StepRecord {
  public:
   static constexpr int64_t kHeldSteps = 256;
 
-  // Steps have `errors` errors: the first is StepStatistics', which becomes NaN if another is not finite.
+  // Each step has `errors` errors. The first goes to StepStatistics; it becomes NaN if another is not finite.
   absl::Status Create(std::shared_ptr<Backend> backend, int64_t units, int64_t errors);
 
   // Makes room for the errors of one more step.
   absl::Status Begin();
-  // Where the operations of the step that began last write error i, and what they add to: [units]. Backend memory.
+  // Backend memory: where the operations of the current step write error i, and the counters that they add to, [units].
   double* error(int64_t i);
   int32_t* active_rows() { return active_rows_.as<int32_t>(); }
 
-  // As Learner::TakeStatistics.
+  // See Learner::TakeStatistics.
   absl::StatusOr<StepStatistics> Take();
-  // Forgets all steps.
+  // Drops all steps.
   absl::Status Clear();
 
  private:
-  // Brings what the backend holds to taken_.
+  // Moves the backend's results to taken_.
   absl::Status Fetch();
 
   std::shared_ptr<Backend> backend_;
   int64_t units_ = 0, errors_of_step_ = 0;
   Buffer errors_;         // f64 [kHeldSteps, errors_of_step]
   Buffer active_rows_;    // i32 [units]
-  int64_t held_ = 0;      // steps whose errors are in errors_
-  StepStatistics taken_;  // of the steps before them
+  int64_t held_ = 0;      // steps with errors in errors_
+  StepStatistics taken_;  // results of earlier steps
 };
 
 }  // namespace kwta

@@ -35,7 +35,7 @@ class ViewsEncoder : public Encoder {
     return absl::OkStatus();
   }
 
-  // As of dense codes, the floats of the views of a row are side by side already.
+  // In dense codes, the floats of a row's views are side by side already.
   absl::Status EncodeDense(const RowsView& x, int64_t k, float* out) const override {
     return of_a_view_->EncodeDense(Views(x), k / views_, out);
   }
@@ -61,7 +61,7 @@ class ViewsEncoder : public Encoder {
   }
 
  private:
-  // Makes a row of `views_` rows.
+  // Merges each `views_` rows into one.
   void PutSideBySide(int64_t rows, SparseCodes* codes) const {
     for (int64_t row = 0; row < rows * views_; ++row) {
       const int32_t first_unit = static_cast<int32_t>(row % views_ * codes->units);

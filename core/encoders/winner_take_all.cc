@@ -57,9 +57,9 @@ class WinnerTakeAllEncoder : public Encoder {
     KWTA_ASSIGN_OR_RETURN(*buffer, CopyToBackend(*backend_, floats, ElementCount(shape) * sizeof(float)));
     return absl::OkStatus();
   }
-  // Rows of a block that each need `row_floats` floats or fewer.
+  // How many rows fit in a block if each needs at most `row_floats` floats.
   static int64_t BlockRows(int64_t row_floats) { return ScratchRows(row_floats * static_cast<int64_t>(sizeof(float))); }
-  // The rows as the filters see them. A mean cannot be folded into the bias: the zeros around an image stay zero.
+  // Returns the rows that the filters see. The bias cannot absorb a mean: the zeros around an image stay zero.
   absl::StatusOr<std::vector<float>> Preprocess(const RowsView& x) const {
     std::vector<float> floats(static_cast<size_t>(x.rows * width_));
     KWTA_RETURN_IF_ERROR(preprocessor_.Apply(x, floats.data()));

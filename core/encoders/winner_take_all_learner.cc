@@ -1,5 +1,5 @@
-// Training of the winner-take-all convolutional autoencoder, section 2.1: "we identify the single largest hidden
-// activity within each feature map, and set the rest of the activities as well as their derivatives to zero".
+// Trains the winner-take-all convolutional autoencoder, section 2.1: "we identify the single largest hidden activity
+// within each feature map, and set the rest of the activities as well as their derivatives to zero".
 #include <algorithm>
 #include <numeric>
 #include <utility>
@@ -67,17 +67,17 @@ class WinnerTakeAllLearner : public Learner {
   const std::shared_ptr<Backend> backend_;
   ParameterSet parameters_;
   int filters_ = 0, bias_ = 0, decoder_filters_ = 0,
-      decoder_bias_ = 0;  // of parameters_; tied: the first and third same
+      decoder_bias_ = 0;  // indices into parameters_; if tied, the first and third are the same
   bool biases_wait_;      // for the first batch
 
   StepRecord record_;
-  // Scratch memory of a step, kept for the next one.
+  // Scratch memory that steps share.
   StagedInput input_;      // [rows, width]
   Buffer units_, values_;  // [rows, entries]
   Buffer residual_;        // [rows, width]
 };
 
-// WinnerTakeAllSpec.biases_from_mean, from the first batch.
+// Implements WinnerTakeAllSpec.biases_from_mean, with the first batch.
 absl::Status WinnerTakeAllLearner::SetBiases(const float* x, const ImageBatch& images) {
   biases_wait_ = false;
   KWTA_ASSIGN_OR_RETURN(TensorMap state, parameters_.State());

@@ -16,7 +16,7 @@ namespace kwta {
 namespace {
 
 constexpr uint32_t kMaxMaps = 1u << 16;
-// Units are numbered in 32 bits, and so are the elements of an image.
+// 32 bits number the units, and the elements of an image.
 constexpr uint64_t kMaxElements = std::numeric_limits<int32_t>::max();
 
 template <typename T>
@@ -28,14 +28,14 @@ std::string ImageText(const v1::ImageShape& image) {
   return absl::StrCat(image.channels(), "x", image.height(), "x", image.width());
 }
 
-// a * b * c, or nothing if that is more than kMaxElements.
+// Returns a * b * c, or nullopt if that is more than kMaxElements.
 std::optional<uint64_t> CountUpToLimit(uint64_t a, uint64_t b, uint64_t c) {
   const std::optional<uint64_t> ab = CheckedMultiply(a, b);
   const std::optional<uint64_t> count = ab ? CheckedMultiply(*ab, c) : std::nullopt;
   return count && *count <= kMaxElements ? count : std::nullopt;
 }
 
-// A width in pixels: 1 .. the smaller side of the image, and of filters at most what the operations take.
+// Checks a width in pixels: 1 .. the smaller side of the image, and for filters at most the operations' limit.
 absl::Status CheckWidth(const v1::WinnerTakeAllSpec& spec, absl::string_view field, uint32_t value,
                         uint32_t limit = std::numeric_limits<uint32_t>::max()) {
   const uint32_t side = std::min(spec.input().height(), spec.input().width());
@@ -90,7 +90,7 @@ absl::Status ResolveWinners(v1::WinnerTakeAllSpec* spec) {
                  absl::StrCat("1 .. ", limit, each_map ? ", the positions of a map" : ", the positions of all maps"));
 }
 
-// What the image makes of filters and pooling must be numbered in 32 bits too.
+// Checks that 32 bits also number everything that filters and pooling make of the image.
 absl::Status CheckSizes(const v1::WinnerTakeAllSpec& spec) {
   for (const uint64_t size : {spec.filter_size(), spec.decoder_filter_size()}) {
     if (!CountUpToLimit(uint64_t{spec.maps()} * spec.input().channels(), size, size)) {
@@ -140,7 +140,7 @@ constexpr SpecOption kWinnerTakeAllOptions[] = {
     {"--image", "input", "What image a row is, if the data do not say"},
 };
 
-// Pooled maps of a layer below are far from zero (docs/stacks.md).
+// Pooled maps of a layer below lie far from zero (docs/stacks.md).
 void SetWinnerTakeAllLayerDefaults(v1::WinnerTakeAllSpec* spec) {
   if (!spec->has_biases_from_mean()) spec->set_biases_from_mean(true);
   if (!spec->has_decoder_init_sigma()) spec->set_decoder_init_sigma(0.001f);

@@ -1,4 +1,4 @@
-// One process at a time, for files that are read, changed and written again.
+// Lets one process at a time read, change and rewrite a file.
 #pragma once
 
 #include <string>
@@ -7,11 +7,11 @@
 
 namespace kwta {
 
-// Held while it lives, by advisory lock on a directory: it leaves no file behind, and a process that dies frees it.
-// Movable; not thread-safe. Two threads of a process exclude each other, too.
+// Holds an advisory lock on a directory during its lifetime. It leaves no file behind, and a process that dies frees
+// it. Movable; not thread-safe. Two threads of a process exclude each other, too.
 class DirectoryLock {
  public:
-  // Of the directory that `file` is in; waits until nobody else has it. Errors: as core/files/files.h says.
+  // Locks the directory of `file`. Waits until nobody else holds it. Errors: see core/files/files.h.
   static absl::StatusOr<DirectoryLock> Around(const std::string& file);
   DirectoryLock(DirectoryLock&& other) noexcept;
   DirectoryLock& operator=(DirectoryLock&& other) noexcept;

@@ -24,7 +24,7 @@
 namespace kwta {
 namespace {
 
-// One system call moves at most this much (Linux's own limit is a little below 2 GiB).
+// The most that one system call moves (Linux's own limit is a little below 2 GiB).
 constexpr size_t kMaxTransfer = size_t{1} << 30;
 
 std::string ParentDirectory(const std::string& path) {
@@ -36,7 +36,7 @@ std::string ParentDirectory(const std::string& path) {
 absl::Status SyncDirectory(const std::string& directory) {
   const int descriptor = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return FileError(errno, "open", directory);
-  // EINVAL: a file system that does not sync directories, and need not.
+  // EINVAL means that the file system does not sync directories and need not.
   const int error = fsync(descriptor) == 0 || errno == EINVAL ? 0 : errno;
   close(descriptor);
   return error == 0 ? absl::OkStatus() : FileError(error, "sync", directory);
@@ -54,7 +54,7 @@ absl::StatusOr<std::string> CreateTemporary(const std::string& path, Create crea
   const std::string directory = ParentDirectory(path);
   KWTA_RETURN_IF_ERROR(CheckNamesFile(path));
   constexpr int kAttempts = 10000;
-  // The temporary name is longer; names that the system takes have room for it once cut.
+  // The temporary name is longer. A cut name leaves room for it within what the system takes.
   constexpr size_t kMostOfName = 200;
   const std::string most_of_name = target.filename().string().substr(0, kMostOfName);
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
@@ -67,20 +67,20 @@ absl::StatusOr<std::string> CreateTemporary(const std::string& path, Create crea
       absl::StrCat("cannot write '", path, "': too many temporary files beside it; remove '.*.tmp-*' in ", directory));
 }
 
-// Makes the file of `descriptor` belong to whom the one that it replaces belongs to, and usable by the same. Only root
-// may give files away: the owner then changes, as it does when an editor saves.
+// Gives the new file at `descriptor` the owner, group and permissions of the file that it replaces. Only root may give
+// files away. Otherwise the owner changes, as it does when an editor saves.
 absl::Status TakeOver(const struct stat& replaced, int descriptor, const std::string& path) {
   mode_t mode = replaced.st_mode & 0777;
   if (fchown(descriptor, replaced.st_uid, replaced.st_gid) != 0) {
-    // What its group might do, another group must not.
+    // Another group must not gain the old group's permissions.
     const bool group = fchown(descriptor, static_cast<uid_t>(-1), replaced.st_gid) == 0;
     if (!group) mode &= ~static_cast<mode_t>(S_IRWXG);
   }
   return fchmod(descriptor, mode) == 0 ? absl::OkStatus() : FileError(errno, "write", path);
 }
 
-// What is at `path`, links followed; nullopt if there is nothing. The system refuses links that others planted in a
-// directory that all may write to.
+// Follows links and returns what is at `path`, or nullopt if there is nothing. The system refuses links that others
+// planted in a world-writable directory.
 absl::StatusOr<std::optional<struct stat>> Existing(const std::string& path) {
   const int descriptor = open(path.c_str(), O_PATH | O_CLOEXEC);
   if (descriptor < 0 && errno == ENOENT) return std::optional<struct stat>();
@@ -143,7 +143,7 @@ InputFile::~InputFile() {
 }
 
 absl::StatusOr<InputFile> InputFile::Open(const std::string& path) {
-  // Without O_NONBLOCK a named pipe would hold us here.
+  // Without O_NONBLOCK a named pipe would block here.
   const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) return FileError(errno, "open", path);
   InputFile file(path, descriptor);
@@ -218,14 +218,14 @@ AtomicFileWriter::~AtomicFileWriter() {
 }
 
 absl::StatusOr<std::string> FollowLinks(const std::string& path) {
-  constexpr int kMaxLinks = 40;  // as Linux has it
+  constexpr int kMaxLinks = 40;  // Linux's limit
   std::filesystem::path at = path;
   for (int i = 0; i < kMaxLinks; ++i) {
     std::error_code error;
     if (!std::filesystem::is_symlink(at, error)) return at.string();
     const std::filesystem::path target = std::filesystem::read_symlink(at, error);
     if (error) return FileError(error.value(), "follow", path);
-    at = at.parent_path() / target;  // the target alone if it is absolute
+    at = at.parent_path() / target;  // just the target if it is absolute
   }
   return FileError(ELOOP, "follow", path);
 }
@@ -259,7 +259,7 @@ absl::Status AtomicFileWriter::Write(const void* data, size_t bytes) {
 
 absl::Status AtomicFileWriter::Commit() {
   if (fsync(descriptor_) != 0) return FileError(errno, "write", path_);
-  // Some file systems (NFS) report that the disk is full only here.
+  // Some file systems (NFS) report a full disk only here.
   if (close(std::exchange(descriptor_, -1)) != 0) return FileError(errno, "write", path_);
   if (rename(temporary_.c_str(), path_.c_str()) != 0) return FileError(errno, "write", path_);
   temporary_.clear();
@@ -281,7 +281,7 @@ absl::StatusOr<std::string> MakeTemporarySibling(const std::string& path) {
 absl::Status RenameDirectory(const std::string& temporary, const std::string& path) {
   int failed = renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE);
   if (failed != 0 && (errno == EINVAL || errno == ENOSYS)) {
-    // A file system without RENAME_NOREPLACE. Plain rename would replace an empty directory, so look first.
+    // This file system has no RENAME_NOREPLACE. Plain rename would replace an empty directory, so look first.
     struct stat about;
     if (lstat(path.c_str(), &about) == 0) return FileError(EEXIST, "write", path);
     failed = rename(temporary.c_str(), path.c_str());

@@ -14,18 +14,18 @@
 
 namespace kwta {
 
-// What the signal handler has to know of a mapping. The handler may run at any time, so that these are never freed, but
-// used again.
+// What the signal handler needs to know about a mapping. The handler may run at any time, so mappings are reused and
+// never freed.
 struct MappedFile::Mapping {
   std::atomic<bool> taken{true};
   std::atomic<uintptr_t> begin{0};
-  std::atomic<uintptr_t> end{0};  // 0: nothing is mapped
+  std::atomic<uintptr_t> end{0};  // 0 if nothing is mapped
   std::atomic<bool> faulted{false};
   Mapping* next = nullptr;
 
   static std::atomic<Mapping*> first;
 
-  // One that is not taken, or a new one.
+  // Returns a mapping that is not taken, or a new one.
   static Mapping* Take() {
     for (Mapping* mapping = first.load(); mapping != nullptr; mapping = mapping->next) {
       bool free = false;
@@ -38,7 +38,7 @@ struct MappedFile::Mapping {
     return added;
   }
 
-  // Puts zeros from the page of `address` to the end, if it lies in a mapping.
+  // If `address` lies in a mapping, puts zeros from its page to the end.
   static bool PutZeros(uintptr_t address) {
     for (Mapping* mapping = first.load(); mapping != nullptr; mapping = mapping->next) {
       const uintptr_t end = mapping->end.load();
@@ -64,7 +64,7 @@ struct sigaction action_before = {};
 
 void MappedFile::OnBusError(int signal, siginfo_t* info, void* context) {
   const int error_before = errno;
-  // Only a fault has an address; a signal that somebody sends has not.
+  // Only a fault has an address; a signal that somebody sends has none.
   const bool is_ours = info->si_code > 0 && Mapping::PutZeros(reinterpret_cast<uintptr_t>(info->si_addr));
   errno = error_before;
   if (is_ours) return;
@@ -73,7 +73,7 @@ void MappedFile::OnBusError(int signal, siginfo_t* info, void* context) {
   } else if (action_before.sa_handler != SIG_DFL && action_before.sa_handler != SIG_IGN) {
     action_before.sa_handler(signal);
   } else {
-    // Delivered on return, with what would have come of it without us.
+    // The signal arrives on return, and the previous action handles it.
     sigaction(SIGBUS, &action_before, nullptr);
     raise(signal);
   }

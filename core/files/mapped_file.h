@@ -1,4 +1,4 @@
-// Files mapped into memory, for data sets that may be larger than it.
+// Maps files into memory, for data sets that may be larger than it.
 #pragma once
 
 #include <csignal>
@@ -14,27 +14,27 @@ namespace kwta {
 
 // A file mapped read-only. Movable; concurrent reads are safe.
 //
-// Somebody may write to the file, or cut it short, while it is mapped: then the memory shows what is in the file now,
-// and zeros where the file has nothing any more. A read never faults: the first MappedFile of a process sets a handler
-// for SIGBUS, which puts zeros there and leaves faults elsewhere to the handler that was there before. Who reads the
-// memory calls CheckUnchanged after it and gives up what it made of the contents if they have changed. Mapping and not
-// copying keeps a data set that is larger than the memory usable, and costs neither time nor a copy when it is loaded.
-// A file that is replaced by renaming another one over it stays as it was for those who have mapped it.
+// Somebody may write to the file, or cut it short, while it is mapped. The memory then shows the file's new contents,
+// and zeros where the file has ended. A read never faults: the first MappedFile of a process sets a SIGBUS handler that
+// puts zeros there and passes other faults to the previous handler. A reader calls CheckUnchanged after it has read,
+// and discards its results if the contents have changed. Mapping keeps a data set that is larger than the memory
+// usable, and loading costs neither time nor a copy. If a rename replaces the file, existing mappings keep the old
+// file.
 class MappedFile {
  public:
-  // Errors: as core/files/files.h says.
+  // Errors: see core/files/files.h.
   static absl::StatusOr<MappedFile> Open(const std::string& path);
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;
   ~MappedFile();
 
-  // Aligned to a page; null if the file is empty.
+  // Page-aligned; null if the file is empty.
   const char* data() const { return data_; }
   size_t size() const { return size_; }
 
-  // Whether the memory has shown, from Open until now, what the file held at Open. One system call. Thread-safe.
-  // Errors: FAILED_PRECONDITION (the file was written to or cut short), DATA_LOSS (a part could not be read), and what
-  // the file system gives.
+  // Checks that the memory has shown the contents at Open ever since. One system call. Thread-safe. Errors:
+  // FAILED_PRECONDITION (the file was written to or cut short), DATA_LOSS (a part could not be read), and file-system
+  // errors.
   absl::Status CheckUnchanged() const;
 
  private:

@@ -27,7 +27,7 @@ ScratchFile::~ScratchFile() {
 }
 
 absl::StatusOr<ScratchFile> ScratchFile::Create(const std::string& directory, size_t bytes) {
-  std::error_code ignored;  // The empty path that comes with it is refused by mkostemp.
+  std::error_code ignored;  // mkostemp refuses the empty path that comes with an error.
   const std::string where = directory.empty() ? std::filesystem::temp_directory_path(ignored).string() : directory;
   std::string path = absl::StrCat(where, "/.scratch-XXXXXX");
   const int descriptor = mkostemp(path.data(), O_CLOEXEC);

@@ -1,4 +1,4 @@
-// Memory that is backed by a file without a name.
+// Memory backed by an unnamed file.
 #pragma once
 
 #include <cstddef>
@@ -8,18 +8,18 @@
 
 namespace kwta {
 
-// `bytes` bytes, zeroed, that the system may write out to a disk when memory is short. The file is gone with the object
-// or the process, however that ends. Movable; as thread-safe as plain memory.
+// `bytes` zeroed bytes that the system may write out to disk when memory is short. The file vanishes with the object or
+// with the process, however that ends. Movable; as thread-safe as plain memory.
 class ScratchFile {
  public:
-  // In `directory`; empty: in the system's directory for temporary files. Errors: as core/files/files.h says; the space
-  // is reserved here, so that a full disk is an error now and not a fault later.
+  // Creates the file in `directory`, or in the system's temporary directory if that is empty. Reserves the space now,
+  // so that a full disk is an error here and not a fault later. Errors: see core/files/files.h.
   static absl::StatusOr<ScratchFile> Create(const std::string& directory, size_t bytes);
   ScratchFile(ScratchFile&& other) noexcept;
   ScratchFile& operator=(ScratchFile&& other) noexcept;
   ~ScratchFile();
 
-  // Aligned to a page; null if there are no bytes.
+  // Page-aligned; null if there are no bytes.
   char* data() { return data_; }
   const char* data() const { return data_; }
   size_t size() const { return size_; }

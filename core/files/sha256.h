@@ -20,14 +20,14 @@ class Sha256 {
   Sha256& operator=(const Sha256&) = delete;
 
   void Add(absl::string_view bytes);
-  // The 32 bytes of the hash. To be called once.
+  // Returns the 32 bytes of the hash. Call it once.
   std::string Finish();
 
  private:
   evp_md_ctx_st* const context_;
 };
 
-// The hash of a file. Errors: those of InputFile.
+// Returns the hash of a file. Errors: those of InputFile.
 absl::StatusOr<std::string> Sha256OfFile(const InputFile& file);
 absl::StatusOr<std::string> Sha256OfFile(const std::string& path);
 

@@ -1,4 +1,4 @@
-// The contents of a file as a stream, whether it is compressed by gzip or not.
+// Streams a file's contents, gzip-compressed or plain.
 #pragma once
 
 #include <cstddef>
@@ -14,22 +14,22 @@
 
 namespace kwta {
 
-// Reads forwards only. `format` names the file's format in messages ("idx"). Not thread-safe; movable.
+// Reads forwards only. `format` is the format's name in messages ("idx"). Not thread-safe; movable.
 class ByteSource {
  public:
-  // Errors: as core/files/files.h says.
+  // Errors: see core/files/files.h.
   static absl::StatusOr<ByteSource> Open(const std::string& path, absl::string_view format);
 
   const std::string& path() const { return path_; }
-  // The most bytes that the contents can have.
+  // Returns an upper bound on the bytes of the contents.
   uint64_t available() const { return available_; }
 
-  // Reads the next `bytes` bytes; `what` says what they hold. Errors: DATA_LOSS if the contents end before.
+  // Reads the next `bytes` bytes. `what` names them in messages. Errors: DATA_LOSS if the contents end earlier.
   absl::Status Read(void* out, size_t bytes, absl::string_view what);
-  // Errors: DATA_LOSS unless the contents end here, after the `bytes` bytes of their elements; and if the
-  // file changed while it was read.
+  // Checks that the contents end here, after `bytes` bytes of elements. Errors: DATA_LOSS if they do not, or if the
+  // file changed during reading.
   absl::Status ExpectEnd(uint64_t bytes);
-  // DATA_LOSS: "'<path>': <what>".
+  // Returns DATA_LOSS: "'<path>': <what>".
   absl::Status Corrupt(absl::string_view what) const;
 
  private:

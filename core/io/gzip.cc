@@ -37,7 +37,7 @@ struct GzipReader::State {
     return absl::OkStatus();
   }
 
-  // Leaves no input at the end of the file, else input that starts with another byte than zero.
+  // Skips zeros. Leaves either no input, at the end of the file, or input that starts with another byte than zero.
   absl::Status SkipZeros() {
     do {
       if (stream.avail_in == 0) KWTA_RETURN_IF_ERROR(Refill());
@@ -86,7 +86,7 @@ absl::StatusOr<size_t> GzipReader::Read(void* out, size_t bytes) {
     to += room - stream.avail_out;
     left -= room - stream.avail_out;
     if (result == Z_STREAM_END) {
-      // A gzip file may have several members, whose contents follow one another, and be padded with zeros.
+      // A gzip file may have several members, whose contents follow one another, and zeros as padding.
       KWTA_RETURN_IF_ERROR(state_->SkipZeros());
       state_->ended = stream.avail_in == 0;
       if (!state_->ended) inflateReset(&stream);

@@ -11,11 +11,11 @@
 
 namespace kwta {
 
-// The contents of a gzip file as a stream. The caller says how much it takes, so a small file that would inflate to a
+// Streams the contents of a gzip file. The caller limits how much it takes, so a small file that would inflate to a
 // huge one costs nothing. Not thread-safe; movable.
 class GzipReader {
  public:
-  // True if `file` starts with gzip's magic number.
+  // Returns true if `file` starts with gzip's magic number.
   static absl::StatusOr<bool> IsGzip(const InputFile& file);
 
   explicit GzipReader(InputFile file);
@@ -23,13 +23,13 @@ class GzipReader {
   GzipReader& operator=(GzipReader&&) noexcept;
   ~GzipReader();
 
-  // Inflates up to `bytes` bytes to out and gives their number, which is smaller than `bytes` only if the contents end
-  // there; their checksum and length have then been verified. Errors: DATA_LOSS (truncated or corrupt).
+  // Inflates up to `bytes` bytes to `out` and returns how many. The number is smaller than `bytes` only if the contents
+  // end there; their checksum and length have then been verified. Errors: DATA_LOSS (truncated or corrupt).
   absl::StatusOr<size_t> Read(void* out, size_t bytes);
 
   const InputFile& file() const;
 
-  // The most bytes that a file of `compressed` bytes can inflate to, of gzip or another format that uses deflate.
+  // Returns the most bytes that `compressed` bytes can inflate to, in gzip or any other format that uses deflate.
   static uint64_t MaxInflatedBytes(uint64_t compressed);
 
  private:

@@ -41,13 +41,13 @@ absl::Status WriteFiles(const std::string& directory, const std::string& json, c
   return WriteSafetensors(absl::StrCat(directory, "/", kTensorFile), tensors, {{"format", "kwta"}});
 }
 
-// A file of a bundle that is missing, or that is no file, makes the bundle corrupt.
+// A missing file, or something else in its place, makes the bundle corrupt.
 absl::Status AsPartOfBundle(const absl::Status& status) {
   if (!absl::IsNotFound(status) && !absl::IsInvalidArgument(status)) return status;
   return absl::DataLossError(absl::StrCat("model bundle is incomplete or corrupt: ", status.message()));
 }
 
-// Refuses a link in a file's place: it would show whatever the server can read to those who may only put models there.
+// Refuses a link in place of a file. Whoever may add models could use it to see everything that the server can read.
 absl::Status CheckIsNoLink(const std::string& path) {
   std::error_code ignored;
   if (!std::filesystem::is_symlink(path, ignored)) return absl::OkStatus();
@@ -58,7 +58,7 @@ absl::Status CheckIsNoLink(const std::string& path) {
 
 absl::Status ParseModelDescription(const std::string& json, v1::ModelDescription* description) {
   const auto status = google::protobuf::util::JsonStringToMessage(json, description);
-  // A field that we do not know might change what the numbers mean, so it is not passed over.
+  // An unknown field might change what the numbers mean, so it is an error.
   if (!status.ok()) {
     return absl::DataLossError(absl::StrCat("is corrupt or was written by a later version: ", status.ToString()));
   }
@@ -90,7 +90,7 @@ absl::Status WriteModelBundle(const std::string& directory, const ModelBundle& b
   KWTA_ASSIGN_OR_RETURN(const std::string temporary, MakeTemporarySibling(directory));
   absl::Status status = WriteFiles(temporary, json, bundle.tensors);
   if (status.ok()) status = RenameDirectory(temporary, directory);
-  if (!status.ok()) RemoveAll(temporary).IgnoreError();  // The first error is the one to tell.
+  if (!status.ok()) RemoveAll(temporary).IgnoreError();  // Reports the first error.
   return status;
 }
 

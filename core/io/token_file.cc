@@ -123,7 +123,7 @@ absl::Status WriteTokenFile(const std::string& path, const std::vector<TokenEntr
 
 absl::Status ChangeTokenFile(const std::string& path,
                              const std::function<absl::Status(std::vector<TokenEntry>*)>& change) {
-  // The file itself is no lock: it is replaced.
+  // The file cannot be the lock, because it is replaced.
   KWTA_ASSIGN_OR_RETURN(const std::string file, FollowLinks(path));
   KWTA_ASSIGN_OR_RETURN(const DirectoryLock lock, DirectoryLock::Around(file));
   absl::StatusOr<std::vector<TokenEntry>> entries = ReadTokenFile(file);

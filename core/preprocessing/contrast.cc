@@ -60,7 +60,7 @@ class LocalContrastStep : public Step {
     std::vector<double> sum, blurred, lines;  // [height, width]
   };
 
-  // One image of planes_ channels whose neighbourhoods belong together.
+  // Normalises one image of planes_ channels that share a neighbourhood.
   void Normalise(const float* x, float* out, Scratch& scratch) const {
     const int64_t pixels = height_ * width_;
     std::fill(scratch.sum.begin(), scratch.sum.end(), 0.0);
@@ -83,14 +83,14 @@ class LocalContrastStep : public Step {
     }
   }
 
-  // blurred = weighted mean of sum over the part of the window that is inside the image. The weights are a product of
-  // one for the line and one for the column, and so is what is left of their sum at a border.
+  // Sets blurred to the weighted mean of sum over the part of the window inside the image. The weights are a product of
+  // a line factor and a column factor, and so is the sum of those that remain at a border.
   void Blur(Scratch& scratch) const {
     BlurLines(scratch.sum.data(), width_, 1, height_, width_, scratch.lines.data());
     BlurLines(scratch.lines.data(), height_, width_, width_, 1, scratch.blurred.data());
   }
 
-  // Blurs `lines` lines of `length` elements that are `stride` apart; lines begin `line_stride` apart.
+  // Blurs `lines` lines of `length` elements that lie `stride` apart; lines begin `line_stride` apart.
   void BlurLines(const double* in, int64_t length, int64_t stride, int64_t lines, int64_t line_stride,
                  double* out) const {
     const int64_t middle = static_cast<int64_t>(weights_.size()) / 2;
@@ -107,10 +107,10 @@ class LocalContrastStep : public Step {
   }
 
   const int64_t height_, width_;
-  const int64_t planes_;  // channels of a neighbourhood
-  const int64_t images_;  // of planes_ channels, in a row
+  const int64_t planes_;  // channels that share a neighbourhood
+  const int64_t images_;  // of planes_ channels each, in a row
   const double constant_;
-  std::vector<double> weights_;  // [window], of one line
+  std::vector<double> weights_;  // [window], in one direction
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Steps that act on a data set rather than on a row: views that become rows, and patches cut from images.
+// Steps that act on a data set rather than on a row: they turn views into rows and cut patches from images.
 #pragma once
 
 #include <string>
@@ -9,9 +9,9 @@
 
 namespace kwta {
 
-// Patches of data's images, [channels, size, size], in data's own element type, in a scratch file in `directory`; each
-// with the label of its image. Patch after patch: the image, then the top line, then the left column, are drawn from
-// the seed. Errors: what the file system gives. REQUIRES: `image` [channels, height, width] is data's row, size fits.
+// Cuts patches [channels, size, size] from data's images. Patches keep data's element type and their image's label, and
+// lie in a scratch file in `directory`. The seed draws, for one patch after another, the image, the top line and the
+// left column. Errors: file-system errors. REQUIRES: `image` [channels, height, width] is data's row, size fits.
 absl::StatusOr<Dataset> DrawPatches(const Dataset& data, const Shape& image, const v1::RandomPatchesStep& spec,
                                     const std::string& directory);
 

@@ -22,14 +22,14 @@ constexpr int64_t kMaxWhitenedWidth = 8192;
 
 std::string StepName(int i) { return absl::StrCat("preprocessing.steps[", i, "]"); }
 
-// The name of the step's kind, as in the proto file.
+// Returns the name of the step's kind in the proto file.
 std::string KindName(const PreprocessingStep& step) {
   return PreprocessingStep::descriptor()->FindFieldByNumber(step.kind_case())->name();
 }
 
 bool IsPositive(float value) { return value > 0 && std::isfinite(value); }
 
-// Fields of one step, which is called `name`.
+// Resolves the fields of one step. Messages call it `name`.
 absl::Status ResolveStep(const std::string& name, float u8_divisor, PreprocessingStep* step) {
   switch (step->kind_case()) {
     case PreprocessingStep::kSeparateViews:
@@ -107,7 +107,7 @@ absl::Status ResolveStep(const std::string& name, float u8_divisor, Preprocessin
   return absl::InvalidArgumentError(absl::StrCat(name, " names no kind of step that this program knows"));
 }
 
-// Steps that need pixels, which standardise and whiten do not leave.
+// Returns whether a step needs pixels. standardise and whiten leave none.
 bool NeedsPixels(const PreprocessingStep& step) {
   return step.has_grey() || step.has_crop() || step.has_resize() || step.has_local_contrast();
 }
@@ -135,7 +135,7 @@ absl::Status CheckOrder(const v1::PreprocessingSpec& spec) {
   return absl::OkStatus();
 }
 
-// What a step of its kind makes of an image of shape `in`.
+// Returns the output shape of a step for images of shape `in`.
 absl::StatusOr<Shape> OutputShape(const std::string& name, const PreprocessingStep& step, const Shape& in) {
   const auto refuse = [&](absl::string_view what) {
     return absl::InvalidArgumentError(

@@ -12,8 +12,8 @@
 namespace kwta {
 namespace {
 
-// Rows pass through the steps in blocks of about this many elements, so that a call's scratch memory does not grow with
-// its rows.
+// Rows pass through the steps in blocks of about this many elements, so that scratch memory does not grow with the rows
+// of a call.
 constexpr int64_t kBlockElements = 1 << 18;
 
 template <float (*convert)(uint16_t)>

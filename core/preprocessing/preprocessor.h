@@ -1,4 +1,4 @@
-// What happens to rows between the data set, or the wire, and the encoder.
+// Converts rows from the data set, or from the wire, into the encoder's input.
 #pragma once
 
 #include <memory>
@@ -14,41 +14,41 @@
 
 namespace kwta {
 
-// Turns rows of any input dtype (u8, f16, bf16, f32) into the f32 rows that an encoder reads, each row by itself: bytes
-// are divided by u8_divisor (correctly rounded), the steps follow, last the mean is subtracted. Immutable and
-// thread-safe once it is built; copies share the fitted parameters. Trained by TrainingRows.
+// Turns rows of any input dtype (u8, f16, bf16, f32) into f32 rows for an encoder, each row by itself. It divides bytes
+// by u8_divisor (correctly rounded), applies the steps, and subtracts the mean. Immutable and thread-safe once built;
+// copies share the fitted parameters. TrainingRows fits it.
 class Preprocessor {
  public:
-  // Without steps, whatever spec.steps says. `mean` is [width], or empty if none is subtracted. REQUIRES: spec is
-  // resolved.
+  // Makes a preprocessor without steps; ignores spec.steps. `mean` is [width], or empty to subtract none. REQUIRES:
+  // spec is resolved.
   Preprocessor(const v1::PreprocessingSpec& spec, std::vector<float> mean);
 
-  // What a model's description and tensors say. `row_width` is the width of the rows to come: the description's
-  // input_width, or that of a view if views are separated.
+  // Loads a preprocessor from a model's description and tensors. `row_width` is the width of its input rows: the
+  // description's input_width, or a view's width if views are separated.
   // Errors: DATA_LOSS if the spec is not valid or a tensor is missing or does not fit.
   static absl::StatusOr<Preprocessor> Load(const v1::PreprocessingSpec& spec, int64_t row_width,
                                            const TensorMap& tensors);
 
-  // True if there is more to do than to convert and to subtract a mean.
+  // Returns true if it does more than convert and subtract a mean.
   bool has_steps() const { return !steps_.empty(); }
-  // What bytes are divided by.
+  // The divisor of bytes.
   float u8_divisor() const { return u8_divisor_; }
-  // Shapes [channels, height, width] of a row before and after; of a patch or a view if the spec has those steps.
-  // Known of preprocessors that Load or TrainingRows made.
+  // Shapes [channels, height, width] of a row before and after preprocessing, or of a patch or a view if the spec has
+  // those steps. Only Load and TrainingRows set them.
   const Shape& input_shape() const { return input_shape_; }
   const Shape& output_shape() const { return output_shape_; }
-  // The fitted mean, in units of what the steps give; empty if none is subtracted.
+  // The fitted mean, in the units of the steps' output; empty if none is subtracted.
   const std::vector<float>& mean() const { return mean_; }
 
-  // What the encoder reads, out[rows.rows, elements of output_shape()]. Errors: INVALID_ARGUMENT naming the row if a
-  // step overflows. REQUIRES: rows.dtype is u8, f16, bf16 or f32; rows are finite and of input_shape().
+  // Writes the encoder's input to out[rows.rows, elements of output_shape()]. Errors: INVALID_ARGUMENT naming the row
+  // if a step overflows. REQUIRES: rows.dtype is u8, f16, bf16 or f32; rows are finite and of input_shape().
   absl::Status Apply(const RowsView& rows, float* out) const;
-  // The same before the mean is subtracted, for encoders that fold it into their bias.
+  // As Apply, but does not subtract the mean. For encoders that fold it into their bias.
   absl::Status ApplySteps(const RowsView& rows, float* out) const;
-  // Only the conversion, out[rows.rows, rows.width].
+  // Only converts, to out[rows.rows, rows.width].
   void ToFloat(const RowsView& rows, float* out) const;
 
-  // Adds what was fitted, under the names of the bundle: "mean", and "preprocessing.<i>.<name>" of spec.steps(i).
+  // Adds the fitted tensors under the names of the bundle: "mean", and "preprocessing.<i>.<name>" for spec.steps(i).
   void Export(TensorMap* tensors) const;
 
  private:
@@ -59,7 +59,7 @@ class Preprocessor {
     std::shared_ptr<const Step> step;
     int64_t output_width;
   };
-  // x[rows, width] less the mean, in place.
+  // Subtracts the mean from x[rows, width] in place.
   void SubtractMean(int64_t rows, float* x) const;
   void AddStep(int index, std::shared_ptr<const Step> step, const Shape& output);
 

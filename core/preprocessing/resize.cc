@@ -8,7 +8,7 @@
 namespace kwta {
 namespace {
 
-// What one output pixel of a line takes from the input's pixels begin, begin + 1, ...
+// The weights of the input pixels begin, begin + 1, ... of a line in one output pixel.
 struct Taps {
   int64_t begin;
   std::vector<float> weights;  // sum 1
@@ -16,7 +16,7 @@ struct Taps {
 
 std::vector<Taps> LineTaps(int64_t in, int64_t out, double a) {
   const double step = static_cast<double>(in) / static_cast<double>(out);
-  const double spread = std::max(step, 1.0);  // of the kernel, so that no pixel is skipped where the line shrinks
+  const double spread = std::max(step, 1.0);  // widens the kernel, so that it skips no pixel where the line shrinks
   std::vector<Taps> taps(out);
   for (int64_t i = 0; i < out; ++i) {
     const double centre = (static_cast<double>(i) + 0.5) * step - 0.5;
@@ -61,8 +61,8 @@ class ResizeStep : public Step {
 
  private:
   const Shape input_;
-  const std::vector<Taps> rows_;     // one for each line of the output
-  const std::vector<Taps> columns_;  // one for each pixel of a line
+  const std::vector<Taps> rows_;     // one per line of the output
+  const std::vector<Taps> columns_;  // one per pixel of a line
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// A data set, read in order and in blocks.
+// Reads a data set in order and in blocks.
 #pragma once
 
 #include <cstdint>
@@ -11,9 +11,9 @@
 
 namespace kwta {
 
-// Calls visit(x, rows) with consecutive blocks of all rows of `data`, as the steps of `preprocessor` give them (before
-// its mean); x is valid during the call. Blocks do not depend on the number of threads. Stops at the first error of
-// visit or of a step.
+// Calls visit(x, rows) with consecutive blocks of all rows of `data`, after the steps of `preprocessor` and before its
+// mean. x is valid during the call. Blocks do not depend on the number of threads. Stops at the first error of visit or
+// of a step.
 absl::Status ForEachBlock(const Dataset& data, const Preprocessor& preprocessor, ThreadPool& pool,
                           const std::function<absl::Status(const float* x, int64_t rows)>& visit);
 

@@ -1,4 +1,4 @@
-// Mean and standard deviation of each dimension, fitted.
+// Standardises each dimension by its fitted mean and standard deviation.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 namespace kwta {
 
-// (x - mean) / (sd + constant). Exports "mean" and "sd", [width].
+// Computes (x - mean) / (sd + constant). Exports "mean" and "sd", [width].
 absl::StatusOr<std::shared_ptr<const Step>> FitStandardiseStep(const Shape& input, float constant,
                                                                const FittingRows& rows);
 // Errors: DATA_LOSS.

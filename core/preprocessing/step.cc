@@ -11,7 +11,7 @@ namespace {
 
 using v1::PreprocessingStep;
 
-// The step if it has nothing to fit, else null.
+// Returns the step if it has nothing to fit, else null.
 std::shared_ptr<const Step> MakeStep(const PreprocessingStep& spec, const Shape& input) {
   switch (spec.kind_case()) {
     case PreprocessingStep::kGrey:

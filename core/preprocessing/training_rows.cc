@@ -23,7 +23,7 @@ absl::StatusOr<TrainingRows> TrainingRows::Create(const v1::PreprocessingSpec& s
   input.set_channels(static_cast<uint32_t>(image[0]));
   input.set_height(static_cast<uint32_t>(image[1]));
   input.set_width(static_cast<uint32_t>(image[2]));
-  KWTA_RETURN_IF_ERROR(ResolvePreprocessing(&rows.spec_));  // that the extents are accepted
+  KWTA_RETURN_IF_ERROR(ResolvePreprocessing(&rows.spec_));  // checks that the extents are accepted
   KWTA_ASSIGN_OR_RETURN(const std::vector<Shape> shapes, PreprocessedShapes(rows.spec_, image));
 
   if (SeparatesViews(spec)) KWTA_RETURN_IF_ERROR(rows.SeparateViews(image));

@@ -14,14 +14,14 @@
 namespace kwta {
 namespace {
 
-// Rows that share a pass over the matrix, which is larger than the processor's caches.
+// Rows that share one pass over the matrix, which is larger than the processor's caches.
 constexpr int64_t kRowsOfAPass = 16;
 
 class WhitenStep : public Step {
  public:
   WhitenStep(std::vector<float> mean, std::vector<float> matrix) : mean_(std::move(mean)), matrix_(std::move(matrix)) {}
 
-  // Sums are in a fixed order, so that a row comes out the same in any company.
+  // Sums in a fixed order, so that a row's result does not depend on the other rows.
   void Apply(const float* x, int64_t rows, float* out) const override {
     const int64_t width = static_cast<int64_t>(mean_.size());
     std::vector<float> centred(kRowsOfAPass * width);
@@ -47,7 +47,7 @@ class WhitenStep : public Step {
   const std::vector<float> matrix_;  // [width, width]
 };
 
-// Sum over the rows of (x - mean)(x - mean)', gathered in binary64 from products of blocks in binary32.
+// Returns the sum over the rows of (x - mean)(x - mean)', accumulated in binary64 from binary32 products of blocks.
 absl::StatusOr<Eigen::MatrixXd> Scatter(const std::vector<double>& mean, const FittingRows& rows) {
   const int64_t width = static_cast<int64_t>(mean.size());
   Eigen::MatrixXd scatter = Eigen::MatrixXd::Zero(width, width);
@@ -107,7 +107,7 @@ absl::StatusOr<std::shared_ptr<const Step>> FitWhitenStep(const std::string& nam
     return absl::InternalError(absl::StrCat(name, ": no eigenvalues were found for a covariance of ", width, " x ",
                                             width, "; a larger epsilon does not help, other data might"));
   }
-  // Rounding can leave an eigenvalue of zero a little below it.
+  // Rounding can make a zero eigenvalue slightly negative.
   const Eigen::VectorXd factors = (solver.eigenvalues().cwiseMax(0.0).array() + double{epsilon}).rsqrt();
   covariance.noalias() = solver.eigenvectors() * factors.asDiagonal() * solver.eigenvectors().transpose();
   std::vector<float> matrix(width * width);

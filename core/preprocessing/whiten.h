@@ -1,4 +1,4 @@
-// ZCA whitening, fitted: y = V (D + epsilon)^-1/2 V' (x - mean), where V D V' is the covariance of the rows. Coates, Ng
+// Fitted ZCA whitening: y = V (D + epsilon)^-1/2 V' (x - mean), where V D V' is the covariance of the rows. Coates, Ng
 // & Lee, 2011, section 3.1.1.
 #pragma once
 
@@ -9,9 +9,9 @@
 
 namespace kwta {
 
-// Exports "mean", [width], and the symmetric "matrix", [width, width]. Takes some width^3 operations (about a minute
-// for 3,072 dimensions) and 24 width^2 bytes. The result does not depend on the number of threads. Errors:
-// INVALID_ARGUMENT if the rows' covariance overflows; warns if there are no more rows than dimensions.
+// Exports "mean", [width], and the symmetric "matrix", [width, width]. Takes about width^3 operations (about a minute
+// for 3,072 dimensions) and 24 width^2 bytes. The result does not depend on the number of threads. Warns unless there
+// are more rows than dimensions. Errors: INVALID_ARGUMENT if the rows' covariance overflows.
 absl::StatusOr<std::shared_ptr<const Step>> FitWhitenStep(const std::string& name, const Shape& input, float epsilon,
                                                           const FittingRows& rows);
 // Errors: DATA_LOSS.

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-// This file is compiled with -fno-math-errno: a root that sets errno cannot be part of a vector.
+// This file is compiled with -fno-math-errno: compilers do not vectorise a square root that sets errno.
 
 namespace kwta::simd {
 namespace {

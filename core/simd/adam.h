@@ -1,4 +1,4 @@
-// The update of Adam (Kingma and Ba, 2015), one version for each instruction set.
+// The update step of Adam (Kingma and Ba, 2015), compiled once for each instruction set.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace kwta::simd {
 
-// The numbers of one step: first = beta1 first + (1 - beta1) g, second = beta2 second + (1 - beta2) g^2,
+// The coefficients of one step: first = beta1 first + (1 - beta1) g, second = beta2 second + (1 - beta2) g^2,
 // parameter -= rate first / (sqrt(second_correction second) + epsilon).
 struct AdamStep {
   float beta1, one_minus_beta1, beta2, one_minus_beta2;
@@ -16,15 +16,15 @@ struct AdamStep {
   float epsilon;
 };
 
-// The numbers of step number `step`, from 1.
+// Returns the coefficients of step number `step`, counted from 1.
 AdamStep AdamStepAt(int64_t step, double rate, double beta1, double beta2, double epsilon);
 
-// Every function is thread-safe and takes unaligned arrays of n elements that do not overlap. An element gets the same
-// bits wherever it lies in the arrays.
+// Every function is thread-safe and takes arrays of n elements that need no alignment and do not overlap. An element's
+// result has the same bits at every position in the arrays.
 struct AdamKernels {
-  // Takes g from `gradient`.
+  // Uses `gradient` as g.
   void (*update)(const AdamStep& step, const float* gradient, int64_t n, float* first, float* second, float* parameter);
-  // Takes gradient + l2 * parameter as g, and zeroes `gradient`.
+  // Uses gradient + l2 * parameter as g, and zeroes `gradient`.
   void (*update_with_l2)(const AdamStep& step, float l2, float* gradient, int64_t n, float* first, float* second,
                          float* parameter);
 };

@@ -1,4 +1,4 @@
-// Images of bytes as floats.
+// Converts bytes to floats.
 #pragma once
 
 #include <cstdint>

@@ -38,10 +38,10 @@ void FixedOrderRow::Prepare(const float* x, int64_t n) {
   for (int64_t word = 0; word < words && zero < 0; ++word) {
     if (zeros_[word] != 0) zero = word * 64 + __builtin_ctzll(zeros_[word]);
   }
-  // Without zeros the groups must be equally long.
+  // Without a stretch of zeros to pad with, all groups must have the same length.
   if (zero < 0 && stretches % 4 != 0) return;
   listed_ = true;
-  // Stretch p belongs to group p % 4; groups with fewer stretches are filled up with the zeros that were found.
+  // Stretch p belongs to group p % 4. The stretch of zeros pads shorter groups.
   int64_t counts[4] = {};
   for (int64_t word = 0; word < words; ++word) {
     const int64_t here = stretches - word * 64 < 64 ? stretches - word * 64 : 64;

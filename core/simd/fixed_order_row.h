@@ -1,4 +1,4 @@
-// Exact scores of one row against chosen atoms.
+// Exact scores of one row for chosen atoms.
 #pragma once
 
 #include <cstdint>
@@ -9,15 +9,15 @@
 
 namespace kwta::simd {
 
-// Computes FixedOrderDot of a row of floats with atoms, and leaves out stretches of 16 zeros. That changes no bit: a
-// partial sum starts at +0 and so is never -0, and adding a zero of either sign to anything else leaves it as it is.
+// Computes FixedOrderDot of a row of floats with atoms, and skips stretches of 16 zeros. Skipping changes no bit: a
+// partial sum starts at +0 and so is never -0, and adding a zero of either sign to any other value does not change it.
 // Not thread-safe; keeps its memory between rows.
 class FixedOrderRow {
  public:
   // REQUIRES: set is in AvailableInstructionSets().
   explicit FixedOrderRow(InstructionSet set);
 
-  // Takes up x[n]. x must stay until the last call of Score.
+  // Prepares for x[n]. x must stay alive until the last call of Score.
   void Prepare(const float* x, int64_t n);
 
   // out[i] = FixedOrderDot(x, atoms + units[i] * n, n) + bias[units[i]] for i < count.
@@ -28,9 +28,9 @@ class FixedOrderRow {
   const InstructionSet set_;
   const float* x_ = nullptr;
   int64_t n_ = 0;
-  // If listed_: steps_ times four offsets, each of a stretch of one of the four groups of 16 lanes.
+  // Valid if listed_: four offsets for each of steps_ steps, one stretch of each of the four groups of 16 lanes.
   std::vector<int32_t> offsets_;
-  std::vector<uint64_t> zeros_;  // a bit for each stretch
+  std::vector<uint64_t> zeros_;  // one bit per stretch
   int64_t steps_ = 0;
   bool listed_ = false;
 };

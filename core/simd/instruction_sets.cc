@@ -5,7 +5,7 @@ namespace kwta::simd {
 std::vector<InstructionSet> AvailableInstructionSets() {
   std::vector<InstructionSet> sets;
 #if defined(__x86_64__)
-  // The same features as in for_each_instruction_set.inc.
+  // Keep these features in step with for_each_instruction_set.inc.
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

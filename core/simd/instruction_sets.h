@@ -1,22 +1,21 @@
-// Which version of a kernel this processor runs.
+// Instruction sets, and which version of a kernel this processor runs.
 //
-// A kernel file is written once, on vectors of KWTA_LANES floats. for_each_instruction_set.inc includes it once for
-// each instruction set. No code is compiled for the machine that happens to build.
+// Each kernel is written once, on vectors of KWTA_LANES floats. for_each_instruction_set.inc compiles it once for each
+// instruction set. No code is compiled for the build machine in particular.
 #pragma once
 
 #include <vector>
 
 namespace kwta::simd {
 
-// kAvx512Vnni is AVX-512 with products of bytes. Kernels that do not multiply bytes have no version of their own for it
-// and run their AVX-512 version.
+// kAvx512Vnni is AVX-512 with byte products. Kernels that do not multiply bytes run their AVX-512 version for it.
 enum class InstructionSet { kPortable, kAvx2, kAvx512, kAvx512Vnni };
 
-// The instruction sets of this processor that kernels are compiled for, best first. kPortable is always there, and
-// last.
+// Returns the instruction sets that this processor has and kernels are compiled for, best first. kPortable is always
+// the last.
 std::vector<InstructionSet> AvailableInstructionSets();
 
-// "portable", "avx2", "avx512" or "vnni".
+// Returns "portable", "avx2", "avx512" or "vnni".
 const char* InstructionSetName(InstructionSet set);
 
 }  // namespace kwta::simd

@@ -1,4 +1,4 @@
-// The processor's intrinsics, for files that are compiled for each instruction set.
+// The processor's intrinsics, for files compiled once for each instruction set.
 #pragma once
 
 #if defined(__x86_64__)

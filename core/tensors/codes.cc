@@ -6,7 +6,7 @@
 namespace kwta {
 namespace {
 
-// The elements of f32 rows that are not zero.
+// Returns the nonzero elements of f32 rows.
 SparseCodes NonZeros(const RowsView& dense) {
   SparseCodes codes;
   codes.units = dense.width;
@@ -86,7 +86,7 @@ void CopyRows(const Codes& piece, int64_t begin, int64_t count, int64_t at, Code
     sparse->AppendRows(std::get<SparseCodes>(piece), begin, count);
     return;
   }
-  if (count == 0) return;  // of a tensor without memory, perhaps
+  if (count == 0) return;  // the tensor may have no memory
   const RowsView rows = std::get<Tensor>(piece).rows();
   const int64_t units = CodeUnits(*whole);
   std::memcpy(std::get<Tensor>(*whole).as<float>() + at * units, rows.row(begin), count * rows.row_bytes());

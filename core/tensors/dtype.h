@@ -9,9 +9,9 @@ namespace kwta {
 
 enum class DType { kF32, kU8, kF16, kBF16, kI32, kI64 };
 
-// Bytes of an element.
+// Returns the bytes of an element.
 size_t DTypeSize(DType dtype);
-// "f32", "u8", "f16", "bf16", "i32", "i64".
+// Returns "f32", "u8", "f16", "bf16", "i32" or "i64".
 const char* DTypeName(DType dtype);
 
 // Exact conversions to binary32.

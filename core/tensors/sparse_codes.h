@@ -1,4 +1,4 @@
-// Codes of a batch in compressed sparse rows.
+// Codes of a batch as compressed sparse rows.
 #pragma once
 
 #include <cstdint>
@@ -6,8 +6,8 @@
 
 namespace kwta {
 
-// The active units of each row and their activations. Row i holds entries row_offsets[i] .. row_offsets[i+1]-1, its
-// indices ascending. Plain data: concurrent reads are safe.
+// The active units of each row and their activations. Entries row_offsets[i] .. row_offsets[i+1]-1 belong to row i,
+// with ascending indices. Plain data: concurrent reads are safe.
 struct SparseCodes {
   int64_t units = 0;                       // Width of the dense code; every index is below it.
   std::vector<int64_t> row_offsets = {0};  // rows + 1.
@@ -17,13 +17,13 @@ struct SparseCodes {
   int64_t rows() const { return static_cast<int64_t>(row_offsets.size()) - 1; }
   int64_t entries() const { return static_cast<int64_t>(indices.size()); }
 
-  // Entries of every row if all rows have equally many, else -1. No rows: 0.
+  // Returns the number of entries in every row, or -1 if rows differ. No rows: 0.
   int64_t RectangularWidth() const;
 
-  // Appends rows begin .. begin + count - 1 of `other`. REQUIRES: they exist and units are equal.
+  // Appends rows begin .. begin + count - 1 of `other`. REQUIRES: they exist, and both have the same units.
   void AppendRows(const SparseCodes& other, int64_t begin, int64_t count);
 
-  // Writes [rows, units] row-major, zeros included, to dense.
+  // Writes [rows, units] to `dense`, row-major, zeros included.
   void ToDense(float* dense) const;
 };
 

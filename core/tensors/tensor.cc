@@ -16,7 +16,7 @@ std::optional<ElementPosition> FindNonFiniteAs(const RowsView& rows, IsFinite is
   const T* elements = static_cast<const T*>(rows.data);
   for (int64_t i = 0; i < rows.rows; ++i) {
     const T* row = elements + i * rows.width;
-    // The whole row first, without a branch an element, so that the usual case is vectorised.
+    // Check the whole row first, without a branch per element, so that the compiler vectorises the usual case.
     bool finite = true;
     for (int64_t j = 0; j < rows.width; ++j) finite &= is_finite(row[j]);
     if (finite) continue;
@@ -40,7 +40,7 @@ std::string ShapeString(const Shape& shape) { return absl::StrCat("[", absl::Str
 std::optional<ElementPosition> FindNonFinite(const RowsView& rows) {
   switch (rows.dtype) {
     case DType::kF32:
-      // An exponent of all ones; on bits, so that no compiler flag can assume it away.
+      // Tests for an exponent of all ones. It looks at bits, so no compiler flag can assume NaN away.
       return FindNonFiniteAs<uint32_t>(rows, [](uint32_t bits) { return (bits & 0x7F800000u) != 0x7F800000u; });
     case DType::kF16:
       return FindNonFiniteAs<uint16_t>(rows, [](uint16_t bits) { return (bits & 0x7C00u) != 0x7C00u; });

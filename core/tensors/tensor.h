@@ -1,4 +1,4 @@
-// Arrays in host memory: Tensor owns, RowsView looks.
+// Arrays in host memory. A Tensor owns its elements; a RowsView does not.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +15,12 @@ namespace kwta {
 
 using Shape = std::vector<int64_t>;
 
-// Product of the extents (1 for no dimensions). REQUIRES: extents are not negative and the product fits.
+// Returns the product of the extents (1 for no dimensions). REQUIRES: extents are not negative and the product fits.
 int64_t ElementCount(const Shape& shape);
-// "[2, 3]".
+// Returns a string such as "[2, 3]".
 std::string ShapeString(const Shape& shape);
 
-// Rows of one dtype, row-major without gaps, owned by somebody else.
+// Rows of one dtype, row-major without gaps. The view does not own them.
 struct RowsView {
   DType dtype = DType::kF32;
   const void* data = nullptr;
@@ -29,19 +29,19 @@ struct RowsView {
 
   size_t row_bytes() const { return static_cast<size_t>(width) * DTypeSize(dtype); }
   const void* row(int64_t i) const { return static_cast<const char*>(data) + static_cast<size_t>(i) * row_bytes(); }
-  // Rows begin .. begin + count - 1. REQUIRES: they exist.
+  // Returns rows begin .. begin + count - 1. REQUIRES: they exist.
   RowsView Slice(int64_t begin, int64_t count) const { return {dtype, row(begin), count, width}; }
 };
 
-// Position of the first element that is NaN or infinite, if any. Integer types have none.
+// The first element that is NaN or infinite, if any. Integer types have none.
 struct ElementPosition {
   int64_t row;
   int64_t column;
 };
 std::optional<ElementPosition> FindNonFinite(const RowsView& rows);
 
-// A dense row-major array that owns its memory, aligned to 64 bytes and zeroed at first. Movable, not copyable (Clone
-// says that it costs). Concurrent reads are safe.
+// A dense row-major array that owns its memory, aligned to 64 bytes and initially zero. Movable, not copyable: Clone
+// makes the cost visible. Concurrent reads are safe.
 class Tensor {
  public:
   Tensor() = default;
@@ -51,7 +51,7 @@ class Tensor {
   Tensor(Tensor&&) = default;
   Tensor& operator=(Tensor&&) = default;
   Tensor Clone() const;
-  // REQUIRES: `shape` has as many elements.
+  // REQUIRES: `shape` has as many elements as the tensor.
   void Reshape(Shape shape) { shape_ = std::move(shape); }
 
   DType dtype() const { return dtype_; }
@@ -71,7 +71,7 @@ class Tensor {
     return static_cast<const T*>(data());
   }
 
-  // The first dimension as rows, all others flattened. REQUIRES: at least one dimension.
+  // Views the first dimension as rows and flattens the others. REQUIRES: at least one dimension.
   RowsView rows() const;
 
  private:

@@ -10,8 +10,8 @@
 
 namespace kwta {
 
-// Bytes of an array; nullopt if an extent is negative or any partial product of the extents does not fit into int64, so
-// that a later extent of zero cannot hide an overflow.
+// Returns the bytes of an array. Returns nullopt if an extent is negative or any partial product of the extents does
+// not fit into int64, so that a later extent of zero cannot hide an overflow.
 inline std::optional<uint64_t> ArrayBytes(DType dtype, const Shape& shape) {
   uint64_t bytes = DTypeSize(dtype);
   for (int64_t extent : shape) {

@@ -1,4 +1,4 @@
-// Tensors of a model that its description asks for.
+// Finds the tensors that a model's description names.
 #pragma once
 
 #include <string>
@@ -9,14 +9,14 @@
 
 namespace kwta {
 
-// The elements of the f32 tensor `name`, valid as long as `tensors`. Errors: DATA_LOSS if there is none, if it is of
-// another type or shape, or if an element is not finite.
+// Returns the elements of the f32 tensor `name`, valid as long as `tensors`. Errors: DATA_LOSS if the tensor is
+// missing, has another type or shape, or has an element that is not finite.
 absl::StatusOr<const float*> FindFloats(const TensorMap& tensors, const std::string& name, const Shape& shape);
 
-// A copy of them.
+// Returns a copy of them.
 absl::StatusOr<std::vector<float>> CopyFloats(const TensorMap& tensors, const std::string& name, const Shape& shape);
 
-// REQUIRES: `shape` has as many elements.
+// REQUIRES: `shape` has the same number of elements.
 Tensor FloatTensor(const std::vector<float>& elements, const Shape& shape);
 
 }  // namespace kwta

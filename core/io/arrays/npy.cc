@@ -23,7 +23,7 @@ absl::Status PrefixedWithPath(const std::string& path, const absl::Status& statu
   return absl::Status(status.code(), absl::StrCat("'", path, "': ", status.message()));
 }
 
-// A mapped npy file of which the header has been read.
+// A mapped npy file whose header has been read.
 struct MappedNpy {
   std::shared_ptr<const MappedFile> file;
   NpyHeader header;
@@ -55,7 +55,7 @@ absl::StatusOr<MappedNpy> MapNpy(const std::string& path) {
   return npy;
 }
 
-// REQUIRES: tensors have the elements' type.
+// REQUIRES: DType has the elements' type.
 absl::StatusOr<NpyFile> AsStored(MappedNpy npy) {
   const DType dtype = *npy.header.dtype;
   if (npy.header.data_offset % DTypeSize(dtype) == 0) {
@@ -68,7 +68,7 @@ absl::StatusOr<NpyFile> AsStored(MappedNpy npy) {
   return NpyFile{{dtype, std::move(npy.header.shape), copied}, std::move(copy), nullptr, ""};
 }
 
-// Converts elements of type T, which need not be aligned. Gives the number of the first that does not fit, or `count`.
+// Converts elements of type T, which need not be aligned. Returns the index of the first that does not fit, or `count`.
 template <typename T>
 int64_t ToFloats(const char* from, int64_t count, float* out) {
   int64_t misfit = count;
@@ -78,7 +78,7 @@ int64_t ToFloats(const char* from, int64_t count, float* out) {
     out[i] = static_cast<float>(element);
     bool fits;
     if constexpr (std::is_integral_v<T>) {
-      // Beyond the range of T the way back is not defined: there the integer was rounded up.
+      // Converting back is undefined beyond the range of T. The integer was rounded up to get there.
       const float limit = std::ldexp(1.0f, std::numeric_limits<T>::digits);
       fits = out[i] >= -limit && out[i] < limit && static_cast<T>(out[i]) == element;
     } else {

@@ -129,7 +129,7 @@ class DictionaryParser {
 };
 
 absl::StatusOr<TypeEntry> ParseTypeName(std::string name) {
-  // Bytes have no order, but some writers say one.
+  // Bytes have no order, but some writers state one.
   if (absl::EndsWith(name, "1") && (absl::StartsWith(name, "<") || absl::StartsWith(name, ">"))) name[0] = '|';
   for (const TypeEntry& type : kTypes) {
     if (name == type.name) return type;

@@ -15,20 +15,20 @@ namespace kwta {
 struct NpyHeader {
   std::string type_name;       // NumPy's, such as "<f8"
   size_t element_bytes = 4;    // in the file
-  std::optional<DType> dtype;  // of the elements as stored; none if tensors have no such type
+  std::optional<DType> dtype;  // of the elements as stored; none if DType has no such type
   Shape shape;
   uint64_t data_offset = 0;  // Bytes before the elements.
 };
 
-// Parses the start of an npy file. Only what NumPy writes is accepted; nothing is evaluated.
-// Little-endian floats and integers of every size are known. Errors: DATA_LOSS (not npy, cut short, malformed),
-// INVALID_ARGUMENT saying what to do (a type, byte order or memory layout that is not supported).
+// Parses the start of an npy file. Accepts only what NumPy writes and evaluates nothing. Knows little-endian floats and
+// integers of every size. Errors: DATA_LOSS (not npy, cut short, malformed), INVALID_ARGUMENT saying what to do (an
+// unsupported type, byte order or memory layout).
 absl::StatusOr<NpyHeader> ParseNpyHeader(absl::string_view file);
 
-// NumPy's name for a type, such as "<f4". Errors: INVALID_ARGUMENT for bf16, which NumPy has not.
+// Returns NumPy's name for a type, such as "<f4". Errors: INVALID_ARGUMENT for bf16, which NumPy lacks.
 absl::StatusOr<std::string> NpyTypeName(DType dtype);
 
-// The bytes before the elements of a C-ordered array (version 1); a multiple of 64.
+// Returns the bytes before the elements of a C-ordered array (version 1). Their number is a multiple of 64.
 std::string FormatNpyHeader(absl::string_view type_name, const Shape& shape);
 
 }  // namespace kwta

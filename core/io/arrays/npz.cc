@@ -16,7 +16,7 @@
 namespace kwta {
 namespace {
 
-// One file of the archive: an npy header and the elements, which somebody else owns.
+// One file of the archive: an npy header and the elements, which it does not own.
 struct Member {
   std::string name;
   std::string header;
@@ -32,7 +32,7 @@ Member MakeMember(absl::string_view name, absl::string_view type_name, const Sha
 uint32_t Checksum(const Member& member) {
   uLong checksum = 0;
   for (absl::string_view bytes : {absl::string_view(member.header), member.elements}) {
-    // crc32_z starts afresh when it is given a null pointer.
+    // A null pointer would reset crc32_z.
     if (!bytes.empty()) checksum = crc32_z(checksum, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
   }
   return static_cast<uint32_t>(checksum);
@@ -50,7 +50,7 @@ void Append32(std::string* out, uint32_t value) {
 // The fields that the local header and the central directory have in common.
 void AppendCommonFields(std::string* out, const Member& member) {
   constexpr uint32_t kVersion = 20, kFlags = 0x0800 /* names are UTF-8 */, kStored = 0;
-  constexpr uint32_t kMidnight = 0, kFirstOf1980 = 0x21;  // No clock: equal arrays give equal files.
+  constexpr uint32_t kMidnight = 0, kFirstOf1980 = 0x21;  // No clock: equal arrays make equal files.
   const uint32_t bytes = static_cast<uint32_t>(member.header.size() + member.elements.size());
   Append16(out, kVersion);
   Append16(out, kFlags);
@@ -94,7 +94,7 @@ std::string EndOfDirectory(size_t members, uint32_t directory_bytes, uint32_t di
 }
 
 absl::Status WriteArchive(const std::string& path, std::vector<Member> members) {
-  // Sizes first: a file that is refused costs no pass over its elements.
+  // Sizes first: a refused file costs no pass over its elements.
   uint64_t offset = 0, directory_bytes = 0;
   for (Member& member : members) {
     member.offset = static_cast<uint32_t>(offset);

@@ -1,4 +1,4 @@
-// Several arrays in one file that numpy.load reads: an uncompressed zip archive of npy members.
+// Several arrays in one file for numpy.load: an uncompressed zip archive of npy members.
 #pragma once
 
 #include <string>
@@ -15,11 +15,11 @@ struct NamedArray {
   ArrayView array;
 };
 
-// Writes an npz file atomically; the same arrays give the same bytes. Errors: INVALID_ARGUMENT (bf16; an archive of 4
-// GiB or more), and what the file system gives (core/files/files.h).
+// Writes an npz file atomically. Equal arrays make equal files. Errors: INVALID_ARGUMENT (bf16; an archive of 4 GiB or
+// more), and file-system errors (core/files/files.h).
 absl::Status WriteNpz(const std::string& path, const std::vector<NamedArray>& arrays);
 
-// Writes codes as scipy.sparse.load_npz reads them: a CSR matrix of [rows, units]. Errors: as WriteNpz.
+// Writes codes for scipy.sparse.load_npz: a CSR matrix of [rows, units]. Errors: as WriteNpz.
 absl::Status WriteSparseNpz(const std::string& path, const SparseCodes& codes);
 
 }  // namespace kwta

@@ -23,7 +23,7 @@ constexpr uint64_t kMaxSafetensorsHeaderBytes = 100'000'000;  // The limit of th
 
 absl::Status WriteSafetensors(const std::string& path, const TensorMap& tensors,
                               const std::map<std::string, std::string>& metadata) {
-  // Wide elements first, so that every tensor is aligned to its own elements.
+  // Wide elements come first, so that every tensor is aligned for its own elements.
   std::vector<const TensorMap::value_type*> in_order;
   for (const auto& named : tensors) in_order.push_back(&named);
   std::stable_sort(in_order.begin(), in_order.end(), [](const auto* a, const auto* b) {

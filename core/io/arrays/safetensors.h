@@ -1,4 +1,4 @@
-// Named arrays in a file that any safetensors library reads. docs/model-bundle.md describes the bytes.
+// Files of named arrays that any safetensors library reads. docs/model-bundle.md describes the bytes.
 #pragma once
 
 #include <map>
@@ -11,7 +11,7 @@
 
 namespace kwta {
 
-// Named parameters, in the order of their names.
+// Parameters by name, in the order of the names.
 using TensorMap = std::map<std::string, Tensor>;
 
 struct SafetensorsFile {
@@ -19,14 +19,14 @@ struct SafetensorsFile {
   std::map<std::string, std::string> metadata;
 };
 
-// Writes `path` atomically (see AtomicFileWriter), streaming from the tensors' own memory; data start at a multiple of
-// 64 bytes. Errors: INVALID_ARGUMENT (names that are not UTF-8 or reserved), and what the file system gives.
+// Writes `path` atomically (see AtomicFileWriter), straight from the tensors' memory. Data start at a multiple of 64
+// bytes. Errors: INVALID_ARGUMENT (names that are not UTF-8 or reserved), and file-system errors.
 absl::Status WriteSafetensors(const std::string& path, const TensorMap& tensors,
                               const std::map<std::string, std::string>& metadata);
 
-// Errors: DATA_LOSS (truncated, corrupt, or of a dtype that kwta has not), naming file and tensor; and what the file
-// system gives (see core/files/files.h). Memory is allocated only for what the file is long enough to hold.
-// Of all tensors the header is checked; only those are read whose names start with `prefix`.
+// Checks the header of all tensors, and reads those whose names start with `prefix`. Allocates memory only for what the
+// file is long enough to hold. Errors: DATA_LOSS (truncated, corrupt, or of a dtype that kwta lacks), naming file and
+// tensor; and file-system errors (see core/files/files.h).
 absl::StatusOr<SafetensorsFile> ReadSafetensors(const std::string& path, absl::string_view prefix = "");
 
 }  // namespace kwta

@@ -28,8 +28,8 @@ const char* NameOf(DType dtype) {
       ->name;
 }
 
-// Follows the events of the JSON parser; anything but the one form a header has stops it. Reading events rather than a
-// document shows duplicate keys, keeps hostile nesting off the heap, and leaves nothing to throw.
+// Handles the JSON parser's events and stops at anything but the one form of a header. Events, unlike a document, show
+// duplicate keys, keep hostile nesting off the heap, and leave nothing to throw.
 class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
  public:
   SafetensorsHeader TakeHeader() { return std::move(header_); }
@@ -146,7 +146,7 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
   }
 
   Place place_ = Place::kStart;
-  std::string name_;  // Key at the top: a tensor's name or kMetadata.
+  std::string name_;  // Top-level key: a tensor's name or kMetadata.
   std::string key_;   // Key below it.
   std::set<std::string> names_;
   std::set<std::string> keys_;

@@ -13,7 +13,7 @@
 
 namespace kwta {
 
-// Where a tensor lies: bytes begin .. end - 1 after the header.
+// The position of a tensor: bytes begin .. end - 1 after the header.
 struct SafetensorsEntry {
   std::string name;
   DType dtype = DType::kF32;
@@ -27,12 +27,12 @@ struct SafetensorsHeader {
   std::map<std::string, std::string> metadata;
 };
 
-// Parses a header and checks it against the number of data bytes that follow it: every extent, product and offset is
-// proven before it is given out. Errors: DATA_LOSS naming the tensor.
+// Parses a header and checks it against the number of data bytes that follow it. Returns only proven extents, products
+// and offsets. Errors: DATA_LOSS naming the tensor.
 absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(absl::string_view json, uint64_t data_bytes);
 
-// The header as JSON, without padding. Errors: INVALID_ARGUMENT if a name or the metadata are not UTF-8, or a tensor
-// has the name that the format reserves for metadata.
+// Returns the header as JSON, without padding. Errors: INVALID_ARGUMENT if a name or the metadata are not UTF-8, or if
+// a tensor has the name that the format reserves for metadata.
 absl::StatusOr<std::string> FormatSafetensorsHeader(const SafetensorsHeader& header);
 
 }  // namespace kwta

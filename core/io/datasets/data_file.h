@@ -1,4 +1,4 @@
-// Where the file or folder is that the path of a data set names.
+// Finds the file or folder that the path of a data set names.
 #pragma once
 
 #include <string>
@@ -9,11 +9,11 @@
 namespace kwta {
 
 struct DataFile {
-  std::string root;  // the directory of DatasetOptions in which it was found
-  std::string file;  // the path, resolved
+  std::string root;  // the directory of DatasetOptions that holds it
+  std::string file;  // the resolved path
 };
 
-// Errors: NOT_FOUND (saying where it looked), and those of PathWithin.
+// Errors: NOT_FOUND (naming the places it searched), and those of PathWithin.
 absl::StatusOr<DataFile> FindDataFile(const std::string& path, const DatasetOptions& options);
 
 }  // namespace kwta

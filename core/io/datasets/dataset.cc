@@ -24,7 +24,7 @@
 namespace kwta {
 namespace {
 
-constexpr uint64_t kMaxRows = uint64_t{1} << 31;  // Rows are numbered by uint32.
+constexpr uint64_t kMaxRows = uint64_t{1} << 31;  // uint32 numbers the rows.
 constexpr uint64_t kSplitStream = 0x53504C4954;   // "SPLIT"
 
 absl::StatusOr<StoredRows> AsRows(std::string origin, ArrayView array, std::shared_ptr<const void> storage) {
@@ -40,7 +40,7 @@ absl::StatusOr<StoredRows> AsRows(std::string origin, ArrayView array, std::shar
   }
   const int64_t rows = array.shape.front();
   Shape row_shape(array.shape.begin() + 1, array.shape.end());
-  // Looked at one by one: the product of the others need not fit if one of them is zero.
+  // Checks every extent by itself: if one is zero, the product of the others need not fit.
   for (int64_t extent : array.shape) {
     if (extent == 0) return refuse(absl::StrCat("has shape ", ShapeString(array.shape), "; it holds no rows to use"));
   }
@@ -98,7 +98,7 @@ absl::StatusOr<StoredRows> LoadNamed(const NamedDataset& dataset, bool test, con
   return stored;
 }
 
-// What Gather fetches ahead.
+// How many rows ahead Gather prefetches.
 constexpr int64_t kRowsAhead = 4;
 constexpr size_t kBytesAhead = 4096;
 constexpr size_t kLineBytes = 64;
@@ -106,7 +106,7 @@ constexpr size_t kLineBytes = 64;
 absl::StatusOr<StoredRows> LoadNpy(const std::string& path) {
   KWTA_ASSIGN_OR_RETURN(NpyFile npy, ReadNpyRows(path));
   absl::StatusOr<StoredRows> stored = AsRows(path, std::move(npy.array), std::move(npy.storage));
-  // What is wrong with rows that changed while they were looked at is that they did.
+  // If the rows changed during the check, report that instead.
   if (npy.mapped != nullptr) KWTA_RETURN_IF_ERROR(npy.mapped->CheckUnchanged());
   KWTA_RETURN_IF_ERROR(stored.status());
   stored->mapped = std::move(npy.mapped);
@@ -124,7 +124,7 @@ absl::StatusOr<StoredRows> LoadPath(const std::string& path, bool test, const Da
   return absl::EndsWith(path, ".npy") ? LoadNpy(found.file) : LoadIdx(found.file);
 }
 
-// Numbers of the rows that `ref` asks for, out of `rows`.
+// Returns the indices of the rows that `ref` selects from `stored`.
 absl::StatusOr<std::vector<uint32_t>> ChooseRows(const v1::DatasetRef& ref, const StoredRows& stored) {
   const uint64_t rows = static_cast<uint64_t>(stored.rows.rows);
   const uint64_t held_out = ref.split() == v1::DATASET_SPLIT_TEST ? 0 : ref.validation_rows();
@@ -147,7 +147,7 @@ absl::StatusOr<std::vector<uint32_t>> ChooseRows(const v1::DatasetRef& ref, cons
   return order;
 }
 
-// A name without an ending, unless the path says that it is a folder.
+// Returns whether the path may name a folder: its name has no ending, or is ".".
 bool MayBeFolder(absl::string_view path) {
   const absl::string_view name = path.substr(path.rfind('/') + 1);
   return name == "." || !absl::StrContains(name, '.');
@@ -167,7 +167,7 @@ void Dataset::Gather(const uint32_t* which, int64_t count, void* out) const {
   const size_t bytes = all_.row_bytes();
   char* to = static_cast<char*>(out);
   for (int64_t i = 0; i < count; ++i) {
-    // Rows lie anywhere in memory: the processor sees no pattern in which to fetch them.
+    // Rows lie anywhere in memory, so the processor cannot predict what to fetch.
     if (i + kRowsAhead < count) {
       const char* ahead = static_cast<const char*>(all_.row(order_[which[i + kRowsAhead]]));
       for (size_t at = 0; at < std::min(bytes, kBytesAhead); at += kLineBytes) __builtin_prefetch(ahead + at);

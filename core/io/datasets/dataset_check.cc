@@ -16,10 +16,10 @@
 namespace kwta {
 namespace {
 
-// How many rows a data set has; nullopt if only reading it all would tell.
+// The number of rows of a data set; nullopt if only reading all of it would tell.
 using RowCount = absl::StatusOr<std::optional<int64_t>>;
 
-// What is wrong with the contents of a file is for who reads it to say.
+// The reader of a file reports damaged contents.
 RowCount CountIn(const absl::StatusOr<Shape>& shape) {
   return shape.ok() && !shape->empty() ? std::optional<int64_t>(shape->front()) : std::nullopt;
 }
@@ -58,7 +58,7 @@ absl::Status CheckDataset(const v1::DatasetRef& ref, const DatasetOptions& optio
   KWTA_ASSIGN_OR_RETURN(const std::optional<int64_t> rows, ref.has_path()
                                                                ? CountRowsOfPath(ref.path(), test, options)
                                                                : CountRowsOfNamed(ref.name(), test, options));
-  if (!rows.has_value() || *rows == 0) return absl::OkStatus();  // No rows at all are for who reads them to refuse.
+  if (!rows.has_value() || *rows == 0) return absl::OkStatus();  // The reader refuses an empty data set.
   return CheckValidationRows(ref, *rows, ref.has_path() ? ref.path() : ref.name());
 }
 

@@ -22,7 +22,7 @@ bool Contains(const std::vector<std::string>& names, const std::string& name) {
   return std::binary_search(names.begin(), names.end(), name);
 }
 
-// Names in a folder, sorted, without those that start with a dot. Errors: as core/files/files.h says.
+// Returns the names in a folder, sorted, without those that start with a dot. Errors: see core/files/files.h.
 absl::StatusOr<std::vector<std::string>> NamesInFolder(const std::string& path) {
   std::vector<std::string> names;
   std::error_code error;

@@ -1,4 +1,4 @@
-// Data sets that are folders: the binary batches of CIFAR-10, the files of small NORB, or images in a folder a class.
+// Data sets in folders: CIFAR-10's binary batches, small NORB's files, or one folder of images per class.
 #pragma once
 
 #include <cstdint>
@@ -11,22 +11,22 @@
 
 namespace kwta {
 
-// Whether the folder `path` holds files of CIFAR-10 or of small NORB. False if it cannot be read.
+// Returns whether the folder `path` holds files of CIFAR-10 or of small NORB. False if it cannot be read.
 bool HoldsPublishedFiles(const std::string& path);
 
-// The training or the test part of the folder `folder`, relative to `root`, below which everything stays that is read
-// unless links may be followed:
+// Reads the training or the test part of the folder `folder`, relative to `root`. Everything that it reads stays below
+// root unless links may be followed. It reads, by what the folder holds:
 //   data_batch_1.bin .. data_batch_5.bin and test_batch.bin: CIFAR-10;
-//   names that end in -dat.mat or -dat.mat.gz: small NORB; of several, the one with "training" or "testing" in its
-//   name; else folders of images, one a class, as core/io/images/class_folders.h says: label i is the i-th class by
-//   name, images follow by name within it, and a note says what was left out. All images have the same extents and
-//   channels.
+//   names that end in -dat.mat or -dat.mat.gz: small NORB; it picks the one with "training" or "testing" in its name
+//   if there are several;
+//   else folders of images, one per class (core/io/images/class_folders.h): label i is the i-th class by name, and its
+//   images follow by name. A note says what was left out. All images have the same extents and channels.
 // Errors: INVALID_ARGUMENT (no data set, mixed extents, a symbolic link that leads out of root, no test part),
-// DATA_LOSS (damaged files), NOT_FOUND; as core/files/files.h says.
+// DATA_LOSS (damaged files), NOT_FOUND; also see core/files/files.h.
 absl::StatusOr<StoredRows> ReadDatasetFolder(const std::string& root, const std::string& folder, bool test,
                                              Links links = Links::kStayBelow);
 
-// How many rows that is, if the lengths of files tell (CIFAR-10, unless damaged). Errors: as ReadDatasetFolder.
+// Counts those rows if the lengths of files tell (CIFAR-10, unless damaged). Errors: as ReadDatasetFolder.
 absl::StatusOr<std::optional<int64_t>> CountRowsOfFolder(const std::string& root, const std::string& folder, bool test,
                                                          Links links);
 

@@ -21,7 +21,7 @@ uint32_t BigEndian(const uint8_t* bytes) {
   return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 | uint32_t{bytes[2]} << 8 | uint32_t{bytes[3]};
 }
 
-// Reads the extents and proves that the elements can be there.
+// Reads the extents and proves that the file can hold the elements.
 absl::StatusOr<Shape> ReadShape(ByteSource& source, int dimensions, DType dtype, uint64_t max_bytes) {
   if (dimensions < 1 || dimensions > kMaxIdxDimensions) {
     return source.Corrupt(absl::StrCat("idx file has ", dimensions, " dimensions; expected 1 to ", kMaxIdxDimensions));

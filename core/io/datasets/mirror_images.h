@@ -1,4 +1,4 @@
-// Mirror images, as more rows to learn from.
+// Adds mirror images to a data set, as more rows to learn from.
 #pragma once
 
 #include "absl/status/statusor.h"
@@ -6,9 +6,9 @@
 
 namespace kwta {
 
-// The rows of `images` and behind them, in the same order and with the same labels, each with left and right exchanged.
-// Holds a copy of all of them. Errors: INVALID_ARGUMENT if a row is neither [height, width] nor
-// [channels, height, width].
+// Returns the rows of `images`, followed by their mirror images (left and right exchanged) in the same order with the
+// same labels. Copies all of them. Errors: INVALID_ARGUMENT if a row is neither [height, width] nor [channels, height,
+// width].
 absl::StatusOr<Dataset> WithMirrorImages(const Dataset& images);
 
 }  // namespace kwta

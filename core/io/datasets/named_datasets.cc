@@ -28,9 +28,9 @@ constexpr NamedDataset kDatasets[] = {
      "put the published files there, of which the images' end in -dat.mat or -dat.mat.gz"},
 };
 
-// How the files of a data set may be called: as the MNIST family is distributed, or plainly.
+// The accepted file names: as the MNIST family is distributed, or plain ones.
 struct FileNames {
-  const char* images[2];  // Of the training part, of the test part.
+  const char* images[2];  // The training part, the test part.
   const char* labels[2];
 };
 constexpr FileNames kFileNames[] = {
@@ -39,7 +39,7 @@ constexpr FileNames kFileNames[] = {
     {{"train-images.idx.gz", "test-images.idx.gz"}, {"train-labels.idx.gz", "test-labels.idx.gz"}},
 };
 
-// Below the data set's folder: published files that are no idx files.
+// Folders, below the data set's own, of published files that are not idx files.
 constexpr const char* kPublishedFolders[] = {"", "/cifar-10-batches-bin"};
 
 }  // namespace
@@ -67,7 +67,7 @@ absl::StatusOr<DatasetFiles> LocateNamedDataset(const NamedDataset& dataset, boo
     for (const FileNames& names : kFileNames) {
       DatasetFiles files{absl::StrCat(folder, "/", names.images[test]), absl::StrCat(folder, "/", names.labels[test]),
                          "", ""};
-      std::error_code ignored;  // What cannot be looked at is not there.
+      std::error_code ignored;  // A path that cannot be examined counts as missing.
       if (std::filesystem::exists(files.images, ignored)) return files;
     }
     for (const char* subfolder : kPublishedFolders) {

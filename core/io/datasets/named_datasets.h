@@ -1,4 +1,4 @@
-// Data sets that are known by name: what their rows are like and which files hold them.
+// The data sets known by name: the form of their rows, and the files that hold them.
 #pragma once
 
 #include <cstdint>
@@ -15,16 +15,16 @@ struct NamedDataset {
   absl::string_view name;
   absl::Span<const int64_t> row_shape;
   int32_t classes;               // Labels are 0 .. classes - 1.
-  absl::string_view how_to_get;  // Advice when it is not found.
+  absl::string_view how_to_get;  // Advice if it is not found.
 };
 
 // Every named data set.
 absl::Span<const NamedDataset> AllNamedDatasets();
 
-// Errors: NOT_FOUND naming those there are.
+// Errors: NOT_FOUND listing the names.
 absl::StatusOr<NamedDataset> FindNamedDataset(absl::string_view name);
 
-// Where one part of a data set is: in two idx files, or in a folder of the data set's own files.
+// The location of one part of a data set: two idx files, or a folder of the data set's own files.
 struct DatasetFiles {
   std::string images;
   std::string labels;
@@ -32,9 +32,9 @@ struct DatasetFiles {
   std::string folder;  // relative to root; empty if the part is in idx files
 };
 
-// Looks for the training or the test part in DIR/NAME for each of `directories` and then the system's folder. CIFAR-10
-// and small NORB may lie there as they are published, CIFAR-10 also in the folder that its archive makes.
-// Errors: NOT_FOUND saying where it looked and how to get the data set.
+// Searches DIR/NAME for each of `directories`, then the system's folder, for the training or the test part. CIFAR-10
+// and small NORB may lie there as published, CIFAR-10 also in the folder that its archive makes. Errors: NOT_FOUND
+// naming the places it searched and how to get the data set.
 absl::StatusOr<DatasetFiles> LocateNamedDataset(const NamedDataset& dataset, bool test,
                                                 const std::vector<std::string>& directories);
 

@@ -26,8 +26,8 @@ uint32_t LittleEndian(const uint8_t* bytes) {
   return uint32_t{bytes[0]} | uint32_t{bytes[1]} << 8 | uint32_t{bytes[2]} << 16 | uint32_t{bytes[3]} << 24;
 }
 
-// A matrix of `magic`'s element type, u8 or i32. A header has at least three extents, of which those beyond the number
-// of dimensions mean nothing.
+// Reads a matrix of the element type of `magic`, u8 or i32. A header has at least three extents; those beyond the
+// number of dimensions mean nothing.
 absl::StatusOr<Tensor> ReadMatrix(const std::string& path, uint32_t magic) {
   KWTA_ASSIGN_OR_RETURN(ByteSource source, ByteSource::Open(path, "NORB"));
   std::array<uint8_t, 8> first;
@@ -87,7 +87,7 @@ absl::StatusOr<StoredRows> ReadNorb(const std::string& name,
     return absl::InvalidArgumentError(
         absl::StrCat("'", path, "' has shape ", ShapeString(images.shape()), "; it holds no rows to use"));
   }
-  // The companion of `kind`, compressed or not; nullopt if there is none.
+  // Finds the companion of `kind`, compressed or not; nullopt if there is none.
   const std::string stem(absl::StripSuffix(absl::StripSuffix(name, ".gz"), "dat.mat"));
   const auto companion = [&](const char* kind) -> absl::StatusOr<std::optional<Tensor>> {
     for (const char* ending : {".mat", ".mat.gz"}) {

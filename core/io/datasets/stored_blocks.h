@@ -1,4 +1,4 @@
-// The rows of a data set as they are stored, block by block.
+// Visits the stored rows of a data set, block by block.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +11,10 @@
 
 namespace kwta {
 
-// Rows of a block where nothing else says how many.
+// The default number of rows in a block.
 inline constexpr int64_t kStoredBlockRows = 512;
 
-// Calls visit(rows, first) with consecutive blocks of all rows, the first of which is row `first`; rows are valid
+// Calls visit(rows, first) with consecutive blocks of all rows; the block's first row is row `first`. `rows` is valid
 // during the call. Stops at the first error of visit.
 template <typename Visit>
 absl::Status ForEachStoredBlock(const Dataset& data, const Visit& visit) {

@@ -1,4 +1,4 @@
-// What a reader of data sets gives.
+// The result of a data set reader.
 #pragma once
 
 #include <cstdint>
@@ -12,24 +12,24 @@
 
 namespace kwta {
 
-// The most bytes of elements that are read into memory: more than any image set we know of, less than what would
-// exhaust a server by one request.
+// The most bytes of elements that a reader holds in memory: more than any image set we know of, less than what would
+// let one request exhaust a server.
 inline constexpr uint64_t kMaxDatasetBytes = uint64_t{16} << 30;
 
-// All the rows of a source, before any of them are chosen.
+// All rows of a source, before any selection.
 struct StoredRows {
   std::string origin;  // For messages.
   std::shared_ptr<const void> storage;
   RowsView rows;
   Shape row_shape;
-  std::vector<int32_t> labels;  // One for each row, or none.
-  // The file that the rows lie in, if it is mapped; null: they are in memory.
+  std::vector<int32_t> labels;  // One per row, or none.
+  // The mapped file that holds the rows; null if they are in memory.
   std::shared_ptr<const MappedFile> mapped = nullptr;
-  // What was left out or converted, a sentence each, for whoever gave the data.
+  // What the reader left out or converted, one sentence each, for whoever supplied the data.
   std::vector<std::string> notes = {};
 };
 
-// The rows of a tensor whose first dimension counts them.
+// Returns the rows of a tensor whose first dimension counts them.
 inline StoredRows RowsOfTensor(std::string origin, Tensor tensor, std::vector<int32_t> labels) {
   auto storage = std::make_shared<const Tensor>(std::move(tensor));
   const RowsView rows = storage->rows();

@@ -20,7 +20,7 @@ constexpr const char* kEndingsNotRead[] = {".bmp", ".gif",  ".tif", ".tiff", ".w
                                            ".pbm", ".pnm",  ".jp2", ".jxl",  ".avif", ".heic", ".heif",
                                            ".jpe", ".jfif", ".tga", ".ico",  ".svg",  ".dng",  ".psd"};
 
-// Made by macOS, Windows, Linux and network drives beside or around users' own files.
+// macOS, Windows, Linux and network drives make these beside or around users' own files.
 constexpr const char* kSystemNames[] = {"__MACOSX",
                                         "Thumbs.db",
                                         "ehthumbs.db",
@@ -39,7 +39,7 @@ bool IsSystemName(absl::string_view name) {
                      [name](const char* known) { return absl::EqualsIgnoreCase(name, known); });
 }
 
-// Names in a folder, sorted, hidden ones too.
+// Returns the names in a folder, sorted, including hidden ones.
 absl::StatusOr<std::vector<std::string>> AllNames(const std::string& path) {
   std::vector<std::string> names;
   std::error_code error;
@@ -51,7 +51,7 @@ absl::StatusOr<std::vector<std::string>> AllNames(const std::string& path) {
   return names;
 }
 
-// Whether a picture lies anywhere below a folder. What cannot be looked at holds none.
+// Returns whether a folder holds a picture at any depth. A folder that cannot be examined holds none.
 bool HoldsPictures(const std::string& path) {
   std::error_code error;
   for (fs::recursive_directory_iterator entry(path, fs::directory_options::skip_permission_denied, error), end;
@@ -67,7 +67,7 @@ bool HoldsPictures(const std::string& path) {
   return false;
 }
 
-// What is no part of a data set, by why.
+// Counts what is not part of a data set, by reason.
 class LeftOut {
  public:
   enum Reason { kKind, kBelow, kOutside, kNoPictures, kOtherFile, kSystem, kReasons };
@@ -84,7 +84,7 @@ class LeftOut {
     }
   }
 
-  // Empty if there is nothing.
+  // Returns an empty string if nothing was left out.
   std::string Sentence(const std::string& folder) const {
     constexpr const char* kWhat[kReasons] = {"of a kind of picture that is not read (expected .png, .jpg or .jpeg)",
                                              "a folder with pictures below a class's own folder",
@@ -106,7 +106,7 @@ class LeftOut {
   std::array<std::string, kReasons> first_;
 };
 
-// What one class's folder holds.
+// The contents of one class's folder.
 struct ClassFolder {
   std::vector<std::string> pictures;  // names
   LeftOut left_out;
@@ -118,7 +118,7 @@ absl::StatusOr<ClassFolder> LookInto(const std::string& path, const std::string&
   for (const std::string& entry : entries) {
     const std::string full = absl::StrCat(path, "/", entry), shown = absl::StrCat(name, "/", entry);
     const PictureKind kind = PictureKindOf(entry);
-    std::error_code ignored;  // What cannot be looked at is no folder.
+    std::error_code ignored;  // A path that cannot be examined is no folder.
     if (IsSystemName(entry)) {
       found.left_out.Add(LeftOut::kSystem, shown);
     } else if (fs::is_directory(full, ignored)) {
@@ -134,7 +134,7 @@ absl::StatusOr<ClassFolder> LookInto(const std::string& path, const std::string&
   return found;
 }
 
-// A class that vanished would give every later class another number.
+// Refuses a class that would vanish, because every later class would then have another number.
 absl::Status CheckNotLost(const std::string& folder, const std::string& name, const LeftOut& left_out) {
   if (left_out.count(LeftOut::kKind) > 0) {
     return absl::InvalidArgumentError(
@@ -171,7 +171,7 @@ absl::StatusOr<ClassFolders> ListClassFolders(const std::string& root, const std
       continue;
     }
     KWTA_ASSIGN_OR_RETURN(const std::string class_path, PathWithin(root, absl::StrCat(folder, "/", name), links));
-    std::error_code ignored;  // What cannot be looked at is no folder.
+    std::error_code ignored;  // A path that cannot be examined is no folder.
     if (!fs::is_directory(class_path, ignored)) {
       left_out.Add(PictureKindOf(name) == PictureKind::kNone ? LeftOut::kOtherFile : LeftOut::kOutside, name);
       continue;

@@ -1,4 +1,4 @@
-// Which pictures in a folder of folders belong to a data set.
+// Selects the pictures of a data set from a folder of class folders.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace kwta {
 
-// By the ending of a name.
+// What the ending of a name says.
 enum class PictureKind { kNone, kPng, kJpeg, kNotRead };
 PictureKind PictureKindOf(absl::string_view name);
 
@@ -22,15 +22,15 @@ struct ClassPicture {
 };
 
 struct ClassFolders {
-  std::vector<ClassPicture> pictures;  // by class, by name within a class
-  std::string left_out;  // a sentence that says and counts what is no part of the data set; empty: nothing
+  std::vector<ClassPicture> pictures;  // by class, then by name
+  std::string left_out;                // a sentence that counts what is not part of the data set; empty if nothing
 };
 
-// The pictures of `folder`, relative to `root`. Each folder in it that holds pictures is a class; label i is the i-th
-// class by name. Left out are: hidden names and those that operating systems make (__MACOSX, Thumbs.db), folders
+// Lists the pictures of `folder`, relative to `root`. Each folder in it that holds pictures is a class; label i is the
+// i-th class by name. Leaves out hidden names and those that operating systems make (__MACOSX, Thumbs.db), folders
 // without pictures, pictures of kinds that are not read or that lie outside of a class's folder or below it, and other
-// files. Errors: INVALID_ARGUMENT (no pictures; a class that would be left out because none of its pictures can be
-// taken; a link that leads out of root and must not); as core/files/files.h says.
+// files. Errors: INVALID_ARGUMENT (no pictures; a class that would vanish because none of its pictures can be taken; a
+// link that leads out of root and must not); also see core/files/files.h.
 absl::StatusOr<ClassFolders> ListClassFolders(const std::string& root, const std::string& folder, Links links);
 
 }  // namespace kwta

@@ -13,7 +13,7 @@
 namespace kwta {
 namespace {
 
-constexpr int64_t kMaxPixels = int64_t{1} << 26;  // of an image: more than any that is trained on whole
+constexpr int64_t kMaxPixels = int64_t{1} << 26;  // in an image: more than any that is trained on whole
 constexpr uint64_t kMaxImageFileBytes = uint64_t{1} << 29;
 
 absl::StatusOr<Image> ReadImage(const ClassPicture& picture) {
@@ -26,7 +26,7 @@ std::string Extents(const Image& image) {
   return absl::StrCat(image.height, " x ", image.width, image.channels == 1 ? " grey" : " RGB", " pixels");
 }
 
-// From channels side by side to plane by plane.
+// Converts interleaved channels to planes.
 void CopyPlanes(const Image& image, uint8_t* out) {
   const int64_t pixels = image.height * image.width;
   for (int64_t p = 0; p < pixels; ++p) {

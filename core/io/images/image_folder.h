@@ -1,4 +1,4 @@
-// Images in folders, one a class.
+// Images in folders, one folder per class.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace kwta {
 
-// The images of `folder`, relative to `root`; see ReadDatasetFolder.
+// Reads the images of `folder`, relative to `root`; see ReadDatasetFolder.
 absl::StatusOr<StoredRows> ReadImageFolder(const std::string& root, const std::string& folder, Links links);
 
 }  // namespace kwta

@@ -11,8 +11,8 @@
 namespace kwta {
 namespace {
 
-// libjpeg reports errors by a function that must not return: it jumps back to the method that called the library. Those
-// methods have no objects to destroy.
+// libjpeg reports an error through a function that must not return: ours jumps back to the method that called the
+// library. Those methods have no objects to destroy.
 class Decompressor {
  public:
   Decompressor() {
@@ -25,14 +25,14 @@ class Decompressor {
   Decompressor& operator=(const Decompressor&) = delete;
 
   const jpeg_decompress_struct& info() const { return info_; }
-  // What the library has to say of the last error, or the first warning.
+  // Returns the library's message for the last error, or for the first warning.
   std::string Message() {
     char text[JMSG_LENGTH_MAX] = {};
     (*errors_.manager.format_message)(reinterpret_cast<j_common_ptr>(&info_), text);
     return text;
   }
 
-  // Reads the header of `file`, which must stay. False: see Message().
+  // Reads the header of `file`, which must stay alive. Returns false on an error; see Message().
   bool ReadHeader(absl::string_view file) {
     if (setjmp(errors_.back) != 0) return false;
     jpeg_create_decompress(&info_);
@@ -42,7 +42,7 @@ class Decompressor {
     return errors_.manager.num_warnings == 0;
   }
 
-  // Reads all lines, `bytes` bytes each. A file that ends early is a warning to the library and an error to us.
+  // Reads all lines, `bytes` bytes each. For the library a file that ends early is a warning; here it is an error.
   bool ReadLines(uint8_t* out, size_t bytes) {
     if (setjmp(errors_.back) != 0) return false;
     jpeg_start_decompress(&info_);
@@ -56,7 +56,7 @@ class Decompressor {
 
  private:
   struct Errors {
-    jpeg_error_mgr manager;  // first, so that the library's pointer to it is one to this
+    jpeg_error_mgr manager;  // first, so that the library's pointer to it is also a pointer to this
     std::jmp_buf back;
   };
 

@@ -1,4 +1,4 @@
-// JPEG pictures, read by libjpeg.
+// Reads JPEG pictures with libjpeg.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,9 @@
 
 namespace kwta {
 
-// Grey, or RGB if the file has colours. `name` is for messages. Errors: DATA_LOSS (no JPEG file, or a damaged one, even
-// if a part of it could be shown), INVALID_ARGUMENT (four channels, more than `max_pixels` pixels).
+// Decodes to grey, or to RGB if the file has colours. Messages call the file `name`. Errors: DATA_LOSS (no JPEG file,
+// or a damaged one, even if part of it could be shown), INVALID_ARGUMENT (four channels, more than `max_pixels`
+// pixels).
 absl::StatusOr<Image> DecodeJpeg(absl::string_view file, const std::string& name, int64_t max_pixels);
 
 }  // namespace kwta

@@ -20,8 +20,8 @@ namespace {
 
 constexpr uint8_t kMiddleGrey = 128;
 
-// libpng's description of a picture to be written, freed in any case. The simplified interface reports errors by return
-// values, so that nothing jumps over destructors.
+// Holds libpng's description of a picture to write, and always frees it. The simplified interface reports errors by
+// return values, so nothing jumps over destructors.
 class PngImage {
  public:
   PngImage() { image_.version = PNG_IMAGE_VERSION; }
@@ -35,17 +35,17 @@ class PngImage {
   png_image image_ = {};
 };
 
-// Reads a PNG file at the depth and in the colours in which it is stored. What a file says of gamma, colour spaces and
-// text is passed over, so that nothing alters a pixel. libpng reports errors by a function that must not return: it
-// jumps back to the method that called the library. Those methods have no objects to destroy.
+// Reads a PNG file at its stored depth and in its stored colours. Ignores gamma, colour spaces and text, so that
+// nothing changes a pixel. libpng reports an error through a function that must not return: ours jumps back to the
+// method that called the library. Those methods have no objects to destroy.
 class PngReader {
  public:
   struct Header {
     int64_t height = 0, width = 0;
     int64_t channels = 1;       // grey, or palettes and RGB as RGB
     uint64_t stored_bytes = 0;  // of all lines, uncompressed
-    int depth = 8;              // 8, for less too, or 16
-    bool transparent = false;   // the rest is as without it
+    int depth = 8;              // 8, also for fewer bits, or 16
+    bool transparent = false;   // the other fields ignore transparency
   };
 
   explicit PngReader(absl::string_view file) : rest_(file) {
@@ -58,14 +58,14 @@ class PngReader {
   PngReader(const PngReader&) = delete;
   PngReader& operator=(const PngReader&) = delete;
 
-  // Of the last error.
+  // The message of the last error.
   const char* message() const { return message_; }
 
-  // Allocates nothing that grows with the picture. False: see message().
+  // Allocates nothing that grows with the picture. Returns false on an error; see message().
   bool ReadHeader(Header* header) {
     if (setjmp(png_jmpbuf(png_)) != 0) return false;
     png_set_read_fn(png_, this, &PngReader::OnRead);
-    png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // the caller has a limit of its own
+    png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // the caller has its own limit
     png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
     png_read_info(png_, info_);
     const int type = png_get_color_type(png_, info_);
@@ -78,8 +78,8 @@ class PngReader {
     return true;
   }
 
-  // Reads all lines, 1 or 2 bytes a channel, most significant first, and the end of the file. REQUIRES: ReadHeader has
-  // read one that is not transparent.
+  // Reads all lines, 1 or 2 bytes per channel, most significant first, and the end of the file. REQUIRES: ReadHeader
+  // has read a header without transparency.
   bool ReadLines(uint8_t** lines) {
     if (setjmp(png_jmpbuf(png_)) != 0) return false;
     const int type = png_get_color_type(png_, info_);
@@ -111,7 +111,7 @@ class PngReader {
   char message_[128] = {};
 };
 
-// From 16 bits a channel to the 8 that hold as much: v * 257 becomes v. False if a channel is no such multiple.
+// Converts 16 bits per channel to 8: v * 257 becomes v. Returns false if a channel is no such multiple.
 bool HalveDepth(std::vector<uint8_t>* pixels) {
   std::vector<uint8_t>& bytes = *pixels;
   for (size_t i = 0; i < bytes.size(); i += 2) {
@@ -143,7 +143,7 @@ absl::StatusOr<std::string> EncodePng(const Image& image) {
   png->format = Format(image.channels);
   png_alloc_size_t bytes = 0;
   std::string file;
-  // The first call measures.
+  // The first call only measures.
   if (png_image_write_to_memory(png.get(), nullptr, &bytes, 0, image.pixels.data(), 0, nullptr) != 0) {
     file.resize(bytes);
     if (png_image_write_to_memory(png.get(), file.data(), &bytes, 0, image.pixels.data(), 0, nullptr) != 0) {
