@@ -7,6 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "tests/temporary_directory.h"
 
 namespace kwta::server {
@@ -107,6 +110,22 @@ TEST_F(OptionsTest, HelpAndVersion) {
   const CommandLine version = Parse({"--version"});
   EXPECT_EQ(version.exit_code, 0);
   EXPECT_THAT(version.text, HasSubstr("kwta-server 0."));
+}
+
+// Those that begin with the program; the shell's own words, such as 3>file, end an example.
+TEST_F(OptionsTest, TheExamplesOfTheHelpStart) {
+  int examples = 0;
+  for (const absl::string_view line : absl::StrSplit(Parse({"--help"}).text, '\n')) {
+    std::vector<std::string> words = absl::StrSplit(line, ' ', absl::SkipEmpty());
+    if (!absl::StartsWith(line, "  ") || words.empty() || words.front() != "kwta-server") continue;
+    std::vector<const char*> arguments;
+    for (size_t i = 1; i < words.size() && !absl::StrContains(words[i], '>'); ++i)
+      arguments.push_back(words[i].c_str());
+    const CommandLine example = Parse(arguments);
+    EXPECT_FALSE(example.done) << line << "\n" << example.text;
+    ++examples;
+  }
+  EXPECT_EQ(examples, 3);
 }
 
 TEST_F(OptionsTest, OtherMachinesAreLetInKnowingly) {
