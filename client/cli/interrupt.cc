@@ -22,6 +22,10 @@ extern "C" void PrintAndExit(int) {
   _exit(g_exit_code);
 }
 
+std::atomic<bool> g_interrupted{false};
+
+extern "C" void SetInterrupted(int) { g_interrupted.store(true); }
+
 }  // namespace
 
 InterruptNotice::InterruptNotice(const std::string& notice, int exit_code) {
@@ -35,5 +39,17 @@ InterruptNotice::InterruptNotice(const std::string& notice, int exit_code) {
 }
 
 InterruptNotice::~InterruptNotice() { sigaction(SIGINT, &previous_, nullptr); }
+
+InterruptFlag::InterruptFlag() {
+  g_interrupted.store(false);
+  struct sigaction action {};
+  action.sa_handler = SetInterrupted;
+  action.sa_flags = SA_RESETHAND;
+  sigaction(SIGINT, &action, &previous_);
+}
+
+InterruptFlag::~InterruptFlag() { sigaction(SIGINT, &previous_, nullptr); }
+
+const std::atomic<bool>* InterruptFlag::get() const { return &g_interrupted; }
 
 }  // namespace kwta::client::cli

@@ -1,8 +1,6 @@
 // kwta load
 #include "client/load/load.h"
 
-#include <atomic>
-#include <csignal>
 #include <iostream>
 #include <memory>
 #include <utility>
@@ -12,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "client/cli/command.h"
 #include "client/cli/encode_all.h"
+#include "client/cli/interrupt.h"
 #include "client/cli/json.h"
 #include "client/cli/model_input.h"
 #include "client/cli/report.h"
@@ -47,9 +46,6 @@ struct LoadCommand {
   double seconds = 10, warm_up_seconds = 1, deadline_seconds = 10;
   std::string json_file;
 };
-
-std::atomic<bool> interrupted{false};
-void Interrupt(int) { interrupted.store(true); }
 
 absl::StatusOr<Tensor> MadeUpRows(const LoadCommand& command, const GlobalOptions& global) {
   KWTA_ASSIGN_OR_RETURN(const v1::Model model, Connect(global)->GetModel(command.rows.model));
@@ -172,12 +168,9 @@ ExitCode RunLoad(LoadCommand command, const GlobalOptions& global) {
   command.load.warm_up = absl::Seconds(command.warm_up_seconds);
   command.load.duration = absl::Seconds(command.seconds);
   command.load.deadline = absl::Seconds(command.deadline_seconds);
-  command.load.stop = &interrupted;
+  const InterruptFlag interrupted;
+  command.load.stop = interrupted.get();
   command.load.progress = [&progress](double fraction) { progress.Update(fraction); };
-  struct sigaction action {};
-  action.sa_handler = &Interrupt;
-  action.sa_flags = SA_RESETHAND;  // a second Ctrl-C ends the program
-  sigaction(SIGINT, &action, nullptr);
   const absl::StatusOr<LoadReport> report =
       GenerateLoad(ServerOf(global), command.rows.model, rows->rows(), command.rows.settings, command.load);
   progress.Finish();
@@ -192,7 +185,7 @@ ExitCode RunLoad(LoadCommand command, const GlobalOptions& global) {
     const absl::Status written = WriteFileAtomically(command.json_file, ToJsonLines(json) + "\n");
     if (!written.ok()) return ReportFailure(written, global);
   }
-  if (interrupted) return kInterrupted;
+  if (interrupted.get()->load()) return kInterrupted;
   return report->ok() > 0 || command.load.empty ? kSuccess : kFailed;
 }
 

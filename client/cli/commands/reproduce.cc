@@ -1,11 +1,10 @@
 // kwta reproduce
-#include <atomic>
-#include <csignal>
 #include <cstdlib>
 #include <iostream>
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/command.h"
+#include "client/cli/interrupt.h"
 #include "client/cli/json.h"
 #include "client/cli/report.h"
 #include "client/cli/terminal/stage_progress.h"
@@ -25,14 +24,6 @@ Examples:
   kwta reproduce k-sparse-table1 --data /data --output report
   kwta reproduce k-sparse-table1 --data /data --quick)";
 
-std::atomic<bool> g_stop{false};
-
-extern "C" void StopSoon(int) {
-  g_stop.store(true);
-  // A second Ctrl-C ends the process at once.
-  std::signal(SIGINT, SIG_DFL);
-}
-
 std::string TableList() {
   std::string list;
   for (const ReproducibleTable& table : ReproducibleTables()) {
@@ -49,10 +40,9 @@ ExitCode RunReproduce(ReproductionOptions options, const GlobalOptions& global) 
     stage = name;
     progress.Update(fraction);
   };
-  options.stop = &g_stop;
-  std::signal(SIGINT, StopSoon);
+  const InterruptFlag interrupted;
+  options.stop = interrupted.get();
   const absl::StatusOr<Reproduction> result = Reproduce(options);
-  std::signal(SIGINT, SIG_DFL);
   progress.Finish();
   if (absl::IsCancelled(result.status())) {
     return ReportError(absl::StatusCodeToString(absl::StatusCode::kCancelled), std::string(result.status().message()),
