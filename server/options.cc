@@ -135,6 +135,9 @@ void AddOptions(CLI::App& app, Options& options) {
   add("--max-message-bytes", options.max_message_bytes, "Largest message, either way")
       ->transform(take(count(int64_t{1024}, int64_t{2147483647}).Of("bytes")))
       ->group("Limits");
+  app.add_flag("--accept-compression", options.accept_compression,
+               "Take compressed messages, which are unpacked before the caller's token and their size are looked at")
+      ->group("Limits");
   add("--max-upload-bytes", options.max_upload_bytes, "Largest data set uploaded")
       ->transform(positive)
       ->group("Limits");

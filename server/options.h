@@ -43,6 +43,8 @@ struct Options {
   double max_queue_milliseconds = 20;  // 0: no limit
   double batch_linger_milliseconds = 0;
   int64_t max_message_bytes = int64_t{64} << 20;
+  // Compressed messages are unpacked before anybody has looked at the caller's token or at their size.
+  bool accept_compression = false;
   int64_t max_upload_bytes = int64_t{4} << 30;
   int max_concurrent_calls = 512;
   int max_stream_messages = 256;  // in flight on one EncodeStream

@@ -74,6 +74,13 @@ void SetKeepalive(grpc::ServerBuilder* builder) {
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // as many pings of our own as needed
 }
 
+// gRPC then answers UNIMPLEMENTED when it has read a call's headers, and unpacks nothing.
+void RefuseCompression(grpc::ServerBuilder* builder) {
+  for (const grpc_compression_algorithm algorithm : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
+    builder->SetCompressionAlgorithmSupportStatus(algorithm, false);
+  }
+}
+
 std::string WithPort(const std::string& address, int port) {
   return absl::StrCat(address.substr(0, address.rfind(':') + 1), port);
 }
@@ -314,6 +321,7 @@ absl::Status Server::Parts::StartGrpc() {
   grpc::ResourceQuota quota;
   quota.SetMaxThreads(options.max_concurrent_calls + kSpareThreads);
   builder.SetResourceQuota(quota);
+  if (!options.accept_compression) RefuseCompression(&builder);
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
   builder.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
   credentials = CredentialsOf(certificates.get());

@@ -50,6 +50,20 @@ std::unique_ptr<ServerProcess> ServerWithModel(const std::vector<std::string>& a
   return server;
 }
 
+// One row of zeros, `bytes` long, which hardly anything remains of when it is compressed.
+grpc::Status EncodeCompressed(ServerProcess& server, int64_t bytes) {
+  v1::EncodeRequest request;
+  request.set_model("m");
+  request.mutable_input()->set_dtype(v1::DTYPE_U8);
+  request.mutable_input()->add_shape(1);
+  request.mutable_input()->add_shape(bytes);
+  request.mutable_input()->set_raw(std::string(static_cast<size_t>(bytes), '\0'));
+  grpc::ClientContext context;
+  context.set_compression_algorithm(GRPC_COMPRESS_GZIP);
+  v1::EncodeResponse response;
+  return server.stub().Encode(&context, request, &response);
+}
+
 void ExpectAnswers(ServerProcess& server, int calls) {
   const v1::EncodeRequest request = EncodeImages("m", 1);
   for (int i = 0; i < calls; ++i) {
@@ -68,6 +82,21 @@ rlim_t SetDescriptorLimit(rlim_t descriptors) {
   limit.rlim_cur = descriptors == 0 ? limit.rlim_max : std::min(descriptors, limit.rlim_max);
   setrlimit(RLIMIT_NOFILE, &limit);
   return before;
+}
+
+TEST(Peers, CompressedMessagesAreRefusedBeforeTheyAreUnpacked) {
+  ServerProcess server(MakeTemporaryDirectory());
+  ASSERT_TRUE(server.ready()) << server.log();
+  EXPECT_EQ(EncodeCompressed(server, 16).error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  const int64_t before = MemoryOf(server, "VmHWM");
+  EXPECT_EQ(EncodeCompressed(server, 60 * kMiB).error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_LT(MemoryOf(server, "VmHWM") - before, 16 * kMiB * kSanitizer);
+}
+
+TEST(Peers, CompressedMessagesAreTakenIfTheServerIsToldTo) {
+  ServerProcess server(MakeTemporaryDirectory(), {"--accept-compression"});
+  ASSERT_TRUE(server.ready()) << server.log();
+  EXPECT_EQ(EncodeCompressed(server, 16).error_code(), grpc::StatusCode::NOT_FOUND);  // there is no model "m"
 }
 
 TEST(Peers, TenThousandIdleConnections) {
