@@ -180,10 +180,13 @@ absl::Status JobRunner::trouble() {
 }
 
 void JobRunner::BeginStop() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+    for (auto& [id, running] : running_) StopTrainer(&running);
+  }
+  // A job that this wakes must see that the runner stops, or it would end as failed instead of being queued again.
   stop_.Stop();
-  absl::MutexLock lock(&mutex_);
-  stopping_ = true;
-  for (auto& [id, running] : running_) StopTrainer(&running);
 }
 
 void JobRunner::FinishStop() {
