@@ -85,7 +85,7 @@ void JobRunner::Requeue(const std::string& id) {
   if (!AppendPatiently(id, StateEvent(v1::JOB_STATE_QUEUED, absl::Now())).ok()) return;
   spdlog::info("job {}: interrupted, queued again", id);
   absl::MutexLock lock(&mutex_);
-  if (!stopping_) queue_.push_back(id);
+  running_[id].runs_again = true;
 }
 
 void JobRunner::End(const v1::Job& job, const v1::JobEvent& event, Keep keep) {

@@ -212,7 +212,9 @@ void JobRunner::Work() {
     }
     Run(id);
     absl::MutexLock lock(&mutex_);
+    const bool runs_again = running_[id].runs_again;
     running_.erase(id);
+    if (runs_again && !stopping_) queue_.push_back(id);
   }
 }
 

@@ -76,6 +76,9 @@ class JobRunner {
     TrainerProcess* process = nullptr;
     bool cancelled = false;
     bool ending = false;  // it is too late to cancel
+    // Work queues the job once this entry is gone: another worker that took the job sooner would share the entry, and
+    // lose its own when this one is erased.
+    bool runs_again = false;
     SteadyTime kill_at = SteadyTime::InfiniteFuture();
     absl::Status waits_for_store;  // OK if it does not wait for the store
   };
