@@ -67,7 +67,10 @@ absl::Status JobRunner::TakeUp() {
       found = journal_->store().List(v1::JOB_STATE_QUEUED, kAll);
       status = found.status();
     }
-    take_up_trouble_ = status;
+    {
+      absl::MutexLock trouble(&trouble_mutex_);
+      take_up_trouble_ = status;
+    }
     if (!status.ok()) return status;
     queue_.clear();
     for (auto job = found->rbegin(); job != found->rend(); ++job) queue_.push_back(job->id());
@@ -172,11 +175,8 @@ absl::StatusOr<v1::Job> JobRunner::Cancel(const std::string& id) {
 }
 
 absl::Status JobRunner::trouble() {
-  absl::MutexLock lock(&mutex_);
-  for (const auto& [id, running] : running_) {
-    if (!running.waits_for_store.ok()) return running.waits_for_store;
-  }
-  return take_up_trouble_;
+  absl::MutexLock lock(&trouble_mutex_);
+  return waiting_.empty() ? take_up_trouble_ : waiting_.begin()->second;
 }
 
 void JobRunner::BeginStop() {
