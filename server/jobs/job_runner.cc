@@ -106,8 +106,9 @@ absl::Status JobRunner::TakeUpInterrupted(const v1::Job& job) {
 
 void JobRunner::RemoveDebris() {
   std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(options_.jobs_directory, error)) {
-    const absl::StatusOr<v1::Job> job = journal_->store().Get(entry.path().filename().string());
+  for (fs::directory_iterator entry(options_.jobs_directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const absl::StatusOr<v1::Job> job = journal_->store().Get(entry->path().filename().string());
     // If the store does not know a job, keep the job's work: the store may have been replaced.
     Keep keep = Keep::kResults;
     if (job.ok()) {
@@ -116,7 +117,7 @@ void JobRunner::RemoveDebris() {
     } else if (!absl::IsNotFound(job.status())) {
       continue;
     }
-    for (const std::string& path : ClearJobDirectory(entry.path().string(), keep)) {
+    for (const std::string& path : ClearJobDirectory(entry->path().string(), keep)) {
       spdlog::info("removed '{}', which a server that ended early had left", path);
     }
   }
