@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -58,7 +59,7 @@ bool HedgeBudget::Take() {
 Hedger::Hedger(const Options& options) : delay_(*options.hedge.delay), budget_(options.hedge.max_fraction) {
   for (const absl::string_view address : absl::StrSplit(options.address, ',')) {
     Options one = options;
-    one.address = std::string(address);
+    one.address = std::string(absl::StripAsciiWhitespace(address));
     servers_.push_back({one.address, v1::EncoderService::NewStub(CreateChannel(one, /*own_connection=*/true))});
   }
 }

@@ -49,7 +49,7 @@ absl::StatusOr<std::string> TargetOf(const std::string& address) {
   KWTA_RETURN_IF_ERROR(CheckAddress(address));
   std::vector<std::string> all = absl::StrSplit(address, ',', absl::SkipWhitespace());
   for (std::string& each : all) absl::StripAsciiWhitespace(&each);
-  if (all.size() < 2 || absl::StrContains(address, "://")) return address;
+  if (all.size() < 2 || absl::StrContains(address, "://")) return std::string(absl::StripAsciiWhitespace(address));
   const bool v6 = absl::StartsWith(all.front(), "[");
   for (const std::string& each : all) {
     const std::string host = each.substr(0, each.rfind(':'));

@@ -12,8 +12,8 @@ namespace kwta::server {
 class Server {
  public:
   // Returns once the server answers on both ports. Errors tell the operator what to do: PERMISSION_DENIED (state
-  // directory), FAILED_PRECONDITION (in use by another server), UNAVAILABLE (port in use), DATA_LOSS (job store),
-  // NOT_FOUND (backend).
+  // directory), FAILED_PRECONDITION (in use by another server), UNAVAILABLE (port in use), NOT_FOUND
+  // (backend). A job store that cannot be opened is none of them: jobs wait until it can.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const Options& options);
   // Checks whether Start would succeed, as far as possible without making, taking or changing anything. Does not check
   // what another server uses now. Errors: those of Start.

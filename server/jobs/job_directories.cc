@@ -31,11 +31,11 @@ std::vector<std::string> ClearJobDirectory(const std::string& directory, Keep ke
   std::error_code error;
   bool is_empty = true;
   std::vector<fs::path> doomed;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
-    if (IsKept(entry.path().filename().string(), keep)) {
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
+    if (IsKept(entry->path().filename().string(), keep)) {
       is_empty = false;
     } else {
-      doomed.push_back(entry.path());
+      doomed.push_back(entry->path());
     }
   }
   for (const fs::path& path : doomed) {

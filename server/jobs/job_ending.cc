@@ -25,16 +25,16 @@ absl::Duration JobRunner::StorePause(int attempt) {
 
 bool JobRunner::PauseForStore(const std::string& id, int attempt, const absl::Status& why) {
   {
-    absl::MutexLock lock(&mutex_);
-    running_[id].waits_for_store = why;
+    absl::MutexLock lock(&trouble_mutex_);
+    waiting_[id] = why;
   }
   if (attempt == 1) spdlog::error("job {}: waits for the store: {}", id, std::string(why.message()));
   return !stop_.StoppedWithin(StorePause(attempt));
 }
 
 void JobRunner::StoredAgain(const std::string& id) {
-  absl::MutexLock lock(&mutex_);
-  running_[id].waits_for_store = absl::OkStatus();
+  absl::MutexLock lock(&trouble_mutex_);
+  waiting_.erase(id);
 }
 
 absl::StatusOr<v1::Job> JobRunner::AppendPatiently(const std::string& id, const v1::JobEvent& event) {
@@ -85,7 +85,7 @@ void JobRunner::Requeue(const std::string& id) {
   if (!AppendPatiently(id, StateEvent(v1::JOB_STATE_QUEUED, absl::Now())).ok()) return;
   spdlog::info("job {}: interrupted, queued again", id);
   absl::MutexLock lock(&mutex_);
-  if (!stopping_) queue_.push_back(id);
+  running_[id].runs_again = true;
 }
 
 void JobRunner::End(const v1::Job& job, const v1::JobEvent& event, Keep keep) {

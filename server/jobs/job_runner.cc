@@ -67,7 +67,10 @@ absl::Status JobRunner::TakeUp() {
       found = journal_->store().List(v1::JOB_STATE_QUEUED, kAll);
       status = found.status();
     }
-    take_up_trouble_ = status;
+    {
+      absl::MutexLock trouble(&trouble_mutex_);
+      take_up_trouble_ = status;
+    }
     if (!status.ok()) return status;
     queue_.clear();
     for (auto job = found->rbegin(); job != found->rend(); ++job) queue_.push_back(job->id());
@@ -103,8 +106,9 @@ absl::Status JobRunner::TakeUpInterrupted(const v1::Job& job) {
 
 void JobRunner::RemoveDebris() {
   std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(options_.jobs_directory, error)) {
-    const absl::StatusOr<v1::Job> job = journal_->store().Get(entry.path().filename().string());
+  for (fs::directory_iterator entry(options_.jobs_directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const absl::StatusOr<v1::Job> job = journal_->store().Get(entry->path().filename().string());
     // If the store does not know a job, keep the job's work: the store may have been replaced.
     Keep keep = Keep::kResults;
     if (job.ok()) {
@@ -113,7 +117,7 @@ void JobRunner::RemoveDebris() {
     } else if (!absl::IsNotFound(job.status())) {
       continue;
     }
-    for (const std::string& path : ClearJobDirectory(entry.path().string(), keep)) {
+    for (const std::string& path : ClearJobDirectory(entry->path().string(), keep)) {
       spdlog::info("removed '{}', which a server that ended early had left", path);
     }
   }
@@ -172,18 +176,18 @@ absl::StatusOr<v1::Job> JobRunner::Cancel(const std::string& id) {
 }
 
 absl::Status JobRunner::trouble() {
-  absl::MutexLock lock(&mutex_);
-  for (const auto& [id, running] : running_) {
-    if (!running.waits_for_store.ok()) return running.waits_for_store;
-  }
-  return take_up_trouble_;
+  absl::MutexLock lock(&trouble_mutex_);
+  return waiting_.empty() ? take_up_trouble_ : waiting_.begin()->second;
 }
 
 void JobRunner::BeginStop() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+    for (auto& [id, running] : running_) StopTrainer(&running);
+  }
+  // A job that this wakes must see that the runner stops, or it would end as failed instead of being queued again.
   stop_.Stop();
-  absl::MutexLock lock(&mutex_);
-  stopping_ = true;
-  for (auto& [id, running] : running_) StopTrainer(&running);
 }
 
 void JobRunner::FinishStop() {
@@ -209,7 +213,9 @@ void JobRunner::Work() {
     }
     Run(id);
     absl::MutexLock lock(&mutex_);
+    const bool runs_again = running_[id].runs_again;
     running_.erase(id);
+    if (runs_again && !stopping_) queue_.push_back(id);
   }
 }
 

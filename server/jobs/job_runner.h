@@ -62,7 +62,7 @@ class JobRunner {
   // Errors: NOT_FOUND; FAILED_PRECONDITION if the job ended otherwise or is about to; those of the store.
   absl::StatusOr<v1::Job> Cancel(const std::string& id);
 
-  // OK, or the reason why some job waits for the store.
+  // OK, or the reason why some job waits for the store. Never waits for the store itself.
   absl::Status trouble();
 
   // Tells the running trainers to write a checkpoint and stop, and queues their jobs for the next start. Accepts no
@@ -76,8 +76,10 @@ class JobRunner {
     TrainerProcess* process = nullptr;
     bool cancelled = false;
     bool ending = false;  // it is too late to cancel
+    // Work queues the job once this entry is gone: another worker that took the job sooner would share the entry, and
+    // lose its own when this one is erased.
+    bool runs_again = false;
     SteadyTime kill_at = SteadyTime::InfiniteFuture();
-    absl::Status waits_for_store;  // OK if it does not wait for the store
   };
   // How a trainer ended, with its final report if it made one.
   struct Ending {
@@ -126,12 +128,17 @@ class JobRunner {
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool taken_up_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::Status take_up_trouble_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, int> kills_ ABSL_GUARDED_BY(mutex_);  // number of killed trainers by job
   std::deque<std::string> queue_ ABSL_GUARDED_BY(mutex_);
   int reserved_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<std::string, Running> running_ ABSL_GUARDED_BY(mutex_);
   StopLatch stop_;
+
+  // Held only for a moment, unlike mutex_, under which the store is asked: /readyz and /metrics ask for trouble on the
+  // thread that also answers /healthz.
+  absl::Mutex trouble_mutex_ ABSL_ACQUIRED_AFTER(mutex_);
+  std::map<std::string, absl::Status> waiting_ ABSL_GUARDED_BY(trouble_mutex_);  // by job: why it waits for the store
+  absl::Status take_up_trouble_ ABSL_GUARDED_BY(trouble_mutex_);
   std::vector<std::thread> threads_;
 };
 

@@ -1,4 +1,6 @@
 // Methods of ModelManager that change the set of models: publish, load, unload, label, delete.
+#include <google/protobuf/util/message_differencer.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <system_error>
@@ -7,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/status_macros.h"
+#include "core/io/model_bundle.h"
 #include "server/models/model_labels.h"
 #include "server/models/model_manager.h"
 #include "server/retry_after.h"
@@ -29,15 +32,9 @@ absl::StatusOr<uint64_t> ModelManager::Publish(const std::string& name, const st
   KWTA_RETURN_IF_ERROR(ValidateName("model", name));
   absl::MutexLock loading(&loading_);
   const SteadyTime start = SteadyTime::Now();
-  if (std::error_code error; !std::filesystem::exists(bundle_directory, error)) {
-    absl::StatusOr<uint64_t> moved;
-    {
-      absl::MutexLock changing(&changing_);
-      moved = directory_.VersionOfJob(name, job_id);
-    }
-    if (!moved.ok()) return MayPass(moved.status());
-    if (*moved != 0) return FinishPublish({name, *moved});
-  }
+  const absl::StatusOr<uint64_t> moved = VersionMoved(name, bundle_directory, job_id);
+  if (!moved.ok()) return MayPass(moved.status());
+  if (*moved != 0) return FinishPublish({name, *moved});
   // Load the bundle before moving it, so that a bundle that does not load never appears among the models.
   absl::StatusOr<std::shared_ptr<ServedModel>> loaded = loader_.Load(name, bundle_directory);
   absl::Status status = loaded.ok() ? CheckFits(name, (*loaded)->encoder->parameter_bytes()) : loaded.status();
@@ -78,6 +75,22 @@ absl::StatusOr<uint64_t> ModelManager::Publish(const std::string& name, const st
   events_.loaded(name, model->version, SteadyTime::Now() - start);
   Tell(name);
   return model->version;
+}
+
+absl::StatusOr<uint64_t> ModelManager::VersionMoved(const std::string& name, const std::string& bundle_directory,
+                                                    const std::string& job_id) {
+  absl::StatusOr<uint64_t> version;
+  {
+    absl::MutexLock changing(&changing_);
+    version = directory_.VersionOfJob(name, job_id);
+  }
+  if (std::error_code error; !std::filesystem::exists(bundle_directory, error)) return version;
+  if (!version.ok() || *version == 0) return 0;
+  // Another job of that id, from before the job store was replaced, may have made the version.
+  const absl::StatusOr<v1::ModelDescription> left = ReadModelDescription(bundle_directory);
+  const absl::StatusOr<v1::ModelDescription> there = ReadModelDescription(directory_.BundlePath(name, *version));
+  const bool same = left.ok() && there.ok() && google::protobuf::util::MessageDifferencer::Equals(*left, *there);
+  return same ? *version : 0;
 }
 
 absl::StatusOr<uint64_t> ModelManager::FinishPublish(const VersionKey& key) {

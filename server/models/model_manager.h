@@ -129,6 +129,10 @@ class ModelManager {
   void Evict(const VersionKey& key);
   // Returns what can be known without loading.
   ModelVersionInfo Look(const VersionKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(changing_);
+  // Returns the version that an earlier Publish made of the job's bundle; 0 if there is none. The bundle may still be
+  // there: between file systems it is copied, and the server may have been killed before it removed the original.
+  absl::StatusOr<uint64_t> VersionMoved(const std::string& name, const std::string& bundle_directory,
+                                        const std::string& job_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loading_);
   // Continues with a version that an earlier Publish has moved.
   absl::StatusOr<uint64_t> FinishPublish(const VersionKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loading_);
   // Records the problems that Scan and the labels show for a model. Returns true if they changed.

@@ -172,7 +172,7 @@ inference::ModelStreamInferResponse InferenceHandler::StreamResponse(
   if (response.ok()) {
     answer = *std::move(response);
   } else {
-    message.set_error_message(std::string(response.status().message()));
+    message.set_error_message(ToUtf8(response.status().message()));  // clients cannot parse anything else
     answer.set_id(id);
   }
   (*answer.mutable_parameters())[kFinalResponse].set_bool_param(true);

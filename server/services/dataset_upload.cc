@@ -132,9 +132,10 @@ absl::StatusOr<v1::UploadDatasetResponse> DatasetUpload::Finish() {
 std::vector<std::string> DatasetUpload::Clean(const std::string& directory) {
   std::vector<std::string> removed;
   std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
-    if (!absl::StartsWith(entry.path().filename().string(), kTemporaryPrefix)) continue;
-    if (RemoveAll(entry.path().string()).ok()) removed.push_back(entry.path().string());
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string path = entry->path().string();
+    if (!absl::StartsWith(entry->path().filename().string(), kTemporaryPrefix)) continue;
+    if (RemoveAll(path).ok()) removed.push_back(path);
   }
   return removed;
 }

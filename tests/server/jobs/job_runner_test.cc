@@ -321,6 +321,17 @@ TEST_F(JobRunnerTest, ABundleThatWasNotPublishedBeforeTheServerDiedIsPublished) 
   EXPECT_EQ(Ended("a").model_version(), 1);
 }
 
+TEST_F(JobRunnerTest, ABundleWhoseCopyWasPublishedBeforeTheServerDiedIsNotPublishedAgain) {
+  ASSERT_TRUE(Submit("a", "failing").ok());
+  ASSERT_TRUE(journal_->Append("a", StateEvent(v1::JOB_STATE_RUNNING, absl::Now())).ok());
+  WriteTestBundle(directory_.path(), "jobs/a/bundle", "failing", "a");
+  WriteTestBundle(directory_.path(), "models/failing/4", "failing", "a");
+  OpenAndStart();
+  EXPECT_EQ(Ended("a").model_version(), 4);
+  EXPECT_FALSE(std::filesystem::exists(directory_.File("models/failing/5")));
+  EXPECT_FALSE(std::filesystem::exists(directory_.File("jobs/a")));
+}
+
 TEST_F(JobRunnerTest, SubmittingTwiceRunsOnce) {
   ASSERT_TRUE(Submit("a", "good").ok());
   ASSERT_TRUE(Submit("a", "good").ok());

@@ -81,6 +81,23 @@ class StoreFaultsTest : public ::testing::Test {
   std::unique_ptr<JobRunner> runner_;
 };
 
+TEST_F(StoreFaultsTest, TroubleIsToldWhileTheStoreIsBusy) {
+  // The journal calls this from within Cancel, as late as the store answers it.
+  JobRunner* asked = nullptr;
+  int times = 0;
+  JobJournal::Events events;
+  events.changed = [&](const v1::Job&) {
+    EXPECT_EQ(asked->trouble(), absl::OkStatus());
+    ++times;
+  };
+  JobJournal journal(store_.get(), std::move(events));
+  JobRunner runner(options_, &journal, models_.get(), &metrics_);
+  asked = &runner;
+  ASSERT_TRUE(runner.Submit("a", v1::JobSpec()).ok());
+  ASSERT_TRUE(runner.Cancel("a").ok());
+  EXPECT_EQ(times, 2);
+}
+
 TEST_F(StoreFaultsTest, AStartThatCannotBeStoredWaits) {
   runner_->Start();
   store_->FailEvents(v1::JOB_STATE_RUNNING, kFull);

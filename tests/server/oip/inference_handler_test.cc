@@ -251,6 +251,8 @@ TEST_F(InferenceHandlerTest, AStreamIsToldThatEachAnswerIsTheLastToItsRequest) {
   EXPECT_TRUE(message.infer_response().parameters().at("triton_final_response").bool_param());
   message = InferenceHandler::StreamResponse("r", absl::NotFoundError("no such model"));
   EXPECT_EQ(message.error_message(), "no such model");
+  // The text may hold file names, which need not be UTF-8; clients cannot parse a message that is not.
+  EXPECT_EQ(InferenceHandler::StreamResponse("r", absl::NotFoundError("no \xff")).error_message(), "no \xEF\xBF\xBD");
   EXPECT_EQ(message.infer_response().id(), "r");
   EXPECT_TRUE(message.infer_response().parameters().at("triton_final_response").bool_param());
 }
