@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <chrono>
 
+#include "core/base/divide_up.h"
+
 #if defined(__SSE2__)
 #include <immintrin.h>
-
-#include "core/base/divide_up.h"
 #endif
 
 namespace kwta {
