@@ -15,6 +15,8 @@
 namespace kwta {
 namespace {
 
+constexpr char kBiasesWait[] = "biases_wait";  // in a checkpoint before the first batch
+
 std::vector<float> Gaussians(const Shape& shape, float sigma, Rng& rng) {
   std::vector<float> elements(static_cast<size_t>(ElementCount(shape)));
   for (float& element : elements) element = static_cast<float>(sigma * rng.Gaussian());
@@ -52,9 +54,16 @@ class WinnerTakeAllLearner : public Learner {
   absl::Status Step(const float* x, int64_t rows, const StepOptions& options) override;
   absl::StatusOr<StepStatistics> TakeStatistics() override { return record_.Take(); }
   absl::StatusOr<TensorMap> Parameters() const override { return parameters_.Values(); }
-  absl::StatusOr<TensorMap> Checkpoint() const override { return parameters_.State(); }
+  absl::StatusOr<TensorMap> Checkpoint() const override {
+    KWTA_ASSIGN_OR_RETURN(TensorMap state, parameters_.State());
+    if (biases_wait_) {
+      state[kBiasesWait] = Tensor(DType::kU8, {1});
+      *state[kBiasesWait].as<uint8_t>() = 1;
+    }
+    return state;
+  }
   absl::Status Restore(const TensorMap& state) override {
-    biases_wait_ = false;
+    biases_wait_ = state.count(kBiasesWait) > 0;
     KWTA_RETURN_IF_ERROR(record_.Clear());
     return parameters_.Restore(state);
   }

@@ -174,6 +174,12 @@ TEST_P(WinnerTakeAllLearnerOnEveryBackend, BiasesStartAtTheMeansOfTheFirstBatch)
   ASSERT_EQ(learner->Restore(state), absl::OkStatus());
   ASSERT_TRUE(learner->Step(GaussianTensor({kRows, 2 * kPositions}, 1.0, rng).as<float>(), kRows, nothing_moves).ok());
   expect_biases(1);
+  // A checkpoint may precede the first batch.
+  const TensorMap untrained = MakeLearner(spec, v1::OPTIMISER_ADAM, backend_, 2)->Checkpoint().value();
+  ASSERT_EQ(learner->Restore(untrained), absl::OkStatus());
+  expect_biases(0);
+  ASSERT_TRUE(learner->Step(x.as<float>(), kRows, nothing_moves).ok());
+  expect_biases(1);
 }
 
 TEST(WinnerTakeAllLearner, GoesOnFromACheckpointExactlyWhereItWas) {
