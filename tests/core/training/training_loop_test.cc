@@ -159,6 +159,14 @@ TEST_F(TrainingLoopTest, ARiseAboveTheBaselineHasDiverged) {
   EXPECT_TRUE(Run().ok()) << "fewer activities than at first may cost as much";
 }
 
+TEST_F(TrainingLoopTest, ALossThatWasNeverBelowTheBaselineMaySwing) {
+  trainee_.loss = [](int64_t update) { return update < 2 ? 1000.0 : update < 4 ? 2.0 : 900.0; };
+  EXPECT_EQ(Run().status(), absl::OkStatus());
+  trainee_.updates_done = 0;
+  trainee_.loss = [](int64_t update) { return update < 2 ? 1000.0 : update < 4 ? 0.9 : 900.0; };
+  EXPECT_THAT(std::string(Run().status().message()), HasSubstr("has risen from 0.9 and is 900"));
+}
+
 TEST_F(TrainingLoopTest, WhatTheLastUpdateBreaksHasDiverged) {
   trainee_.loss = [](int64_t update) { return update < 6 ? 0.5 : 11; };
   ExpectDiverged(
