@@ -24,6 +24,9 @@ using LoopClock = std::chrono::steady_clock;
 // later epoch can mend it, the second before that.
 constexpr double kWorse = 2, kMuchWorse = 10;
 
+// A mean over fewer rows may be large because some of them are hard.
+constexpr int64_t kJudgedRows = 1000;
+
 // Identifies everything that the result depends on, and nothing else.
 std::string Fingerprint(v1::JobSpec spec, const Trainee& trainee) {
   spec.clear_model();
@@ -239,22 +242,28 @@ absl::Status TrainingLoop::JudgeEpoch() {
 }
 
 absl::Status TrainingLoop::JudgeEnd() {
-  // The loss of an update is measured before it, so one more update shows the effect of the last one.
+  // The loss of an update is measured before it, so one more update shows the effect of the last one. More follow, as
+  // small as the last one, only if that batch is so bad that it may consist of hard rows.
   Rng rng(training_.seed(), trainee_.OrderStream(epochs_));
   const std::vector<uint32_t> order = RandomPermutation(rows_, rng);
-  TrainingBatch batch;
-  batch.which = order.data();
-  batch.rows = FirstBatchRows();
-  batch.epoch = epochs_ - 1;
-  batch.update = UpdatesDone() - 1;
   EpochTotals totals = NoTotals();
-  const absl::Status updated = trainee_.Update(batch);
-  if (absl::IsFailedPrecondition(updated)) return Diverged(updated.message(), batch.update);
-  KWTA_RETURN_IF_ERROR(updated);
-  KWTA_ASSIGN_OR_RETURN(const std::vector<double> losses, trainee_.TakeLosses(&totals));
-  const double loss = losses.at(0) / static_cast<double>(batch.rows);
-  if (!std::isfinite(loss)) return Diverged(NotFinite(), batch.update);
-  if (loss <= kMuchWorse * Unlearnt()) return absl::OkStatus();
+  double sum = 0, loss = 0;
+  for (int64_t judged = 0; judged < std::min(rows_, kJudgedRows);) {
+    TrainingBatch batch;
+    batch.which = order.data() + judged;
+    batch.rows = std::min<int64_t>(training_.batch_size(), rows_ - judged);
+    batch.epoch = epochs_ - 1;
+    batch.update = UpdatesDone() - 1;
+    const absl::Status updated = trainee_.Update(batch);
+    if (absl::IsFailedPrecondition(updated)) return Diverged(updated.message(), batch.update);
+    KWTA_RETURN_IF_ERROR(updated);
+    KWTA_ASSIGN_OR_RETURN(const std::vector<double> losses, trainee_.TakeLosses(&totals));
+    sum += losses.at(0);
+    judged += batch.rows;
+    loss = sum / static_cast<double>(judged);
+    if (!std::isfinite(loss)) return Diverged(NotFinite(), batch.update);
+    if (loss <= kMuchWorse * Unlearnt()) return absl::OkStatus();
+  }
   return Exploded("the mean loss of a batch after the last update", loss);
 }
 

@@ -167,6 +167,12 @@ TEST_F(TrainingLoopTest, ALossThatWasNeverBelowTheBaselineMaySwing) {
   EXPECT_THAT(std::string(Run().status().message()), HasSubstr("has risen from 0.9 and is 900"));
 }
 
+TEST_F(TrainingLoopTest, OneBatchOfHardRowsAfterTheLastUpdateIsNoDivergence) {
+  trainee_.loss = [](int64_t update) { return update == 6 ? 11 : 0.5; };
+  EXPECT_EQ(Run().status(), absl::OkStatus());
+  EXPECT_EQ(trainee_.updates_done, 8);
+}
+
 TEST_F(TrainingLoopTest, WhatTheLastUpdateBreaksHasDiverged) {
   trainee_.loss = [](int64_t update) { return update < 6 ? 0.5 : 11; };
   ExpectDiverged(
