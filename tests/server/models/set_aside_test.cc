@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/files/files.h"
+#include "core/io/model_bundle.h"
 #include "server/models/model_directory.h"
 #include "server/models/model_manager.h"
 #include "server/retry_after.h"
@@ -140,8 +141,14 @@ TEST_F(SetAsideTest, APublicationThatWasMovedIsFoundAgain) {
   EXPECT_EQ(manager_->Get({"m"}).value()->version, 1);
   EXPECT_EQ(ReadFile(directory_.File("models/m/last_version"), 100).value(), "1\n");
   EXPECT_EQ(Publish("another").status().code(), absl::StatusCode::kNotFound);
+  const std::string left = directory_.File("job/bundle");
   WriteTestBundle(directory_.path(), "job/bundle", "m", "j");
-  EXPECT_EQ(Publish("j").value(), 2) << "a bundle that is there is published, whoever had that job's id before";
+  EXPECT_EQ(Publish("j").value(), 1) << "the copy of a bundle is published, and the original may still be there";
+  ModelBundle of_another_job = ReadModelBundle(directory_.File("models/m/1")).value();
+  of_another_job.description.mutable_created()->set_seconds(1);
+  std::filesystem::remove_all(left);
+  ASSERT_TRUE(WriteModelBundle(left, of_another_job).ok());
+  EXPECT_EQ(Publish("j").value(), 2) << "another bundle is published, whoever had that job's id before";
 }
 
 TEST_F(SetAsideTest, APublicationThatFailsMayBeRepeated) {
