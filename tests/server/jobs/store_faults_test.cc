@@ -67,7 +67,8 @@ class StoreFaultsTest : public ::testing::Test {
 
   std::vector<uint64_t> Versions(const std::string& model) {
     std::vector<uint64_t> versions;
-    for (const ModelVersionInfo& each : models_->Info(model).value().versions) versions.push_back(each.version);
+    const ModelInfo info = models_->Info(model).value();
+    for (const ModelVersionInfo& each : info.versions) versions.push_back(each.version);
     return versions;
   }
 

@@ -44,7 +44,8 @@ class SetAsideTest : public ::testing::Test {
 
   std::vector<uint64_t> Versions(const std::string& model) {
     std::vector<uint64_t> versions;
-    for (const ModelVersionInfo& each : manager_->Info(model).value().versions) versions.push_back(each.version);
+    const ModelInfo info = manager_->Info(model).value();
+    for (const ModelVersionInfo& each : info.versions) versions.push_back(each.version);
     return versions;
   }
 
