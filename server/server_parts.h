@@ -42,6 +42,8 @@ namespace kwta::server {
 // in order of dependence: a later part may use earlier ones and is destroyed before them.
 struct Server::Parts {
   explicit Parts(const Options& options) : options(options), permits(options.max_concurrent_calls) {}
+  // The HTTP port's thread reads the other parts, so it ends before any of them.
+  ~Parts() { http.reset(); }
 
   const Options options;
   ServerFacts facts;
