@@ -80,15 +80,17 @@ absl::StatusOr<uint64_t> ModelManager::Publish(const std::string& name, const st
 absl::StatusOr<uint64_t> ModelManager::VersionMoved(const std::string& name, const std::string& bundle_directory,
                                                     const std::string& job_id) {
   absl::StatusOr<uint64_t> version;
+  std::string path;
   {
     absl::MutexLock changing(&changing_);
     version = directory_.VersionOfJob(name, job_id);
+    if (version.ok() && *version != 0) path = directory_.BundlePath(name, *version);
   }
   if (std::error_code error; !std::filesystem::exists(bundle_directory, error)) return version;
   if (!version.ok() || *version == 0) return 0;
   // Another job of that id, from before the job store was replaced, may have made the version.
   const absl::StatusOr<v1::ModelDescription> left = ReadModelDescription(bundle_directory);
-  const absl::StatusOr<v1::ModelDescription> there = ReadModelDescription(directory_.BundlePath(name, *version));
+  const absl::StatusOr<v1::ModelDescription> there = ReadModelDescription(path);
   const bool same = left.ok() && there.ok() && google::protobuf::util::MessageDifferencer::Equals(*left, *there);
   return same ? *version : 0;
 }
