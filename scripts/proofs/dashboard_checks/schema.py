@@ -61,7 +61,8 @@ def fits(value, hint):
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if isinstance(value, dict) and hasattr(hint, "from_json"):  # The types leave some lists as they were.
-        return not list(differences(value, plain(hint.from_json(value)), ""))
+        decoded = hint.from_json(value)
+        return not [*differences(value, plain(decoded), ""), *mistyped(decoded, "")]
     return isinstance(value, hint) if isinstance(hint, type) else True
 
 
