@@ -95,8 +95,8 @@ void HttpBody::AppendUnpacked(absl::string_view piece) {
                            " bytes that this path takes; send less at once, or raise --max-message-bytes")));
   }
   if (!claim_->Add(bytes)) {
-    return Refuse(429, absl::ResourceExhaustedError(
-                           "the server holds too many request bodies at the moment; try again later"));
+    return Refuse(
+        429, absl::ResourceExhaustedError("the server holds too many request bodies at the moment; try again later"));
   }
   if (body_.empty() && inflater_ == nullptr && length_ > bytes) body_.reserve(std::min(length_, limit_));
   body_.append(piece.data(), piece.size());

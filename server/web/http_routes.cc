@@ -67,8 +67,8 @@ void HttpRoutes::Add(HttpRoute route) {
     found->routes.push_back(std::move(route));
     return;
   }
-  const auto place = std::find_if(paths_.begin(), paths_.end(),
-                                  [&parts](const Path& path) { return GoesBefore(parts, path.parts); });
+  const auto place =
+      std::find_if(paths_.begin(), paths_.end(), [&parts](const Path& path) { return GoesBefore(parts, path.parts); });
   Path path;
   path.parts = std::move(parts);
   path.routes.push_back(std::move(route));
