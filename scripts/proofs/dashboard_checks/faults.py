@@ -16,7 +16,7 @@ def by_fault():
 def unknown_model(replicas):
     """Callers ask for a model that is not there."""
     replicas.open.call("load", "--model", "nobody", "--data", "fashion-mnist", "--seconds", 3, "--warm-up", 0, "--rate", 10,
-                       "--data-dir", ROOT / "tests/data/datasets")
+                       "--data-dir", ROOT / "tests/data/datasets", fails=True)
 
 
 def tiny_quota(replicas):
