@@ -2,7 +2,6 @@
 import json
 import pathlib
 import shutil
-import socket
 
 from .prometheus import wait_until
 from .queries import ROOT
@@ -40,14 +39,6 @@ def damaged_bundle(replicas):
 def failing_job(replicas):
     """A job diverges."""
     replicas.open.train("hopeless", "--watch", "--units", 64, "--k", 8, "--rate", 1e9, "--epochs", 50, fails=True)
-
-
-def plain_text_to_tls(replicas):
-    """Peers speak no TLS to the port that wants it."""
-    for _ in range(20):
-        with socket.create_connection(("127.0.0.1", replicas.closed.ports["grpc"]), timeout=5) as peer:
-            peer.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            peer.recv(1)
 
 
 def other_key(replicas):

@@ -95,7 +95,8 @@ def draw_lines(axes, panel, answers):
         axes.set_yscale("log")
     else:
         low, high = axes.get_ylim()
-        axes.set_ylim(defaults.get("min", low), defaults.get("max", high if high > defaults.get("min", low) else 1))
+        low = defaults.get("min", low)
+        axes.set_ylim(low, defaults.get("max", high + 0.1 * (high - low) if high > low else 1))
     axes.yaxis.set_major_formatter(lambda value, _: number(value, unit))
     axes.yaxis.set_minor_formatter("")
     if series:
