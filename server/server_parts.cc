@@ -163,6 +163,9 @@ absl::Status Server::Parts::StartBase() {
   KWTA_ASSIGN_OR_RETURN(backend, std::move(created));
   facts = {kVersion, absl::Now(), backend->name(), backend->threads(), "", options.max_message_bytes};
   metrics = std::make_unique<Metrics>(facts.version, facts.backend, facts.started);
+  for (const Method* method : methods::kAll) {
+    metrics->calls().AddMethod(method->name, method->kind != MethodKind::kWatch);
+  }
   return StartHttp();
 }
 
@@ -185,9 +188,9 @@ absl::Status Server::Parts::StartHttp() {
   pipeline = {&permits, authenticator.get(), metrics.get()};
   HttpPages pages;
   pages.metrics = [this] {
-    if (ready && !draining) metrics->SetWaitingForStore(!StoreTrouble().ok());
+    if (ready && !draining) metrics->jobs().SetWaitingForStore(!StoreTrouble().ok());
     if (certificates != nullptr) certificates->Current();  // reports their state even if nobody connects
-    return metrics->Render();
+    return metrics->Render(Gauges());
   };
   pages.trouble = [this] {
     const absl::Status trouble = StoreTrouble();
@@ -216,6 +219,22 @@ absl::Status Server::Parts::StartHttp() {
   return absl::OkStatus();
 }
 
+ServerGauges Server::Parts::Gauges() const {
+  ServerGauges gauges;
+  gauges.ready = ready && !draining;
+  gauges.calls = permits.taken();
+  gauges.calls_limit = permits.limit();
+  gauges.queue_rows_limit = options.max_queue_rows;
+  gauges.queue_bytes_limit = options.max_queue_bytes;
+  gauges.state_directory = state->path();
+  if (!ready) return gauges;  // there may be no batcher yet
+  const QueueSize waiting = batcher->Waiting();
+  gauges.queue_requests = waiting.requests;
+  gauges.queue_rows = waiting.rows;
+  gauges.queue_bytes = waiting.bytes;
+  return gauges;
+}
+
 absl::Status Server::Parts::StartModels() {
   // In a shared directory, another server may be writing at this moment.
   const bool shared = !options.model_directory.empty();
@@ -238,18 +257,16 @@ absl::Status Server::Parts::StartModels() {
 absl::Status Server::Parts::StartJobs() {
   // The server serves models whether or not the store opens.
   store = OpenWhenPossible([path = state->database()] { return OpenSqliteJobStore(path); });
-  const auto count = [this] {
-    const absl::StatusOr<JobCounts> counts = store->Count();
-    if (counts.ok()) metrics->SetJobs(*counts);
-  };
+  const auto count = [this] { metrics->jobs().Count([this] { return store->Count(); }); };
   count();
   JobJournal::Events journal_events;
   journal_events.changed = [count](const v1::Job&) { count(); };
-  journal_events.not_stored = [this](const absl::Status&) { metrics->StoreWriteFailed(); };
+  journal_events.not_stored = [this](const absl::Status&) { metrics->jobs().StoreWriteFailed(); };
   journal = std::make_unique<JobJournal>(store.get(), std::move(journal_events));
   JobRunnerOptions runner_options;
   runner_options.trainer_program =
       options.trainer_path.empty() ? ProgramBesideThis("kwta-trainer") : options.trainer_path;
+  runner_options.taken_up = count;
   runner_options.jobs_directory = state->jobs();
   runner_options.data_directories = DataDirectories();
   runner_options.backend = options.backend;
@@ -267,12 +284,15 @@ absl::Status Server::Parts::StartJobs() {
 
 void Server::Parts::StartBatcher() {
   BatcherEvents batcher_events;
-  batcher_events.batch_done = [this](int64_t rows, absl::Duration compute) {
-    metrics->BatchDone(rows, absl::ToDoubleSeconds(compute));
+  batcher_events.batch_done = [](const ServedModel& model, int64_t rows, absl::Duration compute) {
+    Metrics::BatchDone(model, rows, absl::ToDoubleSeconds(compute));
   };
-  batcher_events.queue_left = [this](absl::Duration queued) { metrics->QueueLeft(absl::ToDoubleSeconds(queued)); };
-  batcher_events.encoded = [this](const ServedModel& model, const Codes& codes) {
-    metrics->RowsEncoded(model.name, model.version, codes);
+  batcher_events.queue_left = [](const ServedModel& model, absl::Duration queued) {
+    Metrics::QueueLeft(model, absl::ToDoubleSeconds(queued));
+  };
+  batcher_events.encoded = [this](const ServedModelPtr& model, const RowsView& rows, const Codes& codes) {
+    metrics->RowsEncoded(*model, codes);
+    drift->Offer(model, rows);
   };
   batcher_events.answering = [this] { loop->BeginPosting(); };
   batcher_events.answered = [this] { loop->EndPosting(); };
@@ -282,6 +302,8 @@ void Server::Parts::StartBatcher() {
   }
   batcher_options.max_batch_time = kLongestBatch;
   batcher_options.linger = absl::Milliseconds(options.batch_linger_milliseconds);
+  drift = std::make_unique<DriftSampler>();
+  drift->Start();
   batcher = std::make_unique<Batcher>(batcher_options, std::move(batcher_events));
   batcher->Start();
 }

@@ -16,6 +16,7 @@
 #include "server/jobs/job_journal.h"
 #include "server/jobs/job_runner.h"
 #include "server/jobs/job_store.h"
+#include "server/metrics/drift_sampler.h"
 #include "server/metrics/metrics.h"
 #include "server/models/model_follower.h"
 #include "server/models/model_manager.h"
@@ -68,6 +69,7 @@ struct Server::Parts {
   std::unique_ptr<ModelFollower> follower;
   std::unique_ptr<JobRunner> runner;
   std::unique_ptr<CompletionLoop> loop;
+  std::unique_ptr<DriftSampler> drift;
   std::unique_ptr<Batcher> batcher;
   std::unique_ptr<EncodeHandler> encode_handler;
   std::unique_ptr<JobHandler> job_handler;
@@ -94,6 +96,8 @@ struct Server::Parts {
   std::string ModelsDirectory() const;
   // OK, or the reason why jobs wait for the store.
   absl::Status StoreTrouble() const;
+  // What a scrape measures now. REQUIRES: StartBase has opened the state directory.
+  ServerGauges Gauges() const;
 
  private:
   // Parts of StartGrpc; each needs those before it.

@@ -24,6 +24,12 @@ struct EncodeOptions {
   int64_t k = 0;
 };
 
+// Rows as training saw them, and their reconstructions, in the same units.
+struct TrainedRows {
+  int64_t width = 0;
+  std::vector<float> x, reconstructions;  // [rows, width], the mean not subtracted
+};
+
 // A trained encoder: parameters and preprocessing. Immutable; every method is thread-safe.
 class Encoder {
  public:
@@ -57,6 +63,9 @@ class Encoder {
   // Writes reconstructions of x to out[rows, reconstruction_width], in units of the preprocessed input with the mean
   // added back. Decodes codes of k activities. If codes are dense, decodes the activities that training keeps.
   virtual absl::Status Reconstruct(const RowsView& x, int64_t k, float* out) const;
+  // Reconstructs x as training did when it measured its statistics: a stack reconstructs the input of its top layer.
+  // Errors: UNIMPLEMENTED if the encoder cannot tell; INVALID_ARGUMENT if a row overflows while it is preprocessed.
+  virtual absl::StatusOr<TrainedRows> ReconstructAsTrained(const RowsView& x) const;
   // Reconstructs codes that this encoder made: out[codes.rows(), reconstruction_width]. Errors: UNIMPLEMENTED if codes
   // do not hold what the decoder needs. REQUIRES: every row has the same number of entries.
   virtual absl::Status Decode(const SparseCodes& codes, float* out) const = 0;

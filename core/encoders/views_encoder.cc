@@ -43,6 +43,10 @@ class ViewsEncoder : public Encoder {
     return of_a_view_->Reconstruct(Views(x), k / views_, out);
   }
 
+  absl::StatusOr<TrainedRows> ReconstructAsTrained(const RowsView& x) const override {
+    return of_a_view_->ReconstructAsTrained(Views(x));  // training saw each view as a row
+  }
+
   absl::Status Decode(const SparseCodes& codes, float* out) const override {
     SparseCodes of_views;
     of_views.units = codes.units / views_;

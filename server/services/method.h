@@ -57,5 +57,35 @@ inline constexpr Method kRepositoryModelUnload = {"RepositoryModelUnload", Scope
 // Any method that the server does not have.
 inline constexpr Method kUnserved = {"unserved", std::nullopt};
 
+// All of them.
+inline constexpr const Method* kAll[] = {&kEncode,
+                                         &kEncodeStream,
+                                         &kReconstruct,
+                                         &kGetClassifier,
+                                         &kStatus,
+                                         &kListModels,
+                                         &kGetModel,
+                                         &kTrain,
+                                         &kWatchJob,
+                                         &kListJobs,
+                                         &kCancelJob,
+                                         &kUploadDataset,
+                                         &kLoadModel,
+                                         &kUnloadModel,
+                                         &kSetModelLabel,
+                                         &kRollBackModel,
+                                         &kDeleteModel,
+                                         &kModelInfer,
+                                         &kModelStreamInfer,
+                                         &kServerMetadata,
+                                         &kModelReady,
+                                         &kModelMetadata,
+                                         &kModelConfig,
+                                         &kModelStatistics,
+                                         &kRepositoryIndex,
+                                         &kRepositoryModelLoad,
+                                         &kRepositoryModelUnload,
+                                         &kUnserved};
+
 }  // namespace methods
 }  // namespace kwta::server
