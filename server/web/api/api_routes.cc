@@ -1,5 +1,6 @@
 #include "server/web/api/api_routes.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -69,6 +70,7 @@ class StatusApiRoutes : public StatusApi {
     AddJobs(routes);
     AddModels(routes);
     Add(routes, "GET", "/api/overview", methods::kStatus,
+
         BlockingHandler([this](const HttpRequest&) { return Overview(); }));
     Add(routes, "GET", "/api/events", methods::kStatus,
         [this](const HttpExchangePtr& exchange) { live_.AddOverview(exchange->Stream(EventStream())); });
