@@ -12,26 +12,52 @@ function ticks(low, high, count) {
   return result;
 }
 
+// Calls draw(width) with the width in pixels that the chart has, now and when that changes, so that text keeps its size.
+function fit(root, height, draw) {
+  let known = 0;
+  new ResizeObserver(() => {
+    const width = Math.max(200, Math.round(root.getBoundingClientRect().width));
+    if (width === known) return;
+    known = width;
+    root.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    root.setAttribute("height", height);
+    draw(width);
+  }).observe(root);
+}
+
 const path = (points) => points.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
 
 // The last values of something, as a filled curve without axes.
 export function sparkline(label) {
-  const [width, height] = [600, 96];
+  const height = 96;
+  let width = 600;
+  let shown = [[], ""];
   const area = svg("path", { class: "area" });
   const curve = svg("path", { class: "curve" });
-  const top = svg("text", { x: width, y: 10, "text-anchor": "end" });
-  const root = svg("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
-    svg("line", { class: "axis", x1: 0, x2: width, y1: height - 1, y2: height - 1 }), area, curve, top);
+  const axis = svg("line", { class: "axis", x1: 0, y1: height - 1, y2: height - 1 });
+  const top = svg("text", { y: 10, "text-anchor": "end" });
+  const root = svg("svg", { class: "chart", role: "img", "aria-label": label }, axis, area, curve, top);
+  const draw = () => {
+    const [values, unit] = shown;
+    const peak = Math.max(0, ...values);
+    const all = values.length > 1 ? values : [0, 0];
+    const points = all.map((v, i) => [i * width / (all.length - 1), height - 2 - v / Math.max(1, peak) * (height - 18)]);
+    axis.setAttribute("x2", width);
+    top.setAttribute("x", width);
+    curve.setAttribute("d", path(points));
+    area.setAttribute("d", `${path(points)}L${width} ${height}L0 ${height}Z`);
+    text(top, peak > 0 ? `peak ${short(peak)} ${unit}` : "");
+    root.setAttribute("aria-label", `${label}: now ${short(all.at(-1))}, peak ${short(peak)}`);
+  };
+  fit(root, height, (now) => {
+    width = now;
+    draw();
+  });
   return {
     element: root,
     update(values, unit) {
-      const high = Math.max(1, ...values);
-      const shown = values.length > 1 ? values : [0, 0];
-      const points = shown.map((v, i) => [i * width / (shown.length - 1), height - 2 - v / high * (height - 18)]);
-      curve.setAttribute("d", path(points));
-      area.setAttribute("d", `${path(points)}L${width} ${height}L0 ${height}Z`);
-      text(top, values.some((v) => v > 0) ? `peak ${short(high)} ${unit}` : "");
-      root.setAttribute("aria-label", `${label}: now ${short(shown.at(-1))}, peak ${short(Math.max(0, ...values))}`);
+      shown = [values, unit];
+      draw();
     },
   };
 }
@@ -39,8 +65,9 @@ export function sparkline(label) {
 // Curves over x. series: [{name, values, className, format}]; each has its own scale; the first has the axis. The arrow
 // keys and the pointer read values off.
 export function lineChart({ label, xName }) {
-  const [width, height, left, right, top, bottom] = [640, 240, 52, 12, 12, 34];
-  const root = svg("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", tabindex: "0", "aria-label": label });
+  const [height, left, right, top, bottom] = [240, 52, 12, 12, 40];
+  let width = 640;
+  const root = svg("svg", { class: "chart", role: "img", tabindex: "0", "aria-label": label });
   const readout = h("p", { class: "readout small muted", role: "status" });
   const probe = svg("line", { class: "probe", y1: top, y2: height - bottom });
   const dot = svg("circle", { class: "dot", r: 4 });
@@ -75,6 +102,11 @@ export function lineChart({ label, xName }) {
     show((at < 0 ? state.x.length - 1 : at) + move);
   });
 
+  fit(root, height, (now) => {
+    width = now;
+    if (state) update(state.x, state.series);
+  });
+
   function update(x, series) {
     const values = series[0].values.filter(Number.isFinite);
     if (values.length === 0) return;
@@ -89,11 +121,11 @@ export function lineChart({ label, xName }) {
       root.append(svg("line", { class: "grid", x1: left, x2: width - right, y1: py(t), y2: py(t) }),
         svg("text", { x: left - 8, y: py(t) + 4, "text-anchor": "end" }, short(t)));
     }
-    for (const t of ticks(0, lastX, 6)) {
+    for (const t of ticks(0, lastX, Math.max(2, Math.min(8, width / 90)))) {
       root.append(svg("text", { x: px(t), y: height - bottom + 17, "text-anchor": "middle" }, short(t)));
     }
     root.append(svg("line", { class: "axis", x1: left, x2: width - right, y1: height - bottom, y2: height - bottom }),
-      svg("text", { x: width - right, y: height - 2, "text-anchor": "end" }, xName));
+      svg("text", { x: width - right, y: height - 4, "text-anchor": "end" }, xName));
     series.slice(1).filter((s) => s.className).forEach((s) => {
       const most = Math.max(...s.values, 1e-9);
       root.append(svg("path", { class: `curve ${s.className}`,
@@ -102,7 +134,7 @@ export function lineChart({ label, xName }) {
     root.append(svg("path", { class: "curve", d: path(x.map((v, i) => [px(v), py(series[0].values[i])]).filter(([, y]) => Number.isFinite(y))) }));
     root.append(probe, dot);
     const follows = at < 0 || (state && at >= state.x.length - 1);
-    state = { x, series, px, py };
+    state = { x: [...x], series, px, py };
     root.setAttribute("aria-label", `${label}: ${series[0].name} from ${short(series[0].values[0])} to ${short(series[0].values.at(-1))}. Use the arrow keys to read values.`);
     show(follows ? x.length - 1 : at);
   }
@@ -112,28 +144,31 @@ export function lineChart({ label, xName }) {
 // Bars of counts. bars: [{count, label, name, dim}]; `label` stands below the axis, `name` in the tooltip. With `log`
 // the heights are logarithms, as in figure 4 of the k-sparse paper.
 export function barChart({ label, bars, xName, yName, log = false }) {
-  const [width, height, left, right, top, bottom] = [640, 220, 52, 12, 22, 44];
-  const root = svg("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
+  const [height, left, right, top, bottom] = [220, 52, 12, 22, 44];
+  const root = svg("svg", { class: "chart", role: "img", "aria-label": label });
   const most = Math.max(1, ...bars.map((b) => b.count));
   const scale = (n) => (log ? Math.log10(n + 1) / Math.log10(most + 1) : n / most) * (height - top - bottom);
   const marks = log ? [...Array(Math.floor(Math.log10(most)) + 1).keys()].map((i) => 10 ** i) : ticks(0, most, 3);
-  for (const t of marks) {
-    const y = height - bottom - scale(t);
-    root.append(svg("line", { class: "grid", x1: left, x2: width - right, y1: y, y2: y }),
-      svg("text", { x: left - 8, y: y + 4, "text-anchor": "end" }, short(t)));
-  }
-  const step = (width - left - right) / bars.length;
-  bars.forEach((bar, i) => {
-    const x = left + i * step;
-    const tall = bar.count > 0 ? Math.max(2, scale(bar.count)) : 0;
-    root.append(svg("rect", { class: bar.dim ? "stick dim" : "stick", x: x + step * 0.08, y: height - bottom - tall, width: step * 0.84, height: tall, rx: 1.5 },
-      svg("title", {}, `${bar.name}: ${short(bar.count)}`)));
-    if (bar.label) {
-      root.append(svg("text", { x: bar.edge ? x : x + step / 2, y: height - bottom + 17, "text-anchor": "middle" }, bar.label));
+  fit(root, height, (width) => {
+    root.replaceChildren();
+    for (const t of marks) {
+      const y = height - bottom - scale(t);
+      root.append(svg("line", { class: "grid", x1: left, x2: width - right, y1: y, y2: y }),
+        svg("text", { x: left - 8, y: y + 4, "text-anchor": "end" }, short(t)));
     }
+    const step = (width - left - right) / bars.length;
+    bars.forEach((bar, i) => {
+      const x = left + i * step;
+      const tall = bar.count > 0 ? Math.max(2, scale(bar.count)) : 0;
+      root.append(svg("rect", { class: bar.dim ? "stick dim" : "stick", x: x + step * 0.08, y: height - bottom - tall, width: step * 0.84, height: tall, rx: 1.5 },
+        svg("title", {}, `${bar.name}: ${short(bar.count)}`)));
+      if (bar.label) {
+        root.append(svg("text", { x: bar.edge ? x : x + step / 2, y: height - bottom + 17, "text-anchor": "middle" }, bar.label));
+      }
+    });
+    root.append(svg("line", { class: "axis", x1: left, x2: width - right, y1: height - bottom, y2: height - bottom }),
+      svg("text", { x: width - right, y: height - 6, "text-anchor": "end" }, xName),
+      svg("text", { x: 0, y: 11 }, yName));
   });
-  root.append(svg("line", { class: "axis", x1: left, x2: width - right, y1: height - bottom, y2: height - bottom }),
-    svg("text", { x: width - right, y: height - 6, "text-anchor": "end" }, xName),
-    svg("text", { x: 0, y: 11 }, yName));
   return root;
 }

@@ -9,7 +9,7 @@ const REFRESH_MS = 1500;
 
 export function jobTable() {
   const body = h("tbody");
-  const element = h("div", { class: "scroll" }, h("table", {},
+  const element = h("div", { class: "scroll jobs" }, h("table", {},
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Job"), h("th", { scope: "col" }, "State"),
       h("th", { scope: "col" }, "Progress"), h("th", { scope: "col", class: "number" }, "Loss"),
       h("th", { scope: "col", class: "number wide" }, "Images/s"), h("th", { scope: "col", class: "number wide" }, "Dead units"))),
@@ -20,7 +20,7 @@ export function jobTable() {
 
 function newRow(job) {
   return h("tr", {},
-    h("td", {}, h("a", { href: `#/jobs/${enc(job.id)}` }, job.model), h("small", {}, job.id)),
+    h("td", {}, h("a", { href: `#/jobs/${enc(job.id)}` }, job.model), h("small", { class: "wide" }, job.id)),
     h("td", {}, pill(job.state)), h("td", {}, h("progress", { max: 1, value: 0, "aria-label": `Progress of ${job.id}` }), h("small")),
     h("td", { class: "number" }), h("td", { class: "number wide" }), h("td", { class: "number wide" }));
 }
@@ -93,7 +93,7 @@ export async function showJob(main, context, id) {
   main.append(
     h("div", { class: "row spread" }, h("h1", { tabindex: "-1" }, job.model), state),
     h("p", { class: "muted mono small" }, job.id), outcome, message,
-    h("section", { class: "panel", "aria-label": "Progress" }, bar, h("div", { class: "row spread" }, barText, cancel)),
+    h("section", { class: "panel", "aria-label": "Progress" }, bar, h("div", { class: "row spread actions-below" }, barText, cancel)),
     grid,
     panel("Loss", "mean squared error of a row, summed over its elements", chart.element, note),
     h("div", { class: "two" },

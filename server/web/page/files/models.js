@@ -9,7 +9,7 @@ import { showModels } from "./overview.js";
 
 export async function showList(main, context) {
   const list = h("div", {}, h("p", { class: "muted" }, "Loading…"));
-  main.append(h("h1", { tabindex: "-1" }, "Models"), panel("Served models", "with their nine most used filters", list));
+  main.append(h("h1", { tabindex: "-1" }, "Models"), panel("Served models", "with their first nine filters", list));
   await showModels(list, context.signal, 1000);
 }
 
@@ -80,10 +80,10 @@ async function histograms(element, context, name, version, about) {
     const { bounds, counts, never, source } = data.frequency;
     const bars = [{ count: never, label: "never", name: "in no code", dim: true },
       ...counts.map((count, i) => ({ count, name: `${percent(bounds[i])} to ${percent(bounds[i + 1])}`, edge: true,
-        label: i % 4 === 0 ? percent(bounds[i]) : "" }))];
-    made.push(panel("How often units are used", sourceText(source, about),
-      barChart({ label: `Number of ${kind}s by the share of rows in which they are active. ${whole(never)} of ${whole(data.units)} never.`,
-        bars, xName: "share of the rows", yName: `${kind}s` }),
+        label: i % 4 === 0 && i > 0 ? percent(bounds[i]) : "" }))];
+    made.push(panel(`How often ${kind}s are used`, sourceText(source, about),
+      barChart({ label: `Number of ${kind}s by how often they are active. ${whole(never)} of ${whole(data.units)} never.`,
+        bars, xName: kind === "map" ? "share of its positions" : "share of the rows", yName: `${kind}s` }),
       h("p", { class: "note" }, `A row activates ${percent(data.active_fraction)} on average. `,
         `${whole(never)} of ${plural(data.units, kind)} ${never === 1 ? "was" : "were"} in no code. `,
         data.unexplained.live ? `Of the live rows, ${percent(data.unexplained.live)} of the variance stays unexplained; in training it was ${percent(data.unexplained.training)}.` : "")));
@@ -128,5 +128,5 @@ function versions(model, context) {
     }
     button.disabled = false;
   });
-  return panel("Versions and labels", "Encode uses what stable names", table, h("div", { class: "row" }, button), message);
+  return panel("Versions and labels", "Encode uses what stable names", table, h("div", { class: "row actions" }, button), message);
 }

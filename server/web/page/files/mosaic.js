@@ -44,7 +44,7 @@ export async function mosaic(element, context, model, version, about) {
     text(message, "");
     try {
       const units = await get(`${base}/units?version=${version}&order=${order.value}&from=${page * PAGE}&count=${PAGE}`, mine);
-      columns = Math.min(16, Math.ceil(Math.sqrt(units.units.length)));
+      columns = Math.min(matchMedia("(max-width: 640px)").matches ? 8 : 16, Math.ceil(Math.sqrt(units.units.length)));
       const drawn = units.picture ? await unitsPicture(model, version, units.units, columns, mine) : null;
       if (mine.aborted) return;
       data = units;

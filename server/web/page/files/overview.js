@@ -3,7 +3,7 @@ import { enc, get } from "./api.js";
 import { sparkline } from "./charts.js";
 import { empty, failure, h, keyed, panel, text } from "./dom.js";
 import { ago, bytes, compact, duration, plural, whole } from "./format.js";
-import { jobTable, keepJobs } from "./jobs.js";
+import { keepJobs } from "./jobs.js";
 import { drawTile, unitsPicture } from "./pictures.js";
 
 const TRAIN = "kwta train --model first --data fashion-mnist --watch";
@@ -13,7 +13,7 @@ function tiles(data) {
   return [
     { name: "Health", value: data.draining ? "draining" : "ready", note: `up ${duration(Date.now() / 1000 - data.started)}`, warn: data.draining },
     { name: "Version", value: data.version, note: `${data.backend}, ${plural(data.threads, "thread")}` },
-    { name: "Encoded", value: `${compact(data.rows_encoded)} rows`, note: plural(data.encode_requests, "request") },
+    { name: "Encoded", value: `${compact(data.rows_encoded)} ${data.rows_encoded === 1 ? "row" : "rows"}`, note: plural(data.encode_requests, "request") },
     { name: "Queue", value: `${whole(data.queue.rows)} rows`, note: data.queue.rows ? `${bytes(data.queue.bytes)} wait` : "nothing waits" },
     { name: "In flight", value: plural(data.calls_in_flight, "call"), note: plural(data.connections, "connection") },
     { name: "Jobs", value: `${data.jobs.running} running`, note: `${data.jobs.queued} queued, ${whole(data.jobs.failed)} failed` },
@@ -82,13 +82,12 @@ function card(model) {
         : h("span", { class: "muted" }, model.problems[0] || "no version serves")));
 }
 
-// The nine most used filters, as the model's face.
+// The first nine filters, as the model's face: the most used ones would cost the server a look at the training data.
 async function drawCard(model, element, signal) {
   if (!model.description) return;
   try {
-    const { units, picture, version } = await get(`/api/models/${enc(model.name)}/units?count=9`, signal);
-    if (!picture) return;
-    const sheet = await unitsPicture(model.name, version, units, 3, signal);
+    const units = [...Array(Math.min(9, model.description.units)).keys()];
+    const sheet = await unitsPicture(model.name, model.serving_version, units, 3, signal);
     drawTile(element, sheet, 0, 1, sheet.width, sheet.height);
   } catch { /* the card stays without a picture */ }
 }
