@@ -30,6 +30,7 @@
 #include "server/services/grpc/transport.h"
 #include "server/web/listening_socket.h"
 #include "server/web/pages.h"
+#include "server/web/rest/rest_routes.h"
 
 namespace kwta::server {
 namespace {
@@ -320,6 +321,7 @@ void Server::Parts::MakeServices() {
 
 void Server::Parts::ServeHttp() {
   AddIndexPage(http_routes.get());
+  AddRestRoutes(inference_handler.get(), options.max_message_bytes, http_routes.get());
   http->SetRoutes(std::move(http_routes));
 }
 
