@@ -31,6 +31,7 @@
 #include "server/web/listening_socket.h"
 #include "server/web/page/page_routes.h"
 #include "server/web/pages.h"
+#include "server/web/rest/rest_routes.h"
 
 namespace kwta::server {
 namespace {
@@ -359,6 +360,7 @@ void Server::Parts::ServeHttp() {
   MakeStatusApi();
   status_api->AddTo(http_routes.get());
   AddStatusPage(MayBrowse(), http_routes.get());
+  AddRestRoutes(inference_handler.get(), options.max_message_bytes, http_routes.get());
   http->SetRoutes(std::move(http_routes));
 }
 
