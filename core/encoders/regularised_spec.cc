@@ -112,6 +112,9 @@ const EncoderKind& RegularisedKind() {
     row.resolve = [](v1::EncoderSpec* spec) { return ResolveRegularised(spec->mutable_regularised()); };
     row.code_shape = [](const v1::EncoderSpec& spec) -> Shape { return {spec.regularised().units()}; };
     row.row_scores = [](const v1::EncoderSpec& spec) -> int64_t { return spec.regularised().units(); };
+    row.active_above = [](const v1::EncoderSpec& spec) {
+      return ActivationThreshold(ActivationOf(spec.regularised()));
+    };
     row.create_learner = [](const LearnerSetup& setup) {
       return CreateRegularisedLearner(setup.encoder.regularised(), ElementCount(setup.row_shape), setup.training.seed(),
                                       setup.backend);
