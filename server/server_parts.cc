@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -28,6 +29,7 @@
 #include "server/services/dataset_upload.h"
 #include "server/services/grpc/transport.h"
 #include "server/web/listening_socket.h"
+#include "server/web/pages.h"
 
 namespace kwta::server {
 namespace {
@@ -180,6 +182,7 @@ absl::Status Server::Parts::StartHttp() {
     }
   };
   KWTA_ASSIGN_OR_RETURN(certificates, OpenCertificates(options, std::move(events)));
+  pipeline = {&permits, authenticator.get(), metrics.get()};
   HttpPages pages;
   pages.metrics = [this] {
     if (ready && !draining) metrics->SetWaitingForStore(!StoreTrouble().ok());
@@ -196,9 +199,18 @@ absl::Status Server::Parts::StartHttp() {
     };
   }
   pages.not_ready = [this] { return draining ? "draining" : ready ? "" : "starting"; };
+  HttpRoutes monitoring;
+  AddMonitoringPages(std::move(pages), &monitoring);
   KWTA_ASSIGN_OR_RETURN(std::unique_ptr<TlsCredentials> tls, HttpCredentials(options, certificates.get()));
   facts.http_tls = tls != nullptr;
-  KWTA_ASSIGN_OR_RETURN(http, HttpServer::Start(options.http_address, std::move(tls), std::move(pages)));
+  HttpServerOptions http_options;
+  http_options.address = options.http_address;
+  http_options.accept_compression = options.accept_compression;
+  http_options.max_held_bytes = std::max(http_options.max_held_bytes, 4 * options.max_message_bytes);
+  auto starting = std::make_shared<HttpRoutes>(monitoring);
+  starting->SetMissing(absl::UnavailableError("the server starts and serves only /metrics, /healthz and /readyz yet"));
+  KWTA_ASSIGN_OR_RETURN(http, HttpServer::Start(http_options, std::move(tls), &pipeline, std::move(starting)));
+  http_routes = std::make_unique<HttpRoutes>(std::move(monitoring));
   facts.http_address = WithPort(options.http_address, http->port());
   TellRemoved(DatasetUpload::Clean(state->datasets()));
   return absl::OkStatus();
@@ -289,7 +301,6 @@ void Server::Parts::MakeHandlers() {
 }
 
 void Server::Parts::MakeServices() {
-  pipeline = {&permits, authenticator.get(), metrics.get()};
   EncoderServiceParts parts;
   parts.encode = encode_handler.get();
   parts.jobs = job_handler.get();
@@ -305,6 +316,11 @@ void Server::Parts::MakeServices() {
   service = NewEncoderService(std::move(parts));
   inference_service = NewInferenceService(inference_handler.get(), &pipeline);
   unserved = std::make_unique<UnservedMethods>(&pipeline, loop.get());
+}
+
+void Server::Parts::ServeHttp() {
+  AddIndexPage(http_routes.get());
+  http->SetRoutes(std::move(http_routes));
 }
 
 absl::Status Server::Parts::StartGrpc() {

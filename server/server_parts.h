@@ -59,6 +59,8 @@ struct Server::Parts {
   std::shared_ptr<Backend> backend;
   std::unique_ptr<Metrics> metrics;
   std::unique_ptr<Certificates> certificates;  // null: no TLS
+  CallPipeline pipeline;
+  std::unique_ptr<HttpRoutes> http_routes;  // gathered until ServeHttp
   std::unique_ptr<HttpServer> http;
   std::unique_ptr<JobStore> store;
   std::unique_ptr<JobJournal> journal;
@@ -67,7 +69,6 @@ struct Server::Parts {
   std::unique_ptr<JobRunner> runner;
   std::unique_ptr<CompletionLoop> loop;
   std::unique_ptr<Batcher> batcher;
-  CallPipeline pipeline;
   std::unique_ptr<EncodeHandler> encode_handler;
   std::unique_ptr<JobHandler> job_handler;
   std::unique_ptr<ModelHandler> model_handler;
@@ -85,6 +86,8 @@ struct Server::Parts {
   absl::Status StartModels();
   absl::Status StartJobs();
   absl::Status StartGrpc();
+  // Has the HTTP port serve what needs the other parts, besides what monitoring reads.
+  void ServeHttp();
   // Checks whether all of these would succeed; see Server::Check.
   absl::Status Check();
   std::vector<std::string> DataDirectories() const;
