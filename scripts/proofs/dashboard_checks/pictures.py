@@ -238,7 +238,7 @@ def draw(name, board, data, path):
             axes.text(0.5, 0.5, panel["fieldConfig"]["defaults"]["noValue"], ha="center", color=PALE, fontsize=8, transform=axes.transAxes)
         elif panel["type"] in ("timeseries", "heatmap"):
             axes.set_xlim(begin, end)
-            axes.xaxis.set_major_locator(matplotlib.dates.AutoDateLocator(minticks=3, maxticks=6))
+            axes.set_xticks([begin + (end - begin) * part / 4 for part in (1, 2, 3)])
             axes.xaxis.set_major_formatter(matplotlib.dates.DateFormatter("%H:%M:%S"))
             if panel["type"] == "timeseries":
                 axes.grid(alpha=0.25, linewidth=0.5)
