@@ -6,6 +6,7 @@
 #include <grpcpp/server.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,6 +36,7 @@
 #include "server/services/model_handler.h"
 #include "server/services/status_report.h"
 #include "server/state_directory.h"
+#include "server/web/api/api_routes.h"
 #include "server/web/http_server.h"
 
 namespace kwta::server {
@@ -75,6 +77,7 @@ struct Server::Parts {
   std::unique_ptr<JobHandler> job_handler;
   std::unique_ptr<ModelHandler> model_handler;
   std::unique_ptr<InferenceHandler> inference_handler;
+  std::unique_ptr<StatusApi> status_api;
   std::unique_ptr<EncoderService> service;
   std::unique_ptr<grpc::Service> inference_service;
   std::unique_ptr<UnservedMethods> unserved;
@@ -104,6 +107,9 @@ struct Server::Parts {
   void StartBatcher();
   void MakeHandlers();
   void MakeServices();
+  void MakeStatusApi();
+  // Who may see metrics and the status page, by the header Authorization. Null: everybody.
+  std::function<absl::Status(const std::string& authorization)> MayBrowse() const;
 };
 
 }  // namespace kwta::server

@@ -49,6 +49,7 @@ class StackEncoder : public Encoder {
     return layers_.back()->ResolveK(options);
   }
   bool dense_codes() const override { return layers_.back()->dense_codes(); }
+  bool takes_k() const override { return layers_.back()->takes_k(); }
   absl::Status Encode(const RowsView& x, int64_t k, Codes* codes) const override;
   absl::Status EncodeDense(const RowsView& x, int64_t k, float* out) const override;
   absl::Status Reconstruct(const RowsView& x, int64_t k, float* out) const override;

@@ -50,8 +50,12 @@ class HttpExchange {
   // 15 s, so that it learns of clients that are gone.
   virtual HttpStreamPtr Stream(HttpResponse response) = 0;
 
-  // Runs `work`, which may wait, on one of a few threads. Answers 429 if too much waits for these.
+  // Run `work` elsewhere. RunBlocking: on one of a few threads for work that waits. RunComputing: on one of a few
+  // threads for work that computes for more than a fraction of a millisecond. RunOnPort: on the server's thread, which
+  // serves everybody. The first two answer 429 if too much waits for their threads.
   virtual void RunBlocking(std::function<void()> work) = 0;
+  virtual void RunComputing(std::function<void()> work) = 0;
+  virtual void RunOnPort(std::function<void()> work) = 0;
 };
 using HttpExchangePtr = std::shared_ptr<HttpExchange>;
 

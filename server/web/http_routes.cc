@@ -59,20 +59,20 @@ HttpHandler BlockingHandler(HttpQuickHandler handler) {
   };
 }
 
-void HttpRoutes::Add(HttpRoute route) {
+HttpRoute& HttpRoutes::Add(HttpRoute route) {
   std::vector<std::string> parts = absl::StrSplit(route.pattern, '/');
   const auto found =
       std::find_if(paths_.begin(), paths_.end(), [&parts](const Path& path) { return path.parts == parts; });
   if (found != paths_.end()) {
     found->routes.push_back(std::move(route));
-    return;
+    return found->routes.back();
   }
   const auto place =
       std::find_if(paths_.begin(), paths_.end(), [&parts](const Path& path) { return GoesBefore(parts, path.parts); });
   Path path;
   path.parts = std::move(parts);
   path.routes.push_back(std::move(route));
-  paths_.insert(place, std::move(path));
+  return paths_.insert(place, std::move(path))->routes.back();
 }
 
 HttpRoutes::Found HttpRoutes::Find(absl::string_view verb, absl::string_view path) const {

@@ -52,8 +52,8 @@ HttpHandler BlockingHandler(HttpQuickHandler handler);
 // Not thread-safe. Once a server has it, it does not change any more.
 class HttpRoutes {
  public:
-  // REQUIRES: the table has no such route yet.
-  void Add(HttpRoute route);
+  // Returns the route, for as long as none is added. REQUIRES: the table has no such route yet.
+  HttpRoute& Add(HttpRoute route);
 
   // What paths that are not in the table are answered with; NOT_FOUND at first.
   void SetMissing(absl::Status status) { missing_ = std::move(status); }

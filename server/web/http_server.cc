@@ -29,8 +29,8 @@ constexpr char kTlsVersions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-TLS1.3";
 constexpr int kSpareConnections = 64;
 constexpr size_t kConnectionBytes = 64 << 10;  // of a head, and of a piece of a body
 constexpr size_t kStreamPieceBytes = 16 << 10;
-constexpr int kWorkers = 4;
-constexpr size_t kMostWaitingWork = 64;
+constexpr int kBlockingThreads = 4, kComputingThreads = 2;
+constexpr size_t kMostBlocking = 64, kMostComputing = 1024;  // pieces of work that wait for these threads
 constexpr absl::Duration kTick = absl::Seconds(1);
 constexpr absl::Duration kLastAnswers = absl::Milliseconds(500);
 // The longest body that is read although its request fails already, so that the client gets to read the answer.
@@ -126,11 +126,14 @@ class HttpServer::Loop {
     shared_->slots.Close();
     shared_->posts.Post([this] { stopping_ = true; });
     thread_.join();
-    shared_->workers.reset();
+    // Exchanges that outlive the server find these closed.
+    shared_->blocking->Stop();
+    shared_->computing->Stop();
   }
 
   absl::Status Start(const ListeningSocket& socket) {
-    shared_->workers = std::make_unique<HttpWorkers>(kWorkers, kMostWaitingWork);
+    shared_->blocking = std::make_unique<HttpWorkers>(kBlockingThreads, kMostBlocking);
+    shared_->computing = std::make_unique<HttpWorkers>(kComputingThreads, kMostComputing);
     StartDaemon(socket);
     if (!shared_->posts.opened() || daemon_ == nullptr) {
       return absl::UnavailableError(

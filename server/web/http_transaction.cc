@@ -53,7 +53,13 @@ class Exchange final : public HttpExchange {
   CallContext Context() const override { return transaction_->Context(); }
   void Reply(HttpResponse response) override { transaction_->Reply(std::move(response)); }
   HttpStreamPtr Stream(HttpResponse response) override { return transaction_->Stream(std::move(response)); }
-  void RunBlocking(std::function<void()> work) override { transaction_->RunBlocking(std::move(work)); }
+  void RunBlocking(std::function<void()> work) override {
+    transaction_->RunOn(transaction_->shared().blocking.get(), std::move(work));
+  }
+  void RunComputing(std::function<void()> work) override {
+    transaction_->RunOn(transaction_->shared().computing.get(), std::move(work));
+  }
+  void RunOnPort(std::function<void()> work) override { transaction_->shared().posts.Post(std::move(work)); }
 
  private:
   const std::shared_ptr<HttpTransaction> transaction_;
@@ -220,8 +226,8 @@ HttpStreamPtr HttpTransaction::Stream(HttpResponse response) {
   return stream;
 }
 
-void HttpTransaction::RunBlocking(std::function<void()> work) {
-  if (shared_->workers->Run(std::move(work))) return;
+void HttpTransaction::RunOn(HttpWorkers* workers, std::function<void()> work) {
+  if (workers->Run(std::move(work))) return;
   Reply(HttpError(absl::ResourceExhaustedError("too much work waits on the HTTP port; try again later")));
 }
 

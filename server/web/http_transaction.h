@@ -28,7 +28,7 @@ struct HttpShared {
   HttpPosts posts;
   const std::shared_ptr<HeldBytes> held;
   HttpStreamSlots slots;
-  std::unique_ptr<HttpWorkers> workers;
+  std::unique_ptr<HttpWorkers> blocking, computing;  // threads for work that waits, and for work that computes
 };
 
 // The library's connection, as a transaction sees it. The port's thread uses it.
@@ -77,9 +77,10 @@ class HttpTransaction final : public CallTransport, public std::enable_shared_fr
   // Answers, from any thread, unless there is an answer already.
   void Reply(HttpResponse response);
   HttpStreamPtr Stream(HttpResponse response);
-  void RunBlocking(std::function<void()> work);
+  void RunOn(HttpWorkers* workers, std::function<void()> work);
   std::string TakeBody() { return std::move(request_.body); }
   CallContext Context() const { return *context_; }
+  HttpShared& shared() const { return *shared_; }
 
   // Called about once a second.
   void Tick(SteadyTime now);

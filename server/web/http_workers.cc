@@ -8,7 +8,7 @@ HttpWorkers::HttpWorkers(int threads, size_t most_waiting) : most_waiting_(most_
   for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Loop(); });
 }
 
-HttpWorkers::~HttpWorkers() {
+void HttpWorkers::Stop() {
   std::deque<std::function<void()>> dropped;
   {
     absl::MutexLock lock(&mutex_);
@@ -16,6 +16,7 @@ HttpWorkers::~HttpWorkers() {
     dropped.swap(waiting_);
   }
   for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
 }
 
 bool HttpWorkers::Run(std::function<void()> work) {

@@ -1,4 +1,4 @@
-// A few threads for work on the HTTP port that waits: for the job store, or for a model that is loaded.
+// A few threads for work of the HTTP port that would hold up its own thread.
 #pragma once
 
 #include <deque>
@@ -15,13 +15,14 @@ namespace kwta::server {
 class HttpWorkers {
  public:
   HttpWorkers(int threads, size_t most_waiting);
-  // Drops what waits and returns when the rest is done.
-  ~HttpWorkers();
+  ~HttpWorkers() { Stop(); }
   HttpWorkers(const HttpWorkers&) = delete;
   HttpWorkers& operator=(const HttpWorkers&) = delete;
 
-  // Returns false, and does not run `work`, if too much waits.
+  // Returns false, and does not run `work`, if too much waits, or after Stop.
   bool Run(std::function<void()> work);
+  // Drops what waits and returns when the rest is done.
+  void Stop();
 
  private:
   void Loop();
