@@ -252,8 +252,9 @@ TEST_P(WinnerTakeAllLearnerOnEveryBackend, MeasuresTheLengthOfTheGradientAndChan
   const TensorMap before = plain->Parameters().value();
   StepOptions options{4, 0.01f, 0.9f};
   ErrorOfStep(*plain, x.as<float>(), kRows, options);
+  const TensorMap after = plain->Parameters().value();
   double squared = 0;
-  for (const auto& [name, now] : plain->Parameters().value()) {
+  for (const auto& [name, now] : after) {
     for (int64_t j = 0; j < now.elements(); ++j) {
       const double gradient = (double{before.at(name).as<float>()[j]} - now.as<float>()[j]) / 0.01;
       squared += gradient * gradient;
