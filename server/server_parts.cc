@@ -165,9 +165,7 @@ absl::Status Server::Parts::StartBase() {
   KWTA_ASSIGN_OR_RETURN(backend, std::move(created));
   facts = {kVersion, absl::Now(), backend->name(), backend->threads(), "", options.max_message_bytes};
   metrics = std::make_unique<Metrics>(facts.version, facts.backend, facts.started);
-  for (const Method* method : methods::kAll) {
-    metrics->calls().AddMethod(method->name, method->kind != MethodKind::kWatch);
-  }
+  for (const Method* method : methods::kAll) metrics->calls().AddMethod(method->name);
   return StartHttp();
 }
 

@@ -89,6 +89,8 @@ inline constexpr const Method* kAll[] = {&kEncode,
                                          &kRepositoryIndex,
                                          &kRepositoryModelLoad,
                                          &kRepositoryModelUnload,
+                                         &kModelUnits,
+                                         &kExamineRow,
                                          &kUnserved};
 
 }  // namespace methods
