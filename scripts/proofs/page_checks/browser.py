@@ -96,7 +96,7 @@ class Browser:
             (body if i == 0 else self.driver.switch_to.active_element).send_keys(Keys.TAB)
             name, outline, top = self.driver.execute_script("""
                 const e = document.activeElement, s = getComputedStyle(e);
-                return [e.id || e.textContent.trim().slice(0, 30) || e.tagName, s.outlineStyle !== "none",
+                return [e.tagName === "BODY" ? "BODY" : e.id || e.textContent.trim().slice(0, 30) || e.tagName, s.outlineStyle !== "none",
                         e.getBoundingClientRect().top + scrollY];""")
             if order and (name == order[0][0] or name == "BODY"):
                 break
