@@ -29,9 +29,7 @@
 #include "server/services/dataset_upload.h"
 #include "server/services/grpc/transport.h"
 #include "server/web/listening_socket.h"
-#include "server/web/page/page_routes.h"
 #include "server/web/pages.h"
-#include "server/web/rest/rest_routes.h"
 
 namespace kwta::server {
 namespace {
@@ -334,32 +332,6 @@ void Server::Parts::MakeServices() {
   service = NewEncoderService(std::move(parts));
   inference_service = NewInferenceService(inference_handler.get(), &pipeline);
   unserved = std::make_unique<UnservedMethods>(&pipeline, loop.get());
-}
-
-std::function<absl::Status(const std::string&)> Server::Parts::MayBrowse() const {
-  if (authenticator == nullptr) return nullptr;
-  return [this](const std::string& header) { return authenticator->Authenticate(header, std::nullopt).status(); };
-}
-
-void Server::Parts::MakeStatusApi() {
-  ApiParts api;
-  api.status = [this] { return ReportStatus(facts, draining, *models, *store, StoreTrouble(), *metrics); };
-  api.load = [] { return ServerLoad(); };
-  api.encode = encode_handler.get();
-  api.jobs = job_handler.get();
-  api.store = store.get();
-  api.model_handler = model_handler.get();
-  api.models = models.get();
-  api.data_directories = DataDirectories();
-  status_api = NewStatusApi(std::move(api));
-}
-
-void Server::Parts::ServeHttp() {
-  MakeStatusApi();
-  status_api->AddTo(http_routes.get());
-  AddStatusPage(MayBrowse(), http_routes.get());
-  AddRestRoutes(inference_handler.get(), options.max_message_bytes, http_routes.get());
-  http->SetRoutes(std::move(http_routes));
 }
 
 absl::Status Server::Parts::StartGrpc() {
