@@ -10,14 +10,6 @@ namespace {
 
 constexpr char kPlainText[] = "text/plain; charset=utf-8";
 constexpr char kMetricsText[] = "text/plain; version=0.0.4; charset=utf-8";
-constexpr char kHtml[] = "text/html; charset=utf-8";
-constexpr char kIndex[] =
-    "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>kwta-server</title></head><body>"
-    "<h1>kwta-server</h1><ul>"
-    "<li><a href=\"/metrics\">/metrics</a>: for Prometheus</li>"
-    "<li><a href=\"/healthz\">/healthz</a>: 200 while the process is alive</li>"
-    "<li><a href=\"/readyz\">/readyz</a>: 200 while it takes requests, 503 while it starts or drains</li>"
-    "</ul></body></html>\n";
 
 HttpResponse Page(int code, const char* type, std::string body) {
   HttpResponse response;
@@ -59,11 +51,6 @@ void AddMonitoringPages(HttpPages pages, HttpRoutes* routes) {
   AddPage(
       "/metrics", HttpAccess::kTrusted, [shared](const HttpRequest& request) { return MetricsPage(*shared, request); },
       routes);
-}
-
-void AddIndexPage(HttpRoutes* routes) {
-  AddPage(
-      "/", HttpAccess::kTrusted, [](const HttpRequest&) { return Page(200, kHtml, kIndex); }, routes);
 }
 
 }  // namespace kwta::server

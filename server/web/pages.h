@@ -25,7 +25,4 @@ struct HttpPages {
 // 503 while the server starts or drains. Both answer everybody, because probes show neither certificate nor token.
 void AddMonitoringPages(HttpPages pages, HttpRoutes* routes);
 
-// Adds a page at / that lists them.
-void AddIndexPage(HttpRoutes* routes);
-
 }  // namespace kwta::server

@@ -34,7 +34,6 @@ class HttpServerTest : public HttpFixture {
     pages.trouble = [this] { return trouble_; };
     auto routes = std::make_shared<HttpRoutes>();
     AddMonitoringPages(std::move(pages), routes.get());
-    AddIndexPage(routes.get());
     StartServer(std::move(routes), {}, std::move(tls));
   }
 
@@ -64,7 +63,6 @@ TEST_F(HttpServerTest, ReadyTellsWhatDoesNotWork) {
 }
 
 TEST_F(HttpServerTest, OtherPathsAndMethods) {
-  EXPECT_THAT(Ask("GET", "/"), AllOf(StartsWith("HTTP/1.1 200 "), HasSubstr("<html"), HasSubstr("/metrics")));
   EXPECT_THAT(Ask("GET", "/nowhere"), AllOf(StartsWith("HTTP/1.1 404 "), HasSubstr("no such path: '/nowhere'")));
   EXPECT_THAT(Ask("GET", "/metrics/../../etc/passwd"), StartsWith("HTTP/1.1 404 "));
   EXPECT_THAT(Ask("POST", "/metrics"), StartsWith("HTTP/1.1 405 "));
