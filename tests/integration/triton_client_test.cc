@@ -24,9 +24,10 @@ TEST(TritonClient, WorksUnchanged) {
   tuning.mutable_spec()->mutable_base()->set_model("fashion");
   tuning.mutable_spec()->mutable_fine_tuning()->set_classifier_epochs(1);
   ASSERT_EQ(TrainToEnd(server.stub(), tuning).state(), v1::JOB_STATE_SUCCEEDED) << server.log();
+  // The one over gRPC comes last: it takes the older version out of use.
   const std::pair<const char*, std::string> clients[] = {
-      {"triton_client.py", server.grpc_address()},
-      {"triton_http_client.py", "127.0.0.1:" + std::to_string(server.http_port())}};
+      {"triton_http_client.py", "127.0.0.1:" + std::to_string(server.http_port())},
+      {"triton_client.py", server.grpc_address()}};
   for (const auto& [script, address] : clients) {
     const ProgramResult result = RunProgram({KWTA_BINARY_DIR "/triton-client/bin/python",
                                              std::string(KWTA_SOURCE_DIR) + "/tests/integration/" + script, address,

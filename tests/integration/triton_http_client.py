@@ -91,9 +91,10 @@ statistics = client.get_inference_statistics(model, "2")["model_stats"][0]
 assert statistics["inference_count"] >= 600 and statistics["inference_stats"]["success"]["count"] >= 8
 index = {(entry["name"], entry["version"]): entry["state"] for entry in client.get_model_repository_index()}
 assert index[(model, "1")] == index[(model, "2")] == "READY", index
-client.unload_model(model)
-assert not client.is_model_ready(model)
-expect(503, lambda: client.infer(model, [input_of(rows, "FP32")]))
-client.load_model(model)
-assert np.array_equal(client.infer(model, [input_of(rows, "FP32")]).as_numpy("features"), features)
+before = client.infer(tuned, [input_of(rows, "FP32")]).as_numpy("features")
+client.unload_model(tuned)
+assert not client.is_model_ready(tuned)
+expect(503, lambda: client.infer(tuned, [input_of(rows, "FP32")]))
+client.load_model(tuned)
+assert np.array_equal(client.infer(tuned, [input_of(rows, "FP32")]).as_numpy("features"), before)
 print("tritonclient", triton.__name__, "works")
