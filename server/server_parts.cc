@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -21,13 +22,15 @@
 #include "core/base/version.h"
 #include "core/encoders/encoder_registry.h"
 #include "server/compute_priority.h"
+#include "server/edge/connection_limits.h"
 #include "server/jobs/reopening_job_store.h"
 #include "server/jobs/sqlite_job_store.h"
+#include "server/listening_socket.h"
 #include "server/model_reports.h"
 #include "server/oip/inference_service.h"
+#include "server/process.h"
 #include "server/services/dataset_upload.h"
 #include "server/services/grpc/transport.h"
-#include "server/web/listening_socket.h"
 
 namespace kwta::server {
 namespace {
@@ -41,6 +44,8 @@ constexpr int kReadBytes = 64 << 10;
 // is free again. docs/serving.md describes the pings.
 constexpr absl::Duration kKeepalive = absl::Seconds(20);
 constexpr absl::Duration kKeepaliveAnswer = absl::Seconds(10);
+// Until then a connection has shown its certificate and said hello, or it is closed.
+constexpr absl::Duration kLongestHandshake = absl::Seconds(10);
 // Clients may ping this often themselves, with or without open calls.
 constexpr absl::Duration kShortestPingInterval = absl::Seconds(5);
 // Requests to a model whose full batch takes longer ride in smaller batches, so that no request waits long for the
@@ -70,6 +75,7 @@ void SetKeepalive(grpc::ServerBuilder* builder) {
   set(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepalive);
   set(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveAnswer);
   set(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kShortestPingInterval);
+  set(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kLongestHandshake);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // as many pings of our own as needed
 }
@@ -195,7 +201,10 @@ absl::Status Server::Parts::StartHttp() {
       return authenticator->Authenticate(header, std::nullopt).status();
     };
   }
-  pages.not_ready = [this] { return draining ? "draining" : ready ? "" : "starting"; };
+  pages.not_ready = [this]() -> std::string {
+    if (draining) return "draining";
+    return ready ? acceptor->trouble() : "starting";
+  };
   KWTA_ASSIGN_OR_RETURN(std::unique_ptr<TlsCredentials> tls, HttpCredentials(options, certificates.get()));
   facts.http_tls = tls != nullptr;
   KWTA_ASSIGN_OR_RETURN(http, HttpServer::Start(options.http_address, std::move(tls), std::move(pages)));
@@ -307,12 +316,32 @@ void Server::Parts::MakeServices() {
   unserved = std::make_unique<UnservedMethods>(&pipeline, loop.get());
 }
 
+absl::Status Server::Parts::OpenAcceptor() {
+  AcceptorOptions acceptor_options;
+  acceptor_options.address = options.listen_address;
+  const int room = ConnectionsFor(DescriptorLimit(), HttpConnectionsFor(DescriptorLimit()));
+  acceptor_options.max_connections = options.max_connections == 0 ? room : std::min(options.max_connections, room);
+  acceptor_options.max_connections_of_one_host = options.max_connections_per_host == 0
+                                                     ? std::max(1, acceptor_options.max_connections / 4 * 3)
+                                                     : options.max_connections_per_host;
+  if (options.max_connections > room) {
+    spdlog::warn("the limit on descriptors leaves room for {} connections, not for the {} of --max-connections", room,
+                 options.max_connections);
+  }
+  AcceptorEvents events;
+  events.counted = [this](int open) { metrics->SetConnections(open); };
+  events.refused = [this](Refusal reason) { metrics->ConnectionRefused(RefusalName(reason)); };
+  KWTA_ASSIGN_OR_RETURN(acceptor, Acceptor::Open(acceptor_options, std::move(events)));
+  grpc_port = acceptor->port();
+  grpc_address = WithPort(options.listen_address, grpc_port);
+  return absl::OkStatus();
+}
+
 absl::Status Server::Parts::StartGrpc() {
+  KWTA_RETURN_IF_ERROR(OpenAcceptor());
   gpr_set_log_function(&LogForGrpc);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
-  // Without this, a second server on the port would silently share the traffic.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // Read hundreds of rows at once, rather than in dozens of small frames with pauses for the sender's window.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kFrameBytes);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kFrameBytes);
@@ -325,7 +354,8 @@ absl::Status Server::Parts::StartGrpc() {
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
   builder.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
   credentials = CredentialsOf(certificates.get());
-  builder.AddListeningPort(options.listen_address, credentials, &grpc_port);
+  connections = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials);
   loop = std::make_unique<CompletionLoop>(builder.AddCompletionQueue());
   StartBatcher();
   MakeHandlers();
@@ -334,14 +364,15 @@ absl::Status Server::Parts::StartGrpc() {
   builder.RegisterService(inference_service.get());
   unserved->Register(&builder);
   grpc = builder.BuildAndStart();
-  if (grpc == nullptr || grpc_port == 0) {
-    return absl::UnavailableError(absl::StrCat("cannot listen on '", options.listen_address,
-                                               "' for gRPC; the port may be in use: choose another with --listen"));
-  }
-  grpc_address = WithPort(options.listen_address, grpc_port);
+  if (grpc == nullptr) return absl::UnavailableError("cannot serve gRPC: too few threads or descriptors");
   service->Start();
   unserved->Listen();
   loop->Start();
+  acceptor->Start([this](int descriptor, const std::string&, bool) {
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+    connection.fd = descriptor;
+    connections->HandleNewConnection(&connection);
+  });
   return absl::OkStatus();
 }
 

@@ -108,6 +108,11 @@ struct Metrics::Families {
       AddGauge(registry, "kwta_tls_certificate_expiry_seconds", "When the server's certificate expires, since 1970");
   Family<Gauge>& certificates_refused = AddGauge(
       registry, "kwta_tls_files_refused", "1 while the files of certificates cannot be taken and older ones serve");
+  Gauge& connections = AddGauge(registry, "kwta_connections", "Open connections to the gRPC port").Add({});
+  Family<Counter>& connections_refused =
+      AddCounter(registry, "kwta_connections_refused_total", "Connections refused by the gRPC port, by reason");
+  Family<Counter>& connections_ended = AddCounter(registry, "kwta_connections_ended_total",
+                                                  "Connections ended because of what the client did, by reason");
   Family<Gauge>& build_info = AddGauge(registry, "kwta_build_info", "Always 1; version and backend are its labels");
   Gauge& resident_bytes = AddGauge(registry, "process_resident_memory_bytes", "Resident memory").Add({});
   Gauge& open_fds = AddGauge(registry, "process_open_fds", "Open file descriptors").Add({});
@@ -294,6 +299,16 @@ void Metrics::ModelLoadFailed(absl::StatusCode code) {
 void Metrics::SetCertificateExpiry(absl::Time expires) {
   families_->certificate_expiry.Add({}).Set(absl::ToDoubleSeconds(expires - absl::UnixEpoch()));
   SetCertificatesRefused(false);
+}
+
+void Metrics::SetConnections(int open) { families_->connections.Set(open); }
+
+void Metrics::ConnectionRefused(const char* reason) {
+  families_->connections_refused.Add({{"reason", reason}}).Increment();
+}
+
+void Metrics::ConnectionEnded(const char* reason) {
+  families_->connections_ended.Add({{"reason", reason}}).Increment();
 }
 
 void Metrics::SetCertificatesRefused(bool refused) { families_->certificates_refused.Add({}).Set(refused ? 1 : 0); }

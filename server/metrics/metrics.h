@@ -58,6 +58,11 @@ class Metrics {
   // The first records when the server's certificate expires, the second whether its current files are rejected.
   void SetCertificateExpiry(absl::Time expires);
   void SetCertificatesRefused(bool refused);
+  // The first records how many connections the gRPC port has, the others that it refused or ended one. `reason` is one
+  // of a few words.
+  void SetConnections(int open);
+  void ConnectionRefused(const char* reason);
+  void ConnectionEnded(const char* reason);
   // Records that a bundle could not be loaded.
   void ModelLoadFailed(absl::StatusCode code);
 

@@ -9,12 +9,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "server/web/listening_socket.h"
+#include "server/edge/connection_limits.h"
+#include "server/listening_socket.h"
+#include "server/process.h"
 
 namespace kwta::server {
 namespace {
 
-constexpr unsigned kMaxConnections = 1024;
 constexpr unsigned kMaxConnectionsOfOneHost = 128;
 constexpr unsigned kSilenceSeconds = 10;
 constexpr char kTlsVersions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-TLS1.3";
@@ -93,7 +94,7 @@ struct HttpServer::Context {
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& address,
                                                               std::unique_ptr<TlsCredentials> tls, HttpPages pages) {
-  KWTA_ASSIGN_OR_RETURN(const ListeningSocket socket, Listen(address));
+  KWTA_ASSIGN_OR_RETURN(const ListeningSocket socket, Listen(address, "--http"));
   auto context = std::make_unique<Context>();
   context->pages = std::move(pages);
   context->tls = std::move(tls);
@@ -114,8 +115,9 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string&
   options.push_back({MHD_OPTION_END, 0, nullptr});
   context->daemon = MHD_start_daemon(
       flags, 0, nullptr, nullptr, &Context::Handle, context.get(), MHD_OPTION_LISTEN_SOCKET, socket.descriptor,
-      MHD_OPTION_CONNECTION_LIMIT, kMaxConnections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, kMaxConnectionsOfOneHost,
-      MHD_OPTION_CONNECTION_TIMEOUT, kSilenceSeconds, MHD_OPTION_ARRAY, options.data(), MHD_OPTION_END);
+      MHD_OPTION_CONNECTION_LIMIT, static_cast<unsigned>(HttpConnectionsFor(DescriptorLimit())),
+      MHD_OPTION_PER_IP_CONNECTION_LIMIT, kMaxConnectionsOfOneHost, MHD_OPTION_CONNECTION_TIMEOUT, kSilenceSeconds,
+      MHD_OPTION_ARRAY, options.data(), MHD_OPTION_END);
   if (context->daemon == nullptr) {
     return absl::UnavailableError(absl::StrCat("cannot serve HTTP on '", address, "': too few threads or descriptors"));
   }
