@@ -23,6 +23,8 @@
 #include "core/encoders/encoder_registry.h"
 #include "server/compute_priority.h"
 #include "server/edge/connection_limits.h"
+#include "server/edge/grpc_port.h"
+#include "server/edge/transport_settings.h"
 #include "server/jobs/reopening_job_store.h"
 #include "server/jobs/sqlite_job_store.h"
 #include "server/listening_socket.h"
@@ -31,6 +33,9 @@
 #include "server/process.h"
 #include "server/services/dataset_upload.h"
 #include "server/services/grpc/transport.h"
+#include "server/web/page/page_routes.h"
+#include "server/web/pages.h"
+#include "server/web/rest/rest_routes.h"
 
 namespace kwta::server {
 namespace {
@@ -38,16 +43,6 @@ namespace {
 constexpr const char* kServiceNames[] = {"kwta.v1.EncoderService", "inference.GRPCInferenceService"};
 // For gRPC's own threads, and for calls that only get as far as a refusal with a message.
 constexpr int kSpareThreads = 64;
-constexpr int kFrameBytes = 256 << 10;
-constexpr int kReadBytes = 64 << 10;
-// gRPC pings a peer that is silent for this long and drops it if it does not answer in time, so that whatever it held
-// is free again. docs/serving.md describes the pings.
-constexpr absl::Duration kKeepalive = absl::Seconds(20);
-constexpr absl::Duration kKeepaliveAnswer = absl::Seconds(10);
-// Until then a connection has shown its certificate and said hello, or it is closed.
-constexpr absl::Duration kLongestHandshake = absl::Seconds(10);
-// Clients may ping this often themselves, with or without open calls.
-constexpr absl::Duration kShortestPingInterval = absl::Seconds(5);
 // Requests to a model whose full batch takes longer ride in smaller batches, so that no request waits long for the
 // batch before its own.
 constexpr absl::Duration kLongestBatch = absl::Milliseconds(5);
@@ -67,25 +62,6 @@ void TellRemoved(const std::vector<std::string>& paths) {
 
 // Sends gRPC's messages to our log at debug level. What matters to the operator is in a status.
 void LogForGrpc(gpr_log_func_args* args) { spdlog::debug("grpc: {}", args->message); }
-
-void SetKeepalive(grpc::ServerBuilder* builder) {
-  const auto set = [builder](const char* argument, absl::Duration value) {
-    builder->AddChannelArgument(argument, static_cast<int>(absl::ToInt64Milliseconds(value)));
-  };
-  set(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepalive);
-  set(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveAnswer);
-  set(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kShortestPingInterval);
-  set(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kLongestHandshake);
-  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // as many pings of our own as needed
-}
-
-// gRPC then answers UNIMPLEMENTED when it has read a call's headers, and unpacks nothing.
-void RefuseCompression(grpc::ServerBuilder* builder) {
-  for (const grpc_compression_algorithm algorithm : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
-    builder->SetCompressionAlgorithmSupportStatus(algorithm, false);
-  }
-}
 
 std::string WithPort(const std::string& address, int port) {
   return absl::StrCat(address.substr(0, address.rfind(':') + 1), port);
@@ -167,6 +143,9 @@ absl::Status Server::Parts::StartBase() {
   KWTA_ASSIGN_OR_RETURN(backend, std::move(created));
   facts = {kVersion, absl::Now(), backend->name(), backend->threads(), "", options.max_message_bytes};
   metrics = std::make_unique<Metrics>(facts.version, facts.backend, facts.started);
+  for (const Method* method : methods::kAll) {
+    metrics->calls().AddMethod(method->name, method->kind != MethodKind::kWatch);
+  }
   return StartHttp();
 }
 
@@ -186,31 +165,54 @@ absl::Status Server::Parts::StartHttp() {
     }
   };
   KWTA_ASSIGN_OR_RETURN(certificates, OpenCertificates(options, std::move(events)));
+  pipeline = {&permits, authenticator.get(), metrics.get()};
   HttpPages pages;
   pages.metrics = [this] {
-    if (ready && !draining) metrics->SetWaitingForStore(!StoreTrouble().ok());
+    if (ready && !draining) metrics->jobs().SetWaitingForStore(!StoreTrouble().ok());
     if (certificates != nullptr) certificates->Current();  // reports their state even if nobody connects
-    return metrics->Render();
+    return metrics->Render(Gauges());
   };
   pages.trouble = [this] {
     const absl::Status trouble = StoreTrouble();
     return trouble.ok() ? "" : absl::StrCat("jobs wait for the store: ", trouble.message());
   };
-  if (authenticator != nullptr) {
-    pages.may_see = [this](const std::string& header) {
-      return authenticator->Authenticate(header, std::nullopt).status();
-    };
-  }
+  pages.may_see = MayBrowse();
   pages.not_ready = [this]() -> std::string {
     if (draining) return "draining";
     return ready ? acceptor->trouble() : "starting";
   };
+  HttpRoutes monitoring;
+  AddMonitoringPages(std::move(pages), &monitoring);
   KWTA_ASSIGN_OR_RETURN(std::unique_ptr<TlsCredentials> tls, HttpCredentials(options, certificates.get()));
   facts.http_tls = tls != nullptr;
-  KWTA_ASSIGN_OR_RETURN(http, HttpServer::Start(options.http_address, std::move(tls), std::move(pages)));
+  HttpServerOptions http_options;
+  http_options.address = options.http_address;
+  http_options.max_connections = HttpConnectionsFor(DescriptorLimit());
+  http_options.accept_compression = options.accept_compression;
+  http_options.max_held_bytes = std::max(http_options.max_held_bytes, 4 * options.max_message_bytes);
+  auto starting = std::make_shared<HttpRoutes>(monitoring);
+  starting->SetMissing(absl::UnavailableError("the server starts and serves only /metrics, /healthz and /readyz yet"));
+  KWTA_ASSIGN_OR_RETURN(http, HttpServer::Start(http_options, std::move(tls), &pipeline, std::move(starting)));
+  http_routes = std::make_unique<HttpRoutes>(std::move(monitoring));
   facts.http_address = WithPort(options.http_address, http->port());
   TellRemoved(DatasetUpload::Clean(state->datasets()));
   return absl::OkStatus();
+}
+
+ServerGauges Server::Parts::Gauges() const {
+  ServerGauges gauges;
+  gauges.ready = ready && !draining;
+  gauges.calls = permits.taken();
+  gauges.calls_limit = permits.limit();
+  gauges.queue_rows_limit = options.max_queue_rows;
+  gauges.queue_bytes_limit = options.max_queue_bytes;
+  gauges.state_directory = state->path();
+  if (!ready) return gauges;  // there may be no batcher yet
+  const QueueSize waiting = batcher->Waiting();
+  gauges.queue_requests = waiting.requests;
+  gauges.queue_rows = waiting.rows;
+  gauges.queue_bytes = waiting.bytes;
+  return gauges;
 }
 
 absl::Status Server::Parts::StartModels() {
@@ -235,18 +237,16 @@ absl::Status Server::Parts::StartModels() {
 absl::Status Server::Parts::StartJobs() {
   // The server serves models whether or not the store opens.
   store = OpenWhenPossible([path = state->database()] { return OpenSqliteJobStore(path); });
-  const auto count = [this] {
-    const absl::StatusOr<JobCounts> counts = store->Count();
-    if (counts.ok()) metrics->SetJobs(*counts);
-  };
+  const auto count = [this] { metrics->jobs().Count([this] { return store->Count(); }); };
   count();
   JobJournal::Events journal_events;
   journal_events.changed = [count](const v1::Job&) { count(); };
-  journal_events.not_stored = [this](const absl::Status&) { metrics->StoreWriteFailed(); };
+  journal_events.not_stored = [this](const absl::Status&) { metrics->jobs().StoreWriteFailed(); };
   journal = std::make_unique<JobJournal>(store.get(), std::move(journal_events));
   JobRunnerOptions runner_options;
   runner_options.trainer_program =
       options.trainer_path.empty() ? ProgramBesideThis("kwta-trainer") : options.trainer_path;
+  runner_options.taken_up = count;
   runner_options.jobs_directory = state->jobs();
   runner_options.data_directories = DataDirectories();
   runner_options.backend = options.backend;
@@ -264,12 +264,15 @@ absl::Status Server::Parts::StartJobs() {
 
 void Server::Parts::StartBatcher() {
   BatcherEvents batcher_events;
-  batcher_events.batch_done = [this](int64_t rows, absl::Duration compute) {
-    metrics->BatchDone(rows, absl::ToDoubleSeconds(compute));
+  batcher_events.batch_done = [](const ServedModel& model, int64_t rows, absl::Duration compute) {
+    Metrics::BatchDone(model, rows, absl::ToDoubleSeconds(compute));
   };
-  batcher_events.queue_left = [this](absl::Duration queued) { metrics->QueueLeft(absl::ToDoubleSeconds(queued)); };
-  batcher_events.encoded = [this](const ServedModel& model, const Codes& codes) {
-    metrics->RowsEncoded(model.name, model.version, codes);
+  batcher_events.queue_left = [](const ServedModel& model, absl::Duration queued) {
+    Metrics::QueueLeft(model, absl::ToDoubleSeconds(queued));
+  };
+  batcher_events.encoded = [this](const ServedModelPtr& model, const RowsView& rows, const Codes& codes) {
+    metrics->RowsEncoded(*model, codes);
+    drift->Offer(model, rows);
   };
   batcher_events.answering = [this] { loop->BeginPosting(); };
   batcher_events.answered = [this] { loop->EndPosting(); };
@@ -279,6 +282,8 @@ void Server::Parts::StartBatcher() {
   }
   batcher_options.max_batch_time = kLongestBatch;
   batcher_options.linger = absl::Milliseconds(options.batch_linger_milliseconds);
+  drift = std::make_unique<DriftSampler>();
+  drift->Start();
   batcher = std::make_unique<Batcher>(batcher_options, std::move(batcher_events));
   batcher->Start();
 }
@@ -298,7 +303,6 @@ void Server::Parts::MakeHandlers() {
 }
 
 void Server::Parts::MakeServices() {
-  pipeline = {&permits, authenticator.get(), metrics.get()};
   EncoderServiceParts parts;
   parts.encode = encode_handler.get();
   parts.jobs = job_handler.get();
@@ -316,41 +320,43 @@ void Server::Parts::MakeServices() {
   unserved = std::make_unique<UnservedMethods>(&pipeline, loop.get());
 }
 
-absl::Status Server::Parts::OpenAcceptor() {
-  AcceptorOptions acceptor_options;
-  acceptor_options.address = options.listen_address;
-  const int room = ConnectionsFor(DescriptorLimit(), HttpConnectionsFor(DescriptorLimit()));
-  acceptor_options.max_connections = options.max_connections == 0 ? room : std::min(options.max_connections, room);
-  acceptor_options.max_connections_of_one_host = options.max_connections_per_host == 0
-                                                     ? std::max(1, acceptor_options.max_connections / 4 * 3)
-                                                     : options.max_connections_per_host;
-  if (options.max_connections > room) {
-    spdlog::warn("the limit on descriptors leaves room for {} connections, not for the {} of --max-connections", room,
-                 options.max_connections);
-  }
-  AcceptorEvents events;
-  events.counted = [this](int open) { metrics->SetConnections(open); };
-  events.refused = [this](Refusal reason) { metrics->ConnectionRefused(RefusalName(reason)); };
-  KWTA_ASSIGN_OR_RETURN(acceptor, Acceptor::Open(acceptor_options, std::move(events)));
-  grpc_port = acceptor->port();
-  grpc_address = WithPort(options.listen_address, grpc_port);
-  return absl::OkStatus();
+std::function<absl::Status(const std::string&)> Server::Parts::MayBrowse() const {
+  if (authenticator == nullptr) return nullptr;
+  return [this](const std::string& header) { return authenticator->Authenticate(header, std::nullopt).status(); };
+}
+
+void Server::Parts::MakeStatusApi() {
+  ApiParts api;
+  api.status = [this] { return ReportStatus(facts, draining, *models, *store, StoreTrouble(), *metrics); };
+  api.load = [] { return ServerLoad(); };
+  api.encode = encode_handler.get();
+  api.jobs = job_handler.get();
+  api.store = store.get();
+  api.model_handler = model_handler.get();
+  api.models = models.get();
+  api.data_directories = DataDirectories();
+  status_api = NewStatusApi(std::move(api));
+}
+
+void Server::Parts::ServeHttp() {
+  MakeStatusApi();
+  status_api->AddTo(http_routes.get());
+  AddStatusPage(MayBrowse(), http_routes.get());
+  AddRestRoutes(inference_handler.get(), options.max_message_bytes, http_routes.get());
+  http->SetRoutes(std::move(http_routes));
 }
 
 absl::Status Server::Parts::StartGrpc() {
-  KWTA_RETURN_IF_ERROR(OpenAcceptor());
+  KWTA_ASSIGN_OR_RETURN(acceptor, OpenGrpcPort(options, &metrics->connections()));
+  grpc_port = acceptor->port();
+  grpc_address = WithPort(options.listen_address, grpc_port);
   gpr_set_log_function(&LogForGrpc);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
-  // Read hundreds of rows at once, rather than in dozens of small frames with pauses for the sender's window.
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kFrameBytes);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kFrameBytes);
-  builder.AddChannelArgument(GRPC_ARG_TCP_READ_CHUNK_SIZE, kReadBytes);
-  SetKeepalive(&builder);
+  SetUpTransport(options.accept_compression, &builder);
   grpc::ResourceQuota quota;
   quota.SetMaxThreads(options.max_concurrent_calls + kSpareThreads);
   builder.SetResourceQuota(quota);
-  if (!options.accept_compression) RefuseCompression(&builder);
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
   builder.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
   credentials = CredentialsOf(certificates.get());

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <list>
 #include <map>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -65,6 +66,7 @@ class Acceptor::Loop {
         open_([this](const std::string& host) {
           absl::MutexLock lock(&mutex_);
           limits_.Remove(host);
+          events_.closed();
         }) {}
   ~Loop() {
     CloseAll();
@@ -226,18 +228,18 @@ class Acceptor::Loop {
 
   void Admit(int descriptor, const std::string& host) {
     const SteadyTime now = SteadyTime::Now();
-    Refusal refusal = TryAdd(host);
-    if (refusal != Refusal::kNone && now - swept_ > kShortestSweep) {
+    std::optional<Refusal> refusal = TryAdd(host);
+    if (refusal.has_value() && now - swept_ > kShortestSweep) {
       Sweep(now);
       refusal = TryAdd(host);
     }
-    if (refusal != Refusal::kNone) {
+    if (refusal.has_value()) {
       ::close(descriptor);
       next_sweep_ = std::min(next_sweep_, now + kSweepWhileFull);
-      return Refused(refusal, host);
+      return Refused(*refusal, host);
     }
     open_.Add(descriptor, host);
-    Counted();
+    events_.opened();
     SteadyTime start;
     {
       absl::MutexLock lock(&mutex_);
@@ -249,7 +251,7 @@ class Acceptor::Loop {
     waiting_.insert(after, {descriptor, host, start});
   }
 
-  Refusal TryAdd(const std::string& host) {
+  std::optional<Refusal> TryAdd(const std::string& host) {
     absl::MutexLock lock(&mutex_);
     return limits_.Add(host);
   }
@@ -273,15 +275,9 @@ class Acceptor::Loop {
 
   void Sweep(SteadyTime now) {
     open_.Sweep();
-    Counted();
     if (no_descriptors_ && spare_.Take() && SpareDescriptor::Room()) no_descriptors_ = false;
     swept_ = now;
     next_sweep_ = now + (trouble().empty() ? kSweep : kSweepWhileFull);
-  }
-
-  void Counted() {
-    const int open = static_cast<int>(open_.size());
-    if (open != std::exchange(counted_, open)) events_.counted(open);
   }
 
   void Refused(Refusal reason, const std::string& host) {
@@ -316,7 +312,6 @@ class Acceptor::Loop {
   std::list<Waiting> waiting_;  // in order of `start`
   std::map<Refusal, QuietLog> logs_;
   bool listens_ = false;
-  int counted_ = 0;
   SteadyTime swept_, next_sweep_, resume_;
 };
 

@@ -18,8 +18,9 @@ struct AcceptorOptions {
 };
 
 struct AcceptorEvents {
-  // The number of open connections changed. Closed ones are noticed within a second.
-  std::function<void(int open)> counted;
+  // A connection was accepted, and one of these was closed, which is noticed within a second.
+  std::function<void()> opened;
+  std::function<void()> closed;
   std::function<void(Refusal reason)> refused;
 };
 

@@ -1,6 +1,7 @@
 #include "server/edge/connection_limits.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace kwta::server {
 namespace {
@@ -13,27 +14,13 @@ constexpr size_t kMostOffenders = 10'000;
 
 }  // namespace
 
-const char* RefusalName(Refusal refusal) {
-  switch (refusal) {
-    case Refusal::kNone:
-      return "none";
-    case Refusal::kHostLimit:
-      return "host_limit";
-    case Refusal::kLimit:
-      return "limit";
-    case Refusal::kDescriptors:
-      return "descriptors";
-  }
-  return "unknown";
-}
-
-Refusal ConnectionLimits::Add(const std::string& host) {
+std::optional<Refusal> ConnectionLimits::Add(const std::string& host) {
   if (full()) return Refusal::kLimit;
   int& of_host = of_host_[host];
   if (of_host >= most_of_one_host_) return Refusal::kHostLimit;
   ++of_host;
   ++open_;
-  return Refusal::kNone;
+  return std::nullopt;
 }
 
 void ConnectionLimits::Remove(const std::string& host) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "absl/time/time.h"
@@ -10,17 +11,16 @@
 
 namespace kwta::server {
 
-// Why a connection was refused. The names are those of metrics and logs.
-enum class Refusal { kNone, kHostLimit, kLimit, kDescriptors };
-const char* RefusalName(Refusal refusal);
+// Why a connection was refused.
+enum class Refusal { kHostLimit, kLimit, kDescriptors };
 
 // Not thread-safe.
 class ConnectionLimits {
  public:
   ConnectionLimits(int most, int most_of_one_host) : most_(most), most_of_one_host_(most_of_one_host) {}
 
-  // Counts a connection of `host` if there is room for it.
-  Refusal Add(const std::string& host);
+  // Counts a connection of `host` if there is room for it, else says why there is none.
+  std::optional<Refusal> Add(const std::string& host);
   void Remove(const std::string& host);
   int open() const { return open_; }
   bool full() const { return open_ >= most_; }

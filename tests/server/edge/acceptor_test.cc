@@ -9,8 +9,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -37,9 +39,13 @@ class AcceptorTest : public ::testing::Test {
 
   void Start(int most, int most_of_one_host) {
     AcceptorEvents events;
-    events.counted = [this](int open) {
+    events.opened = [this] {
       absl::MutexLock lock(&mutex_);
-      open_ = open;
+      ++open_;
+    };
+    events.closed = [this] {
+      absl::MutexLock lock(&mutex_);
+      --open_;
     };
     events.refused = [this](Refusal reason) {
       absl::MutexLock lock(&mutex_);

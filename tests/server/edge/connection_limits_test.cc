@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 
 namespace kwta::server {
@@ -11,16 +12,16 @@ SteadyTime At(int64_t milliseconds) { return SteadyTime::At(absl::Milliseconds(m
 
 TEST(ConnectionLimitsTest, EachHostHasALimitAndAllHaveOne) {
   ConnectionLimits limits(3, 2);
-  EXPECT_EQ(limits.Add("a"), Refusal::kNone);
-  EXPECT_EQ(limits.Add("a"), Refusal::kNone);
+  EXPECT_EQ(limits.Add("a"), std::nullopt);
+  EXPECT_EQ(limits.Add("a"), std::nullopt);
   EXPECT_EQ(limits.Add("a"), Refusal::kHostLimit);
   EXPECT_FALSE(limits.full());
-  EXPECT_EQ(limits.Add("b"), Refusal::kNone);
+  EXPECT_EQ(limits.Add("b"), std::nullopt);
   EXPECT_TRUE(limits.full());
   EXPECT_EQ(limits.Add("c"), Refusal::kLimit);
   limits.Remove("a");
   EXPECT_EQ(limits.open(), 2);
-  EXPECT_EQ(limits.Add("c"), Refusal::kNone);
+  EXPECT_EQ(limits.Add("c"), std::nullopt);
   limits.Remove("nobody");
   EXPECT_EQ(limits.open(), 3);
 }
