@@ -183,6 +183,10 @@ void AddOptions(CLI::App& app, Options& options) {
   add("--max-connections-per-host", options.max_connections_per_host, "Those from one host; 0: three quarters of all")
       ->transform(take(count(0, 1'000'000)))
       ->group("Limits");
+  add("--max-held-bytes", options.max_held_bytes,
+      "Bytes of unfinished messages of all connections; beyond, the connection with the most is ended")
+      ->transform(positive)
+      ->group("Limits");
   add("--max-stream-messages", options.max_stream_messages,
       "Messages in flight on one EncodeStream, together of at most --max-message-bytes and one more")
       ->transform(take(count(1, 1 << 20)))

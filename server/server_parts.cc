@@ -374,7 +374,9 @@ absl::Status Server::Parts::StartGrpc() {
   service->Start();
   unserved->Listen();
   loop->Start();
-  acceptor->Start([this](int descriptor, const std::string&, bool) {
+  watch = WatchGrpcPort(options, acceptor.get(), &metrics->connections());
+  acceptor->Start([this](int descriptor, const std::string& host, bool offender) {
+    watch->Expect(descriptor, host, offender);
     grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
     connection.fd = descriptor;
     connections->HandleNewConnection(&connection);

@@ -16,6 +16,7 @@
 #include "core/backends/backend.h"
 #include "server/batching/batcher.h"
 #include "server/edge/acceptor.h"
+#include "server/edge/connection_watch.h"
 #include "server/jobs/job_journal.h"
 #include "server/jobs/job_runner.h"
 #include "server/jobs/job_store.h"
@@ -87,6 +88,7 @@ struct Server::Parts {
   std::unique_ptr<grpc::Server> grpc;
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> connections;  // gives them to `grpc`
   std::unique_ptr<Acceptor> acceptor;
+  std::unique_ptr<ConnectionWatch> watch;
 
   // Call these in this order. The gRPC port answers at the end. Errors: those of Server::Start.
   absl::Status StartSecurity();

@@ -27,6 +27,7 @@
 #include "core/base/steady_time.h"
 #include "server/edge/host.h"
 #include "server/edge/open_connections.h"
+#include "server/edge/quiet_log.h"
 #include "server/edge/spare_descriptor.h"
 #include "server/listening_socket.h"
 
@@ -39,8 +40,6 @@ constexpr absl::Duration kSweepWhileFull = absl::Milliseconds(100);
 constexpr absl::Duration kShortestSweep = absl::Milliseconds(20);
 // How long to leave the port alone if not even the spare descriptor is there.
 constexpr absl::Duration kPause = absl::Milliseconds(100);
-// Refusals of one reason share a line of the log for so long.
-constexpr absl::Duration kLogged = absl::Seconds(10);
 // Other work gets its turn after so many connections.
 constexpr int kAtOnce = 64;
 // A peer that does not confirm what was sent for so long is gone, as gRPC's own sockets have it.
@@ -118,22 +117,6 @@ class Acceptor::Loop {
   }
 
  private:
-  // Counts what happens often, for a line of the log now and then.
-  class QuietLog {
-   public:
-    // Returns how many happened since the last line if it is time for one, else 0.
-    int Count(SteadyTime now) {
-      ++since_line_;
-      if (now - line_ < kLogged) return 0;
-      line_ = now;
-      return std::exchange(since_line_, 0);
-    }
-
-   private:
-    int since_line_ = 0;
-    SteadyTime line_;
-  };
-
   // A connection that waits for its turn.
   struct Waiting {
     int descriptor;
@@ -216,7 +199,7 @@ class Acceptor::Loop {
     const int error = errno;
     if (descriptor >= 0) {
       ::close(descriptor);
-      Refused(Refusal::kDescriptors, "");
+      Refused(ConnectionRefusal::kDescriptors, "");
     }
     spare_.Take();
     if (descriptor < 0 && NoDescriptors(error)) {
@@ -228,7 +211,7 @@ class Acceptor::Loop {
 
   void Admit(int descriptor, const std::string& host) {
     const SteadyTime now = SteadyTime::Now();
-    std::optional<Refusal> refusal = TryAdd(host);
+    std::optional<ConnectionRefusal> refusal = TryAdd(host);
     if (refusal.has_value() && now - swept_ > kShortestSweep) {
       Sweep(now);
       refusal = TryAdd(host);
@@ -251,7 +234,7 @@ class Acceptor::Loop {
     waiting_.insert(after, {descriptor, host, start});
   }
 
-  std::optional<Refusal> TryAdd(const std::string& host) {
+  std::optional<ConnectionRefusal> TryAdd(const std::string& host) {
     absl::MutexLock lock(&mutex_);
     return limits_.Add(host);
   }
@@ -280,14 +263,14 @@ class Acceptor::Loop {
     next_sweep_ = now + (trouble().empty() ? kSweep : kSweepWhileFull);
   }
 
-  void Refused(Refusal reason, const std::string& host) {
+  void Refused(ConnectionRefusal reason, const std::string& host) {
     events_.refused(reason);
     const int refused = logs_[reason].Count(SteadyTime::Now());
     if (refused == 0) return;
-    if (reason == Refusal::kHostLimit) {
+    if (reason == ConnectionRefusal::kHost) {
       spdlog::warn("{} connections refused: {} has the {} that --max-connections-per-host allows", refused, host,
                    options_.max_connections_of_one_host);
-    } else if (reason == Refusal::kLimit) {
+    } else if (reason == ConnectionRefusal::kTotal) {
       spdlog::warn("{} connections refused: {}; more need a higher limit on descriptors", refused, trouble());
     } else {
       spdlog::error("{} connections refused: no descriptors are left; raise the limit on them", refused);
@@ -310,7 +293,7 @@ class Acceptor::Loop {
   // For the thread alone.
   OpenConnections open_;
   std::list<Waiting> waiting_;  // in order of `start`
-  std::map<Refusal, QuietLog> logs_;
+  std::map<ConnectionRefusal, QuietLog> logs_;
   bool listens_ = false;
   SteadyTime swept_, next_sweep_, resume_;
 };

@@ -21,7 +21,7 @@ struct AcceptorEvents {
   // A connection was accepted, and one of these was closed, which is noticed within a second.
   std::function<void()> opened;
   std::function<void()> closed;
-  std::function<void(Refusal reason)> refused;
+  std::function<void(ConnectionRefusal reason)> refused;
 };
 
 // Accepts on one thread, which waits for nobody. A connection that is refused is closed at once. If the process runs

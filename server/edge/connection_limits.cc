@@ -14,10 +14,10 @@ constexpr size_t kMostOffenders = 10'000;
 
 }  // namespace
 
-std::optional<Refusal> ConnectionLimits::Add(const std::string& host) {
-  if (full()) return Refusal::kLimit;
+std::optional<ConnectionRefusal> ConnectionLimits::Add(const std::string& host) {
+  if (full()) return ConnectionRefusal::kTotal;
   int& of_host = of_host_[host];
-  if (of_host >= most_of_one_host_) return Refusal::kHostLimit;
+  if (of_host >= most_of_one_host_) return ConnectionRefusal::kHost;
   ++of_host;
   ++open_;
   return std::nullopt;

@@ -8,11 +8,9 @@
 
 #include "absl/time/time.h"
 #include "core/base/steady_time.h"
+#include "server/metrics/connection_series.h"
 
 namespace kwta::server {
-
-// Why a connection was refused.
-enum class Refusal { kHostLimit, kLimit, kDescriptors };
 
 // Not thread-safe.
 class ConnectionLimits {
@@ -20,7 +18,7 @@ class ConnectionLimits {
   ConnectionLimits(int most, int most_of_one_host) : most_(most), most_of_one_host_(most_of_one_host) {}
 
   // Counts a connection of `host` if there is room for it, else says why there is none.
-  std::optional<Refusal> Add(const std::string& host);
+  std::optional<ConnectionRefusal> Add(const std::string& host);
   void Remove(const std::string& host);
   int open() const { return open_; }
   bool full() const { return open_ >= most_; }

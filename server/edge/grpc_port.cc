@@ -3,26 +3,14 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
+#include "core/base/steady_time.h"
+#include "server/edge/quiet_log.h"
 #include "server/process.h"
 
 namespace kwta::server {
-namespace {
-
-ConnectionRefusal SeriesOf(Refusal refusal) {
-  switch (refusal) {
-    case Refusal::kLimit:
-      return ConnectionRefusal::kTotal;
-    case Refusal::kHostLimit:
-      return ConnectionRefusal::kHost;
-    case Refusal::kDescriptors:
-      break;
-  }
-  return ConnectionRefusal::kDescriptors;
-}
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<Acceptor>> OpenGrpcPort(const Options& options, ConnectionSeries* series) {
   const int room = ConnectionsFor(DescriptorLimit(), HttpConnectionsFor(DescriptorLimit()));
@@ -39,8 +27,23 @@ absl::StatusOr<std::unique_ptr<Acceptor>> OpenGrpcPort(const Options& options, C
   AcceptorEvents events;
   events.opened = [series] { series->Opened(Port::kGrpc); };
   events.closed = [series] { series->Closed(Port::kGrpc); };
-  events.refused = [series](Refusal reason) { series->Refused(Port::kGrpc, SeriesOf(reason)); };
+  events.refused = [series](ConnectionRefusal reason) { series->Refused(Port::kGrpc, reason); };
   return Acceptor::Open(acceptor, std::move(events));
+}
+
+std::unique_ptr<ConnectionWatch> WatchGrpcPort(const Options& options, Acceptor* acceptor, ConnectionSeries* series) {
+  if (!ConnectionWatch::Works())
+    spdlog::warn("this gRPC lets nobody watch over connections: put a proxy in front of it");
+  ConnectionWatch::Options watch;
+  watch.max_held_bytes = options.max_held_bytes;
+  const auto log = std::make_shared<QuietLog>();
+  return std::make_unique<ConnectionWatch>(watch, [acceptor, series, log](const std::string& host, Offence offence) {
+    acceptor->Offended(host);
+    series->Refused(Port::kGrpc,
+                    offence == Offence::kHeldBytes ? ConnectionRefusal::kHeldBytes : ConnectionRefusal::kResets);
+    const int ended = log->Count(SteadyTime::Now());
+    if (ended != 0) spdlog::warn("{} connections ended, the last one of {}: {}", ended, host, OffenceName(offence));
+  });
 }
 
 }  // namespace kwta::server

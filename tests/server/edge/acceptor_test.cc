@@ -47,7 +47,7 @@ class AcceptorTest : public ::testing::Test {
       absl::MutexLock lock(&mutex_);
       --open_;
     };
-    events.refused = [this](Refusal reason) {
+    events.refused = [this](ConnectionRefusal reason) {
       absl::MutexLock lock(&mutex_);
       refused_.push_back(reason);
     };
@@ -100,14 +100,14 @@ class AcceptorTest : public ::testing::Test {
     for (const int descriptor : std::exchange(given_, {})) ::close(descriptor);
   }
 
-  std::vector<Refusal> refused() {
+  std::vector<ConnectionRefusal> refused() {
     absl::MutexLock lock(&mutex_);
     return refused_;
   }
 
   absl::Mutex mutex_;
   int open_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::vector<Refusal> refused_ ABSL_GUARDED_BY(mutex_);
+  std::vector<ConnectionRefusal> refused_ ABSL_GUARDED_BY(mutex_);
   std::vector<int> given_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> hosts_ ABSL_GUARDED_BY(mutex_);
   std::vector<int> clients_;
@@ -130,7 +130,7 @@ TEST_F(AcceptorTest, RefusesBeyondTheLimitOfAHostAndStaysReady) {
   Connect();
   ASSERT_TRUE(AwaitGiven(2));
   EXPECT_TRUE(IsClosed(Connect()));
-  EXPECT_THAT(refused(), ::testing::ElementsAre(Refusal::kHostLimit));
+  EXPECT_THAT(refused(), ::testing::ElementsAre(ConnectionRefusal::kHost));
   EXPECT_THAT(acceptor_->trouble(), IsEmpty());
 }
 
@@ -141,7 +141,7 @@ TEST_F(AcceptorTest, RefusesBeyondTheLimitInAllUntilThereIsRoom) {
   ASSERT_TRUE(AwaitGiven(2));
   EXPECT_THAT(acceptor_->trouble(), HasSubstr("all 2 connections of --max-connections are open"));
   EXPECT_TRUE(IsClosed(Connect()));
-  EXPECT_THAT(refused(), ::testing::ElementsAre(Refusal::kLimit));
+  EXPECT_THAT(refused(), ::testing::ElementsAre(ConnectionRefusal::kTotal));
   CloseGiven();
   ASSERT_TRUE(AwaitNoTrouble());
   EXPECT_TRUE(AwaitOpen(0));

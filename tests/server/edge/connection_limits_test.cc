@@ -14,11 +14,11 @@ TEST(ConnectionLimitsTest, EachHostHasALimitAndAllHaveOne) {
   ConnectionLimits limits(3, 2);
   EXPECT_EQ(limits.Add("a"), std::nullopt);
   EXPECT_EQ(limits.Add("a"), std::nullopt);
-  EXPECT_EQ(limits.Add("a"), Refusal::kHostLimit);
+  EXPECT_EQ(limits.Add("a"), ConnectionRefusal::kHost);
   EXPECT_FALSE(limits.full());
   EXPECT_EQ(limits.Add("b"), std::nullopt);
   EXPECT_TRUE(limits.full());
-  EXPECT_EQ(limits.Add("c"), Refusal::kLimit);
+  EXPECT_EQ(limits.Add("c"), ConnectionRefusal::kTotal);
   limits.Remove("a");
   EXPECT_EQ(limits.open(), 2);
   EXPECT_EQ(limits.Add("c"), std::nullopt);
