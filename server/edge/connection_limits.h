@@ -32,9 +32,9 @@ class ConnectionLimits {
   // Returns when the next connection of `host` may start, and reserves that time: `now` unless the host offended.
   SteadyTime NextStart(const std::string& host, SteadyTime now);
 
-  // Honest callers of the same host wait about this long too, so it is short. An attacker gets a hundred connections a
-  // second, which is what it costs to accept and end them.
-  static constexpr absl::Duration kGap = absl::Milliseconds(10);
+  // Honest callers of the same host wait about twice this long too, so it is short. An attacker gets a few hundred
+  // connections a second, and to accept and end them takes about a tenth of a processor.
+  static constexpr absl::Duration kGap = absl::Milliseconds(3);
   static constexpr absl::Duration kWary = absl::Seconds(30);
 
  private:

@@ -22,6 +22,7 @@ constexpr double kMostResets = 1000;
 // The same for connections of a host whose connection was ended a short time ago.
 constexpr double kOffendersResets = 10, kOffendersControl = 100;
 constexpr int64_t kOffendersAbandoned = 200;
+constexpr int kOffendersBeforeSettings = 100;
 // Looks for streams that the server has closed once so many bytes have come for each one known.
 constexpr size_t kBytesPerLook = 4096;
 
@@ -138,7 +139,8 @@ Offence ConnectionMeter::BeginHeaders(SteadyTime now) {
   header_block_frames_ = 0;
   if (id_ > newest_id_) {
     newest_id_ = id_;
-    if (!settings_confirmed_ && ++opened_before_settings_ > kMostBeforeSettings) return Offence::kStreams;
+    const int most = offender_ ? kOffendersBeforeSettings : kMostBeforeSettings;
+    if (!settings_confirmed_ && ++opened_before_settings_ > most) return Offence::kStreams;
     control_.Add(kControlPerStream);
     streams_[id_].opened = now;
   }

@@ -10,6 +10,8 @@ namespace {
 
 constexpr int kFrameBytes = 256 << 10;
 constexpr int kReadBytes = 64 << 10;
+// Streams open at once on a connection. Clients wait with more; the limit on calls in all is lower by default.
+constexpr int kMostStreams = 4096;
 // gRPC pings a peer that is silent for this long and drops it if it does not answer in time, so that whatever it held
 // is free again. docs/serving.md describes the pings.
 constexpr absl::Duration kKeepalive = absl::Seconds(20);
@@ -46,6 +48,7 @@ void SetUpTransport(bool accept_compression, grpc::ServerBuilder* builder) {
   builder->AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kFrameBytes);
   builder->AddChannelArgument(GRPC_ARG_TCP_READ_CHUNK_SIZE, kReadBytes);
   SetKeepalive(builder);
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMostStreams);
   if (!accept_compression) RefuseCompression(builder);
 }
 
