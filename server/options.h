@@ -52,7 +52,7 @@ struct Options {
   int max_connections = 0;
   int max_connections_per_host = 0;
   // Bytes of messages that have begun and are not whole, on all connections to the gRPC port.
-  int64_t max_held_bytes = int64_t{512} << 20;
+  int64_t max_held_bytes = int64_t{256} << 20;
   int max_stream_messages = 256;  // in flight on one EncodeStream
 
   int max_running_jobs = 1;

@@ -260,6 +260,10 @@ class Acceptor::Loop {
     open_.Sweep();
     if (no_descriptors_ && spare_.Take() && SpareDescriptor::Room()) no_descriptors_ = false;
     swept_ = now;
+    if (events_.passed && now - told_passed_ >= kSweep) {
+      told_passed_ = now;
+      events_.passed();
+    }
     next_sweep_ = now + (trouble().empty() ? kSweep : kSweepWhileFull);
   }
 
@@ -295,7 +299,7 @@ class Acceptor::Loop {
   std::list<Waiting> waiting_;  // in order of `start`
   std::map<ConnectionRefusal, QuietLog> logs_;
   bool listens_ = false;
-  SteadyTime swept_, next_sweep_, resume_;
+  SteadyTime swept_, next_sweep_, resume_, told_passed_;
 };
 
 absl::StatusOr<std::unique_ptr<Acceptor>> Acceptor::Open(const AcceptorOptions& options, AcceptorEvents events) {

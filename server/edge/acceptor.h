@@ -22,6 +22,8 @@ struct AcceptorEvents {
   std::function<void()> opened;
   std::function<void()> closed;
   std::function<void(ConnectionRefusal reason)> refused;
+  // About a second passed. Empty: nobody wants to know.
+  std::function<void()> passed;
 };
 
 // Accepts on one thread, which waits for nobody. A connection that is refused is closed at once. If the process runs

@@ -16,8 +16,8 @@ constexpr uint32_t kStreamBits = 0x7fffffff;
 // What a connection may send besides calls: at first, a second, at most. Some clients ping at each round trip while
 // data flows, and each stream and frame of data allows kControlPerStream more.
 constexpr double kFirstControl = 1000, kControlPerSecond = 200, kControlPerStream = 2;
-// Clients send these as they read answers, which may be many and large.
-constexpr double kFirstWindowUpdates = 100'000, kWindowUpdatesPerSecond = 50'000;
+// Clients send these as they read answers: some for each answer, and many for a large one.
+constexpr double kFirstWindowUpdates = 100'000, kWindowUpdatesPerSecond = 50'000, kWindowUpdatesPerStream = 8;
 constexpr double kMostResets = 1000;
 // The same for connections of a host whose connection was ended a short time ago.
 constexpr double kOffendersResets = 10, kOffendersControl = 100;
@@ -109,6 +109,7 @@ Offence ConnectionMeter::BeginFrame(SteadyTime now) {
     case kData: {
       if (payload_left_ == 0 && (flags_ & kEndStream) == 0) break;
       control_.Add(kControlPerStream);
+      window_updates_.Add(kWindowUpdatesPerStream);
       const auto found = streams_.find(id_);
       if (found != streams_.end()) stream_ = &found->second;
       return Offence::kNone;
@@ -142,6 +143,7 @@ Offence ConnectionMeter::BeginHeaders(SteadyTime now) {
     const int most = offender_ ? kOffendersBeforeSettings : kMostBeforeSettings;
     if (!settings_confirmed_ && ++opened_before_settings_ > most) return Offence::kStreams;
     control_.Add(kControlPerStream);
+    window_updates_.Add(kWindowUpdatesPerStream);
     streams_[id_].opened = now;
   }
   return CountHeaders();

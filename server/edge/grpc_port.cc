@@ -8,6 +8,7 @@
 
 #include "core/base/steady_time.h"
 #include "server/edge/quiet_log.h"
+#include "server/freed_memory.h"
 #include "server/process.h"
 
 namespace kwta::server {
@@ -28,6 +29,8 @@ absl::StatusOr<std::unique_ptr<Acceptor>> OpenGrpcPort(const Options& options, C
   events.opened = [series] { series->Opened(Port::kGrpc); };
   events.closed = [series] { series->Closed(Port::kGrpc); };
   events.refused = [series](ConnectionRefusal reason) { series->Refused(Port::kGrpc, reason); };
+  // Closed connections and abandoned calls leave much behind.
+  events.passed = [memory = std::make_shared<FreedMemory>()] { memory->Look(); };
   return Acceptor::Open(acceptor, std::move(events));
 }
 
