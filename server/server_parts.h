@@ -4,6 +4,7 @@
 #include <grpcpp/impl/service_type.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
 
 #include <atomic>
 #include <functional>
@@ -14,6 +15,8 @@
 #include "absl/status/status.h"
 #include "core/backends/backend.h"
 #include "server/batching/batcher.h"
+#include "server/edge/acceptor.h"
+#include "server/edge/connection_watch.h"
 #include "server/jobs/job_journal.h"
 #include "server/jobs/job_runner.h"
 #include "server/jobs/job_store.h"
@@ -83,6 +86,9 @@ struct Server::Parts {
   std::unique_ptr<UnservedMethods> unserved;
   std::shared_ptr<grpc::ServerCredentials> credentials;
   std::unique_ptr<grpc::Server> grpc;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> connections;  // gives them to `grpc`
+  std::unique_ptr<Acceptor> acceptor;
+  std::unique_ptr<ConnectionWatch> watch;
 
   // Call these in this order. The gRPC port answers at the end. Errors: those of Server::Start.
   absl::Status StartSecurity();
