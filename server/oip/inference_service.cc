@@ -73,10 +73,10 @@ class InferenceService final : public inference::GRPCInferenceService::Service {
     return RunCall(pipeline_, methods::kModelStreamInfer, context, [&](Call& call) -> absl::Status {
       inference::ModelInferRequest request;
       while (stream->Read(&request)) {
-        KWTA_ASSIGN_OR_RETURN(const StreamRequest admitted, call.BeginRequest());
+        KWTA_ASSIGN_OR_RETURN(StreamRequest admitted, call.BeginRequest());
         const std::string id = request.id();
         absl::StatusOr<inference::ModelInferResponse> response =
-            admitted.refusal.ok() ? handler_.ModelInfer(&request, call.Context()) : admitted.refusal;
+            admitted.refusal.ok() ? handler_.ModelInfer(&request, call.Context(&admitted)) : admitted.refusal;
         call.EndRequest(admitted, response.status());
         if (!stream->Write(InferenceHandler::StreamResponse(id, std::move(response)))) break;
       }

@@ -54,8 +54,42 @@ inline constexpr Method kRepositoryIndex = {"RepositoryIndex", std::nullopt};
 inline constexpr Method kRepositoryModelLoad = {"RepositoryModelLoad", Scope::kAdmin};
 inline constexpr Method kRepositoryModelUnload = {"RepositoryModelUnload", Scope::kAdmin};
 
+// The status page's JSON API, beside the calls above.
+inline constexpr Method kModelUnits = {"ModelUnits", Scope::kEncode};
+inline constexpr Method kExamineRow = {"ExamineRow", Scope::kEncode};
+
 // Any method that the server does not have.
 inline constexpr Method kUnserved = {"unserved", std::nullopt};
+
+// All of them.
+inline constexpr const Method* kAll[] = {&kEncode,
+                                         &kEncodeStream,
+                                         &kReconstruct,
+                                         &kGetClassifier,
+                                         &kStatus,
+                                         &kListModels,
+                                         &kGetModel,
+                                         &kTrain,
+                                         &kWatchJob,
+                                         &kListJobs,
+                                         &kCancelJob,
+                                         &kUploadDataset,
+                                         &kLoadModel,
+                                         &kUnloadModel,
+                                         &kSetModelLabel,
+                                         &kRollBackModel,
+                                         &kDeleteModel,
+                                         &kModelInfer,
+                                         &kModelStreamInfer,
+                                         &kServerMetadata,
+                                         &kModelReady,
+                                         &kModelMetadata,
+                                         &kModelConfig,
+                                         &kModelStatistics,
+                                         &kRepositoryIndex,
+                                         &kRepositoryModelLoad,
+                                         &kRepositoryModelUnload,
+                                         &kUnserved};
 
 }  // namespace methods
 }  // namespace kwta::server

@@ -111,7 +111,7 @@ class EncodeStreamCall {
       });
     };
     if (!message->admitted.refusal.ok()) return done(message->admitted.refusal);
-    parts_.handler->Start(message->request.request(), call_->Context(), done);
+    parts_.handler->Start(message->request.request(), call_->Context(&message->admitted), done);
   }
 
   void WriteFirst() {
