@@ -49,7 +49,7 @@ absl::Status ResolveSparsity(Spec* spec) {
                                                        {"activity_limit", spec->has_activity_limit()},
                                                        {"mean_decay", spec->has_mean_decay()}};
     for (const auto& [field, set] : only_there) {
-      if (set) return InvalidRegularised(field, "set", "no value: only the sparsity regulariser has it");
+      if (set) return InvalidRegularised(field, "set", "no value: only the sparse penalty has it");
     }
     return absl::OkStatus();
   }
@@ -64,7 +64,7 @@ absl::Status ResolveSparsity(Spec* spec) {
           "activity_limit", "not set",
           absl::StrCat("a number above ", spec->target_activity(),
                        " and below 1, such as 0.9: activities of this activation are not bounded, "
-                       "and the sparsity penalty is defined for mean activities below 1 only"));
+                       "and the sparse penalty is defined for mean activities below 1 only"));
     }
     spec->set_activity_limit(0.999f);
   }
@@ -107,7 +107,7 @@ const EncoderKind& RegularisedKind() {
     EncoderKind row;
     row.name = "regularised";
     row.kind_case = v1::EncoderSpec::kRegularised;
-    row.training_defaults = {true, 0.003f, 0};
+    row.training_defaults = {true, 0.01f, 0};
     row.options = kRegularisedOptions;
     row.resolve = [](v1::EncoderSpec* spec) { return ResolveRegularised(spec->mutable_regularised()); };
     row.code_shape = [](const v1::EncoderSpec& spec) -> Shape { return {spec.regularised().units()}; };
@@ -135,7 +135,7 @@ absl::Status ResolveRegularised(Spec* spec) {
     return InvalidRegularised("activation", static_cast<int>(spec->activation()),
                               "ACTIVATION_RELU, ACTIVATION_SIGMOID or ACTIVATION_SOFTPLUS");
   }
-  if (spec->regulariser_case() == Spec::REGULARISER_NOT_SET) spec->set_gaussian_noise(0.1f);
+  if (spec->regulariser_case() == Spec::REGULARISER_NOT_SET) spec->set_gaussian_noise(0.01f);
   KWTA_RETURN_IF_ERROR(CheckRegulariser(*spec));
   KWTA_RETURN_IF_ERROR(ResolveSparsity(spec));
   switch (spec->weights_case()) {

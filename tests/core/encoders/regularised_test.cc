@@ -31,7 +31,7 @@ TEST(RegularisedSpec, HasDefaults) {
   ASSERT_EQ(ResolveRegularised(&spec), absl::OkStatus());
   EXPECT_EQ(spec.units(), 1000u);
   EXPECT_EQ(spec.activation(), v1::ACTIVATION_RELU);
-  EXPECT_EQ(spec.gaussian_noise(), 0.1f);
+  EXPECT_EQ(spec.gaussian_noise(), 0.01f);
   EXPECT_TRUE(spec.unit_length());
   EXPECT_FALSE(spec.has_mean_decay());
 
