@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <grpc/slice.h>
+#include <grpcpp/version_info.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -37,6 +38,9 @@ void* grpc_chttp2_stream_map_find(grpc_chttp2_stream_map* map, uint32_t key);
 #define KWTA_BEGIN_STREAM \
   "_ZN18grpc_chttp2_streamC1EP21grpc_chttp2_transportP20grpc_stream_refcountPKvPN9grpc_core5ArenaE"
 #define KWTA_END_STREAM "_ZN18grpc_chttp2_streamD1Ev"
+
+static_assert(GRPC_CPP_VERSION_MAJOR == 1 && GRPC_CPP_VERSION_MINOR == 51,
+              "the functions below are those of gRPC 1.51: look at them again for another one");
 
 namespace kwta::server {
 
