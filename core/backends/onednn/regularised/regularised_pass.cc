@@ -46,14 +46,15 @@ class Pass {
         parts_(args.first_order ? 4 : 2),
         left_part_(args.rows * args.units),
         right_part_(args.rows * args.width),
-        twice_(2 / static_cast<float>(args.rows)),
+        output_scale_((args.sigmoid_output ? 1 : 2) / static_cast<float>(args.rows)),
         terms_(static_cast<size_t>(context.pool.threads())),
         row_errors_(args.rows),
         row_firsts_(args.rows),
         unit_penalties_(args.units) {}
 
   absl::Status Run() {
-    const size_t floats = parts_ * (left_part_ + right_part_) + 2 * left_part_ + right_part_;
+    const size_t factors = args_.dropout.probability > 0 ? left_part_ : 0;
+    const size_t floats = parts_ * (left_part_ + right_part_) + 2 * left_part_ + factors + right_part_;
     KWTA_ASSIGN_OR_RETURN(support::ScratchPool::Lease memory, context_.scratch.Take(floats * sizeof(float)));
     float* next = memory.as<float>();
     const auto take = [&next](int64_t count) {
@@ -65,6 +66,7 @@ class Pass {
     pre_activations_ = take(left_part_);
     directional_ = take(left_part_);
     residual_ = take(right_part_);
+    if (factors > 0) factors_ = take(left_part_);
 
     Corrupt();
     KWTA_RETURN_IF_ERROR(TimesAtoms(Seen(), pre_activations_));
@@ -146,6 +148,7 @@ class Pass {
 
   void Corrupt() {
     ForRows([&](int64_t i, PassTerms*) {
+      if (factors_ != nullptr) DrawDropout(args_.dropout, i, args_.units, factors_ + i * args_.units);
       const int64_t first = i * args_.width;
       float* const corrupted = (args_.first_order ? Along() : Seen()) + first;
       CorruptRow(args_.corruption, i, args_.x + first, args_.width, corrupted);
@@ -154,6 +157,9 @@ class Pass {
       std::copy_n(args_.x + first, args_.width, Seen() + first);
     });
   }
+
+  // What dropout multiplies an activity by.
+  float Factor(int64_t e) const { return factors_ == nullptr ? 1 : factors_[e]; }
 
   // Adds the biases, computes activities and v, and sums pre-activations. Returns the share of activities above 0.
   double Activate() {
@@ -166,15 +172,20 @@ class Pass {
           args_.activity_sums[j] += a;
           args_.activity_sums[args_.units + j] += static_cast<double>(a) * a;
           const ActivationPoint<float> point = ActivationAt(args_.activation, a);
-          Activities()[e] = point.value;
+          Activities()[e] = Factor(e) * point.value;
           if (args_.first_order) Directional()[e] = point.slope * directional_[e];
-          active[j] += point.value > 0;
+          active[j] += Activities()[e] > 0;
         }
       }
     });
     int64_t sum = 0;
     for (const int64_t rows : active) sum += rows;
     return static_cast<double>(sum) / static_cast<double>(left_part_);
+  }
+
+  void SquashOutput(float* y) const {
+    if (!args_.sigmoid_output) return;
+    for (int64_t d = 0; d < args_.width; ++d) y[d] = ActivationAt(Activation::kSigmoid, y[d]).value;
   }
 
   // The residual, the gradients of the outputs, the squared errors and first-order terms of the rows.
@@ -192,6 +203,11 @@ class Pass {
         }
         context_.rows.weighted_sum(args_.decoder_bias, terms->rows.data(), terms->scales.data(),
                                    static_cast<int64_t>(terms->rows.size()), args_.width, residual);
+        SquashOutput(residual);
+        context_.rows.subtract(x, args_.width, residual);
+      } else if (args_.sigmoid_output) {
+        for (int64_t d = 0; d < args_.width; ++d) residual[d] += args_.decoder_bias[d];
+        SquashOutput(residual);
         context_.rows.subtract(x, args_.width, residual);
       } else {
         for (int64_t d = 0; d < args_.width; ++d) residual[d] += args_.decoder_bias[d] - x[d];
@@ -199,15 +215,15 @@ class Pass {
       row_errors_[i] = context_.rows.squared_norm(residual, args_.width);
       float* const output = OutputGradient() + i * args_.width;
       if (!args_.first_order) {
-        for (int64_t d = 0; d < args_.width; ++d) output[d] = twice_ * residual[d];
+        for (int64_t d = 0; d < args_.width; ++d) output[d] = output_scale_ * residual[d];
         return;
       }
       float* const first_order = FirstOrderGradient() + i * args_.width;
       double sum = 0;
       for (int64_t d = 0; d < args_.width; ++d) {
         sum += 2.0 * residual[d] * output[d];
-        output[d] = twice_ * (residual[d] + output[d]);
-        first_order[d] = twice_ * residual[d];
+        output[d] = output_scale_ * (residual[d] + output[d]);
+        first_order[d] = output_scale_ * residual[d];
       }
       row_firsts_[i] = sum;
     });
@@ -235,17 +251,18 @@ class Pass {
     const double length2 = contracts ? context_.rows.squared_norm(atom, args_.width) : 0;
     const double contraction = args_.contraction * length2 + args_.marginal * length2 * length2;
     const auto sparsity = static_cast<float>(SparsitySlope(unit));
-    const float bend = twice_ * static_cast<float>(contraction);
+    const float bend = 2 / static_cast<float>(args_.rows) * static_cast<float>(contraction);
     double bias = 0, squared_slopes = 0;
     int32_t active = 0;
     terms->Clear();
     for (int64_t i = 0; i < args_.rows; ++i) {
       const int64_t e = i * args_.units + unit;
       float da = 0;
-      active += Activities()[e] > threshold;
+      active += (factors_ == nullptr ? Activities()[e] : ActivationAt(args_.activation, pre_activations_[e]).value) >
+                threshold;
       if (!sparse_) {
         const ActivationPoint<float> point = ActivationAt(args_.activation, pre_activations_[e]);
-        da = point.slope * (ActivityGradient()[e] + sparsity) + bend * point.slope * point.curvature;
+        da = Factor(e) * point.slope * (ActivityGradient()[e] + sparsity) + bend * point.slope * point.curvature;
         if (args_.first_order) {
           float& dv = DirectionalGradient()[e];
           da += point.curvature * directional_[e] * dv;
@@ -255,7 +272,7 @@ class Pass {
         ActivityGradient()[e] = da;
       } else if (Activities()[e] > 0) {
         const float* const output = OutputGradient() + i * args_.width;
-        da = dot_(output, atom, args_.width) + sparsity;
+        da = Factor(e) * (dot_(output, atom, args_.width) + sparsity);
         terms->Add(output, Activities()[e]);
         terms->Add(Seen() + i * args_.width, da);
         squared_slopes += 1;
@@ -314,7 +331,7 @@ class Pass {
   const RegularisedPassArgs& args_;
   const simd::DotFunction dot_ = simd::FixedOrderDotFor(context_.instruction_set);
   const int64_t parts_, left_part_, right_part_;
-  const float twice_;  // 2 / rows
+  const float output_scale_;  // from a residual to the gradient of its output
   bool sparse_ = false;
   std::vector<PassTerms> terms_;  // of each thread
   std::vector<double> row_errors_, row_firsts_, unit_penalties_;
@@ -322,6 +339,7 @@ class Pass {
 
   float *left_ = nullptr, *right_ = nullptr;
   float *pre_activations_ = nullptr, *directional_ = nullptr;  // [rows, units]: a and W e
+  float* factors_ = nullptr;                                   // [rows, units]: of dropout; null without
   float* residual_ = nullptr;                                  // [rows, width]
 };
 
