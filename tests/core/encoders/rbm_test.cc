@@ -305,7 +305,9 @@ TEST_P(RbmOnEveryBackend, PersistentChainsComeToTheModelsOwnDistribution) {
 }
 
 TEST_P(RbmOnEveryBackend, LearnsADistribution) {
-  for (const v1::EncoderSpec& spec : Specs()) {
+  for (v1::EncoderSpec spec : Specs()) {
+    // A few chains that persist leave one of the patterns together, and the model follows them.
+    if (spec.rbm().persistent()) spec.mutable_rbm()->set_chains(200);
     auto learner = Make(spec);
     const std::vector<int> states = {3, 28};  // two patterns and nothing else
     const std::vector<float> x = Rows(states, 10);
