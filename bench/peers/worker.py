@@ -24,6 +24,7 @@ import torch
 import convolution
 import k_sparse
 import other_libraries
+import regularised
 import selection
 from inputs import Inputs
 
@@ -32,6 +33,8 @@ FAMILIES = {
     "encode": (k_sparse.encode_variants, other_libraries.encode_variants),
     "train": (k_sparse.train_variants,),
     "select": (selection.variants,),
+    "encode_regularised": (regularised.encode_variants,),
+    "train_regularised": (regularised.train_variants,),
     "encode_maps": (convolution.encode_variants,),
     "train_maps": (convolution.train_variants,),
 }

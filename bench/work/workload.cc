@@ -54,10 +54,16 @@ absl::StatusOr<std::unique_ptr<Workload>> CreateWorkload(const WorkSpec& spec, c
   static constexpr struct {
     const char* kind;
     Factory create;
-  } kKinds[] = {{"encode", CreateEncodeWork},    {"encode_maps", CreateEncodeWork},
-                {"train", CreateTrainWork},      {"train_maps", CreateTrainWork},
-                {"job", CreateJobWork},          {"select", CreateSelectWork},
-                {"product", CreateProductWork},  {"read", CreateReadWork},
+  } kKinds[] = {{"encode", CreateEncodeWork},
+                {"encode_maps", CreateEncodeWork},
+                {"encode_regularised", CreateEncodeWork},
+                {"train", CreateTrainWork},
+                {"train_maps", CreateTrainWork},
+                {"train_regularised", CreateTrainWork},
+                {"job", CreateJobWork},
+                {"select", CreateSelectWork},
+                {"product", CreateProductWork},
+                {"read", CreateReadWork},
                 {"handover", CreateHandoverWork}};
   std::string known;
   for (const auto& kind : kKinds) {

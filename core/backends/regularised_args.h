@@ -58,6 +58,9 @@ struct RegularisedPassArgs {
   int64_t units = 0, width = 0;
   const float* x = nullptr;  // [rows, width], finite
   int64_t rows = 0;          // at least 1
+  // [width], or null: what was subtracted from rows, such as the mean of images. Changes only rounding, but a backend
+  // may be faster if x + offset is mostly zeros.
+  const float* offset = nullptr;
   Activation activation = Activation::kReLU;
   Corruption corruption;
   Dropout dropout;
