@@ -48,7 +48,9 @@ inline float Sigmoid(float a) {
   // Taylor's series of 2^rest.
   const float series =
       1 + rest * (0.693147181f +
-                  rest * (0.240226507f + rest * (0.0555041087f + rest * (0.00961812911f + rest * 0.00133335581f))));
+                  rest * (0.240226507f +
+                          rest * (0.0555041087f +
+                                  rest * (0.00961812911f + rest * (0.00133335581f + rest * 0.000154035304f)))));
   std::memcpy(&bits, &series, sizeof(bits));
   bits += whole * (1 << 23);
   float exponential;
