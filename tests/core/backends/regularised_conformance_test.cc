@@ -48,7 +48,7 @@ std::vector<Regulariser> Regularisers() {
            }},
           {"sigmoid output", [](RegularisedPassArgs* args) { args->sigmoid_output = true; }},
           {"dropout of everything", [](RegularisedPassArgs* args) {
-             args->dropout = {0.5f, 79, 1000};
+             args->dropout = {0.2f, 80, 1000};
              args->corruption = {CorruptionKind::kDropout, 0.3f, 77, 1000};
              args->sigmoid_output = true;
              args->weight_decay = 0.1f;
