@@ -81,6 +81,13 @@ GROUPS = (
         Group(f"train_{name}", f"train_regularised data=images encoder=regularised units=1000 batch=100 {words}")
         for name, words in REGULARISED.items()
     ),
+    Group("train_dropout", "train_dropout data=images encoder=dropout units=1000 batch=100"),
+    Group(
+        "train_rbm",
+        "train_rbm data=images encoder=rbm units=1000 batch=100",
+        peers=("eager", "compiled", "scikit-learn"),
+        slow_peers=(),
+    ),
     Group("encode_relu", "encode_regularised data=images encoder=regularised units=1000 batch=256", slow_peers=("bf16",)),
     Group("train_wta16", "train_maps data=images maps=16 batch=100", machine=HANDOVER),
     Group("train_wta128", "train_maps data=images maps=128 batch=100"),
@@ -125,6 +132,8 @@ BARS = (
         )
         for name, words in REGULARISED.items()
     ),
+    Bar("train_dropout", "ratio", "train_dropout", amx=(1.5, 4), vnni=(1.5, 4)),
+    Bar("train_rbm", "ratio", "train_rbm", against=(*PYTORCH_FP32, "scikit-learn"), amx=(1.5, 2), vnni=(1.5, 2)),
     Bar("encode_relu", "ratio", "encode_relu", amx=(1, 2), vnni=(1, 2)),
     Bar("train_wta16", "ratio", "train_wta16", amx=(60, 120), vnni=(60, 120)),
     Bar("train_wta128", "ratio", "train_wta128", amx=(130, 300), vnni=(130, 300)),
