@@ -48,6 +48,10 @@ struct Options {
   int64_t max_upload_bytes = int64_t{4} << 30;
   int max_concurrent_calls = 512;
   int max_stream_messages = 256;  // in flight on one EncodeStream
+  // How long a caller may take to send the message of a call once it is admitted.
+  double body_timeout_seconds = 60;
+  // Health watchers, which need no token; of one host half of that.
+  int max_health_watchers = 1024;
 
   int max_running_jobs = 1;
   int max_queued_jobs = 1000;

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <limits>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
 #include "core/base/steady_time.h"
@@ -133,14 +135,46 @@ absl::Status InferenceHandler::CheckHasClasses(const v1::EncodeRequest& request)
   return NoClasses(meant->name, meant->version);
 }
 
+// A request whose rows are being computed.
+struct InferenceHandler::Inference {
+  InferenceRequest converted;
+  SteadyTime start, submitted;
+  absl::StatusOr<EncodedRows> rows;
+};
+
+void InferenceHandler::StartInfer(inference::ModelInferRequest* request, CallContext context,
+                                  std::function<void(MakeAnswer)> done) {
+  const auto inference = std::make_shared<Inference>();
+  inference->start = SteadyTime::Now();
+  absl::StatusOr<InferenceRequest> converted = ConvertRequest(request);
+  absl::Status status = converted.status();
+  if (status.ok() && converted->classes > 0) status = CheckHasClasses(converted->encode);
+  if (!status.ok()) return done([status] { return status; });
+  inference->converted = *std::move(converted);
+  inference->submitted = SteadyTime::Now();
+  context.counts_batches = true;
+  parts_.encode->Start(inference->converted.encode, std::move(context),
+                       [this, inference, done = std::move(done)](absl::StatusOr<EncodedRows> rows) {
+                         inference->rows = std::move(rows);
+                         done([this, inference] { return Answer(*inference); });
+                       });
+}
+
 absl::StatusOr<inference::ModelInferResponse> InferenceHandler::ModelInfer(inference::ModelInferRequest* request,
                                                                            CallContext context) {
-  const SteadyTime start = SteadyTime::Now();
-  KWTA_ASSIGN_OR_RETURN(const InferenceRequest converted, ConvertRequest(request));
-  if (converted.classes > 0) KWTA_RETURN_IF_ERROR(CheckHasClasses(converted.encode));
-  const SteadyTime submitted = SteadyTime::Now();
-  context.counts_batches = true;
-  const absl::StatusOr<EncodedRows> rows = parts_.encode->Wait(converted.encode, std::move(context));
+  absl::Notification computed;
+  MakeAnswer answer;
+  StartInfer(request, std::move(context), [&](MakeAnswer made) {
+    answer = std::move(made);
+    computed.Notify();
+  });
+  computed.WaitForNotification();
+  return answer();
+}
+
+absl::StatusOr<inference::ModelInferResponse> InferenceHandler::Answer(const Inference& inference) {
+  const InferenceRequest& converted = inference.converted;
+  const absl::StatusOr<EncodedRows>& rows = inference.rows;
   const SteadyTime encoded = SteadyTime::Now();
   absl::StatusOr<inference::ModelInferResponse> response =
       rows.ok() ? ConvertResponse(converted, *rows, parts_.max_message_bytes) : rows.status();
@@ -150,15 +184,15 @@ absl::StatusOr<inference::ModelInferResponse> InferenceHandler::ModelInfer(infer
     const absl::StatusOr<ModelVersionInfo> meant =
         parts_.models->Describe({converted.encode.model(), converted.encode.version(), converted.encode.label()});
     if (!meant.ok()) return response;
-    statistics_.Failed(meant->name, meant->version, end - start);
+    statistics_.Failed(meant->name, meant->version, end - inference.start);
     return rows.ok() ? response.status() : StatusOfModel(rows.status(), *meant);
   }
   InferenceTimes times;
   times.rows = converted.encode.input().shape(0);
   times.batches = rows->result.batches;
-  times.whole = end - start;
+  times.whole = end - inference.start;
   times.queue = rows->result.queued;
-  times.input = submitted - start;
+  times.input = inference.submitted - inference.start;
   times.compute = rows->result.computed;
   times.output = end - encoded;
   statistics_.Succeeded(rows->model->name, rows->model->version, absl::Now(), times);

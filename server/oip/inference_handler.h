@@ -34,7 +34,12 @@ class InferenceHandler {
   inference::ServerMetadataResponse ServerMetadata() const;
   absl::StatusOr<inference::ModelMetadataResponse> ModelMetadata(const inference::ModelMetadataRequest& request);
   absl::StatusOr<inference::ModelConfigResponse> ModelConfig(const inference::ModelConfigRequest& request);
-  // Moves the elements out of the request.
+  // Makes the answer to a request whose rows have been computed, on a thread of the caller's choice.
+  using MakeAnswer = std::function<absl::StatusOr<inference::ModelInferResponse>()>;
+  // Moves the elements out of the request. Calls `done` once, perhaps at once, perhaps on the computing thread; it must
+  // not block.
+  void StartInfer(inference::ModelInferRequest* request, CallContext context, std::function<void(MakeAnswer)> done);
+  // Does the same on a thread that may wait.
   absl::StatusOr<inference::ModelInferResponse> ModelInfer(inference::ModelInferRequest* request, CallContext context);
   // Returns the one message with which ModelStreamInfer answers request `id`. The message says that it is the last for
   // its request.
@@ -47,6 +52,9 @@ class InferenceHandler {
       const inference::RepositoryModelUnloadRequest& request);
 
  private:
+  struct Inference;
+
+  absl::StatusOr<inference::ModelInferResponse> Answer(const Inference& inference);
   // Checks, before anything is computed, that the model of the request can classify.
   absl::Status CheckHasClasses(const v1::EncodeRequest& request) const;
 

@@ -72,6 +72,9 @@ class Call {
   // Records the result of a request of a stream.
   void EndRequest(const StreamRequest& request, const absl::Status& status) const;
 
+  // Who makes the call. REQUIRES: Admit returned OK.
+  const std::string& caller() const { return caller_.name; }
+
   // Returns the context for the EncodeHandler. REQUIRES: Admit returned OK; the transport outlives the request.
   CallContext Context() const;
 

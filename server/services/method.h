@@ -54,6 +54,9 @@ inline constexpr Method kRepositoryIndex = {"RepositoryIndex", std::nullopt};
 inline constexpr Method kRepositoryModelLoad = {"RepositoryModelLoad", Scope::kAdmin};
 inline constexpr Method kRepositoryModelUnload = {"RepositoryModelUnload", Scope::kAdmin};
 
+// What needs no token, counted when it ends.
+inline constexpr Method kHealthWatch = {"HealthWatch", std::nullopt, MethodKind::kWatch};
+inline constexpr Method kReflection = {"Reflection", std::nullopt, MethodKind::kWatch};
 // Any method that the server does not have.
 inline constexpr Method kUnserved = {"unserved", std::nullopt};
 

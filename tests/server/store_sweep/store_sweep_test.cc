@@ -19,6 +19,7 @@
 #include "server/jobs/sqlite_job_store.h"
 #include "server/metrics/metrics.h"
 #include "tests/server/fake_encoder.h"
+#include "tests/server/jobs/watch_job.h"
 #include "tests/server/models/bundles.h"
 #include "tests/server/store_sweep/faulty_calls.h"
 #include "tests/temporary_directory.h"
@@ -72,8 +73,8 @@ class StoreSweepTest : public ::testing::Test {
     while (!runner_->Submit(id, spec).ok()) {
     }
     const SteadyTime give_up = SteadyTime::Now() + kStuck;
-    const absl::Status watched = journal_->Watch(
-        id, 0, [](const v1::JobEvent&) { return true; }, [give_up] { return SteadyTime::Now() < give_up; });
+    const absl::Status watched = WatchJob(
+        *journal_, id, 0, [](const v1::JobEvent&) { return true; }, [give_up] { return SteadyTime::Now() < give_up; });
     EXPECT_TRUE(watched.ok()) << watched;
     return store_->Get(id).value();
   }
