@@ -35,6 +35,8 @@ struct EncodeResult {
   // SparseCodes for OUTPUT_MODE_SPARSE_TOPK and _CSR; a Tensor f32 [rows, units] for OUTPUT_MODE_DENSE. Without an
   // output mode the model decides: it returns a Tensor if its codes are dense, as in winner-take-all models.
   Codes codes;
+  // True: the layout on the wire was OUTPUT_MODE_SPARSE_TOPK, so every row has k entries.
+  bool rows_of_k = false;
   uint64_t model_version = 0;
   // Sums of queue_ns and compute_ns, and the largest batch_rows, over `requests` requests.
   v1::ServingStats stats;

@@ -85,6 +85,7 @@ absl::StatusOr<EncodeResult> DecodeReply(const v1::EncodeResponse& response, int
     }
     case v1::EncodeResponse::kTopK: {
       KWTA_ASSIGN_OR_RETURN(result.codes, FromTopK(response.top_k(), units, rows));
+      result.rows_of_k = true;
       return result;
     }
     case v1::EncodeResponse::kCsr: {
@@ -107,6 +108,7 @@ absl::Status EncodeAssembler::Add(EncodeResult piece) {
   }
   if (filled_ == 0) {
     result_.model_version = piece.model_version;
+    result_.rows_of_k = piece.rows_of_k;
     result_.codes = RoomFor(piece.codes, rows_);
   }
   if (result_.codes.index() != piece.codes.index()) return Unfit("codes of several layouts");

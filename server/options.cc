@@ -1,16 +1,21 @@
 #include "server/options.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
 #include <iterator>
 #include <memory>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "command_line/completion.h"
+#include "command_line/manual.h"
+#include "command_line/suggest.h"
 #include "core/base/parse_number.h"
 #include "core/base/version.h"
 #include "server/address.h"
@@ -24,6 +29,12 @@ constexpr char kDescription[] =
     "Every flag can also be given by the environment (--max-queue-rows as KWTA_MAX_QUEUE_ROWS) or in the file named "
     "by\n"
     "--config (max-queue-rows = 8192); a flag wins over the environment, the environment over the file.\n";
+
+// What --manual and --completion print, instead of a server's start.
+struct Printing {
+  bool manual = false;
+  std::string shell;
+};
 
 constexpr char kFooter[] =
     "\nExamples:\n"
@@ -50,12 +61,16 @@ constexpr char kDataDirectoryFlag[] = "data-dir";
 // Plugs our parser of option files into CLI11, whose own parsing of values is not used.
 class OptionsFile final : public CLI::ConfigBase {
  public:
+  // `known` are the keys that a file may have.
+  explicit OptionsFile(std::vector<std::string> known) : known_(std::move(known)) {}
+
   std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
     const std::string text{std::istreambuf_iterator<char>(input), std::istreambuf_iterator<char>()};
     const absl::StatusOr<std::vector<OptionsFileEntry>> entries = ParseOptionsFile(text);
     if (!entries.ok()) throw CLI::ConfigError(absl::StrCat("the file of --config, ", entries.status().message()));
     std::vector<CLI::ConfigItem> items;
     for (const OptionsFileEntry& entry : *entries) {
+      if (std::find(known_.begin(), known_.end(), entry.key) == known_.end()) throw CLI::ConfigError(Unknown(entry));
       if (entry.is_array && entry.key != kDataDirectoryFlag) {
         throw CLI::ConfigError(absl::StrCat("the file of --config, line ", entry.line, ": '", entry.key,
                                             "' takes one value, not an array"));
@@ -64,6 +79,16 @@ class OptionsFile final : public CLI::ConfigBase {
     }
     return items;
   }
+
+ private:
+  std::string Unknown(const OptionsFileEntry& entry) const {
+    const std::string nearest = command_line::Nearest(entry.key, known_);
+    return absl::StrCat(
+        "the file of --config, line ", entry.line, ": there is no option '", entry.key, "'",
+        nearest.empty() ? "; kwta-server --help lists them" : absl::StrCat("; did you mean '", nearest, "'?"));
+  }
+
+  std::vector<std::string> known_;
 };
 
 void AddOptions(CLI::App& app, Options& options) {
@@ -77,9 +102,12 @@ void AddOptions(CLI::App& app, Options& options) {
   const auto take = [](const auto& reader) { return reader.template As<CLI::Validator>(); };
   const CLI::Validator positive = take(count(int64_t{1}, int64_t{1} << 40));
   const CLI::Validator seconds = take(count(0.0, 86400.0).Of("seconds"));
-  add("--state-dir", options.state_directory, "Directory of models, jobs, uploads and the job store")->group("Where");
+  add("--state-dir", options.state_directory, "Directory of models, jobs, uploads and the job store")
+      ->type_name("DIRECTORY")
+      ->group("Where");
   add("--model-dir", options.model_directory,
       "Directory of models, which several servers may share; models in the state directory if not given")
+      ->type_name("DIRECTORY")
       ->group("Where");
   add("--model-poll", options.model_poll_seconds,
       "Seconds between looks at the directory of models, besides those when something happens there")
@@ -92,14 +120,17 @@ void AddOptions(CLI::App& app, Options& options) {
       ->check(CheckAddress)
       ->group("Where");
   add("--tls-cert", options.tls_certificate, "Certificate chain of the server, PEM; both ports then speak TLS only")
+      ->type_name("FILE")
       ->group("Security");
-  add("--tls-key", options.tls_key, "Its private key, PEM")->group("Security");
+  add("--tls-key", options.tls_key, "Its private key, PEM")->type_name("FILE")->group("Security");
   add("--tls-client-ca", options.tls_client_ca, "Certificates that must have signed those of clients, PEM")
+      ->type_name("FILE")
       ->group("Security");
   add("--tls-reload-seconds", options.tls_reload_seconds, "Time until files that changed are read again")
       ->transform(take(count(1, 86'400).Of("seconds")))
       ->group("Security");
   add("--tokens", options.token_file, "File of bearer tokens, made by 'kwta token'; calls then need one")
+      ->type_name("FILE")
       ->group("Security");
   app.add_flag("--insecure", options.insecure, "Listen beyond this machine without TLS, or for everybody")
       ->group("Security");
@@ -112,6 +143,7 @@ void AddOptions(CLI::App& app, Options& options) {
       ->group("Where");
   app.add_option("--data-dir", options.data_directories,
                  "Further directory searched for data sets; repeatable (KWTA_DATA_DIR takes one)")
+      ->type_name("DIRECTORY")
       ->group("Where");
   add("--backend", options.backend, "Backend that computes; the best one built in if not given")->group("Encoding");
   add("--threads", options.threads, "Threads of Encode; 0 takes every processor the process may use")
@@ -167,6 +199,7 @@ void AddOptions(CLI::App& app, Options& options) {
       ->transform(take(count(0, 19)))
       ->group("Training");
   add("--trainer", options.trainer_path, "Program that trains; kwta-trainer beside this program if not given")
+      ->type_name("FILE")
       ->group("Training");
   add("--trainer-stop-seconds", options.trainer_stop_seconds, "A trainer told to stop is killed after this")
       ->transform(seconds)
@@ -182,6 +215,36 @@ void AddOptions(CLI::App& app, Options& options) {
   add("--log-format", options.log_format, "text, or json: an object a line")->check(CLI::IsMember({"text", "json"}));
   app.add_flag("--check-config", options.check_config,
                "Say whether a server could start with these options, and exit: 0 it could, 1 or 2 not");
+}
+
+// Options about the command line itself, which neither the environment nor a file sets.
+bool IsOfTheCommandLineAlone(const std::string& name) {
+  return name == "help" || name == "version" || name == "check-config" || name == "manual" || name == "completion";
+}
+
+// Returns the keys that a file of options may have: the names of the flags.
+std::vector<std::string> FileKeys(const CLI::App& app) {
+  std::vector<std::string> keys;
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string& name = option->get_lnames().at(0);
+    if (!IsOfTheCommandLineAlone(name) && name != "config") keys.push_back(name);
+  }
+  return keys;
+}
+
+// For whoever makes a package.
+void AddPrinting(CLI::App& app, Printing& printing) {
+  app.add_flag("--manual", printing.manual, "Print the manual page")->group("");
+  app.add_option("--completion", printing.shell, "Print the completion script of a shell")
+      ->check(CLI::IsMember(command_line::Shells()))
+      ->group("");
+}
+
+// Returns the text that `printing` names; empty if it names none.
+std::string Print(const Printing& printing, const CLI::App& app) {
+  if (!printing.shell.empty()) return command_line::Completion(app, printing.shell);
+  if (!printing.manual) return "";
+  return command_line::ManualPages(app, absl::StrCat("kwta ", kVersion), 8, {"kwta(1)"}).front().text;
 }
 
 bool IsLoopback(const std::string& address) {
@@ -214,7 +277,7 @@ std::vector<std::string> EnvironmentFlags(const CLI::App& app, const std::set<st
   std::vector<std::string> flags;
   for (const CLI::Option* option : app.get_options()) {
     const std::string name = option->get_lnames().at(0);
-    if (name == "help" || name == "version" || name == "check-config") continue;
+    if (IsOfTheCommandLineAlone(name)) continue;
     if (given.count(name) != 0) continue;
     const std::string variable = absl::StrCat("KWTA_", absl::AsciiStrToUpper(absl::StrReplaceAll(name, {{"-", "_"}})));
     const char* value = std::getenv(variable.c_str());
@@ -231,10 +294,13 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
   app.footer(kFooter);
   app.set_version_flag("--version", absl::StrCat("kwta-server ", kVersion));
   app.set_config("--config", "", "File of options, key = value in TOML's form")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+      ->type_name("FILE");
   app.allow_config_extras(CLI::config_extras_mode::error);
-  app.config_formatter(std::make_shared<OptionsFile>());
   AddOptions(app, result.options);
+  Printing printing;
+  AddPrinting(app, printing);
+  app.config_formatter(std::make_shared<OptionsFile>(FileKeys(app)));
 
   std::vector<std::string> arguments(argv + 1, argv + argc);
   std::set<std::string> given;
@@ -245,6 +311,11 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // the order that CLI11 expects
     app.parse(std::move(reversed));
+    result.text = Print(printing, app);
+    if (!result.text.empty()) {
+      result.done = true;
+      return result;
+    }
     const std::string wrong = CheckSecurity(result.options);
     if (!wrong.empty()) throw CLI::ValidationError(wrong);
   } catch (const CLI::ParseError& error) {

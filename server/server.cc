@@ -64,6 +64,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options) {
   KWTA_RETURN_IF_ERROR(parts.StartModels());
   KWTA_RETURN_IF_ERROR(parts.StartJobs());
   KWTA_RETURN_IF_ERROR(parts.StartGrpc());
+  parts.ServeHttp();
   // Start jobs last: a server that cannot start must not touch them.
   parts.runner->Start();
   parts.health->SetServing(true);
@@ -96,6 +97,7 @@ void Server::Drain() {
   }
   if (parts.runner != nullptr) parts.runner->BeginStop();
   if (parts.journal != nullptr) parts.journal->Stop();
+  if (parts.http != nullptr) parts.http->EndStreams();
   if (parts.grpc != nullptr) {
     parts.permits.Close();
     parts.permits.WaitUntilIdle(absl::Now() + absl::Seconds(parts.options.drain_grace_seconds));

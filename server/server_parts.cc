@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -27,6 +28,9 @@
 #include "server/services/dataset_upload.h"
 #include "server/services/grpc/transport.h"
 #include "server/web/listening_socket.h"
+#include "server/web/page/page_routes.h"
+#include "server/web/pages.h"
+#include "server/web/rest/rest_routes.h"
 
 namespace kwta::server {
 namespace {
@@ -161,6 +165,9 @@ absl::Status Server::Parts::StartBase() {
   KWTA_ASSIGN_OR_RETURN(backend, std::move(created));
   facts = {kVersion, absl::Now(), backend->name(), backend->threads(), "", options.max_message_bytes};
   metrics = std::make_unique<Metrics>(facts.version, facts.backend, facts.started);
+  for (const Method* method : methods::kAll) {
+    metrics->calls().AddMethod(method->name, method->kind != MethodKind::kWatch);
+  }
   return StartHttp();
 }
 
@@ -180,28 +187,50 @@ absl::Status Server::Parts::StartHttp() {
     }
   };
   KWTA_ASSIGN_OR_RETURN(certificates, OpenCertificates(options, std::move(events)));
+  pipeline = {&permits, authenticator.get(), metrics.get()};
   HttpPages pages;
   pages.metrics = [this] {
-    if (ready && !draining) metrics->SetWaitingForStore(!StoreTrouble().ok());
+    if (ready && !draining) metrics->jobs().SetWaitingForStore(!StoreTrouble().ok());
     if (certificates != nullptr) certificates->Current();  // reports their state even if nobody connects
-    return metrics->Render();
+    return metrics->Render(Gauges());
   };
   pages.trouble = [this] {
     const absl::Status trouble = StoreTrouble();
     return trouble.ok() ? "" : absl::StrCat("jobs wait for the store: ", trouble.message());
   };
-  if (authenticator != nullptr) {
-    pages.may_see = [this](const std::string& header) {
-      return authenticator->Authenticate(header, std::nullopt).status();
-    };
-  }
+  pages.may_see = MayBrowse();
   pages.not_ready = [this] { return draining ? "draining" : ready ? "" : "starting"; };
+  HttpRoutes monitoring;
+  AddMonitoringPages(std::move(pages), &monitoring);
   KWTA_ASSIGN_OR_RETURN(std::unique_ptr<TlsCredentials> tls, HttpCredentials(options, certificates.get()));
   facts.http_tls = tls != nullptr;
-  KWTA_ASSIGN_OR_RETURN(http, HttpServer::Start(options.http_address, std::move(tls), std::move(pages)));
+  HttpServerOptions http_options;
+  http_options.address = options.http_address;
+  http_options.accept_compression = options.accept_compression;
+  http_options.max_held_bytes = std::max(http_options.max_held_bytes, 4 * options.max_message_bytes);
+  auto starting = std::make_shared<HttpRoutes>(monitoring);
+  starting->SetMissing(absl::UnavailableError("the server starts and serves only /metrics, /healthz and /readyz yet"));
+  KWTA_ASSIGN_OR_RETURN(http, HttpServer::Start(http_options, std::move(tls), &pipeline, std::move(starting)));
+  http_routes = std::make_unique<HttpRoutes>(std::move(monitoring));
   facts.http_address = WithPort(options.http_address, http->port());
   TellRemoved(DatasetUpload::Clean(state->datasets()));
   return absl::OkStatus();
+}
+
+ServerGauges Server::Parts::Gauges() const {
+  ServerGauges gauges;
+  gauges.ready = ready && !draining;
+  gauges.calls = permits.taken();
+  gauges.calls_limit = permits.limit();
+  gauges.queue_rows_limit = options.max_queue_rows;
+  gauges.queue_bytes_limit = options.max_queue_bytes;
+  gauges.state_directory = state->path();
+  if (!ready) return gauges;  // there may be no batcher yet
+  const QueueSize waiting = batcher->Waiting();
+  gauges.queue_requests = waiting.requests;
+  gauges.queue_rows = waiting.rows;
+  gauges.queue_bytes = waiting.bytes;
+  return gauges;
 }
 
 absl::Status Server::Parts::StartModels() {
@@ -226,18 +255,16 @@ absl::Status Server::Parts::StartModels() {
 absl::Status Server::Parts::StartJobs() {
   // The server serves models whether or not the store opens.
   store = OpenWhenPossible([path = state->database()] { return OpenSqliteJobStore(path); });
-  const auto count = [this] {
-    const absl::StatusOr<JobCounts> counts = store->Count();
-    if (counts.ok()) metrics->SetJobs(*counts);
-  };
+  const auto count = [this] { metrics->jobs().Count([this] { return store->Count(); }); };
   count();
   JobJournal::Events journal_events;
   journal_events.changed = [count](const v1::Job&) { count(); };
-  journal_events.not_stored = [this](const absl::Status&) { metrics->StoreWriteFailed(); };
+  journal_events.not_stored = [this](const absl::Status&) { metrics->jobs().StoreWriteFailed(); };
   journal = std::make_unique<JobJournal>(store.get(), std::move(journal_events));
   JobRunnerOptions runner_options;
   runner_options.trainer_program =
       options.trainer_path.empty() ? ProgramBesideThis("kwta-trainer") : options.trainer_path;
+  runner_options.taken_up = count;
   runner_options.jobs_directory = state->jobs();
   runner_options.data_directories = DataDirectories();
   runner_options.backend = options.backend;
@@ -255,12 +282,15 @@ absl::Status Server::Parts::StartJobs() {
 
 void Server::Parts::StartBatcher() {
   BatcherEvents batcher_events;
-  batcher_events.batch_done = [this](int64_t rows, absl::Duration compute) {
-    metrics->BatchDone(rows, absl::ToDoubleSeconds(compute));
+  batcher_events.batch_done = [](const ServedModel& model, int64_t rows, absl::Duration compute) {
+    Metrics::BatchDone(model, rows, absl::ToDoubleSeconds(compute));
   };
-  batcher_events.queue_left = [this](absl::Duration queued) { metrics->QueueLeft(absl::ToDoubleSeconds(queued)); };
-  batcher_events.encoded = [this](const ServedModel& model, const Codes& codes) {
-    metrics->RowsEncoded(model.name, model.version, codes);
+  batcher_events.queue_left = [](const ServedModel& model, absl::Duration queued) {
+    Metrics::QueueLeft(model, absl::ToDoubleSeconds(queued));
+  };
+  batcher_events.encoded = [this](const ServedModelPtr& model, const RowsView& rows, const Codes& codes) {
+    metrics->RowsEncoded(*model, codes);
+    drift->Offer(model, rows);
   };
   batcher_events.answering = [this] { loop->BeginPosting(); };
   batcher_events.answered = [this] { loop->EndPosting(); };
@@ -270,6 +300,8 @@ void Server::Parts::StartBatcher() {
   }
   batcher_options.max_batch_time = kLongestBatch;
   batcher_options.linger = absl::Milliseconds(options.batch_linger_milliseconds);
+  drift = std::make_unique<DriftSampler>();
+  drift->Start();
   batcher = std::make_unique<Batcher>(batcher_options, std::move(batcher_events));
   batcher->Start();
 }
@@ -295,7 +327,6 @@ std::optional<bool> Server::Parts::ModelServes(absl::string_view name) const {
 }
 
 void Server::Parts::MakeMethods() {
-  pipeline = {&permits, authenticator.get(), metrics.get()};
   quick_threads = std::make_unique<ControlThreads>(ControlThreads::Options{"look up or record", kQuickThreads});
   slow_threads = std::make_unique<ControlThreads>(ControlThreads::Options{"read or write files", kSlowThreads});
   bodies = std::make_unique<TimeoutList>(absl::Seconds(options.body_timeout_seconds));
@@ -325,6 +356,32 @@ void Server::Parts::MakeMethods() {
   reflection = std::make_unique<ReflectionService>(&methods, &site);
   reflection->AddTo(&methods);
   listener = std::make_unique<CallListener>(&methods, &pipeline, loop.get());
+}
+
+std::function<absl::Status(const std::string&)> Server::Parts::MayBrowse() const {
+  if (authenticator == nullptr) return nullptr;
+  return [this](const std::string& header) { return authenticator->Authenticate(header, std::nullopt).status(); };
+}
+
+void Server::Parts::MakeStatusApi() {
+  ApiParts api;
+  api.status = [this] { return ReportStatus(facts, draining, *models, *store, StoreTrouble(), *metrics); };
+  api.load = [] { return ServerLoad(); };
+  api.encode = encode_handler.get();
+  api.jobs = job_handler.get();
+  api.store = store.get();
+  api.model_handler = model_handler.get();
+  api.models = models.get();
+  api.data_directories = DataDirectories();
+  status_api = NewStatusApi(std::move(api));
+}
+
+void Server::Parts::ServeHttp() {
+  MakeStatusApi();
+  status_api->AddTo(http_routes.get());
+  AddStatusPage(MayBrowse(), http_routes.get());
+  AddRestRoutes(inference_handler.get(), options.max_message_bytes, http_routes.get());
+  http->SetRoutes(std::move(http_routes));
 }
 
 absl::Status Server::Parts::StartGrpc() {

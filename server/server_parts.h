@@ -5,6 +5,7 @@
 #include <grpcpp/server.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@
 #include "server/jobs/job_journal.h"
 #include "server/jobs/job_runner.h"
 #include "server/jobs/job_store.h"
+#include "server/metrics/drift_sampler.h"
 #include "server/metrics/metrics.h"
 #include "server/models/model_follower.h"
 #include "server/models/model_manager.h"
@@ -39,6 +41,7 @@
 #include "server/services/model_handler.h"
 #include "server/services/status_report.h"
 #include "server/state_directory.h"
+#include "server/web/api/api_routes.h"
 #include "server/web/http_server.h"
 
 namespace kwta::server {
@@ -64,6 +67,8 @@ struct Server::Parts {
   std::shared_ptr<Backend> backend;
   std::unique_ptr<Metrics> metrics;
   std::unique_ptr<Certificates> certificates;  // null: no TLS
+  CallPipeline pipeline;
+  std::unique_ptr<HttpRoutes> http_routes;  // gathered until ServeHttp
   std::unique_ptr<HttpServer> http;
   std::unique_ptr<JobStore> store;
   std::unique_ptr<JobJournal> journal;
@@ -71,12 +76,13 @@ struct Server::Parts {
   std::unique_ptr<ModelFollower> follower;
   std::unique_ptr<JobRunner> runner;
   std::unique_ptr<CompletionLoop> loop;
+  std::unique_ptr<DriftSampler> drift;
   std::unique_ptr<Batcher> batcher;
-  CallPipeline pipeline;
   std::unique_ptr<EncodeHandler> encode_handler;
   std::unique_ptr<JobHandler> job_handler;
   std::unique_ptr<ModelHandler> model_handler;
   std::unique_ptr<InferenceHandler> inference_handler;
+  std::unique_ptr<StatusApi> status_api;
   std::unique_ptr<ControlThreads> quick_threads, slow_threads;
   std::unique_ptr<TimeoutList> bodies;
   CallSite site;
@@ -95,12 +101,16 @@ struct Server::Parts {
   absl::Status StartModels();
   absl::Status StartJobs();
   absl::Status StartGrpc();
+  // Has the HTTP port serve what needs the other parts, besides what monitoring reads.
+  void ServeHttp();
   // Checks whether all of these would succeed; see Server::Check.
   absl::Status Check();
   std::vector<std::string> DataDirectories() const;
   std::string ModelsDirectory() const;
   // OK, or the reason why jobs wait for the store.
   absl::Status StoreTrouble() const;
+  // What a scrape measures now. REQUIRES: StartBase has opened the state directory.
+  ServerGauges Gauges() const;
 
  private:
   // Parts of StartGrpc; each needs those before it.
@@ -108,6 +118,9 @@ struct Server::Parts {
   void MakeHandlers();
   void MakeMethods();
   std::optional<bool> ModelServes(absl::string_view name) const;
+  void MakeStatusApi();
+  // Who may see metrics and the status page, by the header Authorization. Null: everybody.
+  std::function<absl::Status(const std::string& authorization)> MayBrowse() const;
 };
 
 }  // namespace kwta::server

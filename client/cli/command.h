@@ -56,5 +56,7 @@ void AddUpload(CLI::App& app, Action* action);
 void AddLoad(CLI::App& app, Action* action);
 void AddReproduce(CLI::App& app, Action* action);
 void AddToken(CLI::App& app, Action* action);
+void AddCompletion(CLI::App& app, Action* action);
+void AddManual(CLI::App& app, Action* action);
 
 }  // namespace kwta::client::cli

@@ -7,8 +7,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "client/cli/options/suggest.h"
 #include "client/cli/report.h"
+#include "command_line/suggest.h"
 #include "core/base/parse_number.h"
 #include "core/base/version.h"
 
@@ -60,7 +60,7 @@ std::vector<std::string> CommandNames(const CLI::App& app) {
 
 // Returns "; did you mean 'status'?" or nothing.
 std::string DidYouMean(const std::string& word, const std::vector<std::string>& candidates) {
-  const std::string nearest = Nearest(word, candidates);
+  const std::string nearest = command_line::Nearest(word, candidates);
   return nearest.empty() ? "" : absl::StrCat("; did you mean '", nearest, "'?");
 }
 
@@ -162,6 +162,8 @@ std::unique_ptr<CLI::App> BuildCommandLine(GlobalOptions* global, Action* action
   AddLoad(*app, action);
   AddReproduce(*app, action);
   AddToken(*app, action);
+  AddCompletion(*app, action);
+  AddManual(*app, action);
   AddHelpAndVersion(*app, action);
   return app;
 }

@@ -8,6 +8,7 @@
 #include "client/cli/encode_all.h"
 #include "core/base/cpu.h"
 #include "core/base/status_macros.h"
+#include "core/encoders/encoder_registry.h"
 #include "core/evaluation/activation_statistics.h"
 #include "core/evaluation/linear_probe.h"
 #include "core/evaluation/stored_classifier.h"
@@ -56,14 +57,17 @@ class Evaluator {
                           Encode("encoding the training images", training_, options_.encode));
     report_.encode_rows_per_second = static_cast<double>(report_.training_rows) / training.seconds;
     report_.dense_codes = std::holds_alternative<Tensor>(training.codes.codes);
-    report_.dead_units = Statistics(training.codes).DeadUnits();
+    report_.takes_k = training.codes.rows_of_k;
+    const ActivationStatistics activity = Statistics(training.codes);
+    report_.activation_fraction = activity.ActiveUnitFraction();
+    report_.dead_units = activity.DeadUnits();
     KWTA_ASSIGN_OR_RETURN(const EncodedRows evaluation,
                           Encode("encoding the evaluation images", evaluation_, options_.encode));
     report_.l0 = Statistics(evaluation.codes).L0();
     const Preprocessor preprocessor(report_.model.description().preprocessing(), {});
     KWTA_ASSIGN_OR_RETURN(report_.fraction_variance_unexplained,
                           Unexplained("reconstructing the evaluation images", options_.encode, preprocessor));
-    if (!report_.dense_codes) KWTA_RETURN_IF_ERROR(CompareWithAlpha1(preprocessor));
+    if (report_.takes_k) KWTA_RETURN_IF_ERROR(CompareWithAlpha1(preprocessor));
     if (report_.model.description().has_fine_tuning()) {
       KWTA_ASSIGN_OR_RETURN(client::Classifier received,
                             client_.GetClassifier(options_.model, report_.model.version()));
@@ -121,9 +125,12 @@ class Evaluator {
                      [&](int64_t rows_done) { progress_.Update(static_cast<double>(rows_done) / rows); });
   }
 
-  static ActivationStatistics Statistics(const EncodeResult& codes) {
+  ActivationStatistics Statistics(const EncodeResult& codes) const {
     if (const auto* dense = std::get_if<Tensor>(&codes.codes)) {
-      ActivationStatistics statistics(dense->shape()[1]);
+      const v1::EncoderSpec& encoder = report_.model.description().encoder();
+      const EncoderKind* kind = FindEncoderKind(encoder);
+      const bool has_threshold = kind != nullptr && kind->active_above != nullptr;
+      ActivationStatistics statistics(dense->shape()[1], has_threshold ? kind->active_above(encoder) : 0);
       statistics.AddDense(dense->as<float>(), dense->shape()[0]);
       return statistics;
     }

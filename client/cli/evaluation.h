@@ -32,6 +32,7 @@ struct ProbeResult {
 struct EvaluationReport {
   v1::ModelVersion model;
   bool dense_codes = false;
+  bool takes_k = false;  // Callers may choose how many activities a code keeps.
   int64_t training_rows = 0;
   int64_t evaluation_rows = 0;
   ProbeResult codes;
@@ -39,12 +40,13 @@ struct EvaluationReport {
   // For fine-tuned models: the fraction of the evaluation rows that the model's own classifier gets wrong.
   std::optional<double> own_classifier_error;
   // Over the evaluation rows, encoded as requested and with alpha = 1. The decoder was trained for alpha = 1. Models
-  // with dense codes take no alpha and reconstruct as they were trained to.
+  // that keep every activity take no alpha and reconstruct as they were trained to.
   // Not set for models with preprocessing steps, whose preprocessed rows stay on the server, or for fine-tuned models.
   std::optional<double> fraction_variance_unexplained;
   std::optional<double> fraction_variance_unexplained_alpha_1;
   double l0 = 0;  // Over the evaluation rows, encoded as requested.
-  // Units in no code of the training rows.
+  // Over the training rows: the mean fraction of the units that are active, and the units that never are.
+  double activation_fraction = 0;
   int64_t dead_units = 0;
   std::optional<int64_t> dead_units_alpha_1;
   double encode_rows_per_second = 0;  // Over the wire; training rows, encoded as requested.

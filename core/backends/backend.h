@@ -15,6 +15,7 @@
 // Every method is required. core/backends/host_backend.h composes some of them for processors.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -25,6 +26,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/backends/active_gradient.h"
+#include "core/backends/regularised_args.h"
 #include "core/backends/tied_training.h"
 #include "core/backends/winner_args.h"
 
@@ -133,7 +135,16 @@ struct MomentumUpdateArgs {
   int64_t rows = 0, width = 0;
   float rate = 0, momentum = 0;
   bool unit_norm = false;  // afterwards scale each row of parameter to length 1 (rows of zeros stay)
+  float max_norm = 0;      // if above 0: afterwards scale each longer row of parameter to this length
 };
+
+// The factor that brings a row of parameter, with this sum of squares, to the length that the step asks for.
+inline double LengthFactor(const MomentumUpdateArgs& args, double squared_norm) {
+  if (squared_norm == 0) return 1;
+  if (args.unit_norm) return 1 / std::sqrt(squared_norm);
+  const double longest = args.max_norm;
+  return longest > 0 && squared_norm > longest * longest ? longest / std::sqrt(squared_norm) : 1;
+}
 
 // Adam step on `size` numbers (Kingma & Ba, "Adam", 2015, algorithm 1); step >= 1 counts updates:
 //   first <- beta1 first + (1 - beta1) g,  second <- beta2 second + (1 - beta2) g^2,
@@ -187,6 +198,10 @@ class Backend {
   virtual absl::Status WinnerDecode(const WinnerDecodeArgs& args) = 0;
   virtual absl::Status WinnerPass(const WinnerPassArgs& args) = 0;
   virtual absl::Status ConvPool(const ConvPoolArgs& args) = 0;
+
+  // Regularised autoencoders: core/backends/regularised_args.h.
+  virtual absl::Status AffineActivation(const AffineActivationArgs& args) = 0;
+  virtual absl::Status RegularisedPass(const RegularisedPassArgs& args) = 0;
 
   // Training of a tied dictionary: core/backends/tied_training.h.
   virtual absl::StatusOr<std::unique_ptr<TiedDictionary>> PrepareTiedDictionary(const TiedParameters& parameters) = 0;

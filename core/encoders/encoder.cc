@@ -26,4 +26,8 @@ absl::Status Encoder::Reconstruct(const RowsView& x, int64_t k, float* out) cons
   return Decode(codes, out);
 }
 
+absl::StatusOr<TrainedRows> Encoder::ReconstructAsTrained(const RowsView&) const {
+  return absl::UnimplementedError("this encoder does not say what training reconstructed; use Reconstruct");
+}
+
 }  // namespace kwta

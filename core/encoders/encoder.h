@@ -24,6 +24,12 @@ struct EncodeOptions {
   int64_t k = 0;
 };
 
+// Rows as training saw them, and their reconstructions, in the same units.
+struct TrainedRows {
+  int64_t width = 0;
+  std::vector<float> x, reconstructions;  // [rows, width], the mean not subtracted
+};
+
 // A trained encoder: parameters and preprocessing. Immutable; every method is thread-safe.
 class Encoder {
  public:
@@ -38,11 +44,14 @@ class Encoder {
   virtual int64_t parameter_bytes() const = 0;
 
   // The form of codes. True: codes are dense, every activity belongs to them, and k is always code_width(). False:
-  // codes have k entries per row.
+  // codes are sparse.
   virtual bool dense_codes() const { return false; }
+  // True: sparse codes have k entries in each row, and callers may choose k. False: a row has as many entries as it has
+  // activities, and k is always code_width(), which bounds them.
+  virtual bool takes_k() const { return !dense_codes(); }
 
   // Returns the number of activities for `options`. Errors: INVALID_ARGUMENT with the range; with dense codes, if any
-  // option is set.
+  // option is set although the encoder takes no k.
   virtual absl::StatusOr<int64_t> ResolveK(const EncodeOptions& options) const = 0;
 
   // Encodes x[rows, input_width] (u8, f16, bf16 or f32) into the encoder's own form of codes. A row's code does not
@@ -57,8 +66,11 @@ class Encoder {
   // Writes reconstructions of x to out[rows, reconstruction_width], in units of the preprocessed input with the mean
   // added back. Decodes codes of k activities. If codes are dense, decodes the activities that training keeps.
   virtual absl::Status Reconstruct(const RowsView& x, int64_t k, float* out) const;
+  // Reconstructs x as training did when it measured its statistics: a stack reconstructs the input of its top layer.
+  // Errors: UNIMPLEMENTED if the encoder cannot tell; INVALID_ARGUMENT if a row overflows while it is preprocessed.
+  virtual absl::StatusOr<TrainedRows> ReconstructAsTrained(const RowsView& x) const;
   // Reconstructs codes that this encoder made: out[codes.rows(), reconstruction_width]. Errors: UNIMPLEMENTED if codes
-  // do not hold what the decoder needs. REQUIRES: every row has the same number of entries.
+  // do not hold what the decoder needs. REQUIRES: if the encoder takes k, every row has the same number of entries.
   virtual absl::Status Decode(const SparseCodes& codes, float* out) const = 0;
 };
 
@@ -93,6 +105,9 @@ class Learner {
   virtual absl::Status Step(const float* x, int64_t rows, const StepOptions& options) = 0;
   // Waits for all updates since the last call and returns their statistics.
   virtual absl::StatusOr<StepStatistics> TakeStatistics() = 0;
+
+  // Fills in what this kind measures besides. May wait for the backend.
+  virtual absl::Status Describe(v1::TrainingStatistics* /*statistics*/) const { return absl::OkStatus(); }
 
   // Returns the parameters as the bundle stores them.
   virtual absl::StatusOr<TensorMap> Parameters() const = 0;

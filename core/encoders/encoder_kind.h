@@ -57,6 +57,8 @@ struct EncoderKind {
   // Returns how many activities training computes for a row before it drops any. A batch may have kMaxBatchScores of
   // them. Null: training does not hold those of a whole batch. REQUIRES: spec is resolved.
   int64_t (*row_scores)(const v1::EncoderSpec& spec) = nullptr;
+  // Returns the activity above which a unit of dense codes counts as active. Null: 0. REQUIRES: spec is resolved.
+  float (*active_above)(const v1::EncoderSpec& spec) = nullptr;
   // Returns how many activities a layer keeps during fine-tuning. Null: core/training/fine_tuning cannot tune this
   // kind. It tunes a layer only if the codes are the k largest of "atoms" times the input plus "bias", tensors of the
   // layer's bundle. REQUIRES: spec is resolved.

@@ -7,6 +7,7 @@
 #include "core/base/invalid_field.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/k_sparse.h"
+#include "core/encoders/regularised.h"
 #include "core/encoders/stack.h"
 #include "core/encoders/views_encoder.h"
 #include "core/encoders/winner_take_all.h"
@@ -25,6 +26,7 @@ absl::Span<const EncoderKind* const> EncoderKinds() {
   static const EncoderKind* const kinds[] = {
       &KSparseKind(),
       &WinnerTakeAllKind(),
+      &RegularisedKind(),
       &StackKind(),
   };
   return kinds;

@@ -57,6 +57,12 @@ class KSparseEncoder : public Encoder {
   absl::StatusOr<int64_t> ResolveK(const EncodeOptions& options) const override;
   absl::Status Encode(const RowsView& x, int64_t k, Codes* codes) const override;
   absl::Status Decode(const SparseCodes& codes, float* out) const override;
+  absl::StatusOr<TrainedRows> ReconstructAsTrained(const RowsView& x) const override {
+    TrainedRows trained{width_, std::vector<float>(x.rows * width_), std::vector<float>(x.rows * width_)};
+    KWTA_RETURN_IF_ERROR(preprocessor_.ApplySteps(x, trained.x.data()));
+    KWTA_RETURN_IF_ERROR(Reconstruct(x, spec_.k(), trained.reconstructions.data()));
+    return trained;
+  }
 
  private:
   const v1::KSparseSpec spec_;

@@ -13,8 +13,10 @@ constexpr char kAdamSteps[] = "adam.steps";
 
 }  // namespace
 
-absl::StatusOr<int> ParameterSet::Add(const std::string& name, const Shape& shape, const std::vector<float>& elements) {
+absl::StatusOr<int> ParameterSet::Add(const std::string& name, const Shape& shape, const std::vector<float>& elements,
+                                      const RowLength& row_length) {
   Parameter parameter;
+  parameter.row_length = row_length;
   parameter.name = name;
   parameter.shape = shape;
   const size_t bytes = elements.size() * sizeof(float);
@@ -50,8 +52,10 @@ absl::Status ParameterSet::Update(const StepOptions& options) {
       args.parameter = parameter.value.as<float>();
       args.velocity = parameter.state[0].buffer.as<float>();
       args.gradient = parameter.gradient.as<float>();
-      args.rows = 1;
-      args.width = parameter.size();
+      args.unit_norm = parameter.row_length.unit;
+      args.max_norm = parameter.row_length.max;
+      args.rows = args.unit_norm || args.max_norm > 0 ? parameter.shape[0] : 1;
+      args.width = parameter.size() / args.rows;
       args.rate = options.learning_rate;
       args.momentum = options.momentum;
       KWTA_RETURN_IF_ERROR(backend_->MomentumUpdate(args));

@@ -20,8 +20,16 @@ class ParameterSet {
   ParameterSet(v1::Optimiser optimiser, std::shared_ptr<Backend> backend)
       : optimiser_(optimiser), backend_(std::move(backend)) {}
 
-  // Adds an f32 parameter of `shape` with the given elements, and returns its number.
-  absl::StatusOr<int> Add(const std::string& name, const Shape& shape, const std::vector<float>& elements);
+  // What SGD's updates keep the rows of a matrix to; see MomentumUpdateArgs.
+  struct RowLength {
+    bool unit = false;
+    float max = 0;
+  };
+
+  // Adds an f32 parameter of `shape` with the given elements, and returns its number. REQUIRES: a parameter with a row
+  // length is a matrix, and the optimiser is SGD.
+  absl::StatusOr<int> Add(const std::string& name, const Shape& shape, const std::vector<float>& elements,
+                          const RowLength& row_length = {false, 0});
 
   // Pointers into the backend's memory.
   const float* value(int i) const { return parameters_[i].value.as<float>(); }
@@ -50,6 +58,7 @@ class ParameterSet {
     Shape shape;
     Buffer value, gradient;
     std::vector<StateBuffer> state;
+    RowLength row_length;
 
     int64_t size() const { return ElementCount(shape); }
   };

@@ -49,10 +49,12 @@ class StackEncoder : public Encoder {
     return layers_.back()->ResolveK(options);
   }
   bool dense_codes() const override { return layers_.back()->dense_codes(); }
+  bool takes_k() const override { return layers_.back()->takes_k(); }
   absl::Status Encode(const RowsView& x, int64_t k, Codes* codes) const override;
   absl::Status EncodeDense(const RowsView& x, int64_t k, float* out) const override;
   absl::Status Reconstruct(const RowsView& x, int64_t k, float* out) const override;
   absl::Status Decode(const SparseCodes& codes, float* out) const override;
+  absl::StatusOr<TrainedRows> ReconstructAsTrained(const RowsView& x) const override;
 
  private:
   StackEncoder(std::vector<std::shared_ptr<const Encoder>> layers, std::vector<int64_t> kept, int64_t widest)
@@ -111,6 +113,18 @@ absl::Status StackEncoder::Reconstruct(const RowsView& x, int64_t k, float* out)
     KWTA_RETURN_IF_ERROR(layers_.back()->Reconstruct(input, k, top.data()));
     return DecodeBelowTop(std::move(top), input.rows, out + begin * reconstruction_width());
   });
+}
+
+absl::StatusOr<TrainedRows> StackEncoder::ReconstructAsTrained(const RowsView& x) const {
+  TrainedRows all;
+  KWTA_RETURN_IF_ERROR(ForEachBlock(x, [&](const RowsView& input, int64_t) -> absl::Status {
+    KWTA_ASSIGN_OR_RETURN(const TrainedRows block, layers_.back()->ReconstructAsTrained(input));
+    all.width = block.width;
+    all.x.insert(all.x.end(), block.x.begin(), block.x.end());
+    all.reconstructions.insert(all.reconstructions.end(), block.reconstructions.begin(), block.reconstructions.end());
+    return absl::OkStatus();
+  }));
+  return all;
 }
 
 // Returns every entry of dense[rows, units] as a code.

@@ -19,6 +19,7 @@ class ViewsEncoder : public Encoder {
   int64_t parameter_bytes() const override { return of_a_view_->parameter_bytes(); }
 
   bool dense_codes() const override { return of_a_view_->dense_codes(); }
+  bool takes_k() const override { return of_a_view_->takes_k(); }
 
   absl::StatusOr<int64_t> ResolveK(const EncodeOptions& options) const override {
     KWTA_ASSIGN_OR_RETURN(const int64_t k, of_a_view_->ResolveK(options));
@@ -41,6 +42,10 @@ class ViewsEncoder : public Encoder {
   }
   absl::Status Reconstruct(const RowsView& x, int64_t k, float* out) const override {
     return of_a_view_->Reconstruct(Views(x), k / views_, out);
+  }
+
+  absl::StatusOr<TrainedRows> ReconstructAsTrained(const RowsView& x) const override {
+    return of_a_view_->ReconstructAsTrained(Views(x));  // training saw each view as a row
   }
 
   absl::Status Decode(const SparseCodes& codes, float* out) const override {

@@ -45,6 +45,12 @@ class WinnerTakeAllEncoder : public Encoder {
   }
   absl::Status EncodeDense(const RowsView& x, int64_t k, float* out) const override;
   absl::Status Reconstruct(const RowsView& x, int64_t k, float* out) const override;
+  absl::StatusOr<TrainedRows> ReconstructAsTrained(const RowsView& x) const override {
+    TrainedRows trained{width_, std::vector<float>(x.rows * width_), std::vector<float>(x.rows * width_)};
+    KWTA_RETURN_IF_ERROR(preprocessor_.ApplySteps(x, trained.x.data()));
+    KWTA_RETURN_IF_ERROR(Reconstruct(x, code_width_, trained.reconstructions.data()));
+    return trained;
+  }
   absl::Status Decode(const SparseCodes&, float*) const override {
     return absl::UnimplementedError(
         "codes of a winner-take-all encoder are pooled maps, which do not say where in its window an activity was; "

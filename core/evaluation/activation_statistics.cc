@@ -1,6 +1,7 @@
 #include "core/evaluation/activation_statistics.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace kwta {
 
@@ -15,7 +16,7 @@ void ActivationStatistics::AddDense(const float* codes, int64_t rows) {
   window_rows_ += rows;
   for (int64_t i = 0; i < rows; ++i) {
     for (int64_t unit = 0; unit < units; ++unit) {
-      if (codes[i * units + unit] == 0) continue;
+      if (std::abs(codes[i * units + unit]) <= active_above_) continue;
       ++nonzeros_;
       ++rows_of_unit_[unit];
     }

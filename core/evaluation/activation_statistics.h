@@ -12,11 +12,13 @@ namespace kwta {
 // Activity of units over a window: all rows added so far. Not thread-safe.
 class ActivationStatistics {
  public:
-  explicit ActivationStatistics(int64_t units) : rows_of_unit_(units) {}
+  // Elements of dense codes count if their magnitude is above `active_above`.
+  explicit ActivationStatistics(int64_t units, float active_above = 0)
+      : active_above_(active_above), rows_of_unit_(units) {}
 
   // REQUIRES: codes.units is the constructor's number of units.
   void Add(const SparseCodes& codes);
-  // Adds dense codes[rows, units]; an element that is zero is in no code.
+  // Adds dense codes[rows, units]; an element that does not count is in no code.
   void AddDense(const float* codes, int64_t rows);
 
   // Number of rows in the window.
@@ -31,6 +33,7 @@ class ActivationStatistics {
   const std::vector<int64_t>& rows_of_unit() const { return rows_of_unit_; }
 
  private:
+  const float active_above_;
   int64_t window_rows_ = 0;
   int64_t nonzeros_ = 0;
   std::vector<int64_t> rows_of_unit_;

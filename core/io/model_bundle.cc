@@ -13,12 +13,11 @@
 #include "core/base/status_macros.h"
 #include "core/files/files.h"
 #include "core/files/sha256.h"
+#include "core/io/bundle_files.h"
 
 namespace kwta {
 namespace {
 
-constexpr char kDescriptionFile[] = "model.json";
-constexpr char kTensorFile[] = "model.safetensors";
 constexpr uint64_t kMaxDescriptionBytes = 1 << 20;
 constexpr size_t kMaxNameLength = 128;
 
@@ -37,21 +36,14 @@ absl::StatusOr<std::string> ToJson(const v1::ModelDescription& description) {
 
 // Writes both files into the existing `directory`.
 absl::Status WriteFiles(const std::string& directory, const std::string& json, const TensorMap& tensors) {
-  KWTA_RETURN_IF_ERROR(WriteFileAtomically(absl::StrCat(directory, "/", kDescriptionFile), json));
-  return WriteSafetensors(absl::StrCat(directory, "/", kTensorFile), tensors, {{"format", "kwta"}});
+  KWTA_RETURN_IF_ERROR(WriteFileAtomically(absl::StrCat(directory, "/", kBundleDescriptionFile), json));
+  return WriteSafetensors(absl::StrCat(directory, "/", kBundleTensorFile), tensors, {{"format", "kwta"}});
 }
 
 // A missing file, or something else in its place, makes the bundle corrupt.
 absl::Status AsPartOfBundle(const absl::Status& status) {
   if (!absl::IsNotFound(status) && !absl::IsInvalidArgument(status)) return status;
   return absl::DataLossError(absl::StrCat("model bundle is incomplete or corrupt: ", status.message()));
-}
-
-// Refuses a link in place of a file. Whoever may add models could use it to see everything that the server can read.
-absl::Status CheckIsNoLink(const std::string& path) {
-  std::error_code ignored;
-  if (!std::filesystem::is_symlink(path, ignored)) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat("'", path, "' is a symbolic link; put the file itself into the bundle"));
 }
 
 }  // namespace
@@ -100,7 +92,7 @@ absl::StatusOr<v1::ModelDescription> ReadModelDescription(const std::string& dir
     if (error && error != std::errc::no_such_file_or_directory) return FileError(error.value(), "open", directory);
     return absl::NotFoundError(absl::StrCat("no model bundle at '", directory, "': there is no such directory"));
   }
-  const std::string path = absl::StrCat(directory, "/", kDescriptionFile);
+  const std::string path = absl::StrCat(directory, "/", kBundleDescriptionFile);
   KWTA_RETURN_IF_ERROR(CheckIsNoLink(path));
   const absl::StatusOr<std::string> json = ReadFile(path, kMaxDescriptionBytes);
   if (!json.ok()) return AsPartOfBundle(json.status());
@@ -113,7 +105,7 @@ absl::StatusOr<v1::ModelDescription> ReadModelDescription(const std::string& dir
 absl::StatusOr<ModelBundle> ReadModelBundle(const std::string& directory, absl::string_view prefix) {
   ModelBundle bundle;
   KWTA_ASSIGN_OR_RETURN(bundle.description, ReadModelDescription(directory));
-  const std::string path = absl::StrCat(directory, "/", kTensorFile);
+  const std::string path = absl::StrCat(directory, "/", kBundleTensorFile);
   KWTA_RETURN_IF_ERROR(CheckIsNoLink(path));
   absl::StatusOr<SafetensorsFile> file = ReadSafetensors(path, prefix);
   if (!file.ok()) return AsPartOfBundle(file.status());
@@ -122,7 +114,7 @@ absl::StatusOr<ModelBundle> ReadModelBundle(const std::string& directory, absl::
 }
 
 absl::StatusOr<std::string> HashOfModelBundle(const std::string& directory) {
-  const std::string path = absl::StrCat(directory, "/", kTensorFile);
+  const std::string path = absl::StrCat(directory, "/", kBundleTensorFile);
   KWTA_RETURN_IF_ERROR(CheckIsNoLink(path));
   return Sha256OfFile(path);
 }

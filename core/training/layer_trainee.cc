@@ -130,6 +130,7 @@ absl::StatusOr<ModelBundle> LayerTrainee::Finish(const EpochTotals& last_epoch) 
   statistics.set_fraction_variance_unexplained(last_epoch.loss / rows_.squared_deviation());
   statistics.set_dead_units(last_epoch.DeadUnits());
   statistics.set_dead_window_rows(rows_.rows());
+  KWTA_RETURN_IF_ERROR(learner_->Describe(&statistics));
   return bundle;
 }
 

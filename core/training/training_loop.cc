@@ -110,8 +110,9 @@ class TrainingLoop {
   TrainingState state_;
 
   const LoopClock::time_point started_ = LoopClock::now();
-  Mark pace_;      // since when epochs have taken their current time
-  Mark reported_;  // the last report
+  LoopClock::time_point checkpointed_ = started_;  // the last checkpoint of this run, or its start
+  Mark pace_;                                      // since when epochs have taken their current time
+  Mark reported_;                                  // the last report
 };
 
 absl::Status TrainingLoop::Prepare() {
@@ -278,7 +279,9 @@ absl::Status TrainingLoop::WriteCheckpoint() {
   TrainingCheckpoint checkpoint{state_, {}};
   checkpoint.state.train_seconds = TrainSeconds();
   KWTA_ASSIGN_OR_RETURN(checkpoint.trainee, trainee_.Checkpoint());
-  return SaveCheckpoint(control_.checkpoint_directory, fingerprint_, std::move(checkpoint));
+  KWTA_RETURN_IF_ERROR(SaveCheckpoint(control_.checkpoint_directory, fingerprint_, std::move(checkpoint)));
+  checkpointed_ = LoopClock::now();
+  return absl::OkStatus();
 }
 
 absl::Status TrainingLoop::Diverged(absl::string_view cause, int64_t update) const {
@@ -297,6 +300,7 @@ v1::TrainingProgress TrainingLoop::Progress(int64_t epochs_done, int64_t images)
   progress.set_fraction(static_cast<double>(images) / static_cast<double>(epochs * rows_));
   progress.set_images_per_second(seconds > 0 ? static_cast<double>(images - reported_.images) / seconds : 0);
   progress.set_images_done(images);
+  progress.set_seconds_since_checkpoint(SecondsSince(checkpointed_));
   for (const std::string& warning : warnings_) progress.add_warnings(warning);
   return progress;
 }

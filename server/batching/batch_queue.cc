@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
+#include "server/refusal.h"
 #include "server/retry_after.h"
 
 namespace kwta::server {
@@ -31,9 +32,9 @@ absl::Status QueuedRequest::Alive(absl::Time now) const {
 absl::Status BatchQueue::Push(QueuedRequestPtr request, absl::Time now, std::vector<DeadRequest>* displaced) {
   const int64_t rows = request->rows_left();
   KWTA_RETURN_IF_ERROR(CheckWait(*request, now));
-  KWTA_RETURN_IF_ERROR(MakeRoom(*request, &Usage::rows, rows, options_.max_queue_rows, kRowWords, displaced));
+  KWTA_RETURN_IF_ERROR(MakeRoom(*request, &QueueSize::rows, rows, options_.max_queue_rows, kRowWords, displaced));
   KWTA_RETURN_IF_ERROR(
-      MakeRoom(*request, &Usage::bytes, request->bytes_left(), options_.max_queue_bytes, kByteWords, displaced));
+      MakeRoom(*request, &QueueSize::bytes, request->bytes_left(), options_.max_queue_bytes, kByteWords, displaced));
   Count(*request, 1, rows);
   const ServedModel* model = request->work.model.get();
   FairLine& line = lines_[model];
@@ -74,27 +75,32 @@ absl::Status BatchQueue::CheckWait(const QueuedRequest& request, absl::Time now)
   if (empty() || (!may_be_long && request.work.deadline == absl::InfiniteFuture())) return absl::OkStatus();
   const absl::Duration wait = ExpectedWait(request);
   if (may_be_long && wait > options_.max_queue_time) {
-    return WithRetryAfter(absl::ResourceExhaustedError(absl::StrCat(
-                              "the queue is full: ", absl::FormatDuration(wait),
-                              " would pass until this request is computed, more than the limit of ",
-                              absl::FormatDuration(options_.max_queue_time), " (--max-queue-ms); try again later")),
-                          wait);
+    return WithRetryAfter(
+        Refused(Refusal::kQueueSeconds,
+                absl::ResourceExhaustedError(
+                    absl::StrCat("the queue is full: ", absl::FormatDuration(wait),
+                                 " would pass until this request is computed, more than the limit of ",
+                                 absl::FormatDuration(options_.max_queue_time), " (--max-queue-ms); try again later"))),
+        wait);
   }
   if (now + wait >= request.work.deadline) {
-    return absl::DeadlineExceededError(absl::StrCat(
-        "the deadline cannot be met: ", absl::FormatDuration(wait), " would pass until this request is computed, and ",
-        absl::FormatDuration(request.work.deadline - now), " are left; allow more time or send less"));
+    return Refused(Refusal::kDeadlineUnreachable,
+                   absl::DeadlineExceededError(absl::StrCat("the deadline cannot be met: ", absl::FormatDuration(wait),
+                                                            " would pass until this request is computed, and ",
+                                                            absl::FormatDuration(request.work.deadline - now),
+                                                            " are left; allow more time or send less")));
   }
   return absl::OkStatus();
 }
 
-absl::Status BatchQueue::MakeRoom(const QueuedRequest& request, int64_t Usage::*what, int64_t more, int64_t limit,
+absl::Status BatchQueue::MakeRoom(const QueuedRequest& request, int64_t QueueSize::*what, int64_t more, int64_t limit,
                                   const char* words, std::vector<DeadRequest>* displaced) {
+  const Refusal refusal = what == &QueueSize::rows ? Refusal::kQueueRows : Refusal::kQueueBytes;
   const auto full = [&](int64_t waiting) {
-    return WithRetryAfter(
-        absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", waiting, " ", words, " and ", more,
-                                                  " more would pass the limit of ", limit, "; try again later")),
-        ExpectedWait(request));
+    return WithRetryAfter(Refused(refusal, absl::ResourceExhaustedError(absl::StrCat(
+                                               "the queue is full: ", waiting, " ", words, " and ", more,
+                                               " more would pass the limit of ", limit, "; try again later"))),
+                          ExpectedWait(request));
   };
   while (total_.rows > 0 && more > limit - total_.*what) {
     QueuedRequestPtr other = NewestOfHeaviest(request.work.caller, what, more);
@@ -107,7 +113,7 @@ absl::Status BatchQueue::MakeRoom(const QueuedRequest& request, int64_t Usage::*
 }
 
 // Returns null if no other caller would still have more waiting than `caller` with `more`.
-QueuedRequestPtr BatchQueue::NewestOfHeaviest(const std::string& caller, int64_t Usage::*what, int64_t more) const {
+QueuedRequestPtr BatchQueue::NewestOfHeaviest(const std::string& caller, int64_t QueueSize::*what, int64_t more) const {
   const auto own = usage_.find(caller);
   int64_t most = more + (own == usage_.end() ? 0 : own->second.*what);
   const std::string* heaviest = nullptr;
@@ -201,7 +207,7 @@ absl::Time BatchQueue::DueAt() const {
 void BatchQueue::Count(const QueuedRequest& request, int64_t requests, int64_t rows) {
   const int64_t bytes = rows * static_cast<int64_t>(request.work.rows.row_bytes());
   const auto caller = usage_.try_emplace(request.work.caller).first;
-  for (Usage* usage : {&total_, &caller->second}) {
+  for (QueueSize* usage : {&total_, &caller->second}) {
     usage->requests += requests;
     usage->rows += rows;
     usage->bytes += bytes;

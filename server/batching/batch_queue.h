@@ -35,6 +35,11 @@ inline constexpr int64_t kAlwaysQueued = 8;
 // parameters.
 inline constexpr int64_t kAlwaysTogether = 64;
 
+// What waits, of all callers or of one.
+struct QueueSize {
+  int64_t requests = 0, rows = 0, bytes = 0;
+};
+
 // Each served version has its own line. The lines take turns, batch by batch. Not thread-safe.
 class BatchQueue {
  public:
@@ -58,22 +63,18 @@ class BatchQueue {
   void Computed(const ServedModel& model, int64_t rows, absl::Duration compute);
 
   bool empty() const { return lines_.empty(); }
-  int64_t rows() const { return total_.rows; }
-  int64_t bytes() const { return total_.bytes; }
+  const QueueSize& size() const { return total_; }
   // True if a batch gains nothing by waiting: a batch is full, or one has waited for options.linger.
   bool BatchIsDue(absl::Time now) const { return now >= DueAt(); }
   // When BatchIsDue becomes true if nothing else arrives. InfiniteFuture if nothing waits.
   absl::Time DueAt() const;
 
  private:
-  struct Usage {
-    int64_t requests = 0, rows = 0, bytes = 0;
-  };
   absl::Duration ExpectedWait(const QueuedRequest& request) const;
   absl::Status CheckWait(const QueuedRequest& request, absl::Time now) const;
-  absl::Status MakeRoom(const QueuedRequest& request, int64_t Usage::*what, int64_t more, int64_t limit,
+  absl::Status MakeRoom(const QueuedRequest& request, int64_t QueueSize::*what, int64_t more, int64_t limit,
                         const char* words, std::vector<DeadRequest>* displaced);
-  QueuedRequestPtr NewestOfHeaviest(const std::string& caller, int64_t Usage::*what, int64_t more) const;
+  QueuedRequestPtr NewestOfHeaviest(const std::string& caller, int64_t QueueSize::*what, int64_t more) const;
   std::vector<BatchPiece> TakeFrom(FairLine& line, int64_t rows_together, absl::Time now,
                                    std::vector<DeadRequest>* dead);
   void Count(const QueuedRequest& request, int64_t requests, int64_t rows);
@@ -86,8 +87,8 @@ class BatchQueue {
   std::map<const ServedModel*, FairLine> lines_;  // none empty
   std::deque<const ServedModel*> turns_;          // the keys of lines_
   std::map<std::string, ComputeCost> costs_;      // by model
-  std::map<std::string, Usage> usage_;            // by caller; none without requests
-  Usage total_;
+  std::map<std::string, QueueSize> usage_;        // by caller; none without requests
+  QueueSize total_;
   uint64_t arrivals_ = 0;
 };
 

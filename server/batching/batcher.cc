@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/compute_priority.h"
+#include "server/refusal.h"
 
 namespace kwta::server {
 
@@ -22,7 +23,8 @@ void Batcher::Submit(EncodeWork work, EncodeDone done) {
   std::vector<DeadRequest> displaced;
   if (status.ok()) {
     absl::MutexLock lock(&mutex_);
-    status = draining_ ? absl::UnavailableError("the server is stopping; send the request to another one")
+    status = draining_ ? Refused(Refusal::kDraining,
+                                 absl::UnavailableError("the server is stopping; send the request to another one"))
                        : queue_.Push(request, request->arrived, &displaced);
   }
   if (!status.ok()) request->done(std::move(status));
@@ -84,13 +86,14 @@ void Batcher::Compute(const std::vector<BatchPiece>& taken) {
     rows += piece.rows;
     const absl::Duration queued = start - piece.request->arrived;
     if (piece.begin == 0) piece.request->result.queued = queued;
-    if (events_.queue_left) events_.queue_left(queued);
+    if (events_.queue_left) events_.queue_left(*piece.request->work.model, queued);
   }
   const EncodeWork& first = batch.front().request->work;
+  const RowsView x = Gather(batch, rows);
   Codes computed;
-  const absl::Status status = ComputeRows(first, Gather(batch, rows), &computed);
+  const absl::Status status = ComputeRows(first, x, &computed);
   const absl::Duration compute = now_() - start;
-  if (events_.batch_done) events_.batch_done(rows, compute);
+  if (events_.batch_done) events_.batch_done(*first.model, rows, compute);
   {
     absl::MutexLock lock(&mutex_);
     queue_.Computed(*first.model, rows, compute);
@@ -99,7 +102,7 @@ void Batcher::Compute(const std::vector<BatchPiece>& taken) {
     for (const BatchPiece& piece : batch) Fail(piece.request, status);
     return;
   }
-  if (events_.encoded && !first.reconstruct) events_.encoded(*first.model, computed);
+  if (events_.encoded && !first.reconstruct) events_.encoded(first.model, x, computed);
 
   if (events_.answering) events_.answering();
   int64_t begin = 0;
@@ -159,6 +162,11 @@ void Batcher::Loop() {
     }
     RunOneBatch();
   }
+}
+
+QueueSize Batcher::Waiting() const {
+  absl::MutexLock lock(&mutex_);
+  return queue_.size();
 }
 
 void Batcher::Drain() {

@@ -18,9 +18,9 @@ namespace kwta::server {
 
 // Callbacks of the batcher. Each may be empty. The computing thread calls them.
 struct BatcherEvents {
-  std::function<void(int64_t rows, absl::Duration compute)> batch_done;
-  std::function<void(absl::Duration queued)> queue_left;  // once for each piece of a batch
-  std::function<void(const ServedModel& model, const Codes& codes)> encoded;
+  std::function<void(const ServedModel& model, int64_t rows, absl::Duration compute)> batch_done;
+  std::function<void(const ServedModel& model, absl::Duration queued)> queue_left;  // once for each piece of a batch
+  std::function<void(const ServedModelPtr& model, const RowsView& rows, const Codes& codes)> encoded;
   // Called before and after the batcher answers, one by one, the requests that a batch finished.
   std::function<void()> answering, answered;
 };
@@ -44,6 +44,9 @@ class Batcher {
   // Starts the computing thread. The encoder's backend spreads a batch over the processors.
   void Start();
 
+  // What waits for a batch now.
+  QueueSize Waiting() const;
+
   // Refuses new work. Returns when all accepted work is done.
   void Drain();
 
@@ -60,7 +63,7 @@ class Batcher {
 
   const BatcherEvents events_;
   const std::function<absl::Time()> now_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   BatchQueue queue_ ABSL_GUARDED_BY(mutex_);
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   Tensor gathered_;  // used by the computing thread only

@@ -73,9 +73,10 @@ absl::Status JobRunner::TakeUp() {
     }
     if (!status.ok()) return status;
     queue_.clear();
-    for (auto job = found->rbegin(); job != found->rend(); ++job) queue_.push_back(job->id());
+    for (auto job = found->rbegin(); job != found->rend(); ++job) queue_.push_back({job->id(), SteadyTime::Now()});
   }
   RemoveDebris();  // before any job makes its directory
+  if (options_.taken_up) options_.taken_up();
   absl::MutexLock lock(&mutex_);
   taken_up_ = true;
   return absl::OkStatus();
@@ -147,8 +148,8 @@ absl::StatusOr<v1::Job> JobRunner::Submit(std::string id, const v1::JobSpec& spe
   KWTA_RETURN_IF_ERROR(created.status());
   if (created->is_new) {
     spdlog::info("job {}: queued, trains model {}", id, spec.model());
-    const bool known = running_.count(id) != 0 || std::find(queue_.begin(), queue_.end(), id) != queue_.end();
-    if (!known) queue_.push_back(id);
+    const bool known = running_.count(id) != 0 || std::any_of(queue_.begin(), queue_.end(), Is(id));
+    if (!known) queue_.push_back({id, SteadyTime::Now()});
   }
   return std::move(created->job);
 }
@@ -169,7 +170,7 @@ absl::StatusOr<v1::Job> JobRunner::Cancel(const std::string& id) {
     running->second.cancelled = true;
     StopTrainer(&running->second);
   } else {
-    queue_.erase(std::remove(queue_.begin(), queue_.end(), id), queue_.end());
+    queue_.erase(std::remove_if(queue_.begin(), queue_.end(), Is(id)), queue_.end());
     ClearJobDirectory(Directory(id), Keep::kNothing);
   }
   return job;
@@ -202,30 +203,33 @@ void JobRunner::StopTrainer(Running* running) {
 
 void JobRunner::Work() {
   for (;;) {
-    std::string id;
+    QueuedJob next;
     {
       absl::MutexLock lock(&mutex_);
       mutex_.Await(absl::Condition(this, &JobRunner::HasJobOrStops));
       if (stopping_) return;
-      id = std::move(queue_.front());
+      next = std::move(queue_.front());
       queue_.pop_front();
-      running_[id];
+      running_[next.id];
     }
-    Run(id);
+    const std::string& id = next.id;
+    Run(id, next.since);
     absl::MutexLock lock(&mutex_);
     const bool runs_again = running_[id].runs_again;
     running_.erase(id);
-    if (runs_again && !stopping_) queue_.push_back(id);
+    if (runs_again && !stopping_) queue_.push_back({id, SteadyTime::Now()});
   }
 }
 
-void JobRunner::Run(const std::string& id) {
+void JobRunner::Run(const std::string& id, SteadyTime queued) {
   const absl::StatusOr<v1::Job> job = AppendPatiently(id, StateEvent(v1::JOB_STATE_RUNNING, absl::Now()));
   if (JobHasEnded(job.status())) ClearJobDirectory(Directory(id), Keep::kNothing);  // cancelled at the last moment
   if (!job.ok()) return;  // or the runner stops: the store keeps the job queued for the next start
   spdlog::info("job {}: runs, attempt {}", id, job->attempts());
+  const SteadyTime now = SteadyTime::Now();
+  metrics_->jobs().Started(id, job->spec().model(), now - queued, now);
   const Ending ending = TrainPatiently(*job);
-  metrics_->JobStopped(job->spec().model());
+  metrics_->jobs().Stopped(id);
 
   bool stopping = false;
   {
@@ -352,7 +356,7 @@ JobRunner::Ending JobRunner::Listen(const v1::Job& job, TrainerProcess* process)
       ending.report = std::move(report);
       continue;
     }
-    metrics_->JobProgress(job.spec().model(), report.progress());
+    metrics_->jobs().Progress(job.id(), report.progress(), SteadyTime::Now());
     if (!filter.Keep(report.progress(), SteadyTime::Now())) continue;
     const absl::Status status = journal_->Append(job.id(), ProgressEvent(report.progress(), absl::Now())).status();
     if (!status.ok() && !JobHasEnded(status)) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <string>
 #include <thread>
@@ -36,6 +37,7 @@ struct JobRunnerOptions {
   int max_running_jobs = 1;
   int max_queued_jobs = 1000;
   int trainer_niceness = 19;
+  std::function<void()> taken_up;                 // called once the jobs in the store are known; may be empty
   absl::Duration stop_grace = absl::Seconds(10);  // how long a trainer may take to stop before it is killed
 };
 
@@ -81,6 +83,13 @@ class JobRunner {
     bool runs_again = false;
     SteadyTime kill_at = SteadyTime::InfiniteFuture();
   };
+  struct QueuedJob {
+    std::string id;
+    SteadyTime since;
+  };
+  static auto Is(const std::string& id) {
+    return [&id](const QueuedJob& job) { return job.id == id; };
+  }
   // How a trainer ended, with its final report if it made one.
   struct Ending {
     v1::TrainerReport report;
@@ -96,7 +105,7 @@ class JobRunner {
   void RemoveDebris();
   void Work();
   bool HasJobOrStops() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return stopping_ || (taken_up_ && !queue_.empty()); }
-  void Run(const std::string& id);
+  void Run(const std::string& id, SteadyTime queued);
   // Trains until the job reaches an end of its own.
   Ending TrainPatiently(const v1::Job& job);
   Ending Train(const v1::Job& job);
@@ -129,7 +138,7 @@ class JobRunner {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool taken_up_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<std::string, int> kills_ ABSL_GUARDED_BY(mutex_);  // number of killed trainers by job
-  std::deque<std::string> queue_ ABSL_GUARDED_BY(mutex_);
+  std::deque<QueuedJob> queue_ ABSL_GUARDED_BY(mutex_);
   int reserved_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<std::string, Running> running_ ABSL_GUARDED_BY(mutex_);
   StopLatch stop_;

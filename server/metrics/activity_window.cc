@@ -1,38 +1,41 @@
 #include "server/metrics/activity_window.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace kwta::server {
 
-ActivityWindow::ActivityWindow(int64_t units, int64_t window_rows) : window_rows_(window_rows), used_(units, 0) {}
+int64_t UnitCounts::dead_units() const { return std::count(active_in.begin(), active_in.end(), 0u); }
 
-bool ActivityWindow::Add(const Codes& codes) {
-  if (const auto* sparse = std::get_if<SparseCodes>(&codes)) {
-    for (const int32_t unit : sparse->indices) used_[unit] = 1;
-    return AddRows(sparse->rows(), sparse->entries());
-  }
-  const RowsView dense = std::get<Tensor>(codes).rows();
-  int64_t entries = 0;
-  for (int64_t i = 0; i < dense.rows; ++i) {
-    const float* row = static_cast<const float*>(dense.row(i));
-    for (int64_t unit = 0; unit < dense.width; ++unit) {
-      if (row[unit] == 0) continue;
-      ++entries;
-      used_[unit] = 1;
-    }
-  }
-  return AddRows(dense.rows, entries);
+ActivityWindow::ActivityWindow(int64_t units, int64_t window_rows) : window_rows_(window_rows) {
+  current_.active_in.assign(static_cast<size_t>(units), 0);
+  complete_.active_in.assign(static_cast<size_t>(units), 0);
 }
 
-bool ActivityWindow::AddRows(int64_t rows, int64_t entries) {
-  rows_ += rows;
-  entries_ += entries;
-  const double units = static_cast<double>(used_.size());
-  if (rows_ > 0) active_fraction_ = static_cast<double>(entries_) / static_cast<double>(rows_) / units;
-  if (rows_ < window_rows_) return false;
-  dead_units_ = std::count(used_.begin(), used_.end(), 0);
-  used_.assign(used_.size(), 0);
-  rows_ = entries_ = 0;
+bool ActivityWindow::Add(const Codes& codes) {
+  uint32_t* active_in = current_.active_in.data();
+  if (const auto* sparse = std::get_if<SparseCodes>(&codes)) {
+    for (const int32_t unit : sparse->indices) ++active_in[unit];
+    current_.rows += sparse->rows();
+    current_.entries += sparse->entries();
+  } else {
+    const RowsView dense = std::get<Tensor>(codes).rows();
+    for (int64_t i = 0; i < dense.rows; ++i) {
+      const float* row = static_cast<const float*>(dense.row(i));
+      int32_t entries = 0;  // of a row, which the loop below can add in vectors
+      for (int64_t unit = 0; unit < dense.width; ++unit) {
+        const auto active = static_cast<uint32_t>(row[unit] != 0);
+        active_in[unit] += active;
+        entries += static_cast<int32_t>(active);
+      }
+      current_.entries += entries;
+    }
+    current_.rows += dense.rows;
+  }
+  if (current_.rows < window_rows_) return false;
+  std::swap(current_, complete_);
+  current_.rows = current_.entries = 0;
+  std::fill(current_.active_in.begin(), current_.active_in.end(), 0u);
   return true;
 }
 

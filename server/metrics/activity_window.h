@@ -8,6 +8,20 @@
 
 namespace kwta::server {
 
+// How often each unit was active in some rows.
+struct UnitCounts {
+  int64_t rows = 0;
+  int64_t entries = 0;              // summed over rows
+  std::vector<uint32_t> active_in;  // [units]: rows whose code has the unit
+
+  // Mean number of entries of a row's code; 0 before any row.
+  double l0() const { return rows > 0 ? static_cast<double>(entries) / static_cast<double>(rows) : 0; }
+  // l0() as a fraction of the units.
+  double active_fraction() const { return active_in.empty() ? 0 : l0() / static_cast<double>(active_in.size()); }
+  // Units that no row activated.
+  int64_t dead_units() const;
+};
+
 // Counts over consecutive windows of a fixed number of rows. The last batch of a window may make it longer. Not
 // thread-safe.
 class ActivityWindow {
@@ -16,24 +30,19 @@ class ActivityWindow {
   ActivityWindow(int64_t units, int64_t window_rows);
 
   // Adds codes of `units` units. A unit is active if it is an entry of a sparse code, or nonzero in a dense one.
-  // Returns true if the codes completed a window; the next window starts empty.
+  // Returns true if the codes completed a window; the next window then starts empty.
   bool Add(const Codes& codes);
 
-  // Mean fraction of the units that a row activates, L0 / units, over the current window, or over the one just
-  // completed. 0 before any row.
-  double active_fraction() const { return active_fraction_; }
-  // Units in no code of the last completed window; 0 until a window is complete.
-  int64_t dead_units() const { return dead_units_; }
+  int64_t units() const { return static_cast<int64_t>(current_.active_in.size()); }
+  const UnitCounts& current() const { return current_; }
+  // The last complete window; without rows until one is complete.
+  const UnitCounts& complete() const { return complete_; }
+  // The current window, or the one just completed while the current one has no rows.
+  const UnitCounts& latest() const { return current_.rows > 0 ? current_ : complete_; }
 
  private:
-  bool AddRows(int64_t rows, int64_t entries);
-
   const int64_t window_rows_;
-  std::vector<char> used_;  // per unit, in the window; bytes, because they are written unconditionally
-  int64_t rows_ = 0;
-  int64_t entries_ = 0;
-  double active_fraction_ = 0;
-  int64_t dead_units_ = 0;
+  UnitCounts current_, complete_;
 };
 
 }  // namespace kwta::server

@@ -1,75 +1,89 @@
-// Every metric that the server exports. Names, labels and buckets are defined only here.
+// Everything that the server measures, and /metrics. families.h names the families; each *_series file keeps those of
+// one room.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "core/tensors/codes.h"
-#include "kwta/v1/job.pb.h"
-#include "server/jobs/job_counts.h"
+#include "server/metrics/call_series.h"
+#include "server/metrics/connection_series.h"
+#include "server/metrics/job_series.h"
+#include "server/metrics/model_series.h"
+#include "server/metrics/throughput_history.h"
+#include "server/models/served_model.h"
 
 namespace kwta::server {
 
-// Number of rows over which kwta_dead_units counts.
-inline constexpr int64_t kActivityWindowRows = 10000;
+// What is measured at the moment of a scrape.
+struct ServerGauges {
+  bool ready = false;
+  int64_t calls = 0, calls_limit = 0;
+  int64_t queue_requests = 0;
+  int64_t queue_rows = 0, queue_rows_limit = 0;
+  int64_t queue_bytes = 0, queue_bytes_limit = 0;
+  std::string state_directory;  // empty: none
+};
 
-// Thread-safe.
+// Thread-safe. Recording takes no lock that a scrape holds for long.
 class Metrics {
  public:
   Metrics(absl::string_view version, absl::string_view backend, absl::Time started);
-  ~Metrics();
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
   // Records an answered call. Each request of a stream counts as a call. `seconds` is how long the answer took; it is
-  // nullopt for a call whose caller chose its length.
-  void CallDone(absl::string_view method, absl::StatusCode code, std::optional<double> seconds);
+  // nullopt for a call whose caller chose its length. `subject` is what the call computed with.
+  void CallDone(absl::string_view method, const absl::Status& status, std::optional<double> seconds,
+                const RequestSubject& subject = {}) {
+    calls_.Done(method, status, seconds, subject);
+  }
 
-  // Records a computed batch.
-  void BatchDone(int64_t rows, double compute_seconds);
-  // Records that a request, or the part of it in a batch, left the queue.
-  void QueueLeft(double seconds);
-  // Records the codes of rows that `model` encoded. Activity is counted for the newest version that encoded.
-  void RowsEncoded(const std::string& model, uint64_t version, const Codes& codes);
+  // Record what the batcher did with a version: rows left the queue, a batch was computed, its rows were encoded.
+  static void QueueLeft(const ServedModel& model, double seconds);
+  static void BatchDone(const ServedModel& model, int64_t rows, double compute_seconds);
+  void RowsEncoded(const ServedModel& model, const Codes& codes);
 
-  void SetJobs(const JobCounts& counts);
-  // The first records that a write to the job store or a publication failed, the second whether jobs wait for it now.
-  void StoreWriteFailed();
-  void SetWaitingForStore(bool waiting);
-  // Records a report of a running job of `model`, or that the job no longer runs.
-  void JobProgress(const std::string& model, const v1::TrainingProgress& progress);
-  void JobStopped(const std::string& model);
+  CallSeries& calls() { return calls_; }
+  ModelSeries& models() { return models_; }
+  JobSeries& jobs() { return jobs_; }
+  ConnectionSeries& connections() { return connections_; }
 
-  void SetModelVersion(const std::string& model, uint64_t version);
-  // Removes every series labelled with `model`.
-  void ModelRemoved(const std::string& model);
-  // Sets how many versions of `model` are in each state (states not in the map have none) and the parameters in memory.
-  void SetModelVersions(const std::string& model, const std::map<std::string, int>& by_state, int64_t memory_bytes);
-  // Sets how many parts of `model` are set aside because they cannot be read.
-  void SetModelProblems(const std::string& model, int problems);
-  void ModelLoaded(double seconds);
-  void ModelEvicted(const std::string& model);
   // The first records when the server's certificate expires, the second whether its current files are rejected.
   void SetCertificateExpiry(absl::Time expires);
-  void SetCertificatesRefused(bool refused);
-  // Records that a bundle could not be loaded.
-  void ModelLoadFailed(absl::StatusCode code);
+  void SetCertificatesRefused(bool refused) { certificates_refused_ = refused; }
 
-  uint64_t encode_requests() const;
-  uint64_t rows_encoded() const;
+  uint64_t encode_requests() const { return calls_.encode_requests(); }
+  uint64_t rows_encoded() const { return rows_encoded_.load(std::memory_order_relaxed); }
+
+  // For pages that draw. Rows encoded in each of the last ThroughputHistory::kSeconds seconds, oldest first; how a
+  // version uses its units, or nullopt if the version has no series.
+  std::vector<uint64_t> RowsBySecond() const { return throughput_.RowsBySecond(SteadyTime::Now()); }
+  std::optional<ModelActivity> Activity(const std::string& model, uint64_t version) const;
 
   // Returns the metrics in Prometheus's text format.
-  std::string Render();
+  std::string Render(const ServerGauges& gauges = {}) const;
 
  private:
-  struct Families;
-  const std::unique_ptr<Families> families_;
+  void CollectServer(const ServerGauges& gauges, Collection* collection) const;
+
+  const std::string version_, backend_, instruction_set_;
+  const absl::Time started_;
+  ModelSeries models_;
+  CallSeries calls_{&models_};
+  JobSeries jobs_;
+  ConnectionSeries connections_;
+  ThroughputHistory throughput_{SteadyTime::Now()};
+  std::atomic<uint64_t> rows_encoded_{0};
+  std::atomic<double> certificate_expiry_{0};
+  std::atomic<bool> certificates_refused_{false};
 };
 
 }  // namespace kwta::server

@@ -68,6 +68,7 @@ absl::StatusOr<uint64_t> ModelManager::Publish(const std::string& name, const st
         table_.SetLabels(name, *std::move(labels));
       }
     }
+    if (events_.arriving) events_.arriving(model.get());
     table_.Serve(model);
   }
   MakeRoom(0, {{name, model->version}});

@@ -187,7 +187,9 @@ absl::StatusOr<ServedModelPtr> ModelManager::LoadVersion(const VersionKey& key) 
   }
   (*model)->version = version;
   (*model)->directory = info.directory;
+  if (events_.arriving) events_.arriving(model->get());
   if (!table_.Serve(*model)) {
+    Tell(name);
     return absl::NotFoundError(absl::StrCat("model '", name, "' version ", version, " was deleted meanwhile"));
   }
   MakeRoom(0, {key});

@@ -42,6 +42,8 @@ struct ModelManagerOptions {
 class ModelManager {
  public:
   struct Events {
+    // A version is in memory, and nobody has it yet. May be empty.
+    std::function<void(ServedModel* model)> arriving;
     std::function<void(const std::string& model, uint64_t version)> serving;  // now served by default
     std::function<void(const std::string& model)> removed;                    // no version is left
     std::function<void(const ModelInfo& model)> changed;                      // anything about the model changed

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/status_macros.h"
+#include "server/refusal.h"
 
 namespace kwta::server {
 namespace {
@@ -34,7 +35,8 @@ absl::Status NotUsable(const ModelVersionInfo& info) {
   const std::string what = absl::StrCat("model '", info.name, "' version ", info.version);
   switch (info.state) {
     case ModelState::kLoading:
-      return absl::UnavailableError(absl::StrCat(what, " is being loaded; try again later"));
+      return Refused(Refusal::kModelLoading,
+                     absl::UnavailableError(absl::StrCat(what, " is being loaded; try again later")));
     case ModelState::kUnloaded:
       return absl::FailedPreconditionError(absl::StrCat(what,
                                                         " was unloaded; load it with the LoadModel call or 'kwta "

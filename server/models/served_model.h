@@ -19,6 +19,8 @@ class StoredClassifier;
 
 namespace kwta::server {
 
+class ModelUse;
+
 // One version of a model. A holder may keep using it even after it was replaced, evicted or deleted.
 struct ServedModel {
   std::string name;
@@ -27,6 +29,8 @@ struct ServedModel {
   v1::ModelDescription description;
   std::shared_ptr<const Encoder> encoder;
   std::shared_ptr<const StoredClassifier> classifier;  // of a fine-tuned model, else null
+  // Where its use is measured; null: nowhere.
+  std::shared_ptr<ModelUse> use;
   // When it was last requested, as the table that holds it counts.
   mutable std::atomic<uint64_t> last_use{0};
 };

@@ -59,19 +59,21 @@ absl::Status CheckNoParameters(const Request& request) {
 
 }  // namespace
 
-bool InferenceHandler::ModelReady(const inference::ModelReadyRequest& request) const {
+absl::Status InferenceHandler::CheckModelReady(const inference::ModelReadyRequest& request) const {
+  if (!parts_.ready()) return absl::UnavailableError("the server does not take requests now");
   const VersionName version = ParseVersion(request.version());
-  const absl::StatusOr<ModelVersionInfo> info =
-      parts_.models->Describe({request.name(), version.version, version.label});
-  return info.ok() && info->usable();
+  KWTA_ASSIGN_OR_RETURN(const ModelVersionInfo info,
+                        parts_.models->Describe({request.name(), version.version, version.label}));
+  if (info.usable()) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("model '", info.name, "' version ", info.version, " does not serve now"));
 }
 
 inference::ServerMetadataResponse InferenceHandler::ServerMetadata() const {
   inference::ServerMetadataResponse response;
   response.set_name("kwta");
   response.set_version(parts_.version);
-  for (const char* extension :
-       {"model_repository", "model_configuration", "parameters", "statistics", "classification"}) {
+  for (const char* extension : {"model_repository", "model_configuration", "parameters", "statistics", "classification",
+                                "binary_tensor_data"}) {
     response.add_extensions(extension);
   }
   return response;

@@ -30,7 +30,9 @@ class InferenceHandler {
   explicit InferenceHandler(InferenceHandlerParts parts) : parts_(std::move(parts)) {}
 
   bool Ready() const { return parts_.ready(); }
-  bool ModelReady(const inference::ModelReadyRequest& request) const;
+  bool ModelReady(const inference::ModelReadyRequest& request) const { return CheckModelReady(request).ok(); }
+  // OK, or why the model cannot serve: NOT_FOUND, UNAVAILABLE.
+  absl::Status CheckModelReady(const inference::ModelReadyRequest& request) const;
   inference::ServerMetadataResponse ServerMetadata() const;
   absl::StatusOr<inference::ModelMetadataResponse> ModelMetadata(const inference::ModelMetadataRequest& request);
   absl::StatusOr<inference::ModelConfigResponse> ModelConfig(const inference::ModelConfigRequest& request);

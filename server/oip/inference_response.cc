@@ -56,7 +56,7 @@ std::vector<OutputTensor> OutputsOf(const Encoder& encoder) {
   std::vector<OutputTensor> outputs = {{kFeatures, "FP32", inference::TYPE_FP32, {width}},
                                        {kIndices, "INT32", inference::TYPE_INT32, {-1}},
                                        {kValues, "FP32", inference::TYPE_FP32, {-1}}};
-  if (encoder.dense_codes()) {
+  if (!encoder.takes_k()) {
     for (OutputTensor& output : outputs) {
       if (output.name != kFeatures) output.shape.clear();  // one extent in all, the number of non-zeros
     }
@@ -76,8 +76,8 @@ absl::StatusOr<inference::ModelInferResponse> ConvertResponse(const InferenceReq
     return std::find(wanted.begin(), wanted.end(), name) != wanted.end();
   };
   const Codes& codes = rows.result.codes;
-  const bool dense = std::holds_alternative<Tensor>(codes);
-  if (!dense && wants(kRowSplits)) {
+  const bool rows_of_k = rows.model->encoder->takes_k();
+  if (rows_of_k && wants(kRowSplits)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "model '", rows.model->name, "' has no output 'row_splits': all rows of its codes have k entries"));
   }
@@ -87,11 +87,11 @@ absl::StatusOr<inference::ModelInferResponse> ConvertResponse(const InferenceReq
   const bool entries = classes || wants(kIndices) || wants(kValues) || wants(kRowSplits);
   const SparseCodes& sparse = entries ? AsSparse(codes, &scratch) : scratch;
   const int64_t k = sparse.RectangularWidth();
-  if (!dense && k < 0 && (wants(kIndices) || wants(kValues))) {
+  if (rows_of_k && k < 0 && (wants(kIndices) || wants(kValues))) {
     return absl::FailedPreconditionError("the rows have different numbers of active units; ask for 'features' alone");
   }
   const std::vector<int64_t> entry_shape =
-      dense ? std::vector<int64_t>{sparse.entries()} : std::vector<int64_t>{sparse.rows(), k};
+      rows_of_k ? std::vector<int64_t>{sparse.rows(), k} : std::vector<int64_t>{sparse.entries()};
 
   inference::ModelInferResponse response;
   response.set_model_name(rows.model->name);

@@ -79,7 +79,7 @@ class InferStreamCall final : public ServedCall {
     admitted_ = *std::move(admitted);
     id_ = request_.id();
     if (!admitted_.refusal.ok()) return Answer(admitted_.refusal);
-    handler_.StartInfer(&request_, call_.Context(), [this](InferenceHandler::MakeAnswer answer) {
+    handler_.StartInfer(&request_, call_.Context(&admitted_), [this](InferenceHandler::MakeAnswer answer) {
       loop().Post([this, answer = std::move(answer)] { Answer(answer()); });
     });
   }
@@ -132,7 +132,7 @@ void AddInferenceMethods(MethodTable* table, InferenceHandler* handler, const Ca
   quick.Add<inference::ModelReadyRequest, inference::ModelReadyResponse>(
       methods::kModelReady, [handler](inference::ModelReadyRequest* request) {
         inference::ModelReadyResponse response;
-        response.set_ready(handler->Ready() && handler->ModelReady(*request));
+        response.set_ready(handler->ModelReady(*request));
         return response;
       });
   quick.Add<inference::ServerMetadataRequest, inference::ServerMetadataResponse>(

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "server/refusal.h"
 #include "server/retry_after.h"
 #include "server/services/call_trace.h"
 
@@ -20,7 +21,8 @@ constexpr absl::Duration kShortestPause = absl::Milliseconds(10);
 constexpr absl::Duration kLongestPause = absl::Seconds(60);
 
 absl::Status TakeCall(const Caller& caller, SteadyTime now) {
-  return caller.calls != nullptr ? caller.calls->Take(1, now) : absl::OkStatus();
+  const absl::Status taken = caller.calls != nullptr ? caller.calls->Take(1, now) : absl::OkStatus();
+  return absl::IsResourceExhausted(taken) ? Refused(Refusal::kCallQuota, taken) : taken;
 }
 
 }  // namespace
@@ -56,25 +58,27 @@ absl::StatusOr<StreamRequest> Call::BeginRequest() {
 }
 
 void Call::EndRequest(const StreamRequest& request, const absl::Status& status) const {
-  pipeline_.metrics->CallDone(method_.name, status.code(), absl::ToDoubleSeconds(SteadyTime::Now() - request.start));
+  pipeline_.metrics->CallDone(method_.name, status, absl::ToDoubleSeconds(SteadyTime::Now() - request.start),
+                              request.subject);
 }
 
-CallContext Call::Context() const {
+CallContext Call::ContextWith(RequestSubject* subject) const {
   CallContext context;
   context.deadline = transport_.Deadline();
   context.cancelled = [transport = &transport_] { return transport->Cancelled(); };
   context.caller = caller_.name;
   context.patient = method_.kind == MethodKind::kRequests;  // a stream has its own back-pressure
   context.row_quota = caller_.rows;
+  context.subject = subject;
   return context;
 }
 
 void Call::Finish(const absl::Status& status) {
   const absl::Duration took = SteadyTime::Now() - start_;
   if (method_.kind == MethodKind::kAnswer) {
-    pipeline_.metrics->CallDone(method_.name, status.code(), absl::ToDoubleSeconds(took));
+    pipeline_.metrics->CallDone(method_.name, status, absl::ToDoubleSeconds(took), subject_);
   } else if (method_.kind == MethodKind::kWatch || !status.ok()) {
-    pipeline_.metrics->CallDone(method_.name, status.code(), std::nullopt);
+    pipeline_.metrics->CallDone(method_.name, status, std::nullopt, subject_);
   }
   const CallTrace trace = TraceOf(transport_.Metadata(kRequestIdKey), transport_.Metadata(kTraceparentKey));
   LogCall(method_.name, caller_.name, trace, status, took);

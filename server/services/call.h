@@ -46,6 +46,7 @@ struct CallPipeline {
 struct StreamRequest {
   SteadyTime start;
   absl::Status refusal;  // if not OK, the answer to the request: RESOURCE_EXHAUSTED, with a RetryAfter
+  RequestSubject subject;
 };
 
 // One call from arrival to end: Admit, then the work if Admit returned OK, then Finish with the result. Use it from one
@@ -75,19 +76,25 @@ class Call {
   // Who makes the call. REQUIRES: Admit returned OK.
   const std::string& caller() const { return caller_.name; }
 
-  // Returns the context for the EncodeHandler. REQUIRES: Admit returned OK; the transport outlives the request.
-  CallContext Context() const;
+  // Returns the context for the EncodeHandler, of the call or of a request of its stream. The handler writes into the
+  // subject of the call or of the request until it is done. REQUIRES: Admit returned OK; the transport, the call and
+  // `request` outlive the request.
+  CallContext Context() { return ContextWith(&subject_); }
+  CallContext Context(StreamRequest* request) const { return ContextWith(&request->subject); }
 
   // Records and logs the result and hands the transport what it must tell the caller. Call it once; then the transport
   // sends the status.
   void Finish(const absl::Status& status);
 
  private:
+  CallContext ContextWith(RequestSubject* subject) const;
+
   const CallPipeline& pipeline_;
   const Method& method_;
   CallTransport& transport_;
   const SteadyTime start_;
   Caller caller_;
+  RequestSubject subject_;
   std::optional<CallPermits::Permit> permit_;
   bool paid_ = false;  // for a request that has not arrived yet
 };

@@ -1,6 +1,7 @@
 #include "server/services/call_permits.h"
 
 #include "absl/strings/str_cat.h"
+#include "server/refusal.h"
 
 namespace kwta::server {
 
@@ -13,19 +14,24 @@ constexpr int kReservedPart = 8;
 
 absl::StatusOr<CallPermits::Permit> CallPermits::Take(const std::string& caller) {
   absl::MutexLock lock(&mutex_);
-  if (closed_) return absl::UnavailableError("the server is draining; try again, at another server if there is one");
+  if (closed_) {
+    return Refused(Refusal::kDraining,
+                   absl::UnavailableError("the server is draining; try again, at another server if there is one"));
+  }
   if (taken_ >= limit_) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the server answers ", limit_, " calls already (--max-concurrent-calls); try again later"));
+    return Refused(Refusal::kConcurrentCalls,
+                   absl::ResourceExhaustedError(absl::StrCat(
+                       "the server answers ", limit_, " calls already (--max-concurrent-calls); try again later")));
   }
   const auto found = holders_.find(caller);
   const int held = found == holders_.end() ? 0 : found->second;
   const int free_to_all = limit_ - limit_ / kReservedPart;
   const int callers = static_cast<int>(holders_.size()) + (held == 0 ? 1 : 0);
   if (taken_ >= free_to_all && held >= free_to_all / callers) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the server answers ", held, " calls of this caller already and has ", limit_ - taken_, " of ",
-                     limit_, " left, which are for others (--max-concurrent-calls); try again later"));
+    return Refused(Refusal::kConcurrentCalls,
+                   absl::ResourceExhaustedError(absl::StrCat(
+                       "the server answers ", held, " calls of this caller already and has ", limit_ - taken_, " of ",
+                       limit_, " left, which are for others (--max-concurrent-calls); try again later")));
   }
   ++taken_;
   const auto holder = holders_.try_emplace(caller).first;

@@ -39,6 +39,13 @@ class CallPermits {
   // Errors: RESOURCE_EXHAUSTED naming the limit, UNAVAILABLE after Close.
   absl::StatusOr<Permit> Take(const std::string& caller);
 
+  // How many permits are taken, and how many there are.
+  int taken() const {
+    absl::MutexLock lock(&mutex_);
+    return taken_;
+  }
+  int limit() const { return limit_; }
+
   // Issues no more permits: the server drains.
   void Close();
   // Waits until every permit has been returned. Returns false if `deadline` passes first.
@@ -48,7 +55,7 @@ class CallPermits {
   void GiveBack(Holders::iterator holder);
 
   const int limit_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   int taken_ ABSL_GUARDED_BY(mutex_) = 0;
   Holders holders_ ABSL_GUARDED_BY(mutex_);  // none with 0
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;

@@ -140,16 +140,16 @@ absl::StatusOr<v1::OutputMode> ResolveOutput(v1::OutputMode mode, const Encoder&
   const bool dense = encoder.dense_codes();
   switch (mode) {
     case v1::OUTPUT_MODE_UNSPECIFIED:
-      return dense ? v1::OUTPUT_MODE_DENSE : v1::OUTPUT_MODE_SPARSE_TOPK;
+      if (dense) return v1::OUTPUT_MODE_DENSE;
+      return encoder.takes_k() ? v1::OUTPUT_MODE_SPARSE_TOPK : v1::OUTPUT_MODE_SPARSE_CSR;
     case v1::OUTPUT_MODE_DENSE:
     case v1::OUTPUT_MODE_SPARSE_CSR:
       return mode;
     case v1::OUTPUT_MODE_SPARSE_TOPK:
-      if (!dense) return mode;
+      if (encoder.takes_k()) return mode;
       return absl::InvalidArgumentError(
           "options.output is OUTPUT_MODE_SPARSE_TOPK, expected OUTPUT_MODE_DENSE or OUTPUT_MODE_SPARSE_CSR: the "
-          "model's "
-          "codes are dense, with another number of non-zeros in each row");
+          "model's codes have another number of non-zeros in each row");
     default:
       return absl::InvalidArgumentError(
           absl::StrCat("options.output is ", static_cast<int>(mode),

@@ -6,6 +6,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "core/base/status_macros.h"
+#include "server/refusal.h"
 #include "server/services/convert.h"
 
 namespace kwta::server {
@@ -59,6 +60,10 @@ void EncodeHandler::StartRequest(const Request& request, CallContext context, En
   const ModelSelector selector = {request.model(), request.version(), request.label()};
   models_->GetWhenLoaded(selector, [this, &request, context = std::move(context),
                                     done = std::move(done)](absl::StatusOr<ServedModelPtr> model) mutable {
+    if (context.subject != nullptr) {
+      if (model.ok()) context.subject->model = (*model)->use;
+      context.subject->unknown = !model.ok();
+    }
     if (!model.ok()) return done(model.status());
     StartWith(*std::move(model), request, std::move(context), std::move(done));
   });
@@ -71,6 +76,7 @@ void EncodeHandler::StartWith(ServedModelPtr served, const Request& request, Cal
   absl::Status status = prepared.status();
   if (status.ok() && context.row_quota != nullptr) {
     status = context.row_quota->Take(static_cast<double>(prepared->work.rows.rows), SteadyTime::Now());
+    if (absl::IsResourceExhausted(status)) status = Refused(Refusal::kRowQuota, std::move(status));
   }
   if (!status.ok()) {
     done(std::move(status));

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "kwta/v1/service.pb.h"
 #include "server/batching/batcher.h"
+#include "server/metrics/call_series.h"
 #include "server/models/model_manager.h"
 #include "server/security/quota.h"
 
@@ -23,6 +24,8 @@ struct CallContext {
   bool patient = false;
   bool counts_batches = false;
   std::shared_ptr<Quota> row_quota;  // null: unlimited
+  // Where the handler says which version the request uses; null: nowhere. It must stay until the request is done.
+  RequestSubject* subject = nullptr;
 };
 
 // The batcher's result for a request.

@@ -57,8 +57,45 @@ inline constexpr Method kRepositoryModelUnload = {"RepositoryModelUnload", Scope
 // What needs no token, counted when it ends.
 inline constexpr Method kHealthWatch = {"HealthWatch", std::nullopt, MethodKind::kWatch};
 inline constexpr Method kReflection = {"Reflection", std::nullopt, MethodKind::kWatch};
+
+// The status page's JSON API, beside the calls above.
+inline constexpr Method kModelUnits = {"ModelUnits", Scope::kEncode};
+inline constexpr Method kExamineRow = {"ExamineRow", Scope::kEncode};
+
 // Any method that the server does not have.
 inline constexpr Method kUnserved = {"unserved", std::nullopt};
+
+// All of them.
+inline constexpr const Method* kAll[] = {&kEncode,
+                                         &kEncodeStream,
+                                         &kReconstruct,
+                                         &kGetClassifier,
+                                         &kStatus,
+                                         &kListModels,
+                                         &kGetModel,
+                                         &kTrain,
+                                         &kWatchJob,
+                                         &kListJobs,
+                                         &kCancelJob,
+                                         &kUploadDataset,
+                                         &kLoadModel,
+                                         &kUnloadModel,
+                                         &kSetModelLabel,
+                                         &kRollBackModel,
+                                         &kDeleteModel,
+                                         &kModelInfer,
+                                         &kModelStreamInfer,
+                                         &kServerMetadata,
+                                         &kModelReady,
+                                         &kModelMetadata,
+                                         &kModelConfig,
+                                         &kModelStatistics,
+                                         &kRepositoryIndex,
+                                         &kRepositoryModelLoad,
+                                         &kRepositoryModelUnload,
+                                         &kHealthWatch,
+                                         &kReflection,
+                                         &kUnserved};
 
 }  // namespace methods
 }  // namespace kwta::server

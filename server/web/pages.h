@@ -1,10 +1,11 @@
-// The pages of the HTTP port.
+// The pages that monitoring reads.
 #pragma once
 
 #include <functional>
 #include <string>
 
 #include "absl/status/status.h"
+#include "server/web/http_routes.h"
 
 namespace kwta::server {
 
@@ -20,20 +21,8 @@ struct HttpPages {
   std::function<std::string()> trouble;
 };
 
-struct HttpRequest {
-  std::string method, path;
-  std::string authorization;  // the header; empty: none
-  // The client has shown a trusted certificate, or need not show any.
-  bool trusted = true;
-};
-
-struct HttpReply {
-  int code = 200;
-  const char* type = "text/plain; charset=utf-8";
-  std::string body;
-};
-
-// /healthz and /readyz answer everybody, because probes show neither certificate nor token.
-HttpReply Answer(const HttpPages& pages, const HttpRequest& request);
+// Adds /metrics, /healthz and /readyz. /healthz returns 200 as long as the process can answer at all. /readyz returns
+// 503 while the server starts or drains. Both answer everybody, because probes show neither certificate nor token.
+void AddMonitoringPages(HttpPages pages, HttpRoutes* routes);
 
 }  // namespace kwta::server

@@ -71,6 +71,7 @@ constexpr Forbidden kForbidden[] = {
     {"kwta_client", "jpeglib.h"},
     {"kwta_client", "png.h"},
     {"kwta_cli", "server/address.h"},
+    {"kwta_command_line", "client/client.h"},
     {"kwta", "server/address.h"},
 };
 

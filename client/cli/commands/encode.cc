@@ -62,7 +62,9 @@ ExitCode RunEncode(const EncodeCommand& command, const GlobalOptions& global) {
   const auto* sparse = std::get_if<SparseCodes>(&codes.codes);
   v1::OutputMode mode = command.rows.settings.options.output();
   if (mode == v1::OUTPUT_MODE_UNSPECIFIED) {
-    mode = sparse != nullptr ? v1::OUTPUT_MODE_SPARSE_TOPK : v1::OUTPUT_MODE_DENSE;
+    mode = sparse == nullptr ? v1::OUTPUT_MODE_DENSE
+           : codes.rows_of_k ? v1::OUTPUT_MODE_SPARSE_TOPK
+                             : v1::OUTPUT_MODE_SPARSE_CSR;
   }
   const absl::Status written = WriteCodes(command.output, command.rows.model, mode, codes);
   if (!written.ok()) return ReportFailure(written, global);
@@ -105,7 +107,7 @@ void AddEncode(CLI::App& app, Action* action) {
   command
       ->add_option_function<std::string>(
           "--mode", [=](const std::string& name) { options->rows.settings.options.set_output(modes.at(name)); },
-          "Layout of the codes; default topk, dense for winner-take-all models")
+          "Layout of the codes; default topk, csr for regularised models of ReLU, dense for models of dense codes")
       ->check(CLI::IsMember(modes));
   command->add_option("--output", options->output, "File to write (.npz or .safetensors)")
       ->required()

@@ -21,6 +21,7 @@ constexpr char kEvaluateFooter[] =
 are chosen on a part of the training images. A model that was fine-tuned is judged by its own classifier, too.
 Choose a model's own hyperparameters with --split validation, never on test.
 Fraction of variance unexplained is sum |x - xhat|^2 / sum |x - mean|^2; a unit is dead if it is in no code.
+Activities of sigmoid and softplus count from 0.1 on.
 Examples:
   kwta evaluate --model fashion --data fashion-mnist --alpha 3
   kwta evaluate --model fashion --data fashion-mnist --classifier svm --no-pixels
@@ -28,8 +29,8 @@ Examples:
 
 bool OnTest(const EvaluationOptions& options) { return options.data.reference.split() == v1::DATASET_SPLIT_TEST; }
 
-std::string Sparsity(const v1::EncodeOptions& options, bool dense_codes) {
-  if (dense_codes) return "sparsity off";
+std::string Sparsity(const v1::EncodeOptions& options, const EvaluationReport& report) {
+  if (!report.takes_k) return report.dense_codes ? "sparsity off" : "every activity";
   if (options.has_k()) return absl::StrCat("k ", options.k());
   return options.has_alpha() ? absl::StrCat("alpha ", options.alpha()) : "the model's alpha";
 }
@@ -39,9 +40,9 @@ void PrintEvaluation(const EvaluationOptions& options, const EvaluationReport& r
   const v1::ModelDescription& description = report.model.description();
   const std::string part = OnTest(options) ? "test" : "validation";
   const std::string units = HumanCount(description.code_width());
-  const std::string sparsity = Sparsity(options.encode, report.dense_codes);
+  const std::string sparsity = Sparsity(options.encode, report);
   // Show alpha 1 beside the requested sparsity, unless that is alpha 1.
-  const bool alpha_1_apart = sparsity != "alpha 1" && !report.dense_codes;
+  const bool alpha_1_apart = sparsity != "alpha 1" && report.takes_k;
   std::cout << "model '" << options.model << "' version " << report.model.version() << " ("
             << EncoderKindName(description.encoder()) << ", " << units << " units), encoding with " << sparsity << "\n"
             << HumanCount(report.training_rows) << " training images, " << HumanCount(report.evaluation_rows) << " "
@@ -62,6 +63,16 @@ void PrintEvaluation(const EvaluationOptions& options, const EvaluationReport& r
   add_unexplained(report.dense_codes ? "the winners of training" : sparsity, report.fraction_variance_unexplained);
   if (alpha_1_apart) add_unexplained("alpha 1", report.fraction_variance_unexplained_alpha_1);
   table.AddRow({"L0, " + sparsity, absl::StrFormat("%.1f", report.l0), ""});
+  table.AddRow({absl::StrCat("average activation fraction over ", HumanCount(report.training_rows), " training images"),
+                absl::StrFormat("%.4f", report.activation_fraction), ""});
+  const v1::TrainingStatistics& training = description.statistics();
+  if (training.has_mean_pre_activation()) {
+    const std::string window =
+        absl::StrCat(" over the last ", HumanCount(training.activity_window_rows()), " rows of training");
+    table.AddRow({"mean pre-activation" + window, absl::StrFormat("%.4f", training.mean_pre_activation()), ""});
+    table.AddRow(
+        {"variance of pre-activations" + window, absl::StrFormat("%.4f", training.pre_activation_variance()), ""});
+  }
   const auto add_dead = [&](const std::string& at, int64_t count) {
     const std::string share = Percent(static_cast<double>(count) / description.code_width());
     table.AddRow({absl::StrCat("dead units over ", HumanCount(report.training_rows), " training images, ", at),
@@ -92,6 +103,7 @@ nlohmann::json EvaluationJson(const EvaluationOptions& options, const Evaluation
                          {"classifier", options.classifier == ProbeLoss::kSoftmax ? "softmax" : "svm"},
                          {"codes", ProbeJson(report.codes)},
                          {"l0", report.l0},
+                         {"activation_fraction", report.activation_fraction},
                          {"units", description.code_width()},
                          {"dead_units", report.dead_units},
                          {"dead_window_rows", report.training_rows},
@@ -103,7 +115,14 @@ nlohmann::json EvaluationJson(const EvaluationOptions& options, const Evaluation
   };
   add_if_known("fraction_variance_unexplained", report.fraction_variance_unexplained);
   add_if_known("fraction_variance_unexplained_alpha_1", report.fraction_variance_unexplained_alpha_1);
-  if (!report.dense_codes) {
+  const v1::TrainingStatistics& training = description.statistics();
+  if (training.has_mean_pre_activation()) {
+    json["training_activation_fraction"] = training.activation_fraction();
+    json["mean_pre_activation"] = training.mean_pre_activation();
+    json["pre_activation_variance"] = training.pre_activation_variance();
+    json["activity_window_rows"] = training.activity_window_rows();
+  }
+  if (report.takes_k) {
     json["dead_units_alpha_1"] = *report.dead_units_alpha_1;
   }
   add_if_known("own_classifier_error", report.own_classifier_error);

@@ -63,10 +63,23 @@ struct Target {
 };
 using Targets = std::vector<Target>;
 
+// Throws if the user has set another field of the same oneof: the later option would silently undo the earlier one.
+void RefuseSecondOfOneof(const char* flag, const Targets& targets) {
+  for (const Target& to : targets) {
+    const google::protobuf::OneofDescriptor* oneof = to.field->real_containing_oneof();
+    if (oneof == nullptr) continue;
+    const FieldDescriptor* set = to.reflection().GetOneofFieldDescriptor(*to.message, oneof);
+    if (set == nullptr || set == to.field) continue;
+    throw CLI::ValidationError(flag, absl::StrCat("and --", absl::StrReplaceAll(set->name(), {{"_", "-"}}),
+                                                  " are both given; choose one ", oneof->name()));
+  }
+}
+
 CLI::Option* AddEnumOption(CLI::App& app, const char* flag, const std::string& help, const Targets& targets) {
   const EnumDescriptor* values = targets.front().field->enum_type();
   const std::vector<std::string> names = ValueNames(*values);
-  const auto set = [values, names, targets](const std::string& name) {
+  const auto set = [flag, values, names, targets](const std::string& name) {
+    RefuseSecondOfOneof(flag, targets);
     const auto index = std::find(names.begin(), names.end(), name) - names.begin();
     for (const Target& to : targets) {
       to.reflection().SetEnum(to.message, to.field, values->value(static_cast<int>(index) + 1));
@@ -77,7 +90,8 @@ CLI::Option* AddEnumOption(CLI::App& app, const char* flag, const std::string& h
 
 CLI::Option* AddMessageOption(CLI::App& app, const char* flag, const std::string& help, const Targets& targets) {
   const Descriptor* numbers = targets.front().field->message_type();
-  const auto set = [numbers, targets](const std::vector<uint32_t>& values) {
+  const auto set = [flag, numbers, targets](const std::vector<uint32_t>& values) {
+    RefuseSecondOfOneof(flag, targets);
     for (const Target& to : targets) {
       Message* message = to.reflection().MutableMessage(to.message, to.field);
       for (int i = 0; i < numbers->field_count(); ++i) {
@@ -96,15 +110,17 @@ template <typename T>
 CLI::Option* AddNumberOption(CLI::App& app, const char* flag, const std::string& help, const Targets& targets,
                              void (Reflection::*set)(Message*, const FieldDescriptor*, T) const) {
   const auto set_all = [=](T value) {
+    RefuseSecondOfOneof(flag, targets);
     for (const Target& to : targets) (to.reflection().*set)(to.message, to.field, value);
   };
   return app.add_option_function<T>(flag, set_all, help)->transform(NumberIn<T>::Any().template As<CLI::Validator>());
 }
 
-CLI::Option* AddFlag(CLI::App& app, const std::string& flag, const std::string& help, const Targets& targets) {
+CLI::Option* AddFlag(CLI::App& app, const char* flag, const std::string& help, const Targets& targets) {
   return app.add_flag_function(
-      absl::StrCat(flag, ",!--no-", flag.substr(2)),
-      [targets](int64_t count) {
+      absl::StrCat(flag, ",!--no-", flag + 2),
+      [flag, targets](int64_t count) {
+        RefuseSecondOfOneof(flag, targets);
         for (const Target& to : targets) to.reflection().SetBool(to.message, to.field, count > 0);
       },
       help);

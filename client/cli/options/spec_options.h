@@ -20,7 +20,7 @@ std::string DefaultText(const SpecOption& option, const google::protobuf::Messag
 
 // Adds an option that sets its field in each of `messages`, which must outlive the parsing. A bool becomes a pair of
 // flags, --x and --no-x. An enumeration accepts the names of its values, "each-map" for WINNER_SPARSITY_EACH_MAP. A
-// message of numbers accepts these in order, separated by commas.
+// message of numbers accepts these in order, separated by commas. Of a oneof's fields, the user may set one.
 void AddFieldOption(CLI::App& app, const std::string& group, const SpecOption& option, const std::string& default_text,
                     const std::vector<google::protobuf::Message*>& messages);
 

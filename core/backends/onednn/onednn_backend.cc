@@ -13,10 +13,11 @@
 #include "core/backends/onednn/codes/bf16_atoms.h"
 #include "core/backends/onednn/codes/dictionary.h"
 #include "core/backends/onednn/codes/filter_choice.h"
+#include "core/backends/onednn/regularised/affine_activation.h"
+#include "core/backends/onednn/regularised/regularised_pass.h"
 #include "core/backends/onednn/support/context.h"
-#include "core/backends/onednn/support/dnnl_gemm.h"
-#include "core/backends/onednn/support/first_error.h"
 #include "core/backends/onednn/support/flush_subnormals.h"
+#include "core/backends/onednn/support/tiled_gemm.h"
 #include "core/backends/onednn/tied/active_gradient.h"
 #include "core/backends/onednn/tied/sparse_gradient.h"
 #include "core/backends/onednn/tied/tied_training.h"
@@ -26,18 +27,12 @@
 #include "core/backends/onednn/winners/winner_gradient.h"
 #include "core/backends/onednn/winners/winner_pass.h"
 #include "core/base/cpu.h"
-#include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 #include "core/simd/adam.h"
 #include "core/simd/instruction_sets.h"
 
 namespace kwta::onednn {
 namespace {
-
-// Tiles of Gemm. They do not depend on the number of threads, because the library's order of summation may depend on
-// the tiles.
-constexpr int64_t kGemmTileRows = 128;
-constexpr int64_t kGemmTileColumns = 512;
 
 // A thread is worth waking for this many elements, in loops that only read and write them.
 constexpr int64_t kGrainElements = 16384;
@@ -66,26 +61,18 @@ class OnednnBackend final : public HostBackend {
   }
 
   absl::Status Gemm(const GemmArgs& args) override {
-    const int64_t row_tiles = DivideUp(args.m, kGemmTileRows);
-    const int64_t column_tiles = DivideUp(args.n, kGemmTileColumns);
-    support::FirstError error;
-    context_.pool.ParallelFor(row_tiles * column_tiles, 1, [&](int64_t tile, int64_t, int) {
-      const int64_t row = tile / column_tiles * kGemmTileRows;
-      const int64_t column = tile % column_tiles * kGemmTileColumns;
-      support::DnnlGemmArgs part;
-      part.a = args.a + row * args.k;
-      part.lda = args.k;
-      part.b = args.b + (args.transpose_b ? column * args.k : column);
-      part.ldb = args.transpose_b ? args.k : args.n;
-      part.transpose_b = args.transpose_b;
-      part.c = args.c + row * args.n + column;
-      part.ldc = args.n;
-      part.m = std::min(kGemmTileRows, args.m - row);
-      part.n = std::min(kGemmTileColumns, args.n - column);
-      part.k = args.k;
-      error.Update(support::DnnlGemm(part));
-    });
-    return error.status();
+    support::DnnlGemmArgs whole;
+    whole.a = args.a;
+    whole.lda = args.k;
+    whole.b = args.b;
+    whole.ldb = args.transpose_b ? args.k : args.n;
+    whole.transpose_b = args.transpose_b;
+    whole.c = args.c;
+    whole.ldc = args.n;
+    whole.m = args.m;
+    whole.n = args.n;
+    whole.k = args.k;
+    return support::TiledGemm(context_, whole);
   }
 
   absl::Status AffineTopK(const AffineTopKArgs& args) override { return codes::AffineTopK(context_, args); }
@@ -125,9 +112,9 @@ class OnednnBackend final : public HostBackend {
         context_.rows.momentum(parameter, args.velocity + r * args.width,
                                has_gradient ? args.gradient + r * args.width : nullptr, args.width, args.rate,
                                args.momentum);
-        if (!args.unit_norm) continue;
-        const double squared_norm = context_.rows.squared_norm(parameter, args.width);
-        if (squared_norm > 0) context_.rows.scale(1 / std::sqrt(squared_norm), parameter, args.width);
+        if (!args.unit_norm && args.max_norm == 0) continue;
+        const double factor = LengthFactor(args, context_.rows.squared_norm(parameter, args.width));
+        if (factor != 1) context_.rows.scale(factor, parameter, args.width);
       }
     });
     return absl::OkStatus();
@@ -161,6 +148,12 @@ class OnednnBackend final : public HostBackend {
   }
   absl::Status ConvPool(const ConvPoolArgs& args) override {
     return winners::ConvPool(context_, convolution_rows_, args);
+  }
+  absl::Status AffineActivation(const AffineActivationArgs& args) override {
+    return regularised::AffineActivation(context_, args);
+  }
+  absl::Status RegularisedPass(const RegularisedPassArgs& args) override {
+    return regularised::RegularisedPass(context_, args);
   }
   absl::StatusOr<std::unique_ptr<TiedDictionary>> PrepareTiedDictionary(const TiedParameters& parameters) override {
     return std::make_unique<tied::DictionaryInTraining>(context_, parameters);

@@ -9,6 +9,7 @@
 #include "core/backends/host_backend.h"
 #include "core/backends/reference/active_gradient.h"
 #include "core/backends/reference/exact_top_k.h"
+#include "core/backends/reference/regularised_operations.h"
 #include "core/backends/reference/winner_operations.h"
 #include "core/base/status_macros.h"
 
@@ -128,9 +129,9 @@ class ReferenceBackend final : public HostBackend {
         parameter[d] += velocity[d];
         squared_norm += static_cast<double>(parameter[d]) * parameter[d];
       }
-      if (!args.unit_norm || squared_norm == 0) continue;
-      const double norm = std::sqrt(squared_norm);
-      for (int64_t d = 0; d < args.width; ++d) parameter[d] = static_cast<float>(parameter[d] / norm);
+      const double factor = LengthFactor(args, squared_norm);
+      if (factor == 1) continue;
+      for (int64_t d = 0; d < args.width; ++d) parameter[d] = static_cast<float>(parameter[d] * factor);
     }
     return absl::OkStatus();
   }
@@ -153,6 +154,14 @@ class ReferenceBackend final : public HostBackend {
   }
   absl::Status ConvPool(const ConvPoolArgs& args) override {
     ReferenceConvPool(args);
+    return absl::OkStatus();
+  }
+  absl::Status AffineActivation(const AffineActivationArgs& args) override {
+    ReferenceAffineActivation(args);
+    return absl::OkStatus();
+  }
+  absl::Status RegularisedPass(const RegularisedPassArgs& args) override {
+    ReferenceRegularisedPass(args);
     return absl::OkStatus();
   }
 };

@@ -11,13 +11,13 @@
 #include "core/base/status_macros.h"
 #include "core/files/files.h"
 #include "core/io/arrays/safetensors_header.h"
+#include "core/io/arrays/safetensors_reader.h"
 
 namespace kwta {
 namespace {
 
 constexpr size_t kLengthBytes = 8;
 constexpr size_t kDataAlignment = 64;
-constexpr uint64_t kMaxSafetensorsHeaderBytes = 100'000'000;  // The limit of the format's own library.
 
 }  // namespace
 
@@ -55,40 +55,16 @@ absl::Status WriteSafetensors(const std::string& path, const TensorMap& tensors,
 }
 
 absl::StatusOr<SafetensorsFile> ReadSafetensors(const std::string& path, absl::string_view prefix) {
-  const auto corrupt = [&path](absl::string_view what) {
-    return absl::DataLossError(absl::StrCat("'", path, "': ", what));
-  };
-  KWTA_ASSIGN_OR_RETURN(const InputFile file, InputFile::Open(path));
-  if (file.size() < kLengthBytes) {
-    return corrupt(absl::StrCat("not a safetensors file: ", file.size(), " bytes, expected at least ", kLengthBytes));
-  }
-  std::array<uint8_t, kLengthBytes> length_bytes;
-  KWTA_RETURN_IF_ERROR(file.ReadAt(0, length_bytes.data(), kLengthBytes));
-  uint64_t length = 0;
-  for (size_t i = 0; i < kLengthBytes; ++i) length |= static_cast<uint64_t>(length_bytes[i]) << (8 * i);
-  if (length > kMaxSafetensorsHeaderBytes) {
-    return corrupt(absl::StrCat("not a safetensors file: its header would have ", length, " bytes, at most ",
-                                kMaxSafetensorsHeaderBytes, " are accepted"));
-  }
-  const uint64_t after_length = file.size() - kLengthBytes;
-  if (length > after_length) {
-    return corrupt(absl::StrCat("its header should have ", length, " bytes, but only ", after_length,
-                                " follow: the file is cut short"));
-  }
-  std::string json(length, '\0');
-  KWTA_RETURN_IF_ERROR(file.ReadAt(kLengthBytes, json.data(), length));
-  absl::StatusOr<SafetensorsHeader> header = ParseSafetensorsHeader(json, after_length - length);
-  if (!header.ok()) return corrupt(header.status().message());
-
+  KWTA_ASSIGN_OR_RETURN(const SafetensorsReader reader, SafetensorsReader::Open(path));
   SafetensorsFile result;
-  result.metadata = std::move(header->metadata);
-  for (SafetensorsEntry& entry : header->entries) {
+  result.metadata = reader.header().metadata;
+  for (const SafetensorsEntry& entry : reader.header().entries) {
     if (!absl::StartsWith(entry.name, prefix)) continue;
-    Tensor tensor(entry.dtype, std::move(entry.shape));
-    KWTA_RETURN_IF_ERROR(file.ReadAt(kLengthBytes + length + entry.begin, tensor.data(), tensor.bytes()));
-    result.tensors.emplace(std::move(entry.name), std::move(tensor));
+    Tensor tensor(entry.dtype, entry.shape);
+    KWTA_RETURN_IF_ERROR(reader.Read(entry, 0, tensor.elements(), tensor.data()));
+    result.tensors.emplace(entry.name, std::move(tensor));
   }
-  KWTA_RETURN_IF_ERROR(file.CheckUnchanged());
+  KWTA_RETURN_IF_ERROR(reader.CheckUnchanged());
   return result;
 }
 

@@ -104,7 +104,7 @@ class EncodeStreamCall final : public ServedCall {
       });
     };
     if (message->admitted.refusal.ok()) {
-      parts_.handler->Start(message->request.request(), call_.Context(), done);
+      parts_.handler->Start(message->request.request(), call_.Context(&message->admitted), done);
     } else {
       done(message->admitted.refusal);
     }

@@ -128,6 +128,34 @@ TEST_P(MomentumConformance, EveryShapeWithAndWithoutUnitNorm) {
   }
 }
 
+TEST_P(MomentumConformance, ShortensLongRowsAlone) {
+  constexpr int64_t kRows = 9, kWidth = 37;
+  MomentumUpdateArgs args;
+  args.rows = kRows;
+  args.width = kWidth;
+  args.rate = 0.25f;
+  args.momentum = 0.5f;
+  const Update start{Gaussians(kRows * kWidth, 1), Gaussians(kRows * kWidth, 2)};
+  const std::vector<float> gradient = Gaussians(kRows * kWidth, 3);
+  const Update free = RunUpdate(*backend_, start, gradient, {}, args);
+  args.max_norm = 7;
+  const Update bounded = RunUpdate(*backend_, start, gradient, {}, args);
+  EXPECT_EQ(bounded.velocity, free.velocity);
+  int shortened = 0;
+  for (int64_t r = 0; r < kRows; ++r) {
+    double length = 0;
+    for (int64_t d = 0; d < kWidth; ++d) length += std::pow(double{free.parameter[r * kWidth + d]}, 2);
+    length = std::sqrt(length);
+    shortened += length > 7;
+    const double factor = length > 7 ? 7 / length : 1;
+    for (int64_t d = r * kWidth; d < (r + 1) * kWidth; ++d) {
+      EXPECT_NEAR(bounded.parameter[d], free.parameter[d] * factor, 1e-6);
+    }
+  }
+  EXPECT_GT(shortened, 0);
+  EXPECT_LT(shortened, kRows) << "the case is meant to have short rows";
+}
+
 TEST_P(MomentumConformance, FollowsTheEquation) {
   MomentumUpdateArgs args;
   args.rows = 1;

@@ -257,6 +257,30 @@ absl::Status DistantBackend::ConvPool(const ConvPoolArgs& args) {
   return Later([=] { return reference_->ConvPool(args); });
 }
 
+absl::Status DistantBackend::AffineActivation(const AffineActivationArgs& args) {
+  Check(args.atoms, args.units * args.width);
+  Check(args.bias, args.units);
+  Check(args.x, args.rows * args.width);
+  Check(args.output, args.rows * args.units);
+  return Later([=] { return reference_->AffineActivation(args); });
+}
+
+absl::Status DistantBackend::RegularisedPass(const RegularisedPassArgs& args) {
+  for (const float* array : {args.atoms, static_cast<const float*>(args.gradient_atoms)}) {
+    Check(array, args.units * args.width);
+  }
+  for (const float* array : {args.bias, static_cast<const float*>(args.gradient_bias)}) Check(array, args.units);
+  for (const float* array : {args.decoder_bias, static_cast<const float*>(args.gradient_decoder_bias)}) {
+    Check(array, args.width);
+  }
+  Check(args.x, args.rows * args.width);
+  if (args.sparsity.running_mean != nullptr) Check(args.sparsity.running_mean, args.units);
+  Check(args.active_rows, args.units);
+  Check(args.activity_sums, 3 * args.units);
+  for (const double* number : {args.squared_error, args.penalty}) Check(number, 1);
+  return Later([=] { return reference_->RegularisedPass(args); });
+}
+
 void DistantBackend::CheckParameters(const TiedParameters& p) const {
   for (const float* array : {p.atoms, p.atom_velocity}) Check(array, p.units * p.width);
   for (const float* array : {p.bias, p.bias_velocity, p.shift, p.decay}) Check(array, p.units);

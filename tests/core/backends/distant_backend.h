@@ -49,6 +49,8 @@ class DistantBackend final : public Backend {
   absl::Status WinnerDecode(const WinnerDecodeArgs& args) override;
   absl::Status WinnerPass(const WinnerPassArgs& args) override;
   absl::Status ConvPool(const ConvPoolArgs& args) override;
+  absl::Status AffineActivation(const AffineActivationArgs& args) override;
+  absl::Status RegularisedPass(const RegularisedPassArgs& args) override;
 
   absl::StatusOr<std::unique_ptr<TiedDictionary>> PrepareTiedDictionary(const TiedParameters& parameters) override;
   absl::Status RefreshTiedDictionary(TiedDictionary& dictionary) override;

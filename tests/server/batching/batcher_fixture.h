@@ -29,7 +29,9 @@ class BatcherTest : public ::testing::Test {
 
   void Make(const BatcherOptions& options) {
     batcher_ = std::make_unique<Batcher>(
-        options, BatcherEvents{[this](int64_t rows, absl::Duration) { batch_rows_.push_back(rows); }, nullptr, nullptr},
+        options,
+        BatcherEvents{[this](const ServedModel&, int64_t rows, absl::Duration) { batch_rows_.push_back(rows); },
+                      nullptr, nullptr},
         [this] { return now_; });
   }
 

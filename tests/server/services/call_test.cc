@@ -176,7 +176,8 @@ TEST_F(CallTest, OfAStreamOnlyItsFailureIsRecordedAndOfAWatchNoTime) {
   const std::string text = metrics_.Render();
   EXPECT_THAT(text, HasSubstr("kwta_requests_total{code=\"UNAVAILABLE\",method=\"EncodeStream\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("kwta_requests_total{code=\"OK\",method=\"WatchJob\"} 1\n"));
-  EXPECT_THAT(text, Not(HasSubstr("kwta_request_seconds_count")));
+  EXPECT_THAT(text, HasSubstr("kwta_request_seconds_count{method=\"EncodeStream\"} 0\n"));
+  EXPECT_THAT(text, Not(HasSubstr("kwta_request_seconds_count{method=\"WatchJob\"}")));
 }
 
 TEST_F(CallTest, SendsBackWhatTracesIt) {

@@ -138,7 +138,7 @@ TEST_F(HandlersTest, ModelsAreGroupedByName) {
 
 TEST_F(HandlersTest, StatusCounts) {
   ASSERT_TRUE(store_->Create("x", v1::JobSpec(), absl::UnixEpoch()).ok());
-  metrics_.CallDone("Encode", absl::StatusCode::kOk, 0.1);
+  metrics_.CallDone("Encode", absl::OkStatus(), 0.1);
   const ServerFacts facts = {"1.2.3", absl::FromUnixSeconds(50), "onednn", 2, "127.0.0.1:8501", 1024};
   const v1::StatusResponse response =
       ReportStatus(facts, /*draining=*/true, *models_, *store_, absl::OkStatus(), metrics_);

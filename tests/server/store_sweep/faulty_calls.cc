@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,38 +20,53 @@ struct Faults {
   std::mutex mutex;
   std::string directory;
   std::string last;
-  int first = 0, count = 0, error = 0;
-  int made = 0, failed = 0;
+  int first = 0, count = 0;
+  Fault fault;
+  int made = 0;
 };
 Faults& TheFaults() {
   static Faults* const faults = new Faults;
   return *faults;
 }
 
-// True, with errno set, if this call is to fail.
-bool Fails(const char* call, const char* path) {
+enum class Outcome { kDone, kFails, kFallsShort };
+
+// What this call is to do; errno is set if it is to fail.
+Outcome OutcomeOf(const char* call, const char* path) {
   Faults& faults = TheFaults();
   const std::lock_guard<std::mutex> lock(faults.mutex);
   if (faults.directory.empty() || std::strncmp(path, faults.directory.c_str(), faults.directory.size()) != 0) {
-    return false;
+    return Outcome::kDone;
   }
   ++faults.made;
-  if (faults.made < faults.first || faults.made >= faults.first + faults.count) return false;
-  ++faults.failed;
+  if (faults.made < faults.first || faults.made >= faults.first + faults.count) return Outcome::kDone;
+  if (faults.fault.kind == Fault::kKill) ::raise(SIGKILL);
   faults.last = std::string(call) + " " + path;
-  errno = faults.error;
-  return true;
+  if (faults.fault.kind == Fault::kShort) return Outcome::kFallsShort;
+  errno = faults.fault.error;
+  return Outcome::kFails;
 }
 
-bool FailsOn(const char* call, int descriptor) {
+Outcome OutcomeOn(const char* call, int descriptor) {
   const int before = errno;
   char link[64], path[4096];
   std::snprintf(link, sizeof(link), "/proc/self/fd/%d", descriptor);
   const ssize_t length = ::readlink(link, path, sizeof(path) - 1);
   errno = before;
-  if (length <= 0) return false;
+  if (length <= 0) return Outcome::kDone;
   path[length] = '\0';
-  return Fails(call, path);
+  return OutcomeOf(call, path);
+}
+
+bool Fails(const char* call, const char* path) { return OutcomeOf(call, path) == Outcome::kFails; }
+bool FailsOn(const char* call, int descriptor) { return OutcomeOn(call, descriptor) == Outcome::kFails; }
+
+// Makes a call that writes `bytes` bytes, or fewer, or none.
+template <typename Write>
+ssize_t WriteSome(int descriptor, size_t bytes, Write write) {
+  const Outcome outcome = OutcomeOn("write", descriptor);
+  if (outcome == Outcome::kFails) return -1;
+  return write(outcome == Outcome::kFallsShort && bytes > 1 ? bytes / 2 : bytes);
 }
 
 template <typename Function>
@@ -66,24 +82,21 @@ void WatchCalls(const std::string& directory) {
   faults.directory = directory;
 }
 
-void FailCalls(int first, int count, int error) {
+void FailCalls(int first, int count, Fault fault) {
   Faults& faults = TheFaults();
   const std::lock_guard<std::mutex> lock(faults.mutex);
   faults.first = first;
   faults.count = count;
-  faults.error = error;
-  faults.made = faults.failed = 0;
+  faults.fault = fault;
+  faults.made = 0;
   faults.last.clear();
 }
+
+void FailNoCalls() { FailCalls(0, 0, {}); }
 
 int CallsMade() {
   const std::lock_guard<std::mutex> lock(TheFaults().mutex);
   return TheFaults().made;
-}
-
-int CallsFailed() {
-  const std::lock_guard<std::mutex> lock(TheFaults().mutex);
-  return TheFaults().failed;
 }
 
 std::string LastFailure() {
@@ -96,6 +109,7 @@ std::string LastFailure() {
 using kwta::testing::Fails;
 using kwta::testing::FailsOn;
 using kwta::testing::Real;
+using kwta::testing::WriteSome;
 
 extern "C" {
 
@@ -127,17 +141,17 @@ int open64(const char* path, int flags, ...) {
 
 ssize_t write(int descriptor, const void* data, size_t bytes) {
   static const auto real = Real(&::write, "write");
-  return FailsOn("write", descriptor) ? -1 : real(descriptor, data, bytes);
+  return WriteSome(descriptor, bytes, [&](size_t some) { return real(descriptor, data, some); });
 }
 
 ssize_t pwrite(int descriptor, const void* data, size_t bytes, off_t at) {
   static const auto real = Real(&::pwrite, "pwrite");
-  return FailsOn("write", descriptor) ? -1 : real(descriptor, data, bytes, at);
+  return WriteSome(descriptor, bytes, [&](size_t some) { return real(descriptor, data, some, at); });
 }
 
 ssize_t pwrite64(int descriptor, const void* data, size_t bytes, off64_t at) {
   static const auto real = Real(&::pwrite64, "pwrite64");
-  return FailsOn("write", descriptor) ? -1 : real(descriptor, data, bytes, at);
+  return WriteSome(descriptor, bytes, [&](size_t some) { return real(descriptor, data, some, at); });
 }
 
 int fsync(int descriptor) {

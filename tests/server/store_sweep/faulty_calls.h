@@ -1,5 +1,5 @@
-// Calls of this process that write files, failing when a test says so: open for writing, write, sync, truncate, rename,
-// link, mkdir and unlink below one directory, whoever makes them, SQLite and the standard library included.
+// Calls of this process that write files, with faults where a test wants them: open for writing, write, sync, truncate,
+// rename, mkdir and unlink below one directory, whoever makes them, SQLite and the standard library included.
 #pragma once
 
 #include <string>
@@ -9,13 +9,24 @@ namespace kwta::testing {
 // Only calls that concern paths below `directory` are counted and fail. Nothing fails at first.
 void WatchCalls(const std::string& directory);
 
-// From now on, counts anew; calls first, first + 1, ... first + count - 1 (from 1) fail with `error`. count 0: none.
-void FailCalls(int first, int count, int error);
+// What happens at the chosen calls.
+struct Fault {
+  enum Kind {
+    kError,  // the call fails with `error`
+    kShort,  // the call, if it writes, writes half of its bytes; other calls succeed
+    kKill,   // the process is killed in place of the call
+  };
+  Kind kind = kError;
+  int error = 0;
+};
 
-// Calls since FailCalls, and those that failed.
+// From now on, counts anew; `fault` happens at calls first, first + 1, ... first + count - 1 (from 1). count 0: none.
+void FailCalls(int first, int count, Fault fault);
+void FailNoCalls();
+
+// Calls since FailCalls.
 int CallsMade();
-int CallsFailed();
-// The last one that failed, such as "sync /tmp/x/kwta.db-wal"; empty if none has.
+// The last one at which the fault happened, such as "sync /tmp/x/kwta.db-wal"; empty if there is none.
 std::string LastFailure();
 
 }  // namespace kwta::testing

@@ -1,18 +1,16 @@
 #include "server/web/http_server.h"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/web/pages.h"
 #include "tests/https_get.h"
+#include "tests/server/web/http_fixture.h"
 #include "tests/temporary_directory.h"
 
 namespace kwta::server {
@@ -25,7 +23,7 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-class HttpServerTest : public ::testing::Test {
+class HttpServerTest : public HttpFixture {
  protected:
   HttpServerTest() { Start(nullptr); }
 
@@ -34,31 +32,12 @@ class HttpServerTest : public ::testing::Test {
     pages.metrics = [] { return std::string("kwta_answer 42\n"); };
     pages.not_ready = [this] { return not_ready_; };
     pages.trouble = [this] { return trouble_; };
-    server_ = HttpServer::Start("127.0.0.1:0", std::move(tls), std::move(pages)).value();
-  }
-
-  // The whole answer to "method path".
-  std::string Ask(const std::string& method, const std::string& path, const std::string& body = "") {
-    const int connection = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<uint16_t>(server_->port()));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::connect(connection, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-    const std::string request = absl::StrCat(method, " ", path, " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n",
-                                             "Content-Length: ", body.size(), "\r\n\r\n", body);
-    EXPECT_EQ(::send(connection, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
-    std::string answer;
-    char buffer[1024];
-    for (ssize_t count = 0; (count = ::recv(connection, buffer, sizeof(buffer), 0)) > 0;) {
-      answer.append(buffer, static_cast<size_t>(count));
-    }
-    ::close(connection);
-    return answer;
+    auto routes = std::make_shared<HttpRoutes>();
+    AddMonitoringPages(std::move(pages), routes.get());
+    StartServer(std::move(routes), {}, std::move(tls));
   }
 
   std::string not_ready_, trouble_;  // set only while no request is made
-  std::unique_ptr<HttpServer> server_;
 };
 
 TEST_F(HttpServerTest, Metrics) {
@@ -84,8 +63,7 @@ TEST_F(HttpServerTest, ReadyTellsWhatDoesNotWork) {
 }
 
 TEST_F(HttpServerTest, OtherPathsAndMethods) {
-  EXPECT_THAT(Ask("GET", "/"), AllOf(StartsWith("HTTP/1.1 200 "), HasSubstr("<html"), HasSubstr("/metrics")));
-  EXPECT_THAT(Ask("GET", "/nowhere"), AllOf(StartsWith("HTTP/1.1 404 "), HasSubstr("/healthz")));
+  EXPECT_THAT(Ask("GET", "/nowhere"), AllOf(StartsWith("HTTP/1.1 404 "), HasSubstr("no such path: '/nowhere'")));
   EXPECT_THAT(Ask("GET", "/metrics/../../etc/passwd"), StartsWith("HTTP/1.1 404 "));
   EXPECT_THAT(Ask("POST", "/metrics"), StartsWith("HTTP/1.1 405 "));
   EXPECT_THAT(Ask("POST", "/metrics", "a=b"), StartsWith("HTTP/1.1 405 "));
@@ -94,16 +72,21 @@ TEST_F(HttpServerTest, OtherPathsAndMethods) {
 }
 
 TEST_F(HttpServerTest, APortInUseIsUnavailable) {
-  const absl::Status status = HttpServer::Start(absl::StrCat("127.0.0.1:", server_->port()), nullptr, {}).status();
+  HttpServerOptions options;
+  options.address = absl::StrCat("127.0.0.1:", server_->port());
+  const absl::Status status = HttpServer::Start(options, nullptr, nullptr, std::make_shared<HttpRoutes>()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(status.message()), HasSubstr("choose another with --http"));
 }
 
 TEST_F(HttpServerTest, HostsHaveNames) {
-  const auto named = HttpServer::Start("localhost:0", nullptr, {});
+  HttpServerOptions options;
+  options.address = "localhost:0";
+  const auto named = HttpServer::Start(options, nullptr, nullptr, std::make_shared<HttpRoutes>());
   ASSERT_TRUE(named.ok()) << named.status();
   EXPECT_GT((*named)->port(), 0);
-  const absl::Status status = HttpServer::Start("no.such.host.invalid:0", nullptr, {}).status();
+  options.address = "no.such.host.invalid:0";
+  const absl::Status status = HttpServer::Start(options, nullptr, nullptr, std::make_shared<HttpRoutes>()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(status.message()), HasSubstr("no.such.host.invalid"));
 }

@@ -9,8 +9,8 @@ namespace kwta::onednn::support {
 
 absl::Status DnnlGemm(const DnnlGemmArgs& args) {
   const OneOpenMpThread one_thread;
-  const dnnl_status_t status = dnnl_sgemm('N', args.transpose_b ? 'T' : 'N', args.m, args.n, args.k, 1.0f, args.a,
-                                          args.lda, args.b, args.ldb, 0.0f, args.c, args.ldc);
+  const dnnl_status_t status = dnnl_sgemm(args.transpose_a ? 'T' : 'N', args.transpose_b ? 'T' : 'N', args.m, args.n,
+                                          args.k, 1.0f, args.a, args.lda, args.b, args.ldb, 0.0f, args.c, args.ldc);
   if (status == dnnl_success) return absl::OkStatus();
   if (status == dnnl_out_of_memory) {
     return absl::ResourceExhaustedError(

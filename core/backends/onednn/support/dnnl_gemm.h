@@ -9,8 +9,9 @@ namespace kwta::onednn::support {
 
 // Row-major operands. A leading dimension is the distance between two rows, in elements.
 struct DnnlGemmArgs {
-  const float* a = nullptr;  // [m, k]
+  const float* a = nullptr;  // [m, k], or [k, m] if transpose_a
   int64_t lda = 0;
+  bool transpose_a = false;
   const float* b = nullptr;  // [k, n], or [n, k] if transpose_b
   int64_t ldb = 0;
   bool transpose_b = false;

@@ -1,9 +1,9 @@
-#include "client/cli/options/suggest.h"
+#include "command_line/suggest.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace kwta::client::cli {
+namespace kwta::command_line {
 namespace {
 
 // Counts letters inserted, left out and replaced, and neighbours swapped (the "optimal string alignment" distance).
@@ -39,4 +39,4 @@ std::string Nearest(const std::string& word, const std::vector<std::string>& can
   return nearest;
 }
 
-}  // namespace kwta::client::cli
+}  // namespace kwta::command_line

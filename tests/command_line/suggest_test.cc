@@ -1,8 +1,8 @@
-#include "client/cli/options/suggest.h"
+#include "command_line/suggest.h"
 
 #include <gtest/gtest.h>
 
-namespace kwta::client::cli {
+namespace kwta::command_line {
 namespace {
 
 const std::vector<std::string> kCommands = {"train", "encode", "evaluate", "status", "jobs", "watch"};
@@ -23,4 +23,4 @@ TEST(Nearest, SaysNothingRatherThanNonsense) {
 }
 
 }  // namespace
-}  // namespace kwta::client::cli
+}  // namespace kwta::command_line

@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-namespace kwta::client::cli {
+namespace kwta::command_line {
 
 // Returns the first candidate with the fewest letters of difference from `word`; swapped neighbours count as one
 // letter. Empty if no candidate is near.
 std::string Nearest(const std::string& word, const std::vector<std::string>& candidates);
 
-}  // namespace kwta::client::cli
+}  // namespace kwta::command_line

@@ -1,0 +1,16 @@
+# Writes the files of the status page as a C++ source. cmake -DFOLDER=... -DFILES=a.html:b.css -DOUT=... -P embed.cmake
+
+set(source "// Made of the files in server/web/page/files by embed.cmake.\n#include \"server/web/page/page_files.h\"\n\n")
+string(APPEND source "namespace kwta::server {\nnamespace {\n\nconstexpr PageFile kEmbeddedFiles[] = {\n")
+string(REPLACE ":" ";" names "${FILES}")
+foreach(name IN LISTS names)
+  file(READ "${FOLDER}/${name}" contents)
+  string(FIND "${contents}" ")embedded\"" end)
+  if(NOT end EQUAL -1)
+    message(FATAL_ERROR "${name} holds the text that ends an embedded file: )embedded\"")
+  endif()
+  string(APPEND source "    {\"${name}\", R\"embedded(${contents})embedded\"},\n")
+endforeach()
+string(APPEND source "};\n\n}  // namespace\n\nabsl::Span<const PageFile> PageFiles() { return kEmbeddedFiles; }\n\n")
+string(APPEND source "}  // namespace kwta::server\n")
+file(WRITE "${OUT}" "${source}")
