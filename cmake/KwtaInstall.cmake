@@ -1,4 +1,5 @@
-# Install rules and the package configuration, so that another project can say find_package(kwta).
+# Install rules and the package configuration, so that another project can say find_package(kwta). The components are those of
+# cmake/KwtaPackages.cmake: server, cli and dev.
 
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -9,7 +10,7 @@ include(CMakePackageConfigHelpers)
 function(kwta_install_headers)
   foreach(header IN LISTS ARGN)
     get_filename_component(folder ${header} DIRECTORY)
-    install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/kwta/${folder})
+    install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/kwta/${folder} COMPONENT dev)
   endforeach()
 endfunction()
 
@@ -17,10 +18,11 @@ endfunction()
 set(kwta_libraries kwta_proto kwta_base kwta_simd kwta_io kwta_backends kwta_encoders kwta_evaluation kwta_training)
 if(KWTA_SERVER)
   list(APPEND kwta_libraries kwta_grpc kwta_client)
-  install(TARGETS kwta-server kwta-trainer kwta RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS kwta-server kwta-trainer RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT server)
+  install(TARGETS kwta RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT cli)
 endif()
-install(TARGETS ${kwta_libraries} EXPORT kwtaTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(EXPORT kwtaTargets NAMESPACE kwta:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/kwta)
+install(TARGETS ${kwta_libraries} EXPORT kwtaTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev)
+install(EXPORT kwtaTargets NAMESPACE kwta:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/kwta COMPONENT dev)
 
 kwta_install_headers(
   core/backends/active_gradient.h core/backends/backend.h core/backends/backend_options.h
@@ -35,10 +37,11 @@ kwta_install_headers(
   core/tensors/codes.h core/tensors/dtype.h core/tensors/sparse_codes.h core/tensors/tensor.h
   core/training/job_spec.h core/training/learner_rows.h core/training/run_job.h core/training/training_control.h)
 install(FILES ${PROJECT_BINARY_DIR}/generated/core/base/version.h
-        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/kwta/core/base)
-install(DIRECTORY ${PROJECT_BINARY_DIR}/proto/kwta DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/kwta
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/kwta/core/base COMPONENT dev)
+install(DIRECTORY ${PROJECT_BINARY_DIR}/proto/kwta DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/kwta COMPONENT dev
         FILES_MATCHING PATTERN "*.pb.h")
-install(DIRECTORY proto/kwta DESTINATION ${CMAKE_INSTALL_DATADIR}/kwta/proto FILES_MATCHING PATTERN "*.proto")
+install(DIRECTORY proto/kwta DESTINATION ${CMAKE_INSTALL_DATADIR}/kwta/proto COMPONENT dev
+        FILES_MATCHING PATTERN "*.proto")
 if(KWTA_SERVER)
   kwta_install_headers(
     client/client.h client/encode_types.h client/load/latency_histogram.h client/load/load.h client/options.h)
@@ -48,4 +51,26 @@ configure_package_config_file(cmake/kwtaConfig.cmake.in ${PROJECT_BINARY_DIR}/kw
                               INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/kwta)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/kwtaConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/kwtaConfig.cmake ${PROJECT_BINARY_DIR}/kwtaConfigVersion.cmake
-        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/kwta)
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/kwta COMPONENT dev)
+
+if(KWTA_SERVER)
+  file(RELATIVE_PATH KWTA_PKGCONFIG_TO_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+  configure_file(cmake/kwta-client.pc.in ${PROJECT_BINARY_DIR}/kwta-client.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/kwta-client.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
+
+  # Manual pages and completions, which the programs print.
+  find_program(KWTA_GZIP gzip REQUIRED)
+  mark_as_advanced(KWTA_GZIP)
+  set(manual ${PROJECT_BINARY_DIR}/manual)
+  add_custom_command(
+    OUTPUT ${manual}/done
+    COMMAND ${CMAKE_COMMAND} -DKWTA=$<TARGET_FILE:kwta> -DKWTA_SERVER=$<TARGET_FILE:kwta-server> -DGZIP=${KWTA_GZIP}
+            -DOUTPUT=${manual} -P ${PROJECT_SOURCE_DIR}/cmake/package/write_manual.cmake
+    DEPENDS kwta kwta-server cmake/package/write_manual.cmake
+    COMMENT "Writing manual pages and completions"
+    VERBATIM)
+  add_custom_target(kwta_manual ALL DEPENDS ${manual}/done)
+  foreach(part IN ITEMS cli server)
+    install(DIRECTORY ${manual}/${part}/ DESTINATION ${CMAKE_INSTALL_DATADIR} COMPONENT ${part})
+  endforeach()
+endif()

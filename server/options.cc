@@ -176,6 +176,17 @@ void AddOptions(CLI::App& app, Options& options) {
   add("--max-concurrent-calls", options.max_concurrent_calls, "Calls served at once")
       ->transform(take(count(1, 1 << 20)))
       ->group("Limits");
+  add("--max-connections", options.max_connections,
+      "Connections to the gRPC port; 0: as many as the limit on descriptors leaves room for")
+      ->transform(take(count(0, 1'000'000)))
+      ->group("Limits");
+  add("--max-connections-per-host", options.max_connections_per_host, "Those from one host; 0: three quarters of all")
+      ->transform(take(count(0, 1'000'000)))
+      ->group("Limits");
+  add("--max-held-bytes", options.max_held_bytes,
+      "Bytes of unfinished messages of all connections; beyond, the connection with the most is ended")
+      ->transform(positive)
+      ->group("Limits");
   add("--max-stream-messages", options.max_stream_messages,
       "Messages in flight on one EncodeStream, together of at most --max-message-bytes and one more")
       ->transform(take(count(1, 1 << 20)))

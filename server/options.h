@@ -47,6 +47,12 @@ struct Options {
   bool accept_compression = false;
   int64_t max_upload_bytes = int64_t{4} << 30;
   int max_concurrent_calls = 512;
+  // Connections to the gRPC port, in all and from one host. 0: as many as the limit on descriptors leaves room for, and
+  // three quarters of all.
+  int max_connections = 0;
+  int max_connections_per_host = 0;
+  // Bytes of messages that have begun and are not whole, on all connections to the gRPC port.
+  int64_t max_held_bytes = int64_t{256} << 20;
   int max_stream_messages = 256;  // in flight on one EncodeStream
   // How long a caller may take to send the message of a call once it is admitted.
   double body_timeout_seconds = 60;

@@ -40,6 +40,12 @@ void RaiseDescriptorLimit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+uint64_t DescriptorLimit() {
+  constexpr uint64_t kUsual = 1024;
+  rlimit limit = {};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : kUsual;
+}
+
 void KeepNewFilesPrivate() { ::umask(S_IRWXG | S_IRWXO); }
 
 StopSignals::StopSignals() {

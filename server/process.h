@@ -3,6 +3,8 @@
 
 #include <signal.h>
 
+#include <cstdint>
+
 namespace kwta::server {
 
 // Opens /dev/null on each of descriptors 0, 1 and 2 that is closed. Otherwise a socket or file would get its number,
@@ -12,6 +14,9 @@ void OccupyStandardDescriptors();
 // Raises the limit on descriptors as far as the system allows, since each connection takes one and shells set about
 // 1000.
 void RaiseDescriptorLimit();
+
+// Returns how many descriptors this process may have.
+uint64_t DescriptorLimit();
 
 // Makes files that this process and its trainers create accessible only to their user, whatever the umask was.
 void KeepNewFilesPrivate();

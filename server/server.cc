@@ -101,6 +101,7 @@ void Server::Drain() {
   if (parts.grpc != nullptr) {
     parts.permits.Close();
     parts.permits.WaitUntilIdle(absl::Now() + absl::Seconds(parts.options.drain_grace_seconds));
+    if (parts.acceptor != nullptr) parts.acceptor->Stop();
     // Only answers on their way are left. gRPC would wait longer than this for idle clients, which look at their
     // connections every few seconds.
     parts.grpc->Shutdown(absl::ToChronoTime(absl::Now() + kAnswersOnTheirWay));

@@ -21,16 +21,18 @@
 #include "core/base/version.h"
 #include "core/encoders/encoder_registry.h"
 #include "server/compute_priority.h"
+#include "server/edge/connection_limits.h"
+#include "server/edge/grpc_port.h"
+#include "server/edge/transport_settings.h"
 #include "server/jobs/reopening_job_store.h"
 #include "server/jobs/sqlite_job_store.h"
+#include "server/listening_socket.h"
 #include "server/model_reports.h"
 #include "server/oip/inference_service.h"
+#include "server/process.h"
 #include "server/services/dataset_upload.h"
 #include "server/services/grpc/transport.h"
-#include "server/web/listening_socket.h"
-#include "server/web/page/page_routes.h"
 #include "server/web/pages.h"
-#include "server/web/rest/rest_routes.h"
 
 namespace kwta::server {
 namespace {
@@ -39,14 +41,6 @@ namespace {
 // second never delay the first.
 constexpr int kQuickThreads = 4;
 constexpr int kSlowThreads = 8;
-constexpr int kFrameBytes = 256 << 10;
-constexpr int kReadBytes = 64 << 10;
-// gRPC pings a peer that is silent for this long and drops it if it does not answer in time, so that whatever it held
-// is free again. docs/serving.md describes the pings.
-constexpr absl::Duration kKeepalive = absl::Seconds(20);
-constexpr absl::Duration kKeepaliveAnswer = absl::Seconds(10);
-// Clients may ping this often themselves, with or without open calls.
-constexpr absl::Duration kShortestPingInterval = absl::Seconds(5);
 // Requests to a model whose full batch takes longer ride in smaller batches, so that no request waits long for the
 // batch before its own.
 constexpr absl::Duration kLongestBatch = absl::Milliseconds(5);
@@ -66,24 +60,6 @@ void TellRemoved(const std::vector<std::string>& paths) {
 
 // Sends gRPC's messages to our log at debug level. What matters to the operator is in a status.
 void LogForGrpc(gpr_log_func_args* args) { spdlog::debug("grpc: {}", args->message); }
-
-void SetKeepalive(grpc::ServerBuilder* builder) {
-  const auto set = [builder](const char* argument, absl::Duration value) {
-    builder->AddChannelArgument(argument, static_cast<int>(absl::ToInt64Milliseconds(value)));
-  };
-  set(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepalive);
-  set(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveAnswer);
-  set(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kShortestPingInterval);
-  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // as many pings of our own as needed
-}
-
-// gRPC then answers UNIMPLEMENTED when it has read a call's headers, and unpacks nothing.
-void RefuseCompression(grpc::ServerBuilder* builder) {
-  for (const grpc_compression_algorithm algorithm : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
-    builder->SetCompressionAlgorithmSupportStatus(algorithm, false);
-  }
-}
 
 std::string WithPort(const std::string& address, int port) {
   return absl::StrCat(address.substr(0, address.rfind(':') + 1), port);
@@ -165,9 +141,7 @@ absl::Status Server::Parts::StartBase() {
   KWTA_ASSIGN_OR_RETURN(backend, std::move(created));
   facts = {kVersion, absl::Now(), backend->name(), backend->threads(), "", options.max_message_bytes};
   metrics = std::make_unique<Metrics>(facts.version, facts.backend, facts.started);
-  for (const Method* method : methods::kAll) {
-    metrics->calls().AddMethod(method->name, method->kind != MethodKind::kWatch);
-  }
+  for (const Method* method : methods::kAll) metrics->calls().AddMethod(method->name);
   return StartHttp();
 }
 
@@ -199,13 +173,17 @@ absl::Status Server::Parts::StartHttp() {
     return trouble.ok() ? "" : absl::StrCat("jobs wait for the store: ", trouble.message());
   };
   pages.may_see = MayBrowse();
-  pages.not_ready = [this] { return draining ? "draining" : ready ? "" : "starting"; };
+  pages.not_ready = [this]() -> std::string {
+    if (draining) return "draining";
+    return ready ? acceptor->trouble() : "starting";
+  };
   HttpRoutes monitoring;
   AddMonitoringPages(std::move(pages), &monitoring);
   KWTA_ASSIGN_OR_RETURN(std::unique_ptr<TlsCredentials> tls, HttpCredentials(options, certificates.get()));
   facts.http_tls = tls != nullptr;
   HttpServerOptions http_options;
   http_options.address = options.http_address;
+  http_options.max_connections = HttpConnectionsFor(DescriptorLimit());
   http_options.accept_compression = options.accept_compression;
   http_options.max_held_bytes = std::max(http_options.max_held_bytes, 4 * options.max_message_bytes);
   auto starting = std::make_shared<HttpRoutes>(monitoring);
@@ -358,60 +336,34 @@ void Server::Parts::MakeMethods() {
   listener = std::make_unique<CallListener>(&methods, &pipeline, loop.get());
 }
 
-std::function<absl::Status(const std::string&)> Server::Parts::MayBrowse() const {
-  if (authenticator == nullptr) return nullptr;
-  return [this](const std::string& header) { return authenticator->Authenticate(header, std::nullopt).status(); };
-}
-
-void Server::Parts::MakeStatusApi() {
-  ApiParts api;
-  api.status = [this] { return ReportStatus(facts, draining, *models, *store, StoreTrouble(), *metrics); };
-  api.load = [] { return ServerLoad(); };
-  api.encode = encode_handler.get();
-  api.jobs = job_handler.get();
-  api.store = store.get();
-  api.model_handler = model_handler.get();
-  api.models = models.get();
-  api.data_directories = DataDirectories();
-  status_api = NewStatusApi(std::move(api));
-}
-
-void Server::Parts::ServeHttp() {
-  MakeStatusApi();
-  status_api->AddTo(http_routes.get());
-  AddStatusPage(MayBrowse(), http_routes.get());
-  AddRestRoutes(inference_handler.get(), options.max_message_bytes, http_routes.get());
-  http->SetRoutes(std::move(http_routes));
-}
-
 absl::Status Server::Parts::StartGrpc() {
+  KWTA_ASSIGN_OR_RETURN(acceptor, OpenGrpcPort(options, &metrics->connections()));
+  grpc_port = acceptor->port();
+  grpc_address = WithPort(options.listen_address, grpc_port);
   gpr_set_log_function(&LogForGrpc);
   grpc::ServerBuilder builder;
-  // Without this, a second server on the port would silently share the traffic.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  // Read hundreds of rows at once, rather than in dozens of small frames with pauses for the sender's window.
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kFrameBytes);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kFrameBytes);
-  builder.AddChannelArgument(GRPC_ARG_TCP_READ_CHUNK_SIZE, kReadBytes);
-  SetKeepalive(&builder);
-  if (!options.accept_compression) RefuseCompression(&builder);
+  SetUpTransport(options.accept_compression, &builder);
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
   builder.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
   credentials = CredentialsOf(certificates.get());
-  builder.AddListeningPort(options.listen_address, credentials, &grpc_port);
+  connections = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials);
   loop = std::make_unique<CompletionLoop>(builder.AddCompletionQueue());
   StartBatcher();
   MakeHandlers();
   MakeMethods();
   listener->Register(&builder);
   grpc = builder.BuildAndStart();
-  if (grpc == nullptr || grpc_port == 0) {
-    return absl::UnavailableError(absl::StrCat("cannot listen on '", options.listen_address,
-                                               "' for gRPC; the port may be in use: choose another with --listen"));
-  }
-  grpc_address = WithPort(options.listen_address, grpc_port);
+  if (grpc == nullptr) return absl::UnavailableError("cannot serve gRPC: too few threads or descriptors");
   listener->Listen();
   loop->Start();
+  watch = WatchGrpcPort(options, acceptor.get(), &metrics->connections());
+  acceptor->Start([this](int descriptor, const std::string& host, bool offender) {
+    watch->Expect(descriptor, host, offender);
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+    connection.fd = descriptor;
+    connections->HandleNewConnection(&connection);
+  });
   return absl::OkStatus();
 }
 

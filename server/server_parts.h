@@ -3,6 +3,7 @@
 
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
 
 #include <atomic>
 #include <functional>
@@ -15,6 +16,8 @@
 #include "absl/strings/string_view.h"
 #include "core/backends/backend.h"
 #include "server/batching/batcher.h"
+#include "server/edge/acceptor.h"
+#include "server/edge/connection_watch.h"
 #include "server/jobs/job_journal.h"
 #include "server/jobs/job_runner.h"
 #include "server/jobs/job_store.h"
@@ -93,6 +96,9 @@ struct Server::Parts {
   std::unique_ptr<CallListener> listener;
   std::shared_ptr<grpc::ServerCredentials> credentials;
   std::unique_ptr<grpc::Server> grpc;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> connections;  // gives them to `grpc`
+  std::unique_ptr<Acceptor> acceptor;
+  std::unique_ptr<ConnectionWatch> watch;
 
   // Call these in this order. The gRPC port answers at the end. Errors: those of Server::Start.
   absl::Status StartSecurity();

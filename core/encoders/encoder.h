@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -80,6 +81,8 @@ struct StepStatistics {
   // means that training has diverged; parameters and later numbers are then meaningless.
   std::vector<double> squared_errors;
   std::vector<int64_t> active_rows;  // [units]: in how many of all rows the unit was active
+  // Length of the gradient, with respect to all parameters, of the last update that measured it.
+  std::optional<double> gradient_norm;
 };
 
 // Hyperparameters of one update, set by the trainer's schedules.
@@ -87,6 +90,9 @@ struct StepOptions {
   int64_t k = 0;
   float learning_rate = 0;
   float momentum = 0;
+  // Measure the length of the gradient. Changes no bit of the result, but waits for the backend and copies the
+  // optimiser's state, which takes about as long as a checkpoint: for a step now and then. REQUIRES: learning_rate > 0.
+  bool measure_gradient = false;
 };
 
 // Trains an encoder. Not thread-safe.

@@ -88,6 +88,8 @@ class KSparseLearner : public Learner {
 
  private:
   bool has_auxiliary_loss() const { return spec_.auxiliary_k() > 0; }
+  // The velocities of all parameters, one after the other, postponed updates included.
+  absl::StatusOr<std::vector<float>> Velocities() const;
   // The auxiliary loss's part of a step. x is in backend memory. REQUIRES: residual_ and idle_rows_ belong to this
   // step.
   absl::Status StepDeadUnits(const float* x, int64_t rows, const StepOptions& options);
@@ -158,8 +160,35 @@ absl::Status KSparseLearner::Step(const float* x, int64_t rows, const StepOption
     step.residual = residual_.as<float>();
     step.idle_rows = idle_rows_.as<int64_t>();
   }
+  std::vector<float> before;
+  if (options.measure_gradient) {
+    KWTA_ASSIGN_OR_RETURN(before, Velocities());
+  }
   KWTA_RETURN_IF_ERROR(backend_->TiedStep(step));
+  if (options.measure_gradient) {
+    // The step left no gradient behind, but velocity' = momentum * velocity - rate * gradient.
+    KWTA_ASSIGN_OR_RETURN(const std::vector<float> after, Velocities());
+    double squared = 0;
+    for (size_t i = 0; i < after.size(); ++i) {
+      const double moved = double{options.momentum} * before[i] - after[i];
+      squared += moved * moved;
+    }
+    record_.set_gradient_norm(std::sqrt(squared) / options.learning_rate);
+  }
   return has_auxiliary_loss() ? StepDeadUnits(step.x, rows, options) : absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<float>> KSparseLearner::Velocities() const {
+  KWTA_ASSIGN_OR_RETURN(const Tensor decay, Download(*backend_, {units_}, put_off_[1].value));
+  std::vector<float> velocities;
+  for (const Parameter& parameter : parameters_) {
+    KWTA_ASSIGN_OR_RETURN(const Tensor velocity, Download(*backend_, parameter.shape, parameter.velocity));
+    velocities.insert(velocities.end(), velocity.as<float>(), velocity.as<float>() + velocity.elements());
+  }
+  for (int64_t h = 0; h < units_; ++h) {  // the atoms come first
+    for (int64_t d = 0; d < width_; ++d) velocities[h * width_ + d] *= decay.as<float>()[h];
+  }
+  return velocities;
 }
 
 absl::Status KSparseLearner::StepDeadUnits(const float* x, int64_t rows, const StepOptions& options) {

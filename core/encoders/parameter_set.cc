@@ -1,5 +1,6 @@
 #include "core/encoders/parameter_set.h"
 
+#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -31,6 +32,16 @@ absl::StatusOr<int> ParameterSet::Add(const std::string& name, const Shape& shap
   }
   parameters_.push_back(std::move(parameter));
   return static_cast<int>(parameters_.size()) - 1;
+}
+
+absl::StatusOr<double> ParameterSet::GradientNorm() const {
+  double squared = 0;
+  for (const Parameter& parameter : parameters_) {
+    KWTA_ASSIGN_OR_RETURN(const Tensor gradient, Download(*backend_, parameter.shape, parameter.gradient));
+    const float* elements = gradient.as<float>();
+    for (int64_t i = 0; i < gradient.elements(); ++i) squared += double{elements[i]} * elements[i];
+  }
+  return std::sqrt(squared);
 }
 
 absl::Status ParameterSet::Update(const StepOptions& options) {

@@ -35,6 +35,9 @@ class ParameterSet {
   const float* value(int i) const { return parameters_[i].value.as<float>(); }
   float* gradient(int i) { return parameters_[i].gradient.as<float>(); }
 
+  // Returns the length of all gradients together. Waits for the backend.
+  absl::StatusOr<double> GradientNorm() const;
+
   // Takes one step of the optimiser (TrainingSpec.optimiser) along all gradients.
   absl::Status Update(const StepOptions& options);
 

@@ -177,6 +177,10 @@ absl::Status RegularisedLearner::Step(const float* x, int64_t rows, const StepOp
   KWTA_RETURN_IF_ERROR(backend_->RegularisedPass(pass));
   window_.CountRows(rows);
   rows_seen_ += rows;
+  if (options.measure_gradient) {
+    KWTA_ASSIGN_OR_RETURN(const double norm, parameters_.GradientNorm());
+    record_.set_gradient_norm(norm);
+  }
   return parameters_.Update(options);
 }
 

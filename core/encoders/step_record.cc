@@ -21,6 +21,7 @@ absl::Status StepRecord::Create(std::shared_ptr<Backend> backend, int64_t units,
 absl::Status StepRecord::Clear() {
   held_ = 0;
   taken_.squared_errors.clear();
+  taken_.gradient_norm.reset();
   taken_.active_rows.assign(units_, 0);
   return backend_->Clear(active_rows_.as<void>(), active_rows_.bytes());
 }

@@ -27,6 +27,8 @@ class StepRecord {
   double* error(int64_t i);
   int32_t* active_rows() { return active_rows_.as<int32_t>(); }
 
+  void set_gradient_norm(double norm) { taken_.gradient_norm = norm; }
+
   // See Learner::TakeStatistics.
   absl::StatusOr<StepStatistics> Take();
   // Drops all steps.

@@ -146,6 +146,10 @@ absl::Status WinnerTakeAllLearner::Step(const float* x, int64_t rows, const Step
   pass.active_rows = record_.active_rows();
   pass.squared_error = record_.error(0);
   KWTA_RETURN_IF_ERROR(backend_->WinnerPass(pass));
+  if (options.measure_gradient) {
+    KWTA_ASSIGN_OR_RETURN(const double norm, parameters_.GradientNorm());
+    record_.set_gradient_norm(norm);
+  }
   return parameters_.Update(options);
 }
 

@@ -1,6 +1,7 @@
 #include "core/training/layer_trainee.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "core/base/aligned_vector.h"
 #include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
+#include "core/base/steady_time.h"
 #include "core/encoders/encoder_registry.h"
 #include "core/training/schedules.h"
 
@@ -17,6 +19,9 @@ namespace kwta {
 namespace {
 
 constexpr double kManyDeadUnits = 0.1;  // fraction of all units
+
+// After an update that measured its gradient, this many times its time passes before the next one that does.
+constexpr double kMeasuringRest = 200;
 
 class LayerTrainee : public Trainee {
  public:
@@ -70,6 +75,9 @@ class LayerTrainee : public Trainee {
   const LearningRateSchedule learning_rate_;
   std::unique_ptr<Learner> learner_;
   AlignedVector<float> batch_;  // [batch, width] as the learner sees it
+
+  SteadyTime measure_gradient_at_;  // not before
+  std::optional<double> gradient_norm_;
 };
 
 absl::Status LayerTrainee::Update(const TrainingBatch& batch) {
@@ -78,7 +86,14 @@ absl::Status LayerTrainee::Update(const TrainingBatch& batch) {
   step.k = ScheduledK(batch.epoch);
   step.learning_rate = static_cast<float>(learning_rate_.At(batch.update));
   step.momentum = training_.momentum();
-  return learner_->Step(batch_.data(), batch.rows, step);
+  const SteadyTime start = SteadyTime::Now();
+  step.measure_gradient = step.learning_rate > 0 && start >= measure_gradient_at_;
+  KWTA_RETURN_IF_ERROR(learner_->Step(batch_.data(), batch.rows, step));
+  if (step.measure_gradient) {
+    const SteadyTime end = SteadyTime::Now();
+    measure_gradient_at_ = end + kMeasuringRest * (end - start);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<double>> LayerTrainee::TakeLosses(EpochTotals* totals) {
@@ -86,6 +101,7 @@ absl::StatusOr<std::vector<double>> LayerTrainee::TakeLosses(EpochTotals* totals
   for (int64_t unit = 0; unit < learner_->units(); ++unit) {
     totals->unit_was_active[unit] |= statistics.active_rows[unit] > 0;
   }
+  if (statistics.gradient_norm.has_value()) gradient_norm_ = statistics.gradient_norm;
   return std::move(statistics.squared_errors);
 }
 
@@ -96,6 +112,7 @@ void LayerTrainee::Describe(const EpochReport& report, const EpochTotals* last_e
                                               (rows_.squared_deviation() / static_cast<double>(rows_.rows())));
   progress->set_k(static_cast<uint32_t>(ScheduledK(report.epoch)));
   progress->set_units(units());
+  if (gradient_norm_.has_value()) progress->set_gradient_norm(*gradient_norm_);
   if (last_epoch == nullptr) return;
   progress->set_dead_units(last_epoch->DeadUnits());
   progress->set_dead_window_rows(rows_.rows());

@@ -5,7 +5,7 @@
 namespace kwta::server {
 
 CallSeries::CallSeries(ModelSeries* models) : models_(models) {
-  for (const char* method : kComputingMethods) AddMethod(method, true);
+  for (const char* method : kComputingMethods) AddMethod(method);
 }
 
 CallSeries::Method& CallSeries::Make(absl::string_view name) {
@@ -18,9 +18,9 @@ CallSeries::Method& CallSeries::Make(absl::string_view name) {
   return *method;
 }
 
-void CallSeries::AddMethod(absl::string_view method, bool timed) {
+void CallSeries::AddMethod(absl::string_view method) {
   absl::MutexLock lock(&mutex_);
-  Make(method).timed |= timed;
+  Make(method);
 }
 
 CallSeries::Method& CallSeries::Find(absl::string_view name) {
@@ -60,7 +60,7 @@ void CallSeries::Collect(Collection* collection) const {
   for (const auto& [name, method] : methods_) {
     method->answers.Collect({{"method", name}}, collection);
     prometheus::ClientMetric::Histogram seconds = method->seconds.Snapshot();
-    if (!method->timed && seconds.sample_count == 0) continue;
+    if (!method->computing.has_value() && seconds.sample_count == 0) continue;  // a histogram is long
     collection->Add("kwta_request_seconds", {{"method", name}}, std::move(seconds));
   }
 }

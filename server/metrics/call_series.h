@@ -33,8 +33,9 @@ class CallSeries {
   // REQUIRES: models outlives the series.
   explicit CallSeries(ModelSeries* models);
 
-  // Makes a method's series, so that they start at zero. `timed`: some of its calls are timed.
-  void AddMethod(absl::string_view method, bool timed);
+  // Makes a method's counter, so that it starts at zero. Methods that compute with a model have theirs, and histograms
+  // that start at zero; others show theirs from the first timed call on.
+  void AddMethod(absl::string_view method);
 
   // See Metrics::CallDone.
   void Done(absl::string_view method, const absl::Status& status, std::optional<double> seconds,
@@ -48,7 +49,6 @@ class CallSeries {
 
  private:
   struct Method {
-    bool timed = false;
     std::optional<size_t> computing;  // index in kComputingMethods
     AnswerCounts answers;             // of calls without a model
     BucketCounts seconds{SecondsBounds()};

@@ -17,7 +17,7 @@ namespace {
 constexpr int kMostRowsOfAModel = 4;
 constexpr size_t kMostRows = 64;
 
-constexpr double kRest = 300;
+constexpr double kRest = 1000;
 constexpr absl::Duration kShortestRest = absl::Milliseconds(20);
 constexpr absl::Duration kLongestRest = absl::Minutes(10);
 

@@ -16,7 +16,7 @@
 namespace kwta::server {
 
 // Offer copies one row in a hundred, as long as few wait. A thread of its own reconstructs them one at a time and rests
-// 300 times as long as each one took, so all models together cost a third of a percent of the computing. Rows that find
+// 1000 times as long as each one took, so all models together cost a thousandth of the computing. Rows that find
 // no room are left out of the sample. Results go to ServedModel::use. The models' encoders are asked for what training
 // measured: Encoder::ReconstructAsTrained. Thread-safe, except that one thread offers rows.
 class DriftSampler {

@@ -1,5 +1,6 @@
 #include "server/metrics/model_use.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -85,8 +86,8 @@ bool ModelUse::SampleOneOf(int64_t rows, int64_t* which) {
     return false;
   }
   *which = rows_to_sample_;
-  // The rest of the batch is skipped: its rows are much alike in time, and one is enough.
-  rows_to_sample_ = kSampleOneIn;
+  // One row of a batch is enough, however long the batch.
+  rows_to_sample_ = std::max<int64_t>(kSampleOneIn - (rows - *which), 0);
   return true;
 }
 

@@ -1,7 +1,5 @@
 #include "server/models/model_manager.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <set>
@@ -11,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "core/base/status_macros.h"
+#include "server/freed_memory.h"
 
 namespace kwta::server {
 namespace {
@@ -22,14 +21,6 @@ int64_t FileBytes(const std::string& bundle) {
   std::error_code error;
   const auto bytes = std::filesystem::file_size(absl::StrCat(bundle, "/model.safetensors"), error);
   return error ? 0 : static_cast<int64_t>(bytes);
-}
-
-// Returns freed parameters to the system. Otherwise they would stay in the arenas of the many threads that loaded them,
-// and a server whose models change often would grow.
-void ReturnFreedMemory() {
-#ifdef __GLIBC__
-  ::malloc_trim(0);
-#endif
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "command_line/suggest.h"
 #include "core/base/status_macros.h"
 
 namespace kwta::server {
@@ -42,11 +43,24 @@ std::optional<double> NumberOf(const inference::InferParameter& parameter) {
   return std::nullopt;
 }
 
-absl::Status CheckNoSharedMemory(const Parameters& parameters, const std::string& tensor) {
+absl::Status UnknownParameter(const std::string& name, const std::string& of, const std::vector<std::string>& known) {
+  const std::string nearest = command_line::Nearest(name, known);
+  return absl::InvalidArgumentError(absl::StrCat("parameter '", name, "' of ", of, " is not known; ",
+                                                 nearest.empty()
+                                                     ? absl::StrCat("expected '", absl::StrJoin(known, "' or '"), "'")
+                                                     : absl::StrCat("did you mean '", nearest, "'?")));
+}
+
+// Checks the parameters of an input or an output, which may be `known` ones.
+absl::Status CheckTensorParameters(const Parameters& parameters, const std::string& tensor,
+                                   const std::vector<std::string>& known) {
   for (const auto& [name, unused] : parameters) {
-    if (!absl::StartsWith(name, "shared_memory")) continue;
-    return absl::UnimplementedError(
-        absl::StrCat("tensor '", tensor, "' is to be in shared memory, which this server has not; send its elements"));
+    if (absl::StartsWith(name, "shared_memory")) {
+      return absl::UnimplementedError(absl::StrCat(
+          "tensor '", tensor, "' is to be in shared memory, which this server has not; send its elements"));
+    }
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    return UnknownParameter(name, absl::StrCat("tensor '", tensor, "'"), known);
   }
   return absl::OkStatus();
 }
@@ -67,7 +81,7 @@ absl::Status ConvertParameters(const Parameters& parameters, v1::EncodeOptions* 
       return absl::UnimplementedError("sequences are not served: requests do not depend on each other");
     } else if (name != "priority" && name != "timeout" && !absl::StartsWith(name, "triton_") &&
                name != "binary_data_output") {
-      return absl::InvalidArgumentError(absl::StrCat("parameter '", name, "' is not known; expected 'k' or 'alpha'"));
+      return UnknownParameter(name, "the request", {"k", "alpha"});
     }
   }
   return absl::OkStatus();
@@ -121,7 +135,7 @@ absl::Status ConvertInputTensor(inference::ModelInferRequest* request, v1::Tenso
         absl::StrCat("inputs are ", names.empty() ? "none" : names, "; expected one, 'input'"));
   }
   InputTensor* tensor = request->mutable_inputs(0);
-  KWTA_RETURN_IF_ERROR(CheckNoSharedMemory(tensor->parameters(), kInput));
+  KWTA_RETURN_IF_ERROR(CheckTensorParameters(tensor->parameters(), kInput, {"binary_data_size"}));
   KWTA_ASSIGN_OR_RETURN(const v1::DType dtype, ConvertDatatype(tensor->datatype()));
   input->set_dtype(dtype);
   input->mutable_shape()->Swap(tensor->mutable_shape());
@@ -168,7 +182,7 @@ absl::StatusOr<InferenceRequest> ConvertRequest(inference::ModelInferRequest* re
     if (std::find(converted.outputs.begin(), converted.outputs.end(), name) != converted.outputs.end()) {
       return absl::InvalidArgumentError(absl::StrCat("output '", name, "' is asked for twice"));
     }
-    KWTA_RETURN_IF_ERROR(CheckNoSharedMemory(output.parameters(), name));
+    KWTA_RETURN_IF_ERROR(CheckTensorParameters(output.parameters(), name, {"classification", "binary_data"}));
     KWTA_ASSIGN_OR_RETURN(const int64_t classes, ConvertClassification(output));
     if (classes > 0) converted.classes = classes;
     features = features || (name == kFeatures && classes == 0);

@@ -38,8 +38,8 @@ struct InferenceRequest {
 
 // Converts `request`. Moves the elements out of it without copying them, unless they are 32-bit integers. Parameters
 // "k" (an integer) and "alpha" (a number) choose how many activities a row keeps; parameters that Triton's clients set
-// by themselves are ignored. Errors: INVALID_ARGUMENT naming what is wrong and what was expected, UNIMPLEMENTED (shared
-// memory, sequences).
+// by themselves are ignored, and others are an error. Errors: INVALID_ARGUMENT naming what is wrong and what was
+// expected, UNIMPLEMENTED (shared memory, sequences).
 absl::StatusOr<InferenceRequest> ConvertRequest(inference::ModelInferRequest* request);
 
 }  // namespace kwta::server

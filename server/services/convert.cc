@@ -147,9 +147,9 @@ absl::StatusOr<v1::OutputMode> ResolveOutput(v1::OutputMode mode, const Encoder&
       return mode;
     case v1::OUTPUT_MODE_SPARSE_TOPK:
       if (encoder.takes_k()) return mode;
-      return absl::InvalidArgumentError(
-          "options.output is OUTPUT_MODE_SPARSE_TOPK, expected OUTPUT_MODE_DENSE or OUTPUT_MODE_SPARSE_CSR: the "
-          "model's codes have another number of non-zeros in each row");
+      return absl::InvalidArgumentError(absl::StrCat(
+          "options.output is OUTPUT_MODE_SPARSE_TOPK, expected OUTPUT_MODE_DENSE or OUTPUT_MODE_SPARSE_CSR: ",
+          dense ? "the model's codes are dense" : "the model's codes have another number of non-zeros in each row"));
     default:
       return absl::InvalidArgumentError(
           absl::StrCat("options.output is ", static_cast<int>(mode),

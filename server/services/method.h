@@ -93,6 +93,8 @@ inline constexpr const Method* kAll[] = {&kEncode,
                                          &kRepositoryIndex,
                                          &kRepositoryModelLoad,
                                          &kRepositoryModelUnload,
+                                         &kModelUnits,
+                                         &kExamineRow,
                                          &kHealthWatch,
                                          &kReflection,
                                          &kUnserved};

@@ -16,10 +16,10 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "server/listening_socket.h"
 #include "server/web/http_connections.h"
 #include "server/web/http_peer.h"
 #include "server/web/http_transaction.h"
-#include "server/web/listening_socket.h"
 
 namespace kwta::server {
 namespace {
@@ -370,7 +370,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOp
                                                               std::unique_ptr<TlsCredentials> tls,
                                                               const CallPipeline* pipeline,
                                                               std::shared_ptr<const HttpRoutes> routes) {
-  KWTA_ASSIGN_OR_RETURN(const ListeningSocket socket, Listen(options.address));
+  KWTA_ASSIGN_OR_RETURN(const ListeningSocket socket, Listen(options.address, "--http"));
   auto loop = std::make_unique<Loop>(options, std::move(tls), pipeline, std::move(routes));
   KWTA_RETURN_IF_ERROR(loop->Start(socket));
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(loop), socket.port));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -204,6 +205,79 @@ TEST(Peers, AStreamThatIsNotReadIsHeldBack) {
     EXPECT_LT(stream.written, 400);  // some are on their way, in buffers of the system
   }
   ExpectAnswers(*server, 10);
+}
+
+// As many calls as one connection can carry.
+TEST(Peers, ABusyConnectionIsNotEnded) {
+  constexpr int kOutstanding = 64, kCalls = 60'000;
+  const std::unique_ptr<ServerProcess> server = ServerWithModel({"--max-queue-ms", "0"});
+  struct Call {
+    grpc::ClientContext context;
+    v1::EncodeResponse response;
+    grpc::Status status;
+    std::unique_ptr<grpc::ClientAsyncResponseReader<v1::EncodeResponse>> reader;
+  };
+  const v1::EncodeRequest request = EncodeImages("m", 1);
+  grpc::CompletionQueue queue;
+  int started = 0;
+  const auto start = [&] {
+    auto* call = new Call;
+    call->reader = server->stub().AsyncEncode(&call->context, request, &queue);
+    call->reader->Finish(&call->response, &call->status, call);
+    ++started;
+  };
+  while (started < kOutstanding) start();
+  int failed = 0;
+  for (int ended = 0; ended < kCalls; ++ended) {
+    void* tag = nullptr;
+    bool unused = false;
+    ASSERT_TRUE(queue.Next(&tag, &unused));
+    const std::unique_ptr<Call> call(static_cast<Call*>(tag));
+    failed += call->status.ok() ? 0 : 1;
+    if (started < kCalls) start();
+  }
+  queue.Shutdown();
+  EXPECT_EQ(failed, 0);
+  EXPECT_NE(HttpGet(server->http_port(), "/metrics")
+                .body.find("kwta_connections_refused_total{port=\"grpc\",reason=\"resets\"} 0\n"),
+            std::string::npos);
+}
+
+// A client whose deadlines pass all the time.
+TEST(Peers, AStormOfDeadlinesIsNotEnded) {
+  constexpr int kCalls = 3000;
+  const std::unique_ptr<ServerProcess> server = ServerWithModel({"--batch-linger-ms", "100"});
+  const v1::EncodeRequest request = EncodeImages("m", 1);
+  grpc::CompletionQueue queue;
+  struct Call {
+    grpc::ClientContext context;
+    v1::EncodeResponse response;
+    grpc::Status status;
+    std::unique_ptr<grpc::ClientAsyncResponseReader<v1::EncodeResponse>> reader;
+  };
+  int late = 0;
+  for (int done = 0; done < kCalls;) {
+    constexpr int kAtOnce = 300;
+    for (int i = 0; i < kAtOnce; ++i) {
+      auto* call = new Call;
+      call->context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(2));
+      call->reader = server->stub().AsyncEncode(&call->context, request, &queue);
+      call->reader->Finish(&call->response, &call->status, call);
+    }
+    for (int i = 0; i < kAtOnce; ++i, ++done) {
+      void* tag = nullptr;
+      bool unused = false;
+      ASSERT_TRUE(queue.Next(&tag, &unused));
+      const std::unique_ptr<Call> call(static_cast<Call*>(tag));
+      late += call->status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED ? 1 : 0;
+    }
+  }
+  queue.Shutdown();
+  EXPECT_GT(late, kCalls / 2);
+  ExpectAnswers(*server, 10);
+  EXPECT_NE(HttpGet(server->http_port(), "/metrics")
+                .body.find("kwta_connections_refused_total{port=\"grpc\",reason=\"resets\"} 0\n"),
+            std::string::npos);
 }
 
 // Twenty times as many calls as are let in, all the time.

@@ -1,5 +1,6 @@
-// The stock tritonclient[grpc] from PyPI against a real server.
+// The stock tritonclient[grpc,http] from PyPI against a real server.
 #include <string>
+#include <utility>
 
 #include "gtest/gtest.h"
 #include "tests/integration/server_process.h"
@@ -23,10 +24,16 @@ TEST(TritonClient, WorksUnchanged) {
   tuning.mutable_spec()->mutable_base()->set_model("fashion");
   tuning.mutable_spec()->mutable_fine_tuning()->set_classifier_epochs(1);
   ASSERT_EQ(TrainToEnd(server.stub(), tuning).state(), v1::JOB_STATE_SUCCEEDED) << server.log();
-  const ProgramResult result = RunProgram({KWTA_BINARY_DIR "/triton-client/bin/python",
-                                           std::string(KWTA_SOURCE_DIR) + "/tests/integration/triton_client.py",
-                                           server.grpc_address(), "fashion", "784", "64", "5", "tuned"});
-  EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+  // The one over gRPC comes last: it takes the older version out of use.
+  const std::pair<const char*, std::string> clients[] = {
+      {"triton_http_client.py", "127.0.0.1:" + std::to_string(server.http_port())},
+      {"triton_client.py", server.grpc_address()}};
+  for (const auto& [script, address] : clients) {
+    const ProgramResult result = RunProgram({KWTA_BINARY_DIR "/triton-client/bin/python",
+                                             std::string(KWTA_SOURCE_DIR) + "/tests/integration/" + script, address,
+                                             "fashion", "784", "64", "5", "tuned"});
+    EXPECT_EQ(result.exit_code, 0) << script << "\n" << result.out << result.err;
+  }
   EXPECT_EQ(server.Stop(), 0) << server.log();
 }
 

@@ -27,7 +27,7 @@ def overview():
                ("Rows/s", ROWS, "rowsps"), ("Calls/s", CALLS, "reqps"), ("Errors", ERRORS, "percentunit"), ("p99", f"{P99} >= 0", "s"),
                ("Saturation", WORST, "percentunit"), ("Processors", CPU, "none"), ("Memory", MEMORY, "bytes"), ("Up", UPTIME, "s"),
                ("Disk free", DISK, "percentunit")],
-              {"instance": "Instance", "version": "Version", "backend": "Backend", "instruction_set": "Instructions"}, NOTHING, height=7,
+              {"instance": "Instance", "version": "Version", "backend": "Backend", "instruction_set": "Instructions"}, NOTHING, height=5,
               links=("Instance", "http://${__value.raw}/", "Status page")),
         number("Replicas ready", "Replicas that take requests, and all that are scraped.", "none",
                [(f"sum(kwta_ready{{{INSTANCE}}})", "ready"), (f"count(kwta_build_info{{{INSTANCE}}})", "scraped")], NOTHING, width=6,

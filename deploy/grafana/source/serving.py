@@ -4,7 +4,7 @@ from .panels import (COMPUTING, FAULTS, INSTANCE, MODEL, NAMED, OURS, dashboard,
 
 NO_CALLS = "no calls"
 NO_MODEL = "no model yet"
-NOT_OK = MODEL + ', code!="OK"'
+NOT_OK = MODEL + ', code!~"OK|"'  # A family without series has one without a code.
 
 # Of each limit the part that is used.
 SATURATION = [
@@ -44,9 +44,9 @@ def traffic():
               [(f"sum by (model, version) ({rate('kwta_rows_encoded_total', NAMED)})", "{{model}}:{{version}}")], NO_MODEL,
               width=12, stacked=True),
         lines("Calls by method", "Calls answered a second.", "reqps",
-              [(f"sum by (method) ({rate('kwta_requests_total', MODEL)})", "{{method}}")], NO_CALLS, width=12, stacked=True),
+              [(f"sum by (method) ({rate('kwta_requests_total', MODEL)}) > 0", "{{method}}")], NO_CALLS, width=12, stacked=True),
         lines("Calls by code, without OK", "Which errors callers get. RESOURCE_EXHAUSTED and NOT_FOUND are mostly theirs.", "reqps",
-              [(f"sum by (code) ({rate('kwta_requests_total', NOT_OK)})", "{{code}}")],
+              [(f"sum by (code) ({rate('kwta_requests_total', NOT_OK)}) > 0", "{{code}}")],
               "no errors", width=12),
         lines("Refusals by reason", "Calls that the server refused before it computed anything.", "reqps",
               [(f"sum by (reason) ({rate('kwta_refusals_total', INSTANCE)}) > 0", "{{reason}}")], "no refusals", width=12, stacked=True),
@@ -110,12 +110,12 @@ def models():
                ("Last load", f"max by (instance, model, version) (kwta_model_last_load_seconds{{{NAMED}}})", "s"),
                ("Units", f"max by (instance, model, version) (kwta_model_units{{{NAMED}}})", "none"),
                ("Rows/s", f"sum by (instance, model, version) ({rate('kwta_rows_encoded_total', NAMED)})", "rowsps")],
-              {"instance": "Instance", "model": "Model", "version": "Version"}, NO_MODEL, width=12,
+              {"instance": "Instance", "model": "Model", "version": "Version"}, NO_MODEL, width=12, height=8,
               links=("Instance", "http://${__value.raw}/", "Status page")),
         table("What they are", "Kind of encoder and sizes, from the versions' bundles.",
               [("Replicas", f"count by (model, version, encoder, input_width, units, code_width) (kwta_model_info{{{NAMED}}})", "none")],
               {"model": "Model", "version": "Version", "encoder": "Encoder", "input_width": "Inputs", "units": "Units",
-               "code_width": "Code"}, NO_MODEL, width=12),
+               "code_width": "Code"}, NO_MODEL, width=12, height=8),
         lines("Versions by state", "Versions that are loading, ready, evicted, unloaded or failed.", "none",
               [(f"sum by (state) (kwta_model_versions{{{NAMED}}})", "{{state}}")], NO_MODEL, width=6, steps_between=True),
         lines("Time to load", "Quantiles of the time to load and warm up a version.", "s",
@@ -137,7 +137,7 @@ def connections():
         lines("Accepted", "Connections accepted a second. Many for few calls: callers do not keep theirs.", "cps",
               [(f"sum by (port) ({rate('kwta_connections_total', INSTANCE)})", "{{port}}")], "none"),
         lines("Refused or closed at the edge", "Connections beyond a limit, broken handshakes, peers that misbehave.", "cps",
-              [(f"sum by (port, reason) ({rate('kwta_connections_refused_total', INSTANCE)}) > 0", "{{port}} {{reason}}")], "none refused"),
+              [(f"sum by (port, reason) ({rate('kwta_connections_refused_total', INSTANCE)})", "{{port}} {{reason}}")], "none refused"),
     ], collapsed=True)
 
 

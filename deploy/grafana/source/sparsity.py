@@ -10,7 +10,7 @@ NAME = "{{model}}:{{version}}"
 
 DEAD = (f"{BY_VERSION} (kwta_dead_units{{{NAMED}}}) / ({BY_VERSION} (kwta_model_units{{{NAMED}}}) > 0) "
         f"and ({BY_VERSION} (kwta_activity_windows_total{{{NAMED}}}) > 0)")
-TRAINING_DEAD = f"{BY_VERSION} (kwta_training_dead_units{{{NAMED}}}) / ({BY_VERSION} (kwta_model_units{{{NAMED}}}) > 0)"
+TRAINING_DEAD = f"{BY_VERSION} (kwta_training_dead_units{{{NAMED}}}) / ({BY_VERSION} (kwta_training_units{{{NAMED}}}) > 0)"
 ACTIVE = f"avg by (model, version) (kwta_active_unit_fraction{{{NAMED}}} > 0)"
 LIVE = f"{BY_VERSION} (kwta_live_fraction_variance_unexplained{{{NAMED}}} > 0)"
 TRAINING = f"{BY_VERSION} (kwta_training_fraction_variance_unexplained{{{NAMED}}} > 0)"

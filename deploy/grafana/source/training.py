@@ -6,7 +6,7 @@ NOTHING = "nothing is scraped"
 
 # Gauges of running jobs; a server without one has a series without a model.
 RUNNING = f'{MODEL}, model!=""'
-NAME = "{{model}}"
+NAME = "{{model}} on {{instance}}"
 
 
 def of_job(family):

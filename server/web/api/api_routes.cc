@@ -116,7 +116,6 @@ class StatusApiRoutes : public StatusApi {
     json overview = ServerJson(*status);
     overview["queue"] = {{"rows", load.queue_rows}, {"bytes", load.queue_bytes}};
     overview["calls_in_flight"] = load.calls_in_flight;
-    overview["connections"] = load.connections;
     overview["rows_per_second"] = load.rows_per_second;
     return HttpJson(overview.dump());
   }

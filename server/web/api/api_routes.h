@@ -21,7 +21,7 @@ namespace kwta::server {
 // What is going on at this moment.
 struct ServerLoad {
   int64_t queue_rows = 0, queue_bytes = 0;  // that wait to be encoded
-  int64_t calls_in_flight = 0, connections = 0;
+  int64_t calls_in_flight = 0;
   std::vector<double> rows_per_second;  // encoded, one entry a second, oldest first
 };
 

@@ -375,5 +375,35 @@ TEST(KSparseLearner, RefusesStatesThatDoNotFit) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("f32[11, 30]; expected f32[30, 11]"));
 }
 
+TEST_P(LearnerOnEveryBackend, MeasuresTheLengthOfTheGradientAndChangesNothing) {
+  constexpr int64_t kUnits = 14, kWidth = 9, kRows = 5, kK = 3;
+  Rng rng(28);
+  const Tensor x = GaussianTensor({kRows, kWidth}, 1.0, rng);
+  const auto plain = MakeLearner(ResolvedKSparse(kUnits, kK), kWidth, 1, backend_);
+  const auto measured = MakeLearner(ResolvedKSparse(kUnits, kK), kWidth, 1, backend_);
+  StepOptions options{kK, 0.01f, 0.9f};
+  std::vector<std::map<std::string, std::vector<float>>> moments = {Numbers(plain->Parameters().value())};
+  for (int i = 0; i < 6; ++i) {
+    options.measure_gradient = false;
+    EXPECT_FALSE(TakeStep(*plain, x.as<float>(), kRows, options).value().gradient_norm.has_value());
+    moments.push_back(Numbers(plain->Parameters().value()));
+    options.measure_gradient = true;
+    const StepStatistics statistics = TakeStep(*measured, x.as<float>(), kRows, options).value();
+    ASSERT_TRUE(statistics.gradient_norm.has_value());
+    // What moved is momentum times the last move, less the rate times the gradient.
+    double squared = 0;
+    for (const auto& [name, now] : moments[i + 1]) {
+      for (size_t j = 0; j < now.size(); ++j) {
+        const double before = moments[i].at(name)[j];
+        const double last_move = i == 0 ? 0 : before - moments[i - 1].at(name)[j];
+        const double gradient = (0.9 * last_move - (now[j] - before)) / 0.01;
+        squared += gradient * gradient;
+      }
+    }
+    EXPECT_NEAR(*statistics.gradient_norm, std::sqrt(squared), 1e-3 * std::sqrt(squared));
+  }
+  EXPECT_EQ(Numbers(plain->Checkpoint().value()), Numbers(measured->Checkpoint().value()));
+}
+
 }  // namespace
 }  // namespace kwta::k_sparse_learner_test

@@ -242,5 +242,30 @@ TEST(WinnerTakeAllLearner, ReportsDivergence) {
   EXPECT_TRUE(diverged);
 }
 
+TEST_P(WinnerTakeAllLearnerOnEveryBackend, MeasuresTheLengthOfTheGradientAndChangesNothing) {
+  constexpr int64_t kRows = 3, kWidth = 60;
+  const auto spec = FittedWinnerTakeAll({2, 5, 6}, [](v1::WinnerTakeAllSpec*) {});
+  Rng rng(28);
+  const Tensor x = GaussianTensor({kRows, kWidth}, 1.0, rng);
+  const auto plain = MakeLearner(spec, v1::OPTIMISER_SGD, backend_);
+  const auto measured = MakeLearner(spec, v1::OPTIMISER_SGD, backend_);
+  const TensorMap before = plain->Parameters().value();
+  StepOptions options{4, 0.01f, 0.9f};
+  ErrorOfStep(*plain, x.as<float>(), kRows, options);
+  const TensorMap after = plain->Parameters().value();
+  double squared = 0;
+  for (const auto& [name, now] : after) {
+    for (int64_t j = 0; j < now.elements(); ++j) {
+      const double gradient = (double{before.at(name).as<float>()[j]} - now.as<float>()[j]) / 0.01;
+      squared += gradient * gradient;
+    }
+  }
+  options.measure_gradient = true;
+  const StepStatistics statistics = TakeStep(*measured, x.as<float>(), kRows, options).value();
+  ASSERT_TRUE(statistics.gradient_norm.has_value());
+  EXPECT_NEAR(*statistics.gradient_norm, std::sqrt(squared), 1e-3 * std::sqrt(squared));
+  EXPECT_EQ(Bytes(plain->Checkpoint().value()), Bytes(measured->Checkpoint().value()));
+}
+
 }  // namespace
 }  // namespace kwta::winner_take_all_learner_test

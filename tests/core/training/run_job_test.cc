@@ -146,6 +146,8 @@ TEST_F(RunJobTest, LearnsFromRealImages) {
     EXPECT_EQ(epochs[e].dead_window_rows(), 2000u);
     EXPECT_GT(epochs[e].images_per_second(), 0);
     EXPECT_GE(epochs[e].eta_seconds(), 0);
+    EXPECT_GT(epochs[e].gradient_norm(), 0) << "the first update is measured";
+    EXPECT_TRUE(epochs[e].has_seconds_since_checkpoint());
   }
   EXPECT_FLOAT_EQ(epochs.front().learning_rate(), 0.004f);
   EXPECT_FLOAT_EQ(epochs.back().learning_rate(), 0.001f);

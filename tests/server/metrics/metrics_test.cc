@@ -95,7 +95,7 @@ TEST_F(MetricsTest, CountsCallsByMethodModelVersionAndCode) {
 }
 
 TEST_F(MetricsTest, CallsThatLastAsLongAsTheirCallerLikesAreOnlyCounted) {
-  metrics_.calls().AddMethod("WatchJob", /*timed=*/false);
+  metrics_.calls().AddMethod("WatchJob");
   metrics_.CallDone("WatchJob", absl::OkStatus(), std::nullopt);
   std::string text = metrics_.Render();
   EXPECT_THAT(text, HasSubstr("kwta_requests_total{code=\"OK\",method=\"WatchJob\"} 1\n"));

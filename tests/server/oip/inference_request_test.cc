@@ -95,7 +95,8 @@ TEST(InferenceRequestTest, ParametersChooseHowManyActivitiesStay) {
   ExpectError(request, absl::StatusCode::kInvalidArgument, "'k' is no integer");
   request.mutable_parameters()->clear();
   (*request.mutable_parameters())["top"].set_int64_param(1);
-  ExpectError(request, absl::StatusCode::kInvalidArgument, "'top' is not known");
+  ExpectError(request, absl::StatusCode::kInvalidArgument,
+              "parameter 'top' of the request is not known; expected 'k' or 'alpha'");
   request.mutable_parameters()->clear();
   (*request.mutable_parameters())["sequence_id"].set_int64_param(1);
   ExpectError(request, absl::StatusCode::kUnimplemented, "sequences");
@@ -155,6 +156,25 @@ TEST(InferenceRequestTest, FeaturesAreToldAsClassesWhereThatIsAskedFor) {
   request.mutable_outputs(0)->set_name("values");
   ExpectError(request, absl::StatusCode::kInvalidArgument,
               "'values' has no classes; ask for the classes of 'features'");
+}
+
+TEST(InferenceRequestTest, UnknownParametersAreErrors) {
+  inference::ModelInferRequest request = Request();
+  request.mutable_inputs(0)->mutable_contents()->add_fp32_contents(1);
+  inference::ModelInferRequest misspelt = request;
+  (*misspelt.mutable_parameters())["alhpa"].set_double_param(1);
+  ExpectError(misspelt, absl::StatusCode::kInvalidArgument,
+              "parameter 'alhpa' of the request is not known; did you mean 'alpha'?");
+  inference::ModelInferRequest strange = request;
+  (*strange.mutable_parameters())["temperature"].set_double_param(1);
+  ExpectError(strange, absl::StatusCode::kInvalidArgument, "expected 'k' or 'alpha'");
+  inference::ModelInferRequest input = request;
+  (*input.mutable_inputs(0)->mutable_parameters())["scale"].set_double_param(1);
+  ExpectError(input, absl::StatusCode::kInvalidArgument, "parameter 'scale' of tensor 'input' is not known");
+  inference::ModelInferRequest output = request;
+  output.add_outputs()->set_name("features");
+  (*output.mutable_outputs(0)->mutable_parameters())["clasification"].set_int64_param(1);
+  ExpectError(output, absl::StatusCode::kInvalidArgument, "did you mean 'classification'?");
 }
 
 }  // namespace

@@ -41,7 +41,11 @@ struct Bf16Atoms::Product {
     const dnnl::memory::desc atoms({width, kTileUnits}, Type::bf16, Tag::any);
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);  // so that threads can share the primitive
+#if DNNL_VERSION_MAJOR >= 3
+    description = dnnl::matmul::primitive_desc(engine, x, atoms, scores, attributes);
+#else
     description = dnnl::matmul::primitive_desc(dnnl::matmul::desc(x, atoms, scores), attributes, engine);
+#endif
     matmul = dnnl::matmul(description);
     const dnnl::memory::desc rows({width, kTileUnits}, Type::bf16, Tag::ba);
     pack = dnnl::reorder(dnnl::reorder::primitive_desc(engine, rows, engine, description.weights_desc()));

@@ -15,7 +15,7 @@ function tiles(data) {
     { name: "Version", value: data.version, note: `${data.backend}, ${plural(data.threads, "thread")}` },
     { name: "Encoded", value: `${compact(data.rows_encoded)} ${data.rows_encoded === 1 ? "row" : "rows"}`, note: plural(data.encode_requests, "request") },
     { name: "Queue", value: `${whole(data.queue.rows)} rows`, note: data.queue.rows ? `${bytes(data.queue.bytes)} wait` : "nothing waits" },
-    { name: "In flight", value: plural(data.calls_in_flight, "call"), note: plural(data.connections, "connection") },
+    { name: "In flight", value: plural(data.calls_in_flight, "call"), note: "being served now" },
     { name: "Jobs", value: `${data.jobs.running} running`, note: `${data.jobs.queued} queued, ${whole(data.jobs.failed)} failed` },
     { name: "Job store", value: waits ? "waits" : "writes", note: waits ? "see above" : "no job waits for it", warn: Boolean(waits) },
   ];
@@ -23,7 +23,7 @@ function tiles(data) {
 
 export async function show(main, context) {
   const rate = h("p", { class: "big" }, "–");
-  const spark = sparkline("Rows encoded per second, last two minutes");
+  const spark = sparkline("Rows encoded per second, last five minutes");
   const store = h("p", { class: "banner", role: "status", hidden: true });
   const grid = h("dl", { class: "tiles" });
   const jobs = h("div");
@@ -31,7 +31,7 @@ export async function show(main, context) {
   main.append(
     h("h1", { tabindex: "-1" }, "Overview"),
     store,
-    panel("Throughput", "rows encoded per second, last 2 minutes", h("div", { class: "hero" },
+    panel("Throughput", "rows encoded per second, last 5 minutes", h("div", { class: "hero" },
       h("div", {}, rate, h("span", { class: "muted" }, "rows/s")), spark.element)),
     grid,
     panel("Latest jobs", h("a", { href: "#/jobs" }, "All jobs"), jobs),

@@ -1,4 +1,4 @@
-#include "server/web/listening_socket.h"
+#include "server/listening_socket.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -10,6 +10,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
@@ -18,8 +19,10 @@
 namespace kwta::server {
 namespace {
 
-constexpr int kWaitingConnections = 128;
-constexpr char kHttpFlag[] = "--http";
+// The system lowers this to what it allows (net.core.somaxconn).
+constexpr int kWaitingConnections = 4096;
+constexpr char kAnyFour[] = "0.0.0.0";
+constexpr char kAnySix[] = "::";
 
 absl::Status CannotListen(const std::string& address, const char* why, const char* flag) {
   return absl::UnavailableError(
@@ -28,8 +31,8 @@ absl::Status CannotListen(const std::string& address, const char* why, const cha
 
 using AddressList = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
 
-absl::StatusOr<AddressList> Resolve(const std::string& text, const char* flag) {
-  KWTA_ASSIGN_OR_RETURN(const Address address, ParseAddress(text));
+// `text` is the address as the operator wrote it.
+absl::StatusOr<AddressList> Resolve(const Address& address, const std::string& text, const char* flag) {
   addrinfo hints = {};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
@@ -65,19 +68,59 @@ int PortOf(int descriptor) {
                                     : ntohs(reinterpret_cast<sockaddr_in*>(&name)->sin_port);
 }
 
+// Replaces port 0 by the port that another address of the host has.
+void SetPort(const addrinfo& where, int port) {
+  if (where.ai_family == AF_INET6) {
+    reinterpret_cast<sockaddr_in6*>(where.ai_addr)->sin6_port = htons(static_cast<uint16_t>(port));
+  } else {
+    reinterpret_cast<sockaddr_in*>(where.ai_addr)->sin_port = htons(static_cast<uint16_t>(port));
+  }
+}
+
+// Returns the sockets on those of the addresses that work; none: errno is the reason of the last one.
+std::vector<ListeningSocket> ListenOnEach(const addrinfo* found) {
+  std::vector<ListeningSocket> sockets;
+  for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
+    if (!sockets.empty()) SetPort(*each, sockets.front().port);
+    const int descriptor = ListenOn(*each);
+    if (descriptor >= 0) sockets.push_back({descriptor, PortOf(descriptor)});
+  }
+  return sockets;
+}
+
 }  // namespace
 
-absl::StatusOr<ListeningSocket> Listen(const std::string& address) {
-  KWTA_ASSIGN_OR_RETURN(const AddressList found, Resolve(address, kHttpFlag));
+absl::StatusOr<ListeningSocket> Listen(const std::string& address, const char* flag) {
+  KWTA_ASSIGN_OR_RETURN(const Address parsed, ParseAddress(address));
+  KWTA_ASSIGN_OR_RETURN(const AddressList found, Resolve(parsed, address, flag));
   for (const addrinfo* each = found.get(); each != nullptr; each = each->ai_next) {
     const int descriptor = ListenOn(*each);
     if (descriptor >= 0) return ListeningSocket{descriptor, PortOf(descriptor)};
   }
-  return CannotListen(address, std::strerror(errno), kHttpFlag);
+  return CannotListen(address, std::strerror(errno), flag);
+}
+
+absl::StatusOr<std::vector<ListeningSocket>> ListenOnAll(const std::string& address, const char* flag) {
+  KWTA_ASSIGN_OR_RETURN(Address parsed, ParseAddress(address));
+  if (parsed.host == kAnyFour) {
+    // A socket on [::] accepts both families, unless the machine has no IPv6.
+    Address six = parsed;
+    six.host = kAnySix;
+    const absl::StatusOr<AddressList> found = Resolve(six, address, flag);
+    if (found.ok()) {
+      std::vector<ListeningSocket> sockets = ListenOnEach(found->get());
+      if (!sockets.empty()) return sockets;
+    }
+  }
+  KWTA_ASSIGN_OR_RETURN(const AddressList found, Resolve(parsed, address, flag));
+  std::vector<ListeningSocket> sockets = ListenOnEach(found.get());
+  if (sockets.empty()) return CannotListen(address, std::strerror(errno), flag);
+  return sockets;
 }
 
 absl::Status CanListen(const std::string& address, const char* flag) {
-  KWTA_ASSIGN_OR_RETURN(const AddressList found, Resolve(address, flag));
+  KWTA_ASSIGN_OR_RETURN(const Address parsed, ParseAddress(address));
+  KWTA_ASSIGN_OR_RETURN(const AddressList found, Resolve(parsed, address, flag));
   for (const addrinfo* each = found.get(); each != nullptr; each = each->ai_next) {
     const int descriptor = ListenOn(*each);
     if (descriptor >= 0) {

@@ -1,0 +1,52 @@
+#include "server/edge/grpc_port.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "core/base/steady_time.h"
+#include "server/edge/quiet_log.h"
+#include "server/freed_memory.h"
+#include "server/process.h"
+
+namespace kwta::server {
+
+absl::StatusOr<std::unique_ptr<Acceptor>> OpenGrpcPort(const Options& options, ConnectionSeries* series) {
+  const int room = ConnectionsFor(DescriptorLimit(), HttpConnectionsFor(DescriptorLimit()));
+  if (options.max_connections > room) {
+    spdlog::warn("the limit on descriptors leaves room for {} connections, not for the {} of --max-connections", room,
+                 options.max_connections);
+  }
+  AcceptorOptions acceptor;
+  acceptor.address = options.listen_address;
+  acceptor.max_connections = options.max_connections == 0 ? room : std::min(options.max_connections, room);
+  acceptor.max_connections_of_one_host = options.max_connections_per_host == 0
+                                             ? std::max(1, acceptor.max_connections / 4 * 3)
+                                             : options.max_connections_per_host;
+  AcceptorEvents events;
+  events.opened = [series] { series->Opened(Port::kGrpc); };
+  events.closed = [series] { series->Closed(Port::kGrpc); };
+  events.refused = [series](ConnectionRefusal reason) { series->Refused(Port::kGrpc, reason); };
+  // Closed connections and abandoned calls leave much behind.
+  events.passed = [memory = std::make_shared<FreedMemory>()] { memory->Look(); };
+  return Acceptor::Open(acceptor, std::move(events));
+}
+
+std::unique_ptr<ConnectionWatch> WatchGrpcPort(const Options& options, Acceptor* acceptor, ConnectionSeries* series) {
+  if (!ConnectionWatch::Works())
+    spdlog::warn("this gRPC lets nobody watch over connections: put a proxy in front of it");
+  ConnectionWatch::Options watch;
+  watch.max_held_bytes = options.max_held_bytes;
+  const auto log = std::make_shared<QuietLog>();
+  return std::make_unique<ConnectionWatch>(watch, [acceptor, series, log](const std::string& host, Offence offence) {
+    acceptor->Offended(host);
+    series->Refused(Port::kGrpc,
+                    offence == Offence::kHeldBytes ? ConnectionRefusal::kHeldBytes : ConnectionRefusal::kResets);
+    const int ended = log->Count(SteadyTime::Now());
+    if (ended != 0) spdlog::warn("{} connections ended, the last one of {}: {}", ended, host, OffenceName(offence));
+  });
+}
+
+}  // namespace kwta::server
