@@ -39,17 +39,17 @@ absl::Status CheckRegulariser(const Spec& spec) {
     case Spec::kMarginalisedNoise:
       return CheckNotNegative("marginalised_noise", spec.marginalised_noise());
     default:
-      return CheckNotNegative("sparsity", spec.sparsity());
+      return CheckNotNegative("sparse_penalty", spec.sparse_penalty());
   }
 }
 
 absl::Status ResolveSparsity(Spec* spec) {
-  if (spec->regulariser_case() != Spec::kSparsity) {
+  if (spec->regulariser_case() != Spec::kSparsePenalty) {
     const std::pair<const char*, bool> only_there[] = {{"target_activity", spec->has_target_activity()},
                                                        {"activity_limit", spec->has_activity_limit()},
                                                        {"mean_decay", spec->has_mean_decay()}};
     for (const auto& [field, set] : only_there) {
-      if (set) return InvalidRegularised(field, "set", "no value: only the sparsity regulariser has it");
+      if (set) return InvalidRegularised(field, "set", "no value: only the sparse penalty has it");
     }
     return absl::OkStatus();
   }
@@ -64,7 +64,7 @@ absl::Status ResolveSparsity(Spec* spec) {
           "activity_limit", "not set",
           absl::StrCat("a number above ", spec->target_activity(),
                        " and below 1, such as 0.9: activities of this activation are not bounded, "
-                       "and the sparsity penalty is defined for mean activities below 1 only"));
+                       "and the sparse penalty is defined for mean activities below 1 only"));
     }
     spec->set_activity_limit(0.999f);
   }
@@ -89,7 +89,7 @@ constexpr SpecOption kRegularisedOptions[] = {
     {"--contraction", "contraction", "Contractive: weight of sum (h')^2 |W|^2, at least 0", ""},
     {"--marginalised-noise", "marginalised_noise", "Marginalised denoising: weight of sum (h')^2 |W|^4, at least 0",
      ""},
-    {"--sparsity", "sparsity", "Sparse: weight of the penalty on mean activities, at least 0", ""},
+    {"--sparse-penalty", "sparse_penalty", "Sparse: weight of the penalty on mean activities, at least 0", ""},
     {"--target-activity", "target_activity", "Sparse: desired mean activity, 0 .. 1, 1 excluded", "0"},
     {"--activity-limit", "activity_limit", "Sparse: mean activity from which the penalty is linear, below 1",
      "0.999 for sigmoid"},
@@ -107,7 +107,7 @@ const EncoderKind& RegularisedKind() {
     EncoderKind row;
     row.name = "regularised";
     row.kind_case = v1::EncoderSpec::kRegularised;
-    row.training_defaults = {true, 0.003f, 0};
+    row.training_defaults = {true, 0.01f, 0};
     row.options = kRegularisedOptions;
     row.resolve = [](v1::EncoderSpec* spec) { return ResolveRegularised(spec->mutable_regularised()); };
     row.code_shape = [](const v1::EncoderSpec& spec) -> Shape { return {spec.regularised().units()}; };
@@ -135,7 +135,7 @@ absl::Status ResolveRegularised(Spec* spec) {
     return InvalidRegularised("activation", static_cast<int>(spec->activation()),
                               "ACTIVATION_RELU, ACTIVATION_SIGMOID or ACTIVATION_SOFTPLUS");
   }
-  if (spec->regulariser_case() == Spec::REGULARISER_NOT_SET) spec->set_gaussian_noise(0.1f);
+  if (spec->regulariser_case() == Spec::REGULARISER_NOT_SET) spec->set_gaussian_noise(0.01f);
   KWTA_RETURN_IF_ERROR(CheckRegulariser(*spec));
   KWTA_RETURN_IF_ERROR(ResolveSparsity(spec));
   switch (spec->weights_case()) {
@@ -186,7 +186,7 @@ void SetRegulariser(const Spec& spec, RegularisedPassArgs* pass) {
       pass->marginal = spec.marginalised_noise();
       break;
     default:
-      pass->sparsity.weight = spec.sparsity();
+      pass->sparsity.weight = spec.sparse_penalty();
       pass->sparsity.target = spec.target_activity();
       pass->sparsity.limit = spec.activity_limit();
       pass->sparsity.mean_decay = spec.mean_decay();

@@ -198,8 +198,8 @@ class Acceptor::Loop {
     const int descriptor = ::accept4(listening, nullptr, nullptr, SOCK_CLOEXEC);
     const int error = errno;
     if (descriptor >= 0) {
-      ::close(descriptor);
       Refused(ConnectionRefusal::kDescriptors, "");
+      ::close(descriptor);
     }
     spare_.Take();
     if (descriptor < 0 && NoDescriptors(error)) {
@@ -217,9 +217,10 @@ class Acceptor::Loop {
       refusal = TryAdd(host);
     }
     if (refusal.has_value()) {
-      ::close(descriptor);
       next_sweep_ = std::min(next_sweep_, now + kSweepWhileFull);
-      return Refused(*refusal, host);
+      Refused(*refusal, host);  // before the caller can see it
+      ::close(descriptor);
+      return;
     }
     open_.Add(descriptor, host);
     events_.opened();

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <grpc/slice.h>
+#include <grpcpp/version_info.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -38,6 +39,9 @@ void* grpc_chttp2_stream_map_find(grpc_chttp2_stream_map* map, uint32_t key);
   "_ZN18grpc_chttp2_streamC1EP21grpc_chttp2_transportP20grpc_stream_refcountPKvPN9grpc_core5ArenaE"
 #define KWTA_END_STREAM "_ZN18grpc_chttp2_streamD1Ev"
 
+static_assert(GRPC_CPP_VERSION_MAJOR == 1 && GRPC_CPP_VERSION_MINOR == 51,
+              "the functions below are those of gRPC 1.51: look at them again for another one");
+
 namespace kwta::server {
 
 struct ConnectionWatch::Shared {
@@ -58,7 +62,9 @@ struct WatchedConnection {
 
   const std::shared_ptr<ConnectionWatch::Shared> shared;
   const std::string host;
-  ConnectionMeter meter;
+  // gRPC orders its reads of a connection, in a way that only gRPC sees.
+  absl::Mutex mutex;
+  ConnectionMeter meter ABSL_GUARDED_BY(mutex);
   grpc_chttp2_stream_map* streams = nullptr;
   std::atomic<int64_t> calls{0};
   std::atomic<int64_t> held{0};
@@ -180,8 +186,7 @@ void Tell(ConnectionWatch::Shared* shared, const std::string& host, Offence offe
 }
 
 // Counts what the connection holds, and ends the one that holds the most if all hold too much.
-void CountHeld(const void* transport, WatchedConnection* connection) {
-  const int64_t held = connection->meter.held_bytes();
+void CountHeld(const void* transport, WatchedConnection* connection, int64_t held) {
   const int64_t before = connection->held.exchange(held);
   if (held >= kManyBytes && connection->descriptor < 0) {
     WatchTable::Instance().KeepDescriptor(transport, ::fcntl(connection->socket, F_DUPFD_CLOEXEC, 0));
@@ -207,10 +212,15 @@ absl::Status Inspect(grpc_chttp2_transport* transport, const grpc_slice& slice) 
   state.is_open = [map = connection->streams](uint32_t stream) {
     return grpc_chttp2_stream_map_find(map, stream) != nullptr;
   };
-  const Offence offence =
-      connection->meter.Feed(GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice), SteadyTime::Now(), state);
+  Offence offence = Offence::kNone;
+  int64_t held = 0;
+  {
+    absl::MutexLock lock(&connection->mutex);
+    offence = connection->meter.Feed(GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice), SteadyTime::Now(), state);
+    held = connection->meter.held_bytes();
+  }
   if (offence == Offence::kNone) {
-    CountHeld(transport, connection);
+    CountHeld(transport, connection, held);
     return absl::OkStatus();
   }
   connection->ended = true;
@@ -221,6 +231,7 @@ absl::Status Inspect(grpc_chttp2_transport* transport, const grpc_slice& slice) 
 void Forget(const void* transport) {
   const std::unique_ptr<WatchedConnection> connection = WatchTable::Instance().Remove(transport);
   if (connection == nullptr) return;
+  { absl::MutexLock last_read_is_over(&connection->mutex); }
   connection->shared->held_bytes.fetch_sub(connection->held);
   if (connection->descriptor >= 0) ::close(connection->descriptor);
 }

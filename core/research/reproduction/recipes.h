@@ -14,5 +14,10 @@ absl::Status WinnerTakeAllTable2(Workbench& bench, Report* report);
 absl::Status Figures(Workbench& bench, Report* report);
 // The part of Figures from the k-sparse paper.
 absl::Status KSparseFigures(Workbench& bench, Report* report);
+absl::Status ArpitFigure1(Workbench& bench, Report* report);
+absl::Status ArpitFigure2(Workbench& bench, Report* report);
+absl::Status ArpitFigure3(Workbench& bench, Report* report);
+absl::Status ArpitFigure4(Workbench& bench, Report* report);
+absl::Status ArpitFigure5(Workbench& bench, Report* report);
 
 }  // namespace kwta

@@ -25,6 +25,11 @@ constexpr Recipe kRecipes[] = {
     {{"wta-table2", "CIFAR-10, the same on whitened images, with k-means and a supervised network"},
      WinnerTakeAllTable2},
     {{"figures", "filters, histograms, maps, and accuracy by the number of maps"}, Figures},
+    {{"arpit-fig1", "activation fractions of regularised ReLU encoders whose rows have unit length"}, ArpitFigure1},
+    {{"arpit-fig2", "the same without a length"}, ArpitFigure2},
+    {{"arpit-fig3", "eDAE beside DAE, and theorem 3 in numbers"}, ArpitFigure3},
+    {{"arpit-fig4", "activation fractions of sigmoid and softplus encoders whose rows have unit length"}, ArpitFigure4},
+    {{"arpit-fig5", "the same without a length"}, ArpitFigure5},
 };
 
 const Recipe* FindRecipe(absl::string_view name) {

@@ -2,6 +2,7 @@
 // LinearProbe, and writes a report that compares the results with the papers' values.
 //   Makhzani & Frey, "k-Sparse Autoencoders", ICLR 2014
 //   Makhzani & Frey, "A Winner-Take-All Method for Training Sparse Convolutional Autoencoders", 2014
+//   Arpit, Zhou, Ngo & Govindaraju, "Why Regularized Auto-Encoders Learn Sparse Representation?", 2016
 #pragma once
 
 #include <atomic>

@@ -46,7 +46,7 @@ std::vector<v1::RegularisedSpec> Specs() {
             spec->set_weight_decay(0.1f);
           }),
           Spec([](S* spec) {
-            spec->set_sparsity(0.3f);
+            spec->set_sparse_penalty(0.3f);
             spec->set_activity_limit(0.8f);
             spec->set_target_activity(0.2f);
             spec->set_unit_length(false);

@@ -31,15 +31,15 @@ TEST(RegularisedSpec, HasDefaults) {
   ASSERT_EQ(ResolveRegularised(&spec), absl::OkStatus());
   EXPECT_EQ(spec.units(), 1000u);
   EXPECT_EQ(spec.activation(), v1::ACTIVATION_RELU);
-  EXPECT_EQ(spec.gaussian_noise(), 0.1f);
+  EXPECT_EQ(spec.gaussian_noise(), 0.01f);
   EXPECT_TRUE(spec.unit_length());
   EXPECT_FALSE(spec.has_mean_decay());
 
   v1::RegularisedSpec sparse;
   sparse.set_activation(v1::ACTIVATION_SIGMOID);
-  sparse.set_sparsity(0.1f);
+  sparse.set_sparse_penalty(0.1f);
   ASSERT_EQ(ResolveRegularised(&sparse), absl::OkStatus());
-  EXPECT_EQ(sparse.regulariser_case(), v1::RegularisedSpec::kSparsity);
+  EXPECT_EQ(sparse.regulariser_case(), v1::RegularisedSpec::kSparsePenalty);
   EXPECT_EQ(sparse.target_activity(), 0);
   EXPECT_EQ(sparse.activity_limit(), 0.999f);
   EXPECT_EQ(sparse.mean_decay(), 0.9f);
@@ -95,24 +95,24 @@ TEST(RegularisedSpec, RefusesWhatIsOutOfRange) {
 
 TEST(RegularisedSpec, SparsityNeedsItsDomain) {
   using Spec = v1::RegularisedSpec;
-  ExpectInvalid([](Spec* spec) { spec->set_sparsity(1); },
+  ExpectInvalid([](Spec* spec) { spec->set_sparse_penalty(1); },
                 "activity_limit is not set; expected a number above 0 and below 1, such as 0.9: activities of this "
                 "activation are not bounded");
   ExpectInvalid(
       [](Spec* spec) {
         spec->set_activation(v1::ACTIVATION_SOFTPLUS);
-        spec->set_sparsity(1);
+        spec->set_sparse_penalty(1);
       },
       "activity_limit is not set");
   const auto sigmoid = [](Spec* spec) {
     spec->set_activation(v1::ACTIVATION_SIGMOID);
-    spec->set_sparsity(1);
+    spec->set_sparse_penalty(1);
   };
   struct Case {
     void (*set)(Spec*);
     const char* message;
   };
-  for (const Case& each : {Case{[](Spec* spec) { spec->set_sparsity(-1); }, "sparsity is -1"},
+  for (const Case& each : {Case{[](Spec* spec) { spec->set_sparse_penalty(-1); }, "sparse_penalty is -1"},
                            Case{[](Spec* spec) { spec->set_target_activity(1); }, "target_activity is 1; expected"},
                            Case{[](Spec* spec) { spec->set_target_activity(-0.1f); }, "target_activity is -0.1"},
                            Case{[](Spec* spec) { spec->set_activity_limit(1); }, "activity_limit is 1; expected above"},

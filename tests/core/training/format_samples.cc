@@ -95,7 +95,19 @@ std::vector<v1::JobSpec> InterruptedJobs() {
   tuned_stack.set_model("fine-tuned-stack");
   tuned_stack.mutable_base()->set_model("k-sparse-stack");
 
-  std::vector<v1::JobSpec> jobs = {k_sparse, auxiliary, maps, momentum, stack, k_sparse_stack, tuned, tuned_stack};
+  v1::JobSpec denoising = SampleJob("regularised-denoising");
+  denoising.mutable_encoder()->mutable_regularised()->set_units(12);
+  denoising.mutable_encoder()->mutable_regularised()->set_gaussian_noise(0.1f);
+  AddCrop(&denoising, 10);
+  denoising.mutable_preprocessing()->set_subtract_mean(true);
+
+  v1::JobSpec sparse = denoising;
+  sparse.set_model("regularised-sparse");
+  sparse.mutable_encoder()->mutable_regularised()->set_sparse_penalty(0.1f);
+  sparse.mutable_encoder()->mutable_regularised()->set_activation(v1::ACTIVATION_SIGMOID);
+
+  std::vector<v1::JobSpec> jobs = {k_sparse,       auxiliary, maps,        momentum,  stack,
+                                   k_sparse_stack, tuned,     tuned_stack, denoising, sparse};
   for (v1::JobSpec& job : jobs) EXPECT_EQ(ResolveJobSpec(&job), absl::OkStatus()) << job.model();
   return jobs;
 }

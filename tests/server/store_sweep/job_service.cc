@@ -34,6 +34,7 @@ JobService::JobService(const std::string& directory) {
   server::JobRunnerOptions options;
   options.trainer_program = KWTA_FAKE_TRAINER;
   options.jobs_directory = directory + "/jobs";
+  options.trainer_niceness = 0;  // trainers must not starve beside other tests
   runner_ = std::make_unique<server::JobRunner>(options, journal_.get(), models_.get(), &metrics_);
   runner_->Start();
 }
