@@ -88,6 +88,7 @@ TEST_F(KindsOfActivities, AreTrainedStackedAndFineTunedWithTheirOwnRegularisatio
   v1::JobSpec upper_job = DropoutJob();
   upper_job.mutable_encoder()->mutable_dropout()->set_hidden_dropout(0.3f);
   upper_job.mutable_encoder()->mutable_dropout()->set_masking_noise(0);
+  upper_job.mutable_training()->set_learning_rate(0.001f);  // codes are larger than pixels
   const ModelBundle stack = Run(upper_job, &lower).value();
   ASSERT_EQ(LayerCount(stack.description.encoder()), 2);
   const ModelBundle tuned = Run(TuningJob(), &stack).value();
