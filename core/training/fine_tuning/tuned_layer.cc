@@ -70,6 +70,7 @@ absl::Status TunedLayer::EncodeActivities(const float* x, int64_t rows, double d
   args.n = units_;
   args.k = width_;
   args.transpose_b = true;
+  args.sparse_a = true;  // images, or the codes below
   KWTA_RETURN_IF_ERROR(backend_->Gemm(args));
   KWTA_RETURN_IF_ERROR(products.Finish(*backend_));
   KWTA_RETURN_IF_ERROR(backend_->CopyToHost(bias_.value.as<void>(), biases_.data(), biases_.size() * sizeof(float)));
