@@ -184,6 +184,7 @@ absl::Status Server::Parts::StartHttp() {
   HttpServerOptions http_options;
   http_options.address = options.http_address;
   http_options.max_connections = HttpConnectionsFor(DescriptorLimit());
+  http_options.body_time = absl::Seconds(options.body_timeout_seconds);
   http_options.accept_compression = options.accept_compression;
   http_options.max_held_bytes = std::max(http_options.max_held_bytes, 4 * options.max_message_bytes);
   auto starting = std::make_shared<HttpRoutes>(monitoring);
@@ -333,7 +334,7 @@ void Server::Parts::MakeMethods() {
   health->AddTo(&methods);
   reflection = std::make_unique<ReflectionService>(&methods, &site);
   reflection->AddTo(&methods);
-  listener = std::make_unique<CallListener>(&methods, &pipeline, loop.get());
+  listener = std::make_unique<CallListener>(&methods, &pipeline, loop.get(), options.max_message_bytes);
 }
 
 absl::Status Server::Parts::StartGrpc() {
@@ -343,7 +344,7 @@ absl::Status Server::Parts::StartGrpc() {
   gpr_set_log_function(&LogForGrpc);
   grpc::ServerBuilder builder;
   SetUpTransport(options.accept_compression, &builder);
-  builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
+  builder.SetMaxReceiveMessageSize(-1);  // calls refuse larger ones in words, and count them
   builder.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
   credentials = CredentialsOf(certificates.get());
   connections = builder.experimental().AddExternalConnectionAcceptor(

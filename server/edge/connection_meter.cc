@@ -21,8 +21,8 @@ constexpr double kFirstWindowUpdates = 100'000, kWindowUpdatesPerSecond = 50'000
 constexpr double kMostResets = 1000;
 // The same for connections of a host whose connection was ended a short time ago.
 constexpr double kOffendersResets = 10, kOffendersControl = 100;
-constexpr int64_t kOffendersAbandoned = 200;
-constexpr int kOffendersBeforeSettings = 100;
+constexpr int64_t kOffendersAbandoned = 30;
+constexpr int kOffendersBeforeSettings = 8;
 // Looks for streams that the server has closed once so many bytes have come for each one known.
 constexpr size_t kBytesPerLook = 4096;
 

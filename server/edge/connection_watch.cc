@@ -3,20 +3,24 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <grpc/slice.h>
+#include <grpcpp/grpcpp.h>
 #include <grpcpp/version_info.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
+#include <limits>
 #include <map>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "server/edge/watch_trial.h"
 
 // Types of gRPC's core, of which this file knows the names alone.
 struct grpc_chttp2_transport;
@@ -61,6 +65,7 @@ struct WatchedConnection {
       : shared(std::move(shared)), host(std::move(host)), meter(offender) {}
 
   const std::shared_ptr<ConnectionWatch::Shared> shared;
+  std::shared_ptr<WatchTrial> trial;  // null: a real connection
   const std::string host;
   // gRPC orders its reads of a connection, in a way that only gRPC sees.
   absl::Mutex mutex;
@@ -74,8 +79,9 @@ struct WatchedConnection {
   std::atomic<bool> ended{false};
 };
 
+constexpr char kKnownVersion[] = "1.51.";
 // From this many held bytes on, a connection may be ended for them while it sends nothing.
-constexpr int64_t kManyBytes = 1 << 20;
+constexpr int64_t kManyBytes = 256 << 10;
 constexpr size_t kShards = 16;
 
 // The watched connections by their transports.
@@ -185,8 +191,9 @@ void Tell(ConnectionWatch::Shared* shared, const std::string& host, Offence offe
   if (shared->ended) shared->ended(host, offence);
 }
 
-// Counts what the connection holds, and ends the one that holds the most if all hold too much.
-void CountHeld(const void* transport, WatchedConnection* connection, int64_t held) {
+// Counts what the connection holds, and ends the one that holds the most if all hold too much. Returns whether that is
+// this one.
+bool CountHeld(const void* transport, WatchedConnection* connection, int64_t held) {
   const int64_t before = connection->held.exchange(held);
   if (held >= kManyBytes && connection->descriptor < 0) {
     WatchTable::Instance().KeepDescriptor(transport, ::fcntl(connection->socket, F_DUPFD_CLOEXEC, 0));
@@ -196,15 +203,18 @@ void CountHeld(const void* transport, WatchedConnection* connection, int64_t hel
   }
   ConnectionWatch::Shared* shared = connection->shared.get();
   const int64_t all = shared->held_bytes.fetch_add(held - before) + held - before;
-  if (held <= before || all <= shared->options.max_held_bytes) return;
+  if (held <= before || all <= shared->options.max_held_bytes) return false;
   const std::string host = WatchTable::Instance().EndLargest(shared);
-  if (!host.empty()) Tell(shared, host, Offence::kHeldBytes);
+  if (host.empty()) return true;  // each holds little, so the one that wants more goes
+  Tell(shared, host, Offence::kHeldBytes);
+  return false;
 }
 
 // Returns OK if gRPC may have the bytes.
 absl::Status Inspect(grpc_chttp2_transport* transport, const grpc_slice& slice) {
   WatchedConnection* connection = WatchTable::Instance().Find(transport);
   if (connection == nullptr) return absl::OkStatus();
+  if (connection->trial != nullptr) ++connection->trial->reads;
   if (connection->ended) return EndedFor(Offence::kHeldBytes);
   ConnectionState state;
   state.open_streams = static_cast<int64_t>(grpc_chttp2_stream_map_size(connection->streams));
@@ -219,10 +229,8 @@ absl::Status Inspect(grpc_chttp2_transport* transport, const grpc_slice& slice) 
     offence = connection->meter.Feed(GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice), SteadyTime::Now(), state);
     held = connection->meter.held_bytes();
   }
-  if (offence == Offence::kNone) {
-    CountHeld(transport, connection, held);
-    return absl::OkStatus();
-  }
+  if (offence == Offence::kNone && CountHeld(transport, connection, held)) offence = Offence::kHeldBytes;
+  if (offence == Offence::kNone) return absl::OkStatus();
   connection->ended = true;
   Tell(connection->shared.get(), connection->host, offence);
   return EndedFor(offence);
@@ -234,6 +242,21 @@ void Forget(const void* transport) {
   { absl::MutexLock last_read_is_over(&connection->mutex); }
   connection->shared->held_bytes.fetch_sub(connection->held);
   if (connection->descriptor >= 0) ::close(connection->descriptor);
+  if (connection->trial != nullptr) connection->trial->over = true;
+}
+
+void CallBegins(const void* transport) {
+  WatchedConnection* connection = WatchTable::Instance().Find(transport);
+  if (connection == nullptr) return;
+  ++connection->calls;
+  if (connection->trial != nullptr) ++connection->trial->calls_begun;
+}
+
+void CallEnds(const void* transport) {
+  WatchedConnection* connection = WatchTable::Instance().Find(transport);
+  if (connection == nullptr) return;
+  --connection->calls;
+  if (connection->trial != nullptr) ++connection->trial->calls_ended;
 }
 
 using PerformRead = absl::Status(grpc_chttp2_transport*, const grpc_slice&);
@@ -267,13 +290,30 @@ ConnectionWatch::~ConnectionWatch() {
   shared_->ended = nullptr;
 }
 
-bool ConnectionWatch::Works() {
-  const OwnFunctions& own = Library();
-  return own.read != nullptr && own.create != nullptr && own.init_map != nullptr && own.end_transport != nullptr &&
-         own.begin_stream != nullptr && own.end_stream != nullptr;
+absl::Status ConnectionWatch::Works() {
+  static const absl::Status works = [] {
+    const std::string version = grpc::Version();
+    if (!absl::StartsWith(version, kKnownVersion)) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("this is gRPC ", version, ", and it knows only ", kKnownVersion, "*"));
+    }
+    const OwnFunctions& own = Library();
+    if (own.read == nullptr || own.create == nullptr || own.init_map == nullptr || own.end_transport == nullptr ||
+        own.begin_stream == nullptr || own.end_stream == nullptr) {
+      return absl::FailedPreconditionError(absl::StrCat("this build of gRPC ", version, " has other functions"));
+    }
+    return TryWatch([](int descriptor, const std::shared_ptr<WatchTrial>& trial) {
+      auto connection = std::make_unique<WatchedConnection>(
+          std::make_shared<Shared>(Options{std::numeric_limits<int64_t>::max()}, nullptr), "", false);
+      connection->trial = trial;
+      WatchTable::Instance().Expect(descriptor, std::move(connection));
+    });
+  }();
+  return works;
 }
 
 void ConnectionWatch::Expect(int descriptor, const std::string& host, bool offender) {
+  if (!Works().ok()) return;
   WatchTable::Instance().Expect(descriptor, std::make_unique<WatchedConnection>(shared_, host, offender));
 }
 
@@ -318,8 +358,7 @@ void WatchBeginStream(void* stream, grpc_chttp2_transport* transport, void* refe
                       void* arena) __asm__(KWTA_BEGIN_STREAM);
 void WatchBeginStream(void* stream, grpc_chttp2_transport* transport, void* references, const void* data, void* arena) {
   // The library's constructor may let the stream go again, so it counts beforehand.
-  auto* connection = kwta::server::WatchTable::Instance().Find(transport);
-  if (connection != nullptr) connection->calls.fetch_add(1);
+  kwta::server::CallBegins(transport);
   kwta::server::Library().begin_stream(stream, transport, references, data, arena);
   if (kwta::server::transport_word >= 0) return;
   for (int word = 0; word < kwta::server::kSearchedWords; ++word) {
@@ -333,8 +372,7 @@ void WatchBeginStream(void* stream, grpc_chttp2_transport* transport, void* refe
 void WatchEndStream(void* stream) __asm__(KWTA_END_STREAM);
 void WatchEndStream(void* stream) {
   const int word = kwta::server::transport_word;
-  auto* connection = word < 0 ? nullptr : kwta::server::WatchTable::Instance().Find(static_cast<void**>(stream)[word]);
-  if (connection != nullptr) connection->calls.fetch_sub(1);
+  if (word >= 0) kwta::server::CallEnds(static_cast<void**>(stream)[word]);
   kwta::server::Library().end_stream(stream);
 }
 

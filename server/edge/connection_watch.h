@@ -5,14 +5,15 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "server/edge/connection_meter.h"
 
 namespace kwta::server {
 
-// gRPC 1.51.1 has no means against rapid resets and their kind, and no hook to count frames. This class stands between
+// gRPC 1.51 has no means against rapid resets and their kind, and no hook to count frames. This class stands between
 // its HTTP/2 transport and the function that parses what the transport has read (after TLS): the program defines the
 // functions of libgrpc.so that are named in connection_watch.cc, and each calls the library's own one. No byte is
-// copied. Any thread may call it.
+// copied. A program built with another gRPC has unwatched_connections.cc instead. Any thread may call it.
 class ConnectionWatch {
  public:
   struct Options {
@@ -28,8 +29,9 @@ class ConnectionWatch {
   ConnectionWatch(const ConnectionWatch&) = delete;
   ConnectionWatch& operator=(const ConnectionWatch&) = delete;
 
-  // Whether this program's gRPC has the functions. Without them, nothing is watched.
-  static bool Works();
+  // Looks, the first time, whether the gRPC that this program runs with is one whose functions it knows, and tries them
+  // on a connection of its own. Errors: FAILED_PRECONDITION, which says what is amiss; then nothing is watched.
+  static absl::Status Works();
 
   // Call it before gRPC gets the descriptor of a new connection. `offender`: see ConnectionMeter.
   void Expect(int descriptor, const std::string& host, bool offender);

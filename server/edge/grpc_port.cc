@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "core/base/steady_time.h"
@@ -35,8 +36,12 @@ absl::StatusOr<std::unique_ptr<Acceptor>> OpenGrpcPort(const Options& options, C
 }
 
 std::unique_ptr<ConnectionWatch> WatchGrpcPort(const Options& options, Acceptor* acceptor, ConnectionSeries* series) {
-  if (!ConnectionWatch::Works())
-    spdlog::warn("this gRPC lets nobody watch over connections: put a proxy in front of it");
+  if (const absl::Status works = ConnectionWatch::Works(); !works.ok()) {
+    spdlog::warn(
+        "nobody watches over the connections of the gRPC port: {}; put the proxy of deploy/nginx in front of the port "
+        "(docs/security.md)",
+        std::string(works.message()));
+  }
   ConnectionWatch::Options watch;
   watch.max_held_bytes = options.max_held_bytes;
   const auto log = std::make_shared<QuietLog>();

@@ -35,8 +35,7 @@ class HealthService::CheckCall final : public ServedCall {
     body_.Stop();
     if (bytes == nullptr) return End(absl::InvalidArgumentError("the call ended without a request"));
     HealthCheckRequest request;
-    const absl::Status parsed = ParseMessage(bytes, &request);
-    bytes->Clear();
+    const absl::Status parsed = Parse(bytes, &request);
     if (!parsed.ok()) return End(parsed);
     Response response;
     response.set_status(health_.StatusOf(request.service()));
@@ -92,8 +91,7 @@ class HealthService::WatchCall final : public ServedCall {
     body_.Stop();
     if (bytes == nullptr) return End(absl::InvalidArgumentError("the call ended without a request"));
     HealthCheckRequest request;
-    const absl::Status parsed = ParseMessage(bytes, &request);
-    bytes->Clear();
+    const absl::Status parsed = Parse(bytes, &request);
     if (!parsed.ok()) return End(parsed);
     service_ = request.service();
     health_.watchers_.insert(this);

@@ -44,7 +44,7 @@ class ReflectionService::Stream final : public ServedCall {
     silence_.Stop();
     if (bytes == nullptr) return End(absl::OkStatus());
     const absl::Status taken = bytes->Length() <= kLargestQuestion
-                                   ? ParseMessage(bytes, &question_)
+                                   ? Parse(bytes, &question_)
                                    : absl::InvalidArgumentError(absl::StrCat("the question has ", bytes->Length(),
                                                                              " bytes, more than ", kLargestQuestion));
     bytes->Clear();

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "server/refusal.h"
 #include "server/services/grpc/status_converter.h"
 
 namespace kwta::server {
@@ -35,6 +37,15 @@ void ServedCall::Finish(const absl::Status& status) {
   ++operations_;
   finished_ = true;
   incoming_->stream_.Finish(ToGrpcStatus(status), &finish_done_);
+}
+
+absl::Status ServedCall::CheckSize(const grpc::ByteBuffer& bytes) const {
+  const auto size = static_cast<int64_t>(bytes.Length());
+  if (size <= incoming_->max_message_bytes_) return absl::OkStatus();
+  return Refused(Refusal::kMessageSize,
+                 absl::ResourceExhaustedError(
+                     absl::StrCat("the message has ", size, " bytes, more than the ", incoming_->max_message_bytes_,
+                                  " that this server takes (--max-message-bytes); send fewer rows at once")));
 }
 
 void ServedCall::ReadDone(bool ok) {

@@ -69,8 +69,7 @@ class UnaryCall : public ServedCall {
       return Refuse(transport().Cancelled() ? absl::CancelledError("the caller went away")
                                             : absl::InvalidArgumentError("the call ended without a request"));
     }
-    const absl::Status parsed = ParseMessage(message, &request_);
-    message->Clear();
+    const absl::Status parsed = Parse(message, &request_);
     if (!parsed.ok()) return Refuse(parsed);
     Serve();
   }
