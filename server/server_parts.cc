@@ -358,7 +358,7 @@ absl::Status Server::Parts::StartGrpc() {
   if (grpc == nullptr) return absl::UnavailableError("cannot serve gRPC: too few threads or descriptors");
   listener->Listen();
   loop->Start();
-  watch = WatchGrpcPort(options, acceptor.get(), &metrics->connections());
+  watch = WatchGrpcPort(options, acceptor.get(), metrics.get());
   acceptor->Start([this](int descriptor, const std::string& host, bool offender) {
     watch->Expect(descriptor, host, offender);
     grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;

@@ -10,9 +10,9 @@
 
 #include <array>
 #include <atomic>
-#include <limits>
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -21,9 +21,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "server/edge/watch_trial.h"
+#include "server/refusal.h"
 
 // Types of gRPC's core, of which this file knows the names alone.
 struct grpc_chttp2_transport;
+struct grpc_chttp2_stream;
 struct grpc_chttp2_stream_map;
 struct grpc_endpoint;
 namespace grpc_core {
@@ -33,6 +35,7 @@ class ChannelArgs;
 int grpc_endpoint_get_fd(grpc_endpoint* endpoint);
 size_t grpc_chttp2_stream_map_size(grpc_chttp2_stream_map* map);
 void* grpc_chttp2_stream_map_find(grpc_chttp2_stream_map* map, uint32_t key);
+void grpc_chttp2_cancel_stream(grpc_chttp2_transport* transport, grpc_chttp2_stream* stream, absl::Status reason);
 
 // Symbols of libgrpc.so 1.51.1.
 #define KWTA_PERFORM_READ "_Z24grpc_chttp2_perform_readP21grpc_chttp2_transportRK10grpc_slice"
@@ -49,12 +52,12 @@ static_assert(GRPC_CPP_VERSION_MAJOR == 1 && GRPC_CPP_VERSION_MINOR == 51,
 namespace kwta::server {
 
 struct ConnectionWatch::Shared {
-  Shared(const Options& options, Ended ended) : options(options), ended(std::move(ended)) {}
+  Shared(const Options& options, Events events) : options(options), events(std::move(events)) {}
 
   const Options options;
   std::atomic<int64_t> held_bytes{0};
   absl::Mutex mutex;
-  Ended ended ABSL_GUARDED_BY(mutex);  // empty: the watch is over
+  Events events ABSL_GUARDED_BY(mutex);  // empty: the watch is over
 };
 
 namespace {
@@ -62,7 +65,7 @@ namespace {
 // A connection that gRPC serves. gRPC reads it on one thread at a time; `calls` and `held` may be read by any.
 struct WatchedConnection {
   WatchedConnection(std::shared_ptr<ConnectionWatch::Shared> shared, std::string host, bool offender)
-      : shared(std::move(shared)), host(std::move(host)), meter(offender) {}
+      : shared(std::move(shared)), host(std::move(host)), meter(offender, this->shared->options.max_message_bytes) {}
 
   const std::shared_ptr<ConnectionWatch::Shared> shared;
   std::shared_ptr<WatchTrial> trial;  // null: a real connection
@@ -188,7 +191,14 @@ absl::Status EndedFor(Offence offence) {
 
 void Tell(ConnectionWatch::Shared* shared, const std::string& host, Offence offence) {
   absl::MutexLock lock(&shared->mutex);
-  if (shared->ended) shared->ended(host, offence);
+  if (shared->events.ended) shared->events.ended(host, offence);
+}
+
+absl::Status RefusedFor(const RefusedMessage& message, const ConnectionWatch::Options& options) {
+  if (message.too_large) return MessageTooLarge(message.bytes, options.max_message_bytes);
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the connection has begun so many messages that those that are not whole take ",
+                   ConnectionMeter::kMostHeld, " bytes; try again later, or send fewer at once"));
 }
 
 // Counts what the connection holds, and ends the one that holds the most if all hold too much. Returns whether that is
@@ -211,9 +221,7 @@ bool CountHeld(const void* transport, WatchedConnection* connection, int64_t hel
 }
 
 // Returns OK if gRPC may have the bytes.
-absl::Status Inspect(grpc_chttp2_transport* transport, const grpc_slice& slice) {
-  WatchedConnection* connection = WatchTable::Instance().Find(transport);
-  if (connection == nullptr) return absl::OkStatus();
+absl::Status Inspect(grpc_chttp2_transport* transport, WatchedConnection* connection, const grpc_slice& slice) {
   if (connection->trial != nullptr) ++connection->trial->reads;
   if (connection->ended) return EndedFor(Offence::kHeldBytes);
   ConnectionState state;
@@ -234,6 +242,26 @@ absl::Status Inspect(grpc_chttp2_transport* transport, const grpc_slice& slice) 
   connection->ended = true;
   Tell(connection->shared.get(), connection->host, offence);
   return EndedFor(offence);
+}
+
+// Ends the calls whose messages must be refused. gRPC orders this with its reads.
+void RefuseMessages(grpc_chttp2_transport* transport, WatchedConnection* connection) {
+  std::vector<RefusedMessage> refused;
+  {
+    absl::MutexLock lock(&connection->mutex);
+    refused = connection->meter.TakeRefused();
+  }
+  for (const RefusedMessage& message : refused) {
+    void* stream = grpc_chttp2_stream_map_find(connection->streams, message.stream);
+    if (stream == nullptr) continue;
+    ConnectionWatch::Shared* shared = connection->shared.get();
+    {
+      absl::MutexLock lock(&shared->mutex);
+      if (shared->events.refused) shared->events.refused();
+    }
+    grpc_chttp2_cancel_stream(transport, static_cast<grpc_chttp2_stream*>(stream),
+                              RefusedFor(message, shared->options));
+  }
 }
 
 void Forget(const void* transport) {
@@ -282,12 +310,12 @@ const OwnFunctions& Library() {
 
 }  // namespace
 
-ConnectionWatch::ConnectionWatch(const Options& options, Ended ended)
-    : shared_(std::make_shared<Shared>(options, std::move(ended))) {}
+ConnectionWatch::ConnectionWatch(const Options& options, Events events)
+    : shared_(std::make_shared<Shared>(options, std::move(events))) {}
 
 ConnectionWatch::~ConnectionWatch() {
   absl::MutexLock lock(&shared_->mutex);
-  shared_->ended = nullptr;
+  shared_->events = {};
 }
 
 absl::Status ConnectionWatch::Works() {
@@ -303,8 +331,7 @@ absl::Status ConnectionWatch::Works() {
       return absl::FailedPreconditionError(absl::StrCat("this build of gRPC ", version, " has other functions"));
     }
     return TryWatch([](int descriptor, const std::shared_ptr<WatchTrial>& trial) {
-      auto connection = std::make_unique<WatchedConnection>(
-          std::make_shared<Shared>(Options{std::numeric_limits<int64_t>::max()}, nullptr), "", false);
+      auto connection = std::make_unique<WatchedConnection>(std::make_shared<Shared>(Options(), Events()), "", false);
       connection->trial = trial;
       WatchTable::Instance().Expect(descriptor, std::move(connection));
     });
@@ -344,8 +371,13 @@ void WatchInitMap(grpc_chttp2_stream_map* map, size_t capacity) {
 
 absl::Status WatchPerformRead(grpc_chttp2_transport* transport, const grpc_slice& slice) __asm__(KWTA_PERFORM_READ);
 absl::Status WatchPerformRead(grpc_chttp2_transport* transport, const grpc_slice& slice) {
-  absl::Status status = kwta::server::Inspect(transport, slice);
-  return status.ok() ? kwta::server::Library().read(transport, slice) : status;
+  auto* connection = kwta::server::WatchTable::Instance().Find(transport);
+  if (connection == nullptr) return kwta::server::Library().read(transport, slice);
+  absl::Status status = kwta::server::Inspect(transport, connection, slice);
+  if (!status.ok()) return status;
+  status = kwta::server::Library().read(transport, slice);
+  if (status.ok()) kwta::server::RefuseMessages(transport, connection);
+  return status;
 }
 
 void WatchEndTransport(void* transport) __asm__(KWTA_END_TRANSPORT);

@@ -1,7 +1,9 @@
 // Watches over what the clients of the gRPC port's connections send, and ends connections that break the rules.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -18,12 +20,19 @@ class ConnectionWatch {
  public:
   struct Options {
     // Bytes of unfinished messages that all connections together may make the server hold.
-    int64_t max_held_bytes = 0;
+    int64_t max_held_bytes = std::numeric_limits<int64_t>::max();
+    int64_t max_message_bytes = std::numeric_limits<int64_t>::max();
   };
-  // Called on a thread of gRPC when a connection of `host` is ended.
-  using Ended = std::function<void(const std::string& host, Offence offence)>;
+  // Called on threads of gRPC.
+  struct Events {
+    // A connection of `host` is ended.
+    std::function<void(const std::string& host, Offence offence)> ended;
+    // A message is refused, and its call is answered with RESOURCE_EXHAUSTED. The call itself learns only that it is
+    // over.
+    std::function<void()> refused;
+  };
 
-  ConnectionWatch(const Options& options, Ended ended);
+  ConnectionWatch(const Options& options, Events events);
   // The connections that it expected are no longer watched.
   ~ConnectionWatch();
   ConnectionWatch(const ConnectionWatch&) = delete;

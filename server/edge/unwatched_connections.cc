@@ -8,7 +8,7 @@ namespace kwta::server {
 
 struct ConnectionWatch::Shared {};
 
-ConnectionWatch::ConnectionWatch(const Options&, Ended) {}
+ConnectionWatch::ConnectionWatch(const Options&, Events) {}
 ConnectionWatch::~ConnectionWatch() = default;
 
 absl::Status ConnectionWatch::Works() {

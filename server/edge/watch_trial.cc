@@ -36,36 +36,40 @@ std::string ShortFrame(char type, char flags, char stream, const std::string& pa
   return frame + payload;
 }
 
-// The client's hello, a call, and its reset (RFC 9113).
+// The client's hello, and a call (RFC 9113).
 std::string OneCall() {
-  constexpr char kHeaders = 1, kReset = 3, kSettings = 4, kEndHeaders = 4, kStream = 1;
+  constexpr char kHeaders = 1, kSettings = 4, kEndHeaders = 4, kStream = 1;
   const std::string head = LiteralField(":method", "POST") + LiteralField(":scheme", "http") +
                            LiteralField(":path", "/trial") + LiteralField(":authority", "x") +
                            LiteralField("te", "trailers") + LiteralField("content-type", "application/grpc");
   return "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + ShortFrame(kSettings, 0, 0, "") +
-         ShortFrame(kHeaders, kEndHeaders, kStream, head) +
-         ShortFrame(kReset, 0, kStream, std::string(3, '\0') + '\x08');
+         ShortFrame(kHeaders, kEndHeaders, kStream, head);
 }
 
-// A server of gRPC's core that serves whatever comes to nobody.
+// A server of gRPC's core that takes one call and drops it.
 class TrialServer {
  public:
   TrialServer() : queue_(grpc_completion_queue_create_for_next(nullptr)) {
     grpc_server_register_completion_queue(server_, queue_, nullptr);
     grpc_server_start(server_);
+    grpc_call_details_init(&details_);
+    grpc_metadata_array_init(&metadata_);
+    grpc_server_request_call(server_, &call_, &details_, &metadata_, queue_, queue_, &call_);
   }
   TrialServer(const TrialServer&) = delete;
   TrialServer& operator=(const TrialServer&) = delete;
   ~TrialServer() {
     grpc_server_shutdown_and_notify(server_, queue_, this);
     grpc_server_cancel_all_calls(server_);
-    grpc_completion_queue_next(queue_, gpr_inf_future(GPR_CLOCK_REALTIME), nullptr);
+    while (Next(gpr_inf_future(GPR_CLOCK_MONOTONIC)).tag != this) {
+    }
     grpc_server_destroy(server_);
     grpc_completion_queue_shutdown(queue_);
-    while (grpc_completion_queue_next(queue_, gpr_inf_future(GPR_CLOCK_REALTIME), nullptr).type !=
-           GRPC_QUEUE_SHUTDOWN) {
+    while (Next(gpr_inf_future(GPR_CLOCK_MONOTONIC)).type != GRPC_QUEUE_SHUTDOWN) {
     }
     grpc_completion_queue_destroy(queue_);
+    grpc_call_details_destroy(&details_);
+    grpc_metadata_array_destroy(&metadata_);
   }
 
   // Owns the descriptor.
@@ -77,14 +81,21 @@ class TrialServer {
 
   // Has gRPC do what there is to do.
   void Turn() {
-    grpc_completion_queue_next(
-        queue_, gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(kTurnMilliseconds, GPR_TIMESPAN)),
-        nullptr);
+    Next(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(kTurnMilliseconds, GPR_TIMESPAN)));
   }
 
  private:
+  grpc_event Next(gpr_timespec end) {
+    const grpc_event event = grpc_completion_queue_next(queue_, end, nullptr);
+    if (event.tag == &call_ && event.success != 0) grpc_call_unref(call_);
+    return event;
+  }
+
   grpc_server* const server_ = grpc_server_create(nullptr, nullptr);
   grpc_completion_queue* const queue_;
+  grpc_call* call_ = nullptr;
+  grpc_call_details details_;
+  grpc_metadata_array metadata_;
 };
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "server/refusal.h"
 #include "server/services/grpc/status_converter.h"
 
@@ -41,11 +40,8 @@ void ServedCall::Finish(const absl::Status& status) {
 
 absl::Status ServedCall::CheckSize(const grpc::ByteBuffer& bytes) const {
   const auto size = static_cast<int64_t>(bytes.Length());
-  if (size <= incoming_->max_message_bytes_) return absl::OkStatus();
-  return Refused(Refusal::kMessageSize,
-                 absl::ResourceExhaustedError(
-                     absl::StrCat("the message has ", size, " bytes, more than the ", incoming_->max_message_bytes_,
-                                  " that this server takes (--max-message-bytes); send fewer rows at once")));
+  const int64_t most = incoming_->max_message_bytes_;
+  return size <= most ? absl::OkStatus() : MessageTooLarge(size, most);
 }
 
 void ServedCall::ReadDone(bool ok) {

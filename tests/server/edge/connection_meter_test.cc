@@ -30,7 +30,7 @@ std::string Message(size_t bytes, size_t sent) {
 // A connection whose client has said hello and confirmed the settings.
 class Client {
  public:
-  explicit Client(bool offender = false, bool confirm = true) : meter_(offender) {
+  explicit Client(bool offender = false, bool confirm = true) : meter_(offender, 60 << 20) {
     Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Frame(kSettingsFrame, 0, 0));
     if (confirm) Send(Frame(kSettingsFrame, kAck, 0));
   }
