@@ -122,11 +122,11 @@ std::string Server::Parts::ModelsDirectory() const {
   return options.model_directory.empty() ? state->models() : options.model_directory;
 }
 
-absl::Status Server::Parts::StoreTrouble() const {
-  const absl::Status trouble = runner->trouble();
-  // Callers need not know where on this machine things are.
-  return absl::Status(trouble.code(), absl::StrReplaceAll(trouble.message(), {{state->path() + "/", ""}}));
+absl::Status Server::Parts::WithoutStatePath(const absl::Status& status) const {
+  return absl::Status(status.code(), absl::StrReplaceAll(status.message(), {{state->path() + "/", ""}}));
 }
+
+absl::Status Server::Parts::StoreTrouble() const { return WithoutStatePath(runner->trouble()); }
 
 absl::Status Server::Parts::StartBase() {
   KWTA_ASSIGN_OR_RETURN(state, StateDirectory::Open(options.state_directory));
@@ -233,7 +233,11 @@ absl::Status Server::Parts::StartModels() {
 
 absl::Status Server::Parts::StartJobs() {
   // The server serves models whether or not the store opens.
-  store = OpenWhenPossible([path = state->database()] { return OpenSqliteJobStore(path); });
+  store = OpenWhenPossible([this]() -> absl::StatusOr<std::unique_ptr<JobStore>> {
+    absl::StatusOr<std::unique_ptr<JobStore>> opened = OpenSqliteJobStore(state->database());
+    if (!opened.ok()) return WithoutStatePath(opened.status());
+    return opened;
+  });
   const auto count = [this] { metrics->jobs().Count([this] { return store->Count(); }); };
   count();
   JobJournal::Events journal_events;
@@ -310,7 +314,9 @@ void Server::Parts::MakeMethods() {
   slow_threads = std::make_unique<ControlThreads>(ControlThreads::Options{"read or write files", kSlowThreads});
   bodies = std::make_unique<TimeoutList>(absl::Seconds(options.body_timeout_seconds));
   loop->EverySecond([this] { bodies->Expire(); });
-  site = {loop.get(), &pipeline, bodies.get(), quick_threads.get(), slow_threads.get()};
+  site = {loop.get(),         &pipeline,
+          bodies.get(),       quick_threads.get(),
+          slow_threads.get(), [this](const std::string& peer) { return watch->ExpectSmall(peer); }};
   EncoderMethodParts parts;
   parts.encode = encode_handler.get();
   parts.jobs = job_handler.get();

@@ -74,6 +74,7 @@ Offence ConnectionMeter::Feed(const uint8_t* bytes, size_t size, SteadyTime now,
   bytes_since_look_ += size;
   if (bytes_since_look_ > kBytesPerLook * streams_.size()) ForgetClosed(state);
   resets_in_these_bytes_ = 0;
+  expects_small_ = state.expects_small;
 
   const size_t preface = std::min(size, preface_left_);
   preface_left_ -= preface;
@@ -197,13 +198,15 @@ void ConnectionMeter::FeedData(const uint8_t* bytes, size_t size) {
   if (stream.prefix_bytes == kMessagePrefixBytes && stream.length > max_message_bytes_) {
     return Refuse(id_, stream, /*too_large=*/true);
   }
-  while (held_bytes_ > kMostHeld && HeldBesideLargest() > kMostHeldBeside) RefuseNewest();
+  while (HoldsTooMuch()) RefuseNewest();
 }
 
-int64_t ConnectionMeter::HeldBesideLargest() const {
+bool ConnectionMeter::HoldsTooMuch() const {
+  if (expects_small_ && held_bytes_ > kMostHeldIfSmall) return true;
+  if (held_bytes_ <= kMostHeld) return false;
   int64_t largest = 0;
   for (const auto& [id, stream] : streams_) largest = std::max(largest, stream.held);
-  return held_bytes_ - largest;
+  return held_bytes_ - largest > kMostHeldBeside;
 }
 
 void ConnectionMeter::RefuseNewest() {

@@ -23,6 +23,8 @@ struct ConnectionState {
   int64_t open_streams = 0;
   // Whether a stream is among the open ones. Empty: all are.
   std::function<bool(uint32_t stream)> is_open;
+  // A call waits for a message that is small.
+  bool expects_small = false;
 };
 
 // A message that the server must refuse; the connection may go on.
@@ -47,7 +49,8 @@ struct RefusedMessage {
 //   and each message's frame adds; the same, larger, of WINDOW_UPDATE.
 //
 // Messages of more than max_message_bytes are refused as soon as their length is there. If messages that are not whole
-// take more than kMostHeld, and those beside the largest more than kMostHeldBeside, the newest ones are refused.
+// take more than kMostHeld, and those beside the largest more than kMostHeldBeside, the newest ones are refused; and if
+// they take more than kMostHeldIfSmall while a small one is expected.
 //
 // The client of an offending host starts with less. Not thread-safe.
 class ConnectionMeter {
@@ -72,6 +75,7 @@ class ConnectionMeter {
   static constexpr int kMostHeaderFrames = 64;
   static constexpr int64_t kMostHeld = 48 << 20;
   static constexpr int64_t kMostHeldBeside = 1 << 20;
+  static constexpr int64_t kMostHeldIfSmall = 8 << 20;
 
  private:
   // Fills with time up to `most`.
@@ -97,7 +101,7 @@ class ConnectionMeter {
   Offence BeginReset(SteadyTime now);
   void FeedData(const uint8_t* bytes, size_t size);
   void Refuse(uint32_t id, const Stream& stream, bool too_large);
-  int64_t HeldBesideLargest() const;
+  bool HoldsTooMuch() const;
   void RefuseNewest();
   void EndFrame();
   void EndStream(uint32_t id, bool whole);
@@ -105,6 +109,7 @@ class ConnectionMeter {
 
   const bool offender_;
   const int64_t max_message_bytes_;
+  bool expects_small_ = false;
   Allowance resets_, control_, window_updates_;
 
   size_t preface_left_;

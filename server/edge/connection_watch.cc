@@ -8,19 +8,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
-#include <map>
 #include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "server/edge/watch_trial.h"
+#include "server/edge/watched_connections.h"
 #include "server/refusal.h"
 
 // Types of gRPC's core, of which this file knows the names alone.
@@ -51,126 +48,11 @@ static_assert(GRPC_CPP_VERSION_MAJOR == 1 && GRPC_CPP_VERSION_MINOR == 51,
 
 namespace kwta::server {
 
-struct ConnectionWatch::Shared {
-  Shared(const Options& options, Events events) : options(options), events(std::move(events)) {}
-
-  const Options options;
-  std::atomic<int64_t> held_bytes{0};
-  absl::Mutex mutex;
-  Events events ABSL_GUARDED_BY(mutex);  // empty: the watch is over
-};
-
 namespace {
-
-// A connection that gRPC serves. gRPC reads it on one thread at a time; `calls` and `held` may be read by any.
-struct WatchedConnection {
-  WatchedConnection(std::shared_ptr<ConnectionWatch::Shared> shared, std::string host, bool offender)
-      : shared(std::move(shared)), host(std::move(host)), meter(offender, this->shared->options.max_message_bytes) {}
-
-  const std::shared_ptr<ConnectionWatch::Shared> shared;
-  std::shared_ptr<WatchTrial> trial;  // null: a real connection
-  const std::string host;
-  // gRPC orders its reads of a connection, in a way that only gRPC sees.
-  absl::Mutex mutex;
-  ConnectionMeter meter ABSL_GUARDED_BY(mutex);
-  grpc_chttp2_stream_map* streams = nullptr;
-  std::atomic<int64_t> calls{0};
-  std::atomic<int64_t> held{0};
-  int socket = -1;
-  // A duplicate of it while the connection holds many bytes, to end it from outside.
-  std::atomic<int> descriptor{-1};
-  std::atomic<bool> ended{false};
-};
 
 constexpr char kKnownVersion[] = "1.51.";
 // From this many held bytes on, a connection may be ended for them while it sends nothing.
 constexpr int64_t kManyBytes = 256 << 10;
-constexpr size_t kShards = 16;
-
-// The watched connections by their transports.
-class WatchTable {
- public:
-  static WatchTable& Instance() {
-    static auto* table = new WatchTable;  // gRPC's threads may outlive main
-    return *table;
-  }
-
-  void Expect(int descriptor, std::unique_ptr<WatchedConnection> connection) {
-    absl::MutexLock lock(&mutex_);
-    expected_[descriptor] = std::move(connection);
-  }
-  std::unique_ptr<WatchedConnection> TakeExpected(int descriptor) {
-    absl::MutexLock lock(&mutex_);
-    const auto found = expected_.find(descriptor);
-    if (found == expected_.end()) return nullptr;
-    std::unique_ptr<WatchedConnection> connection = std::move(found->second);
-    expected_.erase(found);
-    return connection;
-  }
-
-  void Add(const void* transport, std::unique_ptr<WatchedConnection> connection) {
-    Shard& shard = ShardOf(transport);
-    absl::MutexLock lock(&shard.mutex);
-    shard.connections[transport] = std::move(connection);
-  }
-  // The result lives as long as the transport. Null: not watched.
-  WatchedConnection* Find(const void* transport) {
-    Shard& shard = ShardOf(transport);
-    absl::MutexLock lock(&shard.mutex);
-    const auto found = shard.connections.find(transport);
-    return found == shard.connections.end() ? nullptr : found->second.get();
-  }
-  std::unique_ptr<WatchedConnection> Remove(const void* transport) {
-    Shard& shard = ShardOf(transport);
-    absl::MutexLock lock(&shard.mutex);
-    const auto found = shard.connections.find(transport);
-    if (found == shard.connections.end()) return nullptr;
-    std::unique_ptr<WatchedConnection> connection = std::move(found->second);
-    shard.connections.erase(found);
-    return connection;
-  }
-
-  // Shuts down the connection of `shared` that holds the most bytes. Returns its host; empty: none holds many.
-  std::string EndLargest(const ConnectionWatch::Shared* shared) {
-    const void* largest = nullptr;
-    int64_t most = 0;
-    for (Shard& shard : shards_) {
-      absl::MutexLock lock(&shard.mutex);
-      for (const auto& [transport, connection] : shard.connections) {
-        if (connection->shared.get() != shared || connection->held <= most || connection->descriptor < 0) continue;
-        most = connection->held;
-        largest = transport;
-      }
-    }
-    if (largest == nullptr) return "";
-    Shard& shard = ShardOf(largest);
-    absl::MutexLock lock(&shard.mutex);
-    const auto found = shard.connections.find(largest);
-    if (found == shard.connections.end() || found->second->ended) return "";
-    found->second->ended = true;
-    ::shutdown(found->second->descriptor, SHUT_RDWR);
-    return found->second->host;
-  }
-
-  // Keeps a duplicate of the descriptor, or closes it.
-  void KeepDescriptor(const void* transport, int descriptor) {
-    Shard& shard = ShardOf(transport);
-    absl::MutexLock lock(&shard.mutex);
-    const auto found = shard.connections.find(transport);
-    if (found != shard.connections.end()) found->second->descriptor = descriptor;
-  }
-
- private:
-  struct Shard {
-    absl::Mutex mutex;
-    absl::flat_hash_map<const void*, std::unique_ptr<WatchedConnection>> connections ABSL_GUARDED_BY(mutex);
-  };
-  Shard& ShardOf(const void* transport) { return shards_[reinterpret_cast<uintptr_t>(transport) / 1024 % kShards]; }
-
-  std::array<Shard, kShards> shards_;
-  absl::Mutex mutex_;
-  std::map<int, std::unique_ptr<WatchedConnection>> expected_ ABSL_GUARDED_BY(mutex_);
-};
 
 // The library's own function behind the one of the same name here. Null: there is none.
 template <typename Function>
@@ -227,6 +109,7 @@ absl::Status Inspect(grpc_chttp2_transport* transport, WatchedConnection* connec
   ConnectionState state;
   state.open_streams = static_cast<int64_t>(grpc_chttp2_stream_map_size(connection->streams));
   state.calls_in_memory = transport_word < 0 ? state.open_streams : connection->calls.load();
+  state.expects_small = *connection->small_expected > 0;
   state.is_open = [map = connection->streams](uint32_t stream) {
     return grpc_chttp2_stream_map_find(map, stream) != nullptr;
   };
@@ -342,6 +225,10 @@ absl::Status ConnectionWatch::Works() {
 void ConnectionWatch::Expect(int descriptor, const std::string& host, bool offender) {
   if (!Works().ok()) return;
   WatchTable::Instance().Expect(descriptor, std::make_unique<WatchedConnection>(shared_, host, offender));
+}
+
+std::shared_ptr<void> ConnectionWatch::ExpectSmall(const std::string& peer) {
+  return WatchTable::Instance().ExpectSmall(peer);
 }
 
 }  // namespace kwta::server

@@ -45,6 +45,10 @@ class ConnectionWatch {
   // Call it before gRPC gets the descriptor of a new connection. `offender`: see ConnectionMeter.
   void Expect(int descriptor, const std::string& host, bool offender);
 
+  // Until the result is destroyed, a call of the connection of `peer`, as gRPC writes it, waits for a small message,
+  // and the connection may hold little. So strangers whose calls need no token cannot send large ones.
+  std::shared_ptr<void> ExpectSmall(const std::string& peer);
+
   // What the hooks share with it.
   struct Shared;
 

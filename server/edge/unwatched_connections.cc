@@ -18,4 +18,6 @@ absl::Status ConnectionWatch::Works() {
 
 void ConnectionWatch::Expect(int, const std::string&, bool) {}
 
+std::shared_ptr<void> ConnectionWatch::ExpectSmall(const std::string&) { return nullptr; }
+
 }  // namespace kwta::server

@@ -31,6 +31,7 @@ class ReflectionService::Stream final : public ServedCall {
 
   void Begin() override {
     if (!place_.ok()) return End(place_.status());
+    small_ = service_.site_.ExpectSmall(transport());
     ReadNext();
   }
 
@@ -75,6 +76,7 @@ class ReflectionService::Stream final : public ServedCall {
   ReflectionService& service_;
   const std::string host_;
   const absl::StatusOr<OpenCalls::Place> place_;
+  std::shared_ptr<void> small_;
   Call call_;
   grpc::reflection::v1::ServerReflectionRequest question_;
   absl::Status made_;  // the answer

@@ -22,6 +22,13 @@ struct CallSite {
   TimeoutList* bodies = nullptr;    // the waits for bodies, on the loop's thread
   ControlThreads* quick = nullptr;  // for calls that at most write a record
   ControlThreads* slow = nullptr;   // for those that read or check whole files
+  // Tells whoever watches over connections that a call of this peer waits for a small message, until the result is
+  // destroyed. Empty: nobody watches.
+  std::function<std::shared_ptr<void>(const std::string& peer)> expect_small;
+
+  std::shared_ptr<void> ExpectSmall(const GrpcTransport& transport) const {
+    return expect_small ? expect_small(transport.Address()) : nullptr;
+  }
 };
 
 // The error of a call whose caller did not send its message within the patience of `bodies`.
