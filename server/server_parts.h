@@ -113,6 +113,8 @@ struct Server::Parts {
   absl::Status Check();
   std::vector<std::string> DataDirectories() const;
   std::string ModelsDirectory() const;
+  // Callers need not know where on this machine things are.
+  absl::Status WithoutStatePath(const absl::Status& status) const;
   // OK, or the reason why jobs wait for the store.
   absl::Status StoreTrouble() const;
   // What a scrape measures now. REQUIRES: StartBase has opened the state directory.
