@@ -159,6 +159,7 @@ std::unique_ptr<CLI::App> BuildCommandLine(GlobalOptions* global, Action* action
   AddModels(*app, action);
   AddDelete(*app, action);
   AddUpload(*app, action);
+  AddDatasets(*app, action);
   AddLoad(*app, action);
   AddReproduce(*app, action);
   AddToken(*app, action);

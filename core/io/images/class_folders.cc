@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <functional>
 #include <system_error>
 #include <utility>
 
@@ -149,22 +150,15 @@ absl::Status CheckNotLost(const std::string& folder, const std::string& name, co
   return absl::OkStatus();
 }
 
-}  // namespace
-
-PictureKind PictureKindOf(absl::string_view name) {
-  const auto ends = [name](absl::string_view ending) { return absl::EndsWithIgnoreCase(name, ending); };
-  if (ends(".png")) return PictureKind::kPng;
-  if (ends(".jpg") || ends(".jpeg")) return PictureKind::kJpeg;
-  return std::any_of(std::begin(kEndingsNotRead), std::end(kEndingsNotRead), ends) ? PictureKind::kNotRead
-                                                                                   : PictureKind::kNone;
-}
-
-absl::StatusOr<ClassFolders> ListClassFolders(const std::string& root, const std::string& folder, Links links) {
+// Looks into each class of `folder`, in the order of their numbers, and calls `visit` with its name and contents.
+// Returns the sentence of ClassFolders::left_out. Errors: those of ListClassFolders and of `visit`.
+absl::StatusOr<std::string> VisitClasses(
+    const std::string& root, const std::string& folder, Links links,
+    const std::function<absl::Status(const std::string& name, const ClassFolder& of_class)>& visit) {
   KWTA_ASSIGN_OR_RETURN(const std::string path, PathWithin(root, folder, links));
   KWTA_ASSIGN_OR_RETURN(const std::vector<std::string> names, AllNames(path));
-  ClassFolders found;
   LeftOut left_out;
-  int32_t label = 0;
+  bool any = false;
   for (const std::string& name : names) {
     if (IsSystemName(name)) {
       left_out.Add(LeftOut::kSystem, name);
@@ -183,20 +177,53 @@ absl::StatusOr<ClassFolders> ListClassFolders(const std::string& root, const std
       continue;
     }
     left_out.Add(of_class.left_out);
+    KWTA_RETURN_IF_ERROR(visit(name, of_class));
+    any = true;
+  }
+  std::string sentence = left_out.Sentence(folder);
+  if (any) return sentence;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "folder '", folder,
+      "' holds no data set; expected a folder of .png or .jpg images for each class, the binary batches of CIFAR-10 "
+      "(data_batch_1.bin, ...), or files of small NORB (-dat.mat)",
+      sentence.empty() ? "" : "; ", sentence));
+}
+
+}  // namespace
+
+PictureKind PictureKindOf(absl::string_view name) {
+  const auto ends = [name](absl::string_view ending) { return absl::EndsWithIgnoreCase(name, ending); };
+  if (ends(".png")) return PictureKind::kPng;
+  if (ends(".jpg") || ends(".jpeg")) return PictureKind::kJpeg;
+  return std::any_of(std::begin(kEndingsNotRead), std::end(kEndingsNotRead), ends) ? PictureKind::kNotRead
+                                                                                   : PictureKind::kNone;
+}
+
+absl::StatusOr<ClassCounts> CountClassFolders(const std::string& root, const std::string& folder, Links links) {
+  ClassCounts counts;
+  const auto count = [&](const std::string&, const ClassFolder& of_class) {
+    counts.pictures += static_cast<int64_t>(of_class.pictures.size());
+    ++counts.classes;
+    return absl::OkStatus();
+  };
+  KWTA_ASSIGN_OR_RETURN(counts.left_out, VisitClasses(root, folder, links, count));
+  return counts;
+}
+
+absl::StatusOr<ClassFolders> ListClassFolders(const std::string& root, const std::string& folder, Links links) {
+  ClassFolders found;
+  int32_t label = 0;
+  const auto list = [&](const std::string& name, const ClassFolder& of_class) -> absl::Status {
     for (const std::string& picture : of_class.pictures) {
       const std::string relative = absl::StrCat(name, "/", picture);
       KWTA_ASSIGN_OR_RETURN(std::string file, PathWithin(root, absl::StrCat(folder, "/", relative), links));
       found.pictures.push_back({relative, std::move(file), label});
     }
     ++label;
-  }
-  found.left_out = left_out.Sentence(folder);
-  if (!found.pictures.empty()) return found;
-  return absl::InvalidArgumentError(absl::StrCat(
-      "folder '", folder,
-      "' holds no data set; expected a folder of .png or .jpg images for each class, the binary batches of CIFAR-10 "
-      "(data_batch_1.bin, ...), or files of small NORB (-dat.mat)",
-      found.left_out.empty() ? "" : "; ", found.left_out));
+    return absl::OkStatus();
+  };
+  KWTA_ASSIGN_OR_RETURN(found.left_out, VisitClasses(root, folder, links, list));
+  return found;
 }
 
 }  // namespace kwta

@@ -26,6 +26,16 @@ struct ClassFolders {
   std::string left_out;                // a sentence that counts what is not part of the data set; empty if nothing
 };
 
+struct ClassCounts {
+  int64_t pictures = 0;
+  int32_t classes = 0;
+  std::string left_out;  // as in ClassFolders
+};
+
+// Counts the classes of `folder` and their pictures, without a look at the pictures. Errors: as ListClassFolders, but
+// for links of pictures.
+absl::StatusOr<ClassCounts> CountClassFolders(const std::string& root, const std::string& folder, Links links);
+
 // Lists the pictures of `folder`, relative to `root`. Each folder in it that holds pictures is a class; label i is the
 // i-th class by name. Leaves out hidden names and those that operating systems make (__MACOSX, Thumbs.db), folders
 // without pictures, pictures of kinds that are not read or that lie outside of a class's folder or below it, and other

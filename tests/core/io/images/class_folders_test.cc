@@ -95,6 +95,19 @@ TEST_F(ClassFoldersTest, AreRefusedWithoutAnyPictureAndSayWhatIsThere) {
               HasSubstr("2 a picture outside of the classes' folders: '1.png', ..."));
 }
 
+TEST_F(ClassFoldersTest, AreCountedAsTheyAreListed) {
+  directory_.Write("x/a/1.png", "");
+  directory_.Write("x/a/2.jpg", "");
+  directory_.Write("x/b/1.png", "");
+  directory_.Write("x/cover.png", "");
+  const auto counts = CountClassFolders(directory_.path(), "x/", Links::kStayBelow);
+  ASSERT_THAT(counts, IsOk());
+  EXPECT_EQ(counts->pictures, 3);
+  EXPECT_EQ(counts->classes, 2);
+  EXPECT_EQ(counts->left_out, List()->left_out);
+  EXPECT_THAT(counts->left_out, HasSubstr("'cover.png'"));
+}
+
 TEST_F(ClassFoldersTest, MayBeTheRootItself) {
   directory_.Write("a/1.png", "");
   for (const char* folder : {"./", "."}) EXPECT_THAT(Names(List(folder).value()), ElementsAre("0 a/1.png"));
