@@ -17,9 +17,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kEndingsNotRead[] = {".bmp", ".gif",  ".tif", ".tiff", ".webp", ".ppm",  ".pgm",
-                                           ".pbm", ".pnm",  ".jp2", ".jxl",  ".avif", ".heic", ".heif",
-                                           ".jpe", ".jfif", ".tga", ".ico",  ".svg",  ".dng",  ".psd"};
+constexpr const char* kEndingsNotRead[] = {".gif", ".tif", ".tiff", ".ppm",  ".pgm",  ".pbm", ".pnm",
+                                           ".jp2", ".jxl", ".avif", ".heic", ".heif", ".jpe", ".jfif",
+                                           ".tga", ".ico", ".svg",  ".dng",  ".psd"};
 
 // macOS, Windows, Linux and network drives make these beside or around users' own files.
 constexpr const char* kSystemNames[] = {"__MACOSX",
@@ -87,12 +87,13 @@ class LeftOut {
 
   // Returns an empty string if nothing was left out.
   std::string Sentence(const std::string& folder) const {
-    constexpr const char* kWhat[kReasons] = {"of a kind of picture that is not read (expected .png, .jpg or .jpeg)",
-                                             "a folder with pictures below a class's own folder",
-                                             "a picture outside of the classes' folders",
-                                             "a folder without pictures, which is no class",
-                                             "a file that is no picture",
-                                             "hidden, or of an operating system"};
+    constexpr const char* kWhat[kReasons] = {
+        "of a kind of picture that is not read (expected .png, .jpg, .jpeg, .webp or .bmp)",
+        "a folder with pictures below a class's own folder",
+        "a picture outside of the classes' folders",
+        "a folder without pictures, which is no class",
+        "a file that is no picture",
+        "hidden, or of an operating system"};
     std::vector<std::string> parts;
     for (int i = 0; i < kReasons; ++i) {
       if (counts_[i] == 0) continue;
@@ -182,11 +183,11 @@ absl::StatusOr<std::string> VisitClasses(
   }
   std::string sentence = left_out.Sentence(folder);
   if (any) return sentence;
-  return absl::InvalidArgumentError(absl::StrCat(
-      "folder '", folder,
-      "' holds no data set; expected a folder of .png or .jpg images for each class, the binary batches of CIFAR-10 "
-      "(data_batch_1.bin, ...), or files of small NORB (-dat.mat)",
-      sentence.empty() ? "" : "; ", sentence));
+  return absl::InvalidArgumentError(absl::StrCat("folder '", folder,
+                                                 "' holds no data set; expected a folder of .png, .jpg, .webp or .bmp "
+                                                 "images for each class, the binary batches of CIFAR-10 "
+                                                 "(data_batch_1.bin, ...), or files of small NORB (-dat.mat)",
+                                                 sentence.empty() ? "" : "; ", sentence));
 }
 
 }  // namespace
@@ -195,6 +196,8 @@ PictureKind PictureKindOf(absl::string_view name) {
   const auto ends = [name](absl::string_view ending) { return absl::EndsWithIgnoreCase(name, ending); };
   if (ends(".png")) return PictureKind::kPng;
   if (ends(".jpg") || ends(".jpeg")) return PictureKind::kJpeg;
+  if (ends(".webp")) return PictureKind::kWebp;
+  if (ends(".bmp")) return PictureKind::kBmp;
   return std::any_of(std::begin(kEndingsNotRead), std::end(kEndingsNotRead), ends) ? PictureKind::kNotRead
                                                                                    : PictureKind::kNone;
 }

@@ -12,7 +12,7 @@
 namespace kwta {
 
 // What the ending of a name says.
-enum class PictureKind { kNone, kPng, kJpeg, kNotRead };
+enum class PictureKind { kNone, kPng, kJpeg, kWebp, kBmp, kNotRead };
 PictureKind PictureKindOf(absl::string_view name);
 
 struct ClassPicture {
