@@ -14,8 +14,8 @@ namespace {
 constexpr size_t kFileHeaderBytes = 14;
 constexpr uint32_t kCoreHeaderBytes = 12;   // of OS/2: extents of 16 bits, palettes of 3 bytes an entry
 constexpr uint32_t kInfoHeaderBytes = 40;   // and longer ones, which begin alike
-constexpr uint32_t kMaskHeaderBytes = 52;   // has the masks of channels in itself
-constexpr uint32_t kAlphaHeaderBytes = 56;  // and that of transparency
+constexpr uint32_t kAlphaHeaderBytes = 56;  // and longer ones have masks of the channels and of transparency
+constexpr std::array<uint32_t, 6> kHeaderBytes = {kCoreHeaderBytes, kInfoHeaderBytes, 52, kAlphaHeaderBytes, 108, 124};
 constexpr uint32_t kUncompressed = 0;
 constexpr uint32_t kMasks = 3;
 constexpr uint32_t kMasksWithAlpha = 6;
@@ -48,12 +48,13 @@ class BmpReader {
     if (!absl::StartsWith(file_, "BM") || file_.size() < kFileHeaderBytes + 4) return Damaged("it has no header");
     const uint32_t header_bytes = Number(kFileHeaderBytes, 4);
     const bool core = header_bytes == kCoreHeaderBytes;
-    if (!core && (header_bytes < kInfoHeaderBytes || header_bytes > 1024))
+    if (std::find(kHeaderBytes.begin(), kHeaderBytes.end(), header_bytes) == kHeaderBytes.end()) {
       return Damaged("its header has no known form");
+    }
     if (file_.size() < kFileHeaderBytes + header_bytes) return Damaged("it is cut short");
     header.pixels_at = Number(10, 4);
-    header.width = core ? Number(18, 2) : static_cast<int32_t>(Number(18, 4));
-    header.height = core ? Number(20, 2) : static_cast<int32_t>(Number(22, 4));
+    header.width = core ? int64_t{Number(18, 2)} : int64_t{static_cast<int32_t>(Number(18, 4))};
+    header.height = core ? int64_t{Number(20, 2)} : int64_t{static_cast<int32_t>(Number(22, 4))};
     header.bits = static_cast<int>(Number(core ? 24 : 28, 2));
     header.top_down = header.height < 0;
     header.height = header.top_down ? -header.height : header.height;
