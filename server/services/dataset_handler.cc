@@ -122,20 +122,21 @@ absl::StatusOr<std::vector<DatasetHandler::Use>> DatasetHandler::UsesNow() const
   for (const v1::JobState state : {v1::JOB_STATE_QUEUED, v1::JOB_STATE_RUNNING}) {
     KWTA_ASSIGN_OR_RETURN(const std::vector<v1::Job> jobs,
                           journal_->store().List(state, std::numeric_limits<int64_t>::max()));
-    for (const v1::Job& job : jobs) uses.push_back({job.id(), SourceOf(job.spec().dataset())});
+    for (const v1::Job& job : jobs) {
+      absl::StatusOr<Place> place = Locate(SourceOf(job.spec().dataset()));
+      if (place.ok()) uses.push_back({job.id(), place->path, ResolvedPath(place->path)});
+    }
   }
   return uses;
 }
 
-std::vector<std::string> DatasetHandler::JobsAt(const Place& place, const std::vector<Use>& uses) const {
+std::vector<std::string> DatasetHandler::JobsAt(const Place& place, const std::vector<Use>& uses) {
+  // A folder is in use if something in it is, and so is a file if its folder is.
+  const auto meet = [](const std::string& a, const std::string& b) { return IsAtOrBelow(a, b) || IsAtOrBelow(b, a); };
   std::vector<std::string> jobs;
   const std::string resolved = ResolvedPath(place.path);
   for (const Use& use : uses) {
-    const absl::StatusOr<Place> other = Locate(use.dataset);
-    if (!other.ok()) continue;  // The job fails without anybody's help.
-    // A folder is in use if something in it is, and so is a file if its folder is.
-    const auto meet = [](const std::string& a, const std::string& b) { return IsAtOrBelow(a, b) || IsAtOrBelow(b, a); };
-    if (meet(other->path, place.path) || meet(ResolvedPath(other->path), resolved)) jobs.push_back(use.job);
+    if (meet(use.path, place.path) || meet(use.resolved, resolved)) jobs.push_back(use.job);
   }
   return jobs;
 }

@@ -39,18 +39,19 @@ class DatasetHandler {
     std::string root;  // one of directories_, or the system's
     std::string path;  // of its file or folder, as named: links are not followed
   };
-  // Jobs that have not ended, and what they train on.
+  // A job that has not ended, and where the files of its data set lie: as named, and with links followed.
   struct Use {
     std::string job;
-    v1::DatasetRef dataset;
+    std::string path;
+    std::string resolved;
   };
 
   v1::DatasetOrigin OriginOf(const Place& place) const;
   // Errors: those of LoadDataset for references and files that are not there.
   absl::StatusOr<Place> Locate(const v1::DatasetRef& dataset) const;
-  // Errors: those of the job store.
+  // Leaves out jobs whose data set is not there: they fail without anybody's help. Errors: those of the job store.
   absl::StatusOr<std::vector<Use>> UsesNow() const;
-  std::vector<std::string> JobsAt(const Place& place, const std::vector<Use>& uses) const;
+  static std::vector<std::string> JobsAt(const Place& place, const std::vector<Use>& uses);
   v1::DatasetInfo Describe(const v1::DatasetRef& dataset, const Place& place, const std::vector<Use>& uses) const;
   // Everything that ListDatasets may return, in order.
   std::vector<v1::DatasetRef> AllDatasets() const;
