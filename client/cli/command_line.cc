@@ -97,6 +97,12 @@ std::string UsageText(const CLI::App& app, const CLI::ParseError& error) {
   if (&named == &app && !rest.empty()) {
     return absl::StrCat("there is no command '", rest.front(), "'", DidYouMean(rest.front(), CommandNames(app)));
   }
+  // A command of a command, as in 'kwta datasets delet'.
+  const std::vector<std::string> names = CommandNames(named);
+  for (const std::string& word : rest) {
+    const std::string suggestion = DidYouMean(word, names);
+    if (!suggestion.empty()) return absl::StrCat("there is no command '", named.get_name(), " ", word, "'", suggestion);
+  }
   return error.what();
 }
 

@@ -5,6 +5,18 @@
 
 namespace kwta {
 
+absl::Status CheckShapeOfRows(const std::string& origin, const Shape& shape) {
+  const auto refuse = [&](absl::string_view what) {
+    return absl::InvalidArgumentError(absl::StrCat("'", origin, "' has shape ", ShapeString(shape), "; ", what));
+  };
+  if (shape.size() < 2) return refuse("expected rows of at least one dimension, [rows, ...]");
+  // Checks every extent by itself: if one is zero, the product of the others need not fit.
+  for (const int64_t extent : shape) {
+    if (extent == 0) return refuse("it holds no rows to use");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckValidationRows(const v1::DatasetRef& ref, int64_t rows, const std::string& origin) {
   if (ref.split() == v1::DATASET_SPLIT_TEST || ref.validation_rows() < static_cast<uint64_t>(rows)) {
     return absl::OkStatus();

@@ -13,6 +13,10 @@ namespace kwta {
 // Damaged contents are no error here: the reader reports them. Errors: as LoadDataset.
 absl::Status CheckDataset(const v1::DatasetRef& ref, const DatasetOptions& options);
 
+// Checks that an array of this shape holds rows: [rows, ...], no extent zero. Errors: INVALID_ARGUMENT, naming
+// `origin`.
+absl::Status CheckShapeOfRows(const std::string& origin, const Shape& shape);
+
 // Checks that the held-out rows leave some of `rows`. Errors: INVALID_ARGUMENT, naming `origin`.
 absl::Status CheckValidationRows(const v1::DatasetRef& ref, int64_t rows, const std::string& origin);
 

@@ -10,6 +10,7 @@
 #include "core/io/arrays/npy.h"
 #include "core/io/datasets/cifar_binary.h"
 #include "core/io/datasets/data_file.h"
+#include "core/io/datasets/dataset_check.h"
 #include "core/io/datasets/dataset_folder.h"
 #include "core/io/datasets/idx.h"
 #include "core/io/datasets/named_datasets.h"
@@ -19,10 +20,10 @@ namespace kwta {
 namespace {
 
 // Of an array whose first dimension counts rows.
-DatasetSummary SummaryOfArray(const Shape& shape, std::string element_type) {
+absl::StatusOr<DatasetSummary> SummaryOfArray(const std::string& path, const Shape& shape, std::string element_type) {
+  KWTA_RETURN_IF_ERROR(CheckShapeOfRows(path, shape));
   DatasetSummary summary;
   summary.element_type = std::move(element_type);
-  if (shape.empty()) return summary;
   summary.rows = shape.front();
   summary.row_shape.assign(shape.begin() + 1, shape.end());
   return summary;
@@ -30,7 +31,7 @@ DatasetSummary SummaryOfArray(const Shape& shape, std::string element_type) {
 
 absl::StatusOr<DatasetSummary> SummariseIdx(const std::string& path) {
   KWTA_ASSIGN_OR_RETURN(const IdxHeader header, ReadIdxHeader(path, kMaxDatasetBytes));
-  return SummaryOfArray(header.shape, DTypeName(header.dtype));
+  return SummaryOfArray(path, header.shape, DTypeName(header.dtype));
 }
 
 absl::StatusOr<DatasetSummary> SummarisePath(const std::string& path, bool test, const DatasetOptions& options) {
@@ -40,7 +41,7 @@ absl::StatusOr<DatasetSummary> SummarisePath(const std::string& path, bool test,
   if (absl::EndsWith(path, ".bin")) return SummariseCifarBatches({found.file});
   if (!absl::EndsWith(path, ".npy")) return SummariseIdx(found.file);
   KWTA_ASSIGN_OR_RETURN(NpyForm npy, ReadNpyForm(found.file));
-  return SummaryOfArray(npy.shape, std::move(npy.element_type));
+  return SummaryOfArray(found.file, npy.shape, std::move(npy.element_type));
 }
 
 absl::StatusOr<DatasetSummary> SummariseNamed(const std::string& name, bool test, const DatasetOptions& options) {

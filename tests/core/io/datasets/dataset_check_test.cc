@@ -76,6 +76,11 @@ TEST_F(CheckDatasetTest, SaysWhatIsWrongWithFiles) {
   EXPECT_THAT(CheckPath("photos/"), StatusIs(StatusCode::kNotFound, "'photos/'"));
   EXPECT_THAT(CheckPath("a.csv"), StatusIs(StatusCode::kInvalidArgument, "is of no known kind"));
   EXPECT_THAT(CheckPath("../a.npy"), StatusIs(StatusCode::kInvalidArgument, "contains '..'"));
+  ASSERT_THAT(WriteNpy(directory_.File("flat.npy"), {DType::kU8, {3}, "abc"}), IsOk());
+  EXPECT_THAT(CheckPath("flat.npy"),
+              StatusIs(StatusCode::kInvalidArgument, "has shape [3]; expected rows of at least"));
+  ASSERT_THAT(WriteNpy(directory_.File("none.npy"), {DType::kU8, {0, 3}, ""}), IsOk());
+  EXPECT_THAT(CheckPath("none.npy"), StatusIs(StatusCode::kInvalidArgument, "it holds no rows to use"));
   directory_.Write("a.npy", "x");
   EXPECT_THAT(CheckPath("a.npy", 5), IsOk());  // a damaged one is for who reads it
 }
