@@ -291,7 +291,8 @@ void Server::Parts::StartBatcher() {
 
 void Server::Parts::MakeHandlers() {
   encode_handler = std::make_unique<EncodeHandler>(models.get(), batcher.get(), options.max_message_bytes);
-  job_handler = std::make_unique<JobHandler>(journal.get(), runner.get(), models.get(), DataDirectories());
+  dataset_handler = std::make_unique<DatasetHandler>(journal.get(), DataDirectories());
+  job_handler = std::make_unique<JobHandler>(journal.get(), runner.get(), models.get(), dataset_handler.get());
   model_handler = std::make_unique<ModelHandler>(models.get());
   InferenceHandlerParts inference;
   inference.models = models.get();
@@ -300,6 +301,7 @@ void Server::Parts::MakeHandlers() {
   inference.version = facts.version;
   inference.max_message_bytes = options.max_message_bytes;
   inference.max_batch_rows = options.max_batch_rows;
+  inference.non_finite = options.oip_non_finite == "zero" ? v1::NON_FINITE_ZERO : v1::NON_FINITE_REFUSE;
   inference_handler = std::make_unique<InferenceHandler>(std::move(inference));
 }
 
@@ -320,6 +322,7 @@ void Server::Parts::MakeMethods() {
   EncoderMethodParts parts;
   parts.encode = encode_handler.get();
   parts.jobs = job_handler.get();
+  parts.datasets = dataset_handler.get();
   parts.models = model_handler.get();
   parts.status = [this] { return ReportStatus(facts, draining, *models, *store, StoreTrouble(), *metrics); };
   parts.site = &site;
