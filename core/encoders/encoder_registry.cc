@@ -6,7 +6,9 @@
 #include "absl/strings/str_join.h"
 #include "core/base/invalid_field.h"
 #include "core/base/status_macros.h"
+#include "core/encoders/dropout.h"
 #include "core/encoders/k_sparse.h"
+#include "core/encoders/rbm.h"
 #include "core/encoders/regularised.h"
 #include "core/encoders/stack.h"
 #include "core/encoders/views_encoder.h"
@@ -24,10 +26,7 @@ std::string NoKindMessage() {
 
 absl::Span<const EncoderKind* const> EncoderKinds() {
   static const EncoderKind* const kinds[] = {
-      &KSparseKind(),
-      &WinnerTakeAllKind(),
-      &RegularisedKind(),
-      &StackKind(),
+      &KSparseKind(), &WinnerTakeAllKind(), &RegularisedKind(), &DropoutKind(), &RbmKind(), &StackKind(),
   };
   return kinds;
 }
