@@ -56,9 +56,9 @@ absl::StatusOr<std::unique_ptr<Workload>> CreateWorkload(const WorkSpec& spec, c
     Factory create;
   } kKinds[] = {{"encode", CreateEncodeWork},    {"encode_maps", CreateEncodeWork},
                 {"train", CreateTrainWork},      {"train_maps", CreateTrainWork},
-                {"job", CreateJobWork},          {"select", CreateSelectWork},
-                {"product", CreateProductWork},  {"read", CreateReadWork},
-                {"handover", CreateHandoverWork}};
+                {"job", CreateJobWork},          {"steps", CreateStepsWork},
+                {"select", CreateSelectWork},    {"product", CreateProductWork},
+                {"read", CreateReadWork},        {"handover", CreateHandoverWork}};
   std::string known;
   for (const auto& kind : kKinds) {
     if (spec.kind() == kind.kind) return kind.create(spec, options);
