@@ -388,7 +388,7 @@ TEST_P(RegularisedConformance, AnOffsetChangesOnlyRounding) {
         args.activation = activation;
         regulariser.set(&args);
         const PassResult expected = RunPass(*reference_, problem, args);
-        const Floats in_backend(*backend_, offset);
+        Floats in_backend(*backend_, offset);
         args.offset = in_backend.data();
         const PassResult actual = RunPass(*backend_, problem, args);
         const double large = 1 + std::sqrt(expected.squared_error);
