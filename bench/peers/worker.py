@@ -16,10 +16,12 @@ import argparse
 import gc
 import importlib.metadata
 import json
+import os
 import sys
 import time
 
 import torch
+import torch._inductor.config as inductor
 
 import convolution
 import dropout
@@ -101,6 +103,9 @@ def main():
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(1)
+    bits = os.environ.get("KWTA_BENCH_COMPILED_BITS")
+    if bits:
+        inductor.cpp.simdlen = int(bits)  # vectors of compiled code
     worker = Worker(Inputs(arguments.inputs, arguments.threads))
     for line in sys.stdin:
         request = json.loads(line)

@@ -55,6 +55,12 @@ google::protobuf::Message* MutableKindSpec(const EncoderKind& kind, v1::EncoderS
   return spec->GetReflection()->MutableMessage(spec, spec->GetDescriptor()->FindFieldByNumber(kind.kind_case));
 }
 
+int64_t UnitCount(const v1::EncoderSpec& spec) {
+  const EncoderKind* kind = FindEncoderKind(spec);
+  const Shape shape = kind == nullptr ? Shape() : kind->code_shape(spec);
+  return shape.empty() ? 0 : shape.front();
+}
+
 Shape CodeShape(const v1::ModelDescription& model) {
   const EncoderKind* kind = FindEncoderKind(model.encoder());
   if (kind == nullptr) return {0};

@@ -219,7 +219,7 @@ absl::StatusOr<support::Filter> ChooseFilter(const std::string& name) {
 absl::StatusOr<std::shared_ptr<Backend>> CreateBackend(const BackendOptions& options) {
   KWTA_RETURN_IF_ERROR(CheckSettings("onednn", options, {"instruction_set", "filter"}));
   KWTA_ASSIGN_OR_RETURN(const simd::InstructionSet set,
-                        ChooseInstructionSet(Chosen(options, "instruction_set", "KWTA_FORCE_ISA")));
+                        ChooseInstructionSet(Chosen(options, "instruction_set", simd::kForcedInstructionSet)));
   KWTA_ASSIGN_OR_RETURN(const support::Filter filter, ChooseFilter(Chosen(options, "filter", "KWTA_FORCE_FILTER")));
   return std::make_shared<OnednnBackend>(ResolveThreads(options.threads), set, filter);
 }
