@@ -19,6 +19,7 @@ COPY command_line command_line
 COPY client client
 COPY server server
 COPY docs docs
+COPY deploy/backup deploy/backup
 COPY deploy/kwta-server.toml deploy/kwta-server.toml
 COPY deploy/systemd deploy/systemd
 # The packages know what they depend on, whatever the base calls it.
