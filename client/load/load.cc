@@ -16,6 +16,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "client/connection.h"
+#include "client/grpc_status.h"
 #include "client/load/load_stream.h"
 #include "client/retry.h"
 #include "client/tensor_message.h"
@@ -205,7 +206,7 @@ class LoadRun {
 
   // Returns when to make the call again, if at all: as RetryUnavailable does for callers of the library.
   std::optional<absl::Time> NextAttempt(Call& call, absl::Time now) const {
-    if (!options_.repeat || call.status.error_code() != grpc::StatusCode::UNAVAILABLE || Stopped()) return std::nullopt;
+    if (!options_.repeat || !absl::IsUnavailable(FromGrpcUncancelled(call.status)) || Stopped()) return std::nullopt;
     if (call.backoff == nullptr) call.backoff = std::make_unique<Backoff>(retry_);
     if (call.backoff->pauses() + 1 >= retry_.attempts) return std::nullopt;
     const absl::Time next = now + call.backoff->Next();

@@ -24,7 +24,6 @@ def runtime_configuration(root, image, environment, mounts):
             "cwd": image["WorkingDir"],
             "capabilities": {kind: [] for kind in ("bounding", "effective", "permitted", "inheritable", "ambient")},
             "noNewPrivileges": True,
-            "rlimits": [{"type": "RLIMIT_NOFILE", "hard": 65536, "soft": 65536}],
         },
         "root": {"path": str(root), "readonly": True},
         "hostname": "kwta",

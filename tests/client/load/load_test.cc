@@ -89,7 +89,8 @@ TEST(Load, RefusalsAreToldApart) {
 
 TEST(Load, RepeatsCallsThatFindTheServerUnavailable) {
   FakeServer server;
-  server.FailNext({absl::UnavailableError("it drains"), absl::UnavailableError("it drains")});
+  // A server cancels the calls that reach it in its last moment.
+  server.FailNext({absl::UnavailableError("it drains"), absl::CancelledError("it is gone")});
   LoadOptions options = Short();
   options.rate = 500;
   options.outstanding = 1000;
