@@ -10,8 +10,8 @@ import urllib.request
 START_SECONDS = 30
 
 
-def runtime_configuration(root, image, environment, mounts):
-    """The OCI runtime's words for: the image's user, command and folder; nothing may write but to the mounts; no capability."""
+def runtime_configuration(root, image, environment, mounts, command):
+    """The OCI runtime's words for: the image's user and folder; nothing may write but to the mounts; no capability."""
     user, _, group = image["User"].partition(":")
     binds = [{"destination": where, "source": str(source), "type": "bind", "options": ["rbind", *options]}
              for where, (source, *options) in mounts.items()]
@@ -19,7 +19,7 @@ def runtime_configuration(root, image, environment, mounts):
         "ociVersion": "1.0.2",
         "process": {
             "user": {"uid": int(user), "gid": int(group)},
-            "args": image["Entrypoint"],
+            "args": command,
             "env": image["Env"] + [f"{name}={value}" for name, value in environment.items()],
             "cwd": image["WorkingDir"],
             "capabilities": {kind: [] for kind in ("bounding", "effective", "permitted", "inheritable", "ambient")},
@@ -42,17 +42,19 @@ def runtime_configuration(root, image, environment, mounts):
 
 
 class Container:
-    """A container of the image whose files are in `root` and whose configuration is `image`. `mounts`: {where: (source, option...)}."""
+    """A container of the image whose files are in `root` and whose configuration is `image`. `mounts`: {where: (source, option...)}.
+    It runs the image's own command or `command`."""
 
     count = 0
 
-    def __init__(self, work, root, image, environment=None, mounts=None):
+    def __init__(self, work, root, image, environment=None, mounts=None, command=None):
         Container.count += 1
         self.name = f"kwta-proof-{os.getpid()}-{Container.count}"
         self.image = image
         self.bundle = work / self.name
         self.bundle.mkdir()
-        (self.bundle / "config.json").write_text(json.dumps(runtime_configuration(root, image, environment or {}, mounts or {})))
+        configuration = runtime_configuration(root, image, environment or {}, mounts or {}, command or image["Entrypoint"])
+        (self.bundle / "config.json").write_text(json.dumps(configuration))
         self.log_path = self.bundle / "log"
         self.start = time.monotonic()
         with open(self.log_path, "wb") as log:
@@ -76,12 +78,9 @@ class Container:
             time.sleep(0.002)
         raise RuntimeError(f"the container is not ready:\n{self.log()[-3000:]}")
 
-    def command(self, *words):
-        return ["runc", "exec", self.name, *map(str, words)]
-
     def execute(self, *words):
         """Runs a command in the container, as its user, and returns its status and what it says."""
-        done = subprocess.run(self.command(*words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
+        done = subprocess.run(["runc", "exec", self.name, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
         return done.returncode, done.stdout
 
     def kwta(self, *words):
@@ -94,17 +93,20 @@ class Container:
         """Whether the image's own health check says so."""
         return self.execute(*self.image["Healthcheck"]["Test"][1:])[0] == 0
 
+    def send(self, name):
+        """Sends a signal, such as SIGTERM."""
+        subprocess.run(["runc", "kill", self.name, str(int(getattr(signal, name)))], capture_output=True)
+
     def stop(self):
         """Sends the image's signal to stop, as engines do, and returns the server's status."""
-        number = getattr(signal, self.image["StopSignal"])
-        subprocess.run(["runc", "kill", self.name, str(int(number))], capture_output=True)
+        self.send(self.image["StopSignal"])
         return self.wait()
 
     def wait(self, seconds=60):
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
-            subprocess.run(["runc", "kill", self.name, "KILL"], capture_output=True)
+            self.send("SIGKILL")
             self.process.wait()
             return None
 
