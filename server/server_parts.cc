@@ -184,6 +184,7 @@ absl::Status Server::Parts::StartHttp() {
   HttpServerOptions http_options;
   http_options.address = options.http_address;
   http_options.max_connections = HttpConnectionsFor(DescriptorLimit());
+  http_options.series = &metrics->connections();
   http_options.accept_compression = options.accept_compression;
   http_options.max_held_bytes = std::max(http_options.max_held_bytes, 4 * options.max_message_bytes);
   auto starting = std::make_shared<HttpRoutes>(monitoring);
@@ -203,7 +204,10 @@ ServerGauges Server::Parts::Gauges() const {
   gauges.queue_rows_limit = options.max_queue_rows;
   gauges.queue_bytes_limit = options.max_queue_bytes;
   gauges.state_directory = state->path();
+  gauges.grpc_held = {0, options.max_held_bytes};
   if (!ready) return gauges;  // there may be no batcher yet
+  gauges.grpc_held.bytes = watch->held_bytes();
+  gauges.http_held = {http->held_bytes(), http->held_bytes_limit()};
   const QueueSize waiting = batcher->Waiting();
   gauges.queue_requests = waiting.requests;
   gauges.queue_rows = waiting.rows;
@@ -218,6 +222,7 @@ absl::Status Server::Parts::StartModels() {
   ModelManagerOptions model_options;
   model_options.memory_bytes = options.model_memory_bytes;
   model_options.warm_up_rows = options.max_batch_rows;
+  model_options.stopping = stopping;
   KWTA_ASSIGN_OR_RETURN(models, ModelManager::Open(
                                     ModelsDirectory(), model_options,
                                     [this](const ModelBundle& bundle) { return CreateEncoder(bundle, backend); },

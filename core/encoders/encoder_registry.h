@@ -29,6 +29,10 @@ google::protobuf::Message* MutableKindSpec(const EncoderKind& kind, v1::EncoderS
 // maps, with the maps of several views one after another. [0] if the description does not say.
 Shape CodeShape(const v1::ModelDescription& model);
 
+// Returns the magnitude above which a unit of a dense code counts as active, as training counted it: that of the top
+// layer. REQUIRES: spec is resolved.
+float ActiveAbove(const v1::EncoderSpec& spec);
+
 // Fills in defaults and checks ranges. Errors: INVALID_ARGUMENT naming the field, its value and its range.
 absl::Status ResolveEncoder(v1::EncoderSpec* spec);
 

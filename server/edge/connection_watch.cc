@@ -273,6 +273,8 @@ bool ConnectionWatch::Works() {
          own.begin_stream != nullptr && own.end_stream != nullptr;
 }
 
+int64_t ConnectionWatch::held_bytes() const { return shared_->held_bytes; }
+
 void ConnectionWatch::Expect(int descriptor, const std::string& host, bool offender) {
   WatchTable::Instance().Expect(descriptor, std::make_unique<WatchedConnection>(shared_, host, offender));
 }

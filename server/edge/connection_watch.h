@@ -34,6 +34,9 @@ class ConnectionWatch {
   // Call it before gRPC gets the descriptor of a new connection. `offender`: see ConnectionMeter.
   void Expect(int descriptor, const std::string& host, bool offender);
 
+  // Bytes of unfinished messages that the connections make the server hold now.
+  int64_t held_bytes() const;
+
   // What the hooks share with it.
   struct Shared;
 

@@ -47,7 +47,9 @@ constexpr FamilyDefinition kFamilies[] = {
     {"kwta_active_unit_fraction", kGauge, "ratio", "model, version",
      "Mean fraction of the units that a row activates (L0 / units), over the current window of rows"},
     {"kwta_code_l0", kGauge, "units", "model, version",
-     "Mean number of non-zero entries of a row's code, over the current window of rows"},
+     "Mean number of active entries of a row's code, over the current window of rows: not zero; of sigmoid and "
+     "softplus, "
+     "above 0.1"},
     {"kwta_unit_activation_frequency", kHistogram, "ratio", "model, version, window_rows",
      "Fraction of a complete window's rows that activated a unit; each window adds one observation for each unit"},
     {"kwta_activity_windows_total", kCounter, "windows", "model, version", "Complete windows of encoded rows"},
@@ -87,7 +89,9 @@ constexpr FamilyDefinition kFamilies[] = {
     {"kwta_connections_open", kGauge, "connections", "port", "Connections that are open, by port"},
     {"kwta_connections_total", kCounter, "connections", "port", "Connections that were accepted, by port"},
     {"kwta_connections_refused_total", kCounter, "connections", "port, reason",
-     "Connections that were refused or closed at the edge, by port and reason"},
+     "Connections that were refused, or closed for what their clients did or failed to do, by port and reason"},
+    {"kwta_connections_held_bytes", kGauge, "bytes", "port", "Bytes that connections make the server hold, by port"},
+    {"kwta_connections_held_bytes_limit", kGauge, "bytes", "port", "Most bytes that they may make it hold, by port"},
     {"kwta_tls_certificate_expiry_seconds", kGauge, "seconds since 1970", "",
      "When the server's certificate expires; 0 without TLS"},
     {"kwta_tls_files_refused", kGauge, "0 or 1", "",

@@ -147,6 +147,8 @@ class HttpServer::Loop {
     shared_->posts.Post([this, routes = std::move(routes)] { routes_ = routes; });
   }
 
+  const HeldBytes& held() const { return *shared_->held; }
+
   void EndStreams() {
     shared_->slots.Close();
     shared_->posts.Post([this] { CloseStreams(); });
@@ -222,6 +224,7 @@ class HttpServer::Loop {
       transaction.Tick(now);
       if (!transaction.body_complete() && now - transaction.start() > absl::Seconds(options_.body_seconds)) {
         ::shutdown(DescriptorOf(request->connection), SHUT_RDWR);
+        Refused(ConnectionRefusal::kSlow);
       }
     }
   }
@@ -244,13 +247,20 @@ class HttpServer::Loop {
     while (std::any_of(requests_.begin(), requests_.end(), answers) && SteadyTime::Now() < end) Turn();
   }
 
+  void Refused(ConnectionRefusal reason) {
+    if (options_.series != nullptr) options_.series->Refused(Port::kHttp, reason);
+  }
+
   // The library's callbacks, on the loop's thread.
 
   static MHD_Result OnAccept(void* self, const sockaddr* address, socklen_t) {
-    const HttpConnections::Room room = static_cast<Loop*>(self)->connections_.FindRoom(HostOfAddress(address));
+    auto* loop = static_cast<Loop*>(self);
+    const HttpConnections::Room room = loop->connections_.FindRoom(HostOfAddress(address));
     if (room.close != nullptr) {
       ::shutdown(DescriptorOf(static_cast<MHD_Connection*>(const_cast<void*>(room.close))), SHUT_RDWR);
+      loop->Refused(ConnectionRefusal::kMadeRoom);
     }
+    if (!room.found) loop->Refused(room.of_host ? ConnectionRefusal::kHost : ConnectionRefusal::kTotal);
     return room.found ? MHD_YES : MHD_NO;
   }
 
@@ -259,10 +269,12 @@ class HttpServer::Loop {
     auto* loop = static_cast<Loop*>(self);
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
       loop->connections_.Closed(connection);
+      if (loop->options_.series != nullptr) loop->options_.series->Closed(Port::kHttp);
       delete static_cast<TlsCredentials::Shared*>(*kept);
       return;
     }
     loop->connections_.Opened(connection, HostOf(connection));
+    if (loop->options_.series != nullptr) loop->options_.series->Opened(Port::kHttp);
     if (loop->tls_ == nullptr) return;
     const gnutls_session_t session = SessionOf(connection);
     auto current = std::make_unique<TlsCredentials::Shared>(loop->tls_->Current());
@@ -351,6 +363,7 @@ class HttpServer::Loop {
     if (request == nullptr) return;
     loop->requests_.erase(request.get());
     request->transaction->Gone(code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    if (code == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED) loop->Refused(ConnectionRefusal::kSlow);
     loop->connections_.Idle(connection);
   }
 
@@ -383,5 +396,8 @@ HttpServer::~HttpServer() = default;
 void HttpServer::SetRoutes(std::shared_ptr<const HttpRoutes> routes) { loop_->SetRoutes(std::move(routes)); }
 
 void HttpServer::EndStreams() { loop_->EndStreams(); }
+
+int64_t HttpServer::held_bytes() const { return loop_->held().all(); }
+int64_t HttpServer::held_bytes_limit() const { return loop_->held().limit(); }
 
 }  // namespace kwta::server
