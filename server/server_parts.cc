@@ -65,6 +65,11 @@ std::string WithPort(const std::string& address, int port) {
   return absl::StrCat(address.substr(0, address.rfind(':') + 1), port);
 }
 
+// Bytes of bodies that the HTTP port holds at most.
+int64_t HttpHeldLimit(const Options& options) {
+  return std::max(HttpServerOptions().max_held_bytes, 4 * options.max_message_bytes);
+}
+
 // Returns null if TLS is off.
 absl::StatusOr<std::unique_ptr<Certificates>> OpenCertificates(const Options& options, Certificates::Events events) {
   if (options.tls_certificate.empty()) return nullptr;
@@ -186,7 +191,7 @@ absl::Status Server::Parts::StartHttp() {
   http_options.max_connections = HttpConnectionsFor(DescriptorLimit());
   http_options.series = &metrics->connections();
   http_options.accept_compression = options.accept_compression;
-  http_options.max_held_bytes = std::max(http_options.max_held_bytes, 4 * options.max_message_bytes);
+  http_options.max_held_bytes = HttpHeldLimit(options);
   auto starting = std::make_shared<HttpRoutes>(monitoring);
   starting->SetMissing(absl::UnavailableError("the server starts and serves only /metrics, /healthz and /readyz yet"));
   KWTA_ASSIGN_OR_RETURN(http, HttpServer::Start(http_options, std::move(tls), &pipeline, std::move(starting)));
@@ -204,10 +209,11 @@ ServerGauges Server::Parts::Gauges() const {
   gauges.queue_rows_limit = options.max_queue_rows;
   gauges.queue_bytes_limit = options.max_queue_bytes;
   gauges.state_directory = state->path();
-  gauges.grpc_held = {0, options.max_held_bytes};
+  gauges.grpc_held.limit = options.max_held_bytes;
+  gauges.http_held.limit = HttpHeldLimit(options);
   if (!ready) return gauges;  // there may be no batcher yet
   gauges.grpc_held.bytes = watch->held_bytes();
-  gauges.http_held = {http->held_bytes(), http->held_bytes_limit()};
+  gauges.http_held.bytes = http->held_bytes();
   const QueueSize waiting = batcher->Waiting();
   gauges.queue_requests = waiting.requests;
   gauges.queue_rows = waiting.rows;

@@ -23,7 +23,6 @@ class HeldBytes {
   bool Add(const std::string& host, int64_t bytes);
   void Remove(const std::string& host, int64_t bytes);
   int64_t all() const;
-  int64_t limit() const { return limit_; }
 
  private:
   const int64_t limit_;

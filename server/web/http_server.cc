@@ -398,6 +398,5 @@ void HttpServer::SetRoutes(std::shared_ptr<const HttpRoutes> routes) { loop_->Se
 void HttpServer::EndStreams() { loop_->EndStreams(); }
 
 int64_t HttpServer::held_bytes() const { return loop_->held().all(); }
-int64_t HttpServer::held_bytes_limit() const { return loop_->held().limit(); }
 
 }  // namespace kwta::server

@@ -54,9 +54,8 @@ class HttpServer {
   void EndStreams();
 
   int port() const { return port_; }
-  // Bytes of bodies that are on their way or being answered, and their limit.
+  // Bytes of bodies that are on their way or being answered. Thread-safe.
   int64_t held_bytes() const;
-  int64_t held_bytes_limit() const;
 
  private:
   class Loop;

@@ -28,6 +28,10 @@ ApiWorld::ApiWorld() : store_(OpenSqliteJobStore(directory_.File("kwta.db")).val
   WriteVersion(directory_, "models/brightness/1", BrightnessBundle());
   WriteVersion(directory_, "models/brightness/2", BrightnessBundle());
   WriteVersion(directory_, "models/maps/1", MapsBundle());
+  ModelBundle orphan = BrightnessBundle();
+  orphan.description.set_name("orphan");
+  orphan.description.mutable_dataset()->set_path("gone.npy");
+  WriteVersion(directory_, "models/orphan/1", orphan);
   ModelManagerOptions options;
   options.warm_up_rows = 1;
   models_ = ModelManager::Open(directory_.File("models"), options, EncoderOf, IgnoreEvents()).value();

@@ -17,7 +17,8 @@
 
 namespace kwta::server {
 
-// Serves versions 1 and 2 of "brightness" and version 1 of "maps": small_models.h describes them.
+// Serves versions 1 and 2 of "brightness", version 1 of "maps" (small_models.h describes them), and version 1 of
+// "orphan", another "brightness" whose training data are gone.
 class ApiWorld {
  public:
   ApiWorld();

@@ -152,7 +152,7 @@ TEST_F(ApiRoutesTest, AJobsEventsAreStreamedUntilItEnds) {
 
 TEST_F(ApiRoutesTest, ModelsAndTheirVersions) {
   const json models = Get("/api/models")["models"];
-  ASSERT_THAT(models, SizeIs(2));
+  ASSERT_THAT(models, SizeIs(3));
   EXPECT_EQ(models[0]["name"], "brightness");
   EXPECT_EQ(models[0]["serving_version"], 2);
   EXPECT_EQ(models[0]["description"]["unit_kind"], "unit");

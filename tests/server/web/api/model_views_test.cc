@@ -21,8 +21,9 @@ using ::testing::SizeIs;
 
 class ModelViewsTest : public ::testing::Test {
  protected:
-  ModelViews Views(const std::string& data = ApiWorld::kData) {
-    return {world_.models(), world_.encode(), {data}, [this](const ServedModel&) { return world_.live_use; }};
+  ModelViews Views() {
+    return {
+        world_.models(), world_.encode(), {ApiWorld::kData}, [this](const ServedModel&) { return world_.live_use; }};
   }
   static void ExpectError(const absl::StatusOr<json>& result, absl::StatusCode code, const std::string& text) {
     EXPECT_EQ(result.status().code(), code) << result.status();
@@ -67,15 +68,15 @@ TEST_F(ModelViewsTest, LiveRowsCountOnceThereAreEnough) {
 }
 
 TEST_F(ModelViewsTest, WithoutTheTrainingDataUnitsComeByNumber) {
-  ModelViews views = Views(KWTA_TEST_DATA "/none");
-  const json units = views.Units({"brightness"}, true, 0, 2).value();
+  ModelViews views = Views();
+  const json units = views.Units({"orphan"}, true, 0, 2).value();
   EXPECT_EQ(units["order"], "number");
   EXPECT_EQ(units["use"], json::array());
-  EXPECT_THAT(units["use_problem"].get<std::string>(), HasSubstr("fashion-mnist"));
-  const json activity = views.Activity({"brightness"}).value();
+  EXPECT_THAT(units["use_problem"].get<std::string>(), HasSubstr("gone.npy"));
+  const json activity = views.Activity({"orphan"}).value();
   EXPECT_FALSE(activity.contains("frequency"));
-  EXPECT_THAT(activity["problem"].get<std::string>(), HasSubstr("fashion-mnist"));
-  ExpectError(views.Unit({"brightness"}, 0), absl::StatusCode::kNotFound, "fashion-mnist");
+  EXPECT_THAT(activity["problem"].get<std::string>(), HasSubstr("gone.npy"));
+  ExpectError(views.Unit({"orphan"}, 0), absl::StatusCode::kNotFound, "gone.npy");
 }
 
 TEST_F(ModelViewsTest, RangesAreChecked) {

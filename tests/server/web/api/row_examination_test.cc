@@ -16,7 +16,7 @@ namespace {
 using nlohmann::json;
 using ::testing::SizeIs;
 
-constexpr int64_t kPixels = 784;
+constexpr int64_t kRowPixels = 784;
 
 Image PictureOf(const json& picture) {
   std::string png;
@@ -29,14 +29,14 @@ Image PictureOf(const json& picture) {
 class RowExaminationTest : public ::testing::Test {
  protected:
   absl::StatusOr<json> Examine(const std::string& model, const std::vector<uint8_t>& row) {
-    return ExamineRow(world_.encode(), world_.Model(model), {DType::kU8, row.data(), 1, kPixels}, {});
+    return ExamineRow(world_.encode(), world_.Model(model), {DType::kU8, row.data(), 1, kRowPixels}, {});
   }
 
   ApiWorld world_;
 };
 
 TEST_F(RowExaminationTest, ASparseCodeIsListed) {
-  std::vector<uint8_t> row(kPixels, 0);
+  std::vector<uint8_t> row(kRowPixels, 0);
   row[30] = 255;
   const json found = Examine("brightness", row).value();
   EXPECT_EQ(found["model"], "brightness");
@@ -48,12 +48,12 @@ TEST_F(RowExaminationTest, ASparseCodeIsListed) {
   EXPECT_EQ(input.width, 28);
   EXPECT_EQ(input.pixels, row);
   // The atom is white all over, so every other pixel is wrong by 1.
-  EXPECT_EQ(PictureOf(found["reconstruction"]).pixels, std::vector<uint8_t>(kPixels, 255));
+  EXPECT_EQ(PictureOf(found["reconstruction"]).pixels, std::vector<uint8_t>(kRowPixels, 255));
   EXPECT_DOUBLE_EQ(found["relative_error"], 783);
 }
 
 TEST_F(RowExaminationTest, WinnersAreShownOnTheirMaps) {
-  std::vector<uint8_t> row(kPixels, 0);
+  std::vector<uint8_t> row(kRowPixels, 0);
   row[5 * 28 + 9] = 204;  // in the window of row 1, column 2
   row[27 * 28 + 27] = 102;
   const json found = Examine("maps", row).value();
@@ -71,24 +71,24 @@ TEST_F(RowExaminationTest, WinnersAreShownOnTheirMaps) {
   expected[6 * 7 + 6] = '\x80';
   EXPECT_EQ(cells, expected);
   // Training keeps the winner of each map alone.
-  std::vector<uint8_t> kept(kPixels, 0);
+  std::vector<uint8_t> kept(kRowPixels, 0);
   kept[5 * 28 + 9] = 204;
   EXPECT_EQ(PictureOf(found["reconstruction"]).pixels, kept);
   EXPECT_NEAR(found["relative_error"], 0.2, 1e-6);  // 0.4^2 / (0.8^2 + 0.4^2)
 }
 
 TEST_F(RowExaminationTest, ABlackRowHasNothing) {
-  const json found = Examine("maps", std::vector<uint8_t>(kPixels, 0)).value();
+  const json found = Examine("maps", std::vector<uint8_t>(kRowPixels, 0)).value();
   EXPECT_EQ(found["maps"], json::array());
   EXPECT_EQ(found["relative_error"], 0);
 }
 
 TEST_F(RowExaminationTest, NumbersAreScaledByThemselves) {
-  std::vector<float> row(kPixels, 0);
+  std::vector<float> row(kRowPixels, 0);
   row[0] = -2;
   row[1] = 6;
   const json found =
-      ExamineRow(world_.encode(), world_.Model("brightness"), {DType::kF32, row.data(), 1, kPixels}, {}).value();
+      ExamineRow(world_.encode(), world_.Model("brightness"), {DType::kF32, row.data(), 1, kRowPixels}, {}).value();
   const Image input = PictureOf(found["input"]);
   EXPECT_EQ(input.pixels[0], 0);
   EXPECT_EQ(input.pixels[1], 255);
@@ -97,11 +97,11 @@ TEST_F(RowExaminationTest, NumbersAreScaledByThemselves) {
 }
 
 TEST_F(RowExaminationTest, ErrorsOfEncodePassOn) {
-  const std::vector<uint8_t> row(kPixels, 0);
+  const std::vector<uint8_t> row(kRowPixels, 0);
   CallContext late;
   late.deadline = absl::UnixEpoch();
   EXPECT_EQ(
-      ExamineRow(world_.encode(), world_.Model("maps"), {DType::kU8, row.data(), 1, kPixels}, late).status().code(),
+      ExamineRow(world_.encode(), world_.Model("maps"), {DType::kU8, row.data(), 1, kRowPixels}, late).status().code(),
       absl::StatusCode::kDeadlineExceeded);
 }
 
