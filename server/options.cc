@@ -191,6 +191,14 @@ void AddOptions(CLI::App& app, Options& options) {
       "Messages in flight on one EncodeStream, together of at most --max-message-bytes and one more")
       ->transform(take(count(1, 1 << 20)))
       ->group("Limits");
+  add("--body-timeout-seconds", options.body_timeout_seconds,
+      "Time in which a caller must send the message of its call")
+      ->transform(take(count(0.1, 86400.0).Of("seconds")))
+      ->group("Limits");
+  add("--max-health-watchers", options.max_health_watchers,
+      "Health watchers at once, which need no token; half of that of one host")
+      ->transform(take(count(1, 1 << 20)))
+      ->group("Limits");
   add("--max-running-jobs", options.max_running_jobs, "Training jobs at a time; 0 keeps all in the queue")
       ->transform(take(count(0, 1024)))
       ->group("Training");

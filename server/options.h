@@ -54,6 +54,10 @@ struct Options {
   // Bytes of messages that have begun and are not whole, on all connections to the gRPC port.
   int64_t max_held_bytes = int64_t{256} << 20;
   int max_stream_messages = 256;  // in flight on one EncodeStream
+  // How long a caller may take to send the message of a call once it is admitted.
+  double body_timeout_seconds = 60;
+  // Health watchers, which need no token; of one host half of that.
+  int max_health_watchers = 1024;
 
   int max_running_jobs = 1;
   int max_queued_jobs = 1000;

@@ -84,10 +84,4 @@ absl::StatusOr<v1::CancelJobResponse> JobHandler::CancelJob(const v1::CancelJobR
   return response;
 }
 
-absl::Status JobHandler::WatchJob(const v1::WatchJobRequest& request,
-                                  const std::function<bool(const v1::JobEvent&)>& emit,
-                                  const std::function<bool()>& alive) {
-  return journal_->Watch(request.job_id(), request.after_sequence(), emit, alive);
-}
-
 }  // namespace kwta::server

@@ -25,9 +25,13 @@ class JobHandler {
   absl::StatusOr<v1::TrainResponse> Train(const v1::TrainRequest& request);
   absl::StatusOr<v1::ListJobsResponse> ListJobs(const v1::ListJobsRequest& request);
   absl::StatusOr<v1::CancelJobResponse> CancelJob(const v1::CancelJobRequest& request);
-  // See JobJournal::Watch.
-  absl::Status WatchJob(const v1::WatchJobRequest& request, const std::function<bool(const v1::JobEvent&)>& emit,
-                        const std::function<bool()>& alive);
+  // WatchJob's parts; see JobJournal.
+  absl::StatusOr<JobJournal::News> NewsOf(const v1::WatchJobRequest& request) {
+    return journal_->NewsOf(request.job_id(), request.after_sequence());
+  }
+  JobJournal::Following Follow(const std::string& job_id, std::function<void()> changed) {
+    return journal_->Follow(job_id, std::move(changed));
+  }
 
  private:
   absl::Status CheckDatasetIsUsable(const v1::DatasetRef& dataset) const;

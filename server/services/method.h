@@ -54,6 +54,10 @@ inline constexpr Method kRepositoryIndex = {"RepositoryIndex", std::nullopt};
 inline constexpr Method kRepositoryModelLoad = {"RepositoryModelLoad", Scope::kAdmin};
 inline constexpr Method kRepositoryModelUnload = {"RepositoryModelUnload", Scope::kAdmin};
 
+// What needs no token, counted when it ends.
+inline constexpr Method kHealthWatch = {"HealthWatch", std::nullopt, MethodKind::kWatch};
+inline constexpr Method kReflection = {"Reflection", std::nullopt, MethodKind::kWatch};
+
 // The status page's JSON API, beside the calls above.
 inline constexpr Method kModelUnits = {"ModelUnits", Scope::kEncode};
 inline constexpr Method kExamineRow = {"ExamineRow", Scope::kEncode};
@@ -91,6 +95,8 @@ inline constexpr const Method* kAll[] = {&kEncode,
                                          &kRepositoryModelUnload,
                                          &kModelUnits,
                                          &kExamineRow,
+                                         &kHealthWatch,
+                                         &kReflection,
                                          &kUnserved};
 
 }  // namespace methods
