@@ -211,9 +211,14 @@ ServerGauges Server::Parts::Gauges() const {
   gauges.state_directory = state->path();
   gauges.grpc_held.limit = options.max_held_bytes;
   gauges.http_held.limit = HttpHeldLimit(options);
+  gauges.health_watchers_limit = options.max_health_watchers;
   if (!ready) return gauges;  // there may be no batcher yet
   gauges.grpc_held.bytes = watch->held_bytes();
   gauges.http_held.bytes = http->held_bytes();
+  gauges.quick_calls_waiting = quick_threads->waiting();
+  gauges.slow_calls_waiting = slow_threads->waiting();
+  gauges.control_calls_limit = quick_threads->most_waiting();
+  gauges.health_watchers = health->watchers();
   const QueueSize waiting = batcher->Waiting();
   gauges.queue_requests = waiting.requests;
   gauges.queue_rows = waiting.rows;

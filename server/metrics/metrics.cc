@@ -54,6 +54,9 @@ void Metrics::CollectServer(const ServerGauges& gauges, Collection* collection) 
       {"kwta_queue_rows_limit", gauges.queue_rows_limit},
       {"kwta_queue_bytes", gauges.queue_bytes},
       {"kwta_queue_bytes_limit", gauges.queue_bytes_limit},
+      {"kwta_control_calls_waiting_limit", gauges.control_calls_limit},
+      {"kwta_health_watchers", gauges.health_watchers},
+      {"kwta_health_watchers_limit", gauges.health_watchers_limit},
       {"kwta_tls_certificate_expiry_seconds", certificate_expiry_.load()},
       {"kwta_tls_files_refused", certificates_refused_ ? 1 : 0},
       {"kwta_state_disk_free_bytes", disk.free_bytes},
@@ -72,6 +75,8 @@ void Metrics::CollectServer(const ServerGauges& gauges, Collection* collection) 
     collection->Add("kwta_connections_held_bytes", labels, static_cast<double>(held.bytes));
     collection->Add("kwta_connections_held_bytes_limit", labels, static_cast<double>(held.limit));
   }
+  collection->Add("kwta_control_calls_waiting", {{"kind", "quick"}}, gauges.quick_calls_waiting);
+  collection->Add("kwta_control_calls_waiting", {{"kind", "slow"}}, gauges.slow_calls_waiting);
   collection->Add("kwta_build_info",
                   {{"version", version_}, {"backend", backend_}, {"instruction_set", instruction_set_}}, 1);
 }

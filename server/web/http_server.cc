@@ -114,6 +114,7 @@ class HttpServer::Loop {
       : options_(options),
         tls_(std::move(tls)),
         pipeline_(pipeline),
+        series_(options.series != nullptr ? *options.series : unread_),
         shared_(std::make_shared<HttpShared>(options.max_held_bytes, options.max_streams, options.max_streams_of_host)),
         connections_(options.max_connections, options.max_connections_of_host),
         routes_(std::move(routes)) {}
@@ -224,7 +225,7 @@ class HttpServer::Loop {
       transaction.Tick(now);
       if (!transaction.body_complete() && now - transaction.start() > absl::Seconds(options_.body_seconds)) {
         ::shutdown(DescriptorOf(request->connection), SHUT_RDWR);
-        Refused(ConnectionRefusal::kSlow);
+        series_.Refused(Port::kHttp, ConnectionRefusal::kSlow);
       }
     }
   }
@@ -239,16 +240,11 @@ class HttpServer::Loop {
     CloseStreams();
     for (const Request* request : requests_) {
       request->transaction->Reply(
-          HttpError(absl::UnavailableError("the server stops; try again, at another server if "
-                                           "there is one")));
+          HttpError(absl::UnavailableError("the server stops; try again, at another server if there is one")));
     }
     const SteadyTime end = SteadyTime::Now() + kLastAnswers;
     const auto answers = [](const Request* request) { return request->transaction->body_complete(); };
     while (std::any_of(requests_.begin(), requests_.end(), answers) && SteadyTime::Now() < end) Turn();
-  }
-
-  void Refused(ConnectionRefusal reason) {
-    if (options_.series != nullptr) options_.series->Refused(Port::kHttp, reason);
   }
 
   // The library's callbacks, on the loop's thread.
@@ -258,9 +254,10 @@ class HttpServer::Loop {
     const HttpConnections::Room room = loop->connections_.FindRoom(HostOfAddress(address));
     if (room.close != nullptr) {
       ::shutdown(DescriptorOf(static_cast<MHD_Connection*>(const_cast<void*>(room.close))), SHUT_RDWR);
-      loop->Refused(ConnectionRefusal::kMadeRoom);
+      loop->series_.Refused(Port::kHttp, ConnectionRefusal::kMadeRoom);
     }
-    if (!room.found) loop->Refused(room.of_host ? ConnectionRefusal::kHost : ConnectionRefusal::kTotal);
+    if (!room.found)
+      loop->series_.Refused(Port::kHttp, room.of_host ? ConnectionRefusal::kHost : ConnectionRefusal::kTotal);
     return room.found ? MHD_YES : MHD_NO;
   }
 
@@ -269,12 +266,12 @@ class HttpServer::Loop {
     auto* loop = static_cast<Loop*>(self);
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
       loop->connections_.Closed(connection);
-      if (loop->options_.series != nullptr) loop->options_.series->Closed(Port::kHttp);
+      loop->series_.Closed(Port::kHttp);
       delete static_cast<TlsCredentials::Shared*>(*kept);
       return;
     }
     loop->connections_.Opened(connection, HostOf(connection));
-    if (loop->options_.series != nullptr) loop->options_.series->Opened(Port::kHttp);
+    loop->series_.Opened(Port::kHttp);
     if (loop->tls_ == nullptr) return;
     const gnutls_session_t session = SessionOf(connection);
     auto current = std::make_unique<TlsCredentials::Shared>(loop->tls_->Current());
@@ -363,13 +360,15 @@ class HttpServer::Loop {
     if (request == nullptr) return;
     loop->requests_.erase(request.get());
     request->transaction->Gone(code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
-    if (code == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED) loop->Refused(ConnectionRefusal::kSlow);
+    if (code == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED) loop->series_.Refused(Port::kHttp, ConnectionRefusal::kSlow);
     loop->connections_.Idle(connection);
   }
 
   const HttpServerOptions options_;
   const std::unique_ptr<TlsCredentials> tls_;
   const CallPipeline* const pipeline_;
+  ConnectionSeries unread_;
+  ConnectionSeries& series_;
   const std::shared_ptr<HttpShared> shared_;
   HttpConnections connections_;
   std::shared_ptr<const HttpRoutes> routes_;
@@ -396,7 +395,6 @@ HttpServer::~HttpServer() = default;
 void HttpServer::SetRoutes(std::shared_ptr<const HttpRoutes> routes) { loop_->SetRoutes(std::move(routes)); }
 
 void HttpServer::EndStreams() { loop_->EndStreams(); }
-
 int64_t HttpServer::held_bytes() const { return loop_->held().all(); }
 
 }  // namespace kwta::server

@@ -93,7 +93,20 @@ def queue():
               [(mean("kwta_batch_rows", NAMED, "model"), "{{model}}")], NO_MODEL, width=6),
         lines("Batches", "Batches computed a second.", "ops",
               [(f"sum by (model) ({rate('kwta_batch_rows_count', NAMED)})", "{{model}}")], NO_MODEL, width=6),
+        *control(),
     ])
+
+
+def control():
+    """What stands beside the queue of rows."""
+    return [
+        lines("Control calls that wait", "Calls that wait for a thread: quick ones look up or record, slow ones read or write files.", "short",
+              [(f"sum by (instance, kind) (kwta_control_calls_waiting{{{INSTANCE}}})", "{{instance}} {{kind}}"),
+               (f"min(kwta_control_calls_waiting_limit{{{INSTANCE}}})", "limit of a kind")], "nothing is scraped", width=12, by_instance=True),
+        lines("Health watchers", "Open calls that watch the server's health, as load balancers and clients make them.", "short",
+              [(f"sum by (instance) (kwta_health_watchers{{{INSTANCE}}})", "{{instance}}"),
+               (f"min(kwta_health_watchers_limit{{{INSTANCE}}})", "limit of a replica")], "nothing is scraped", width=12, by_instance=True),
+    ]
 
 
 def saturation():

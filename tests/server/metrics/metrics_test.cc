@@ -225,6 +225,8 @@ TEST_F(MetricsTest, FactsOfTheServer) {
   gauges.queue_rows = 70;
   gauges.queue_bytes = 7000;
   gauges.grpc_held = {50, 1000};
+  gauges.slow_calls_waiting = 4;
+  gauges.health_watchers = 9;
   gauges.http_held = {60, 2000};
   gauges.state_directory = "/";
   const std::string text = metrics_.Render(gauges);
@@ -241,6 +243,8 @@ TEST_F(MetricsTest, FactsOfTheServer) {
   EXPECT_THAT(text, HasSubstr("kwta_connections_refused_total{port=\"grpc\",reason=\"held_bytes\"} 1\n"));
   EXPECT_THAT(text, Not(HasSubstr("port=\"http\",reason=\"held_bytes\""))) << "the port has no such rule";
   EXPECT_THAT(text, HasSubstr("kwta_connections_held_bytes{port=\"grpc\"} 50\n"));
+  EXPECT_THAT(text, HasSubstr("kwta_control_calls_waiting{kind=\"slow\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr("kwta_health_watchers 9\n"));
   EXPECT_THAT(text, HasSubstr("kwta_connections_held_bytes_limit{port=\"http\"} 2000\n"));
   EXPECT_THAT(metrics_.connections().Refusals(), ElementsAre(Pair("held_bytes", 1), Pair("host", 2)));
   EXPECT_THAT(text, HasSubstr("kwta_ready 1\n"));
