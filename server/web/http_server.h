@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "server/metrics/connection_series.h"
 #include "server/services/call.h"
 #include "server/web/http_routes.h"
@@ -25,7 +26,7 @@ struct HttpServerOptions {
   int max_streams = 256, max_streams_of_host = 32;
   ConnectionSeries* series = nullptr;  // counts connections; null: nothing does. REQUIRES: it outlives the server
   int silence_seconds = 10;            // connections that send or take nothing for this long are closed
-  int body_seconds = 120;              // how long the body of a request may take to arrive
+  absl::Duration body_time = absl::Minutes(1);  // how long the body of a request may take to arrive
 };
 
 // Serves from Start until it is destroyed, on one thread that waits for nobody. It limits the connections in all and of

@@ -42,7 +42,18 @@ std::vector<Regulariser> Regularisers() {
           {"sparsity", sparsity(0, 0.95f)},
           {"sparsity beyond its limit", sparsity(0, 0.2f)},
           {"sparsity with a target", sparsity(0.15f, 0.95f)},
-          {"weight decay", [](RegularisedPassArgs* args) { args->weight_decay = 0.3f; }}};
+          {"weight decay", [](RegularisedPassArgs* args) { args->weight_decay = 0.3f; }},
+          {"dropout",
+           [](RegularisedPassArgs* args) {
+             args->dropout = {0.4f, 78, 1000};
+           }},
+          {"sigmoid output", [](RegularisedPassArgs* args) { args->sigmoid_output = true; }},
+          {"dropout of everything", [](RegularisedPassArgs* args) {
+             args->dropout = {0.2f, 80, 1000};
+             args->corruption = {CorruptionKind::kDropout, 0.3f, 77, 1000};
+             args->sigmoid_output = true;
+             args->weight_decay = 0.1f;
+           }}};
 }
 
 struct PassResult {

@@ -41,7 +41,9 @@ class RegularisedOracle {
         decoder_bias(problem.decoder_bias.begin(), problem.decoder_bias.end()),
         x_(problem.x) {
     corrupted_.resize(x_.size());
+    factors_.assign(rows_ * units_, 1.0f);
     for (int64_t i = 0; i < rows_; ++i) {
+      if (args.dropout.probability > 0) DrawDropout(args.dropout, i, units_, factors_.data() + i * units_);
       CorruptRow(args.corruption, i, x_.data() + i * width_, width_, corrupted_.data() + i * width_);
     }
   }
@@ -124,20 +126,41 @@ class RegularisedOracle {
   double Loss() const {
     double decay = 0;
     for (const double weight : atoms) decay += weight * weight;
-    return SquaredError() / Rows() + Penalty() + 0.5 * args_.weight_decay * decay;
+    return (args_.sigmoid_output ? CrossEntropy() : SquaredError()) / Rows() + Penalty() +
+           0.5 * args_.weight_decay * decay;
   }
 
  private:
   double Rows() const { return static_cast<double>(rows_); }
   const float* Seen(int64_t i) const { return (args_.first_order ? x_ : corrupted_).data() + i * width_; }
-  std::vector<double> Residual(int64_t i) const {
+  // W'h + b' of row i, with the activities that dropout leaves.
+  std::vector<double> Outputs(int64_t i) const {
     const std::vector<double> a = PreActivations(Seen(i));
-    std::vector<double> r(decoder_bias);
+    std::vector<double> y(decoder_bias);
+    for (int64_t j = 0; j < units_; ++j) {
+      const double h = factors_[i * units_ + j] * S(a[j]);
+      for (int64_t d = 0; d < width_; ++d) y[d] += h * atoms[j * width_ + d];
+    }
+    return y;
+  }
+  std::vector<double> Residual(int64_t i) const {
+    std::vector<double> r = Outputs(i);
     for (int64_t d = 0; d < width_; ++d) {
-      for (int64_t j = 0; j < units_; ++j) r[d] += S(a[j]) * atoms[j * width_ + d];
+      if (args_.sigmoid_output) r[d] = 1 / (1 + std::exp(-r[d]));
       r[d] -= x_[i * width_ + d];
     }
     return r;
+  }
+  double CrossEntropy() const {
+    double sum = 0;
+    for (int64_t i = 0; i < rows_; ++i) {
+      const std::vector<double> outputs = Outputs(i);
+      for (int64_t d = 0; d < width_; ++d) {
+        const double y = 1 / (1 + std::exp(-outputs[d])), x = x_[i * width_ + d];
+        sum -= x * std::log(y) + (1 - x) * std::log(1 - y);
+      }
+    }
+    return sum;
   }
 
   const RegularisedPassArgs args_;
@@ -148,7 +171,7 @@ class RegularisedOracle {
 
  private:
   const std::vector<float> x_;
-  std::vector<float> corrupted_;
+  std::vector<float> corrupted_, factors_;
 };
 
 }  // namespace kwta
