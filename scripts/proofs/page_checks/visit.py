@@ -207,6 +207,7 @@ def main():
     print(f"first_paint_ms={paint:.0f} bytes={bytes_:.0f} console_errors={len(browser.console_errors)} "
           f"contrast_failures={contrast} failures={len(failures)} " + " ".join(f"{name}={value:.0f}" for name, value in figures.items()))
     met = paint <= 300 and bytes_ <= 150_000 and not browser.console_errors and contrast == 0 and not failures
+    met = met and all(figures.get(f"{model}_page_ms", 5001) <= 5000 for model in ("large", "wide"))
     sys.exit(0 if met else 1)
 
 
