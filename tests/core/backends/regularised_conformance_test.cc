@@ -212,7 +212,7 @@ TEST_P(RegularisedConformance, TheRunningMeanForgets) {
 
 TEST_P(RegularisedConformance, AnOffsetChangesOnlyRounding) {
   for (const double bias : {0.4, -1.0}) {
-    Problem problem = RandomProblem(60, 130, 97, bias, 13);
+    RegularisedProblem problem = RandomRegularisedProblem(60, 130, 97, bias, 13);
     // Rows that were mostly zeros before the offset was subtracted.
     const std::vector<float> offset = Gaussians(97, 14, 0.2);
     Rng rng(15);
