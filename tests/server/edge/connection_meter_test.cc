@@ -185,8 +185,8 @@ TEST(ConnectionMeterTest, AnIdleConnectionMayPingForever) {
 
 TEST(ConnectionMeterTest, HeldBytesAreThoseOfUnfinishedMessages) {
   Client client;
-  // A message of 64 MiB that comes slowly, in frames that stand across reads.
-  constexpr size_t kMessage = 64 << 20, kPart = 16 << 10;
+  // A message of 32 MiB that comes slowly, in frames that stand across reads.
+  constexpr size_t kMessage = 32 << 20, kPart = 16 << 10;
   ASSERT_EQ(client.Send(client.Begin(0, Message(kMessage, 0))), Offence::kNone);
   EXPECT_EQ(client.meter_.held_bytes(), 5);
   const std::string part = Frame(kDataFrame, 0, client.stream_, std::string(kPart, 'x'));
