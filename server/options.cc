@@ -152,6 +152,10 @@ void AddOptions(CLI::App& app, Options& options) {
   add("--model-memory", options.model_memory_bytes, "Memory of model parameters, such as 8GB; 0: no limit")
       ->transform(take(SizeIn::Between(0, uint64_t{1} << 60)))
       ->group("Encoding");
+  add("--oip-non-finite", options.oip_non_finite,
+      "What NaN and infinity mean in requests of the Open Inference Protocol that do not say it")
+      ->check(CLI::IsMember({"refuse", "zero"}))
+      ->group("Encoding");
   add("--max-batch-rows", options.max_batch_rows, "Rows computed at once")->transform(positive)->group("Encoding");
   add("--max-queue-rows", options.max_queue_rows, "Rows that may wait")->transform(positive)->group("Encoding");
   add("--max-queue-bytes", options.max_queue_bytes, "Bytes of rows that may wait")

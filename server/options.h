@@ -37,6 +37,9 @@ struct Options {
   std::string backend;
   int threads = 0;
 
+  // What requests of the Open Inference Protocol that do not say it mean by NaN and infinity: "refuse" or "zero".
+  std::string oip_non_finite = "refuse";
+
   int64_t max_batch_rows = 256;
   int64_t max_queue_rows = 4096;
   int64_t max_queue_bytes = int64_t{256} << 20;

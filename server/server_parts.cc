@@ -65,6 +65,11 @@ std::string WithPort(const std::string& address, int port) {
   return absl::StrCat(address.substr(0, address.rfind(':') + 1), port);
 }
 
+// Bytes of bodies that the HTTP port holds at most.
+int64_t HttpHeldLimit(const Options& options) {
+  return std::max(HttpServerOptions().max_held_bytes, 4 * options.max_message_bytes);
+}
+
 // Returns null if TLS is off.
 absl::StatusOr<std::unique_ptr<Certificates>> OpenCertificates(const Options& options, Certificates::Events events) {
   if (options.tls_certificate.empty()) return nullptr;
@@ -122,11 +127,11 @@ std::string Server::Parts::ModelsDirectory() const {
   return options.model_directory.empty() ? state->models() : options.model_directory;
 }
 
-absl::Status Server::Parts::StoreTrouble() const {
-  const absl::Status trouble = runner->trouble();
-  // Callers need not know where on this machine things are.
-  return absl::Status(trouble.code(), absl::StrReplaceAll(trouble.message(), {{state->path() + "/", ""}}));
+absl::Status Server::Parts::WithoutStatePath(const absl::Status& status) const {
+  return absl::Status(status.code(), absl::StrReplaceAll(status.message(), {{state->path() + "/", ""}}));
 }
+
+absl::Status Server::Parts::StoreTrouble() const { return WithoutStatePath(runner->trouble()); }
 
 absl::Status Server::Parts::StartBase() {
   KWTA_ASSIGN_OR_RETURN(state, StateDirectory::Open(options.state_directory));
@@ -184,8 +189,10 @@ absl::Status Server::Parts::StartHttp() {
   HttpServerOptions http_options;
   http_options.address = options.http_address;
   http_options.max_connections = HttpConnectionsFor(DescriptorLimit());
+  http_options.series = &metrics->connections();
+  http_options.body_time = absl::Seconds(options.body_timeout_seconds);
   http_options.accept_compression = options.accept_compression;
-  http_options.max_held_bytes = std::max(http_options.max_held_bytes, 4 * options.max_message_bytes);
+  http_options.max_held_bytes = HttpHeldLimit(options);
   auto starting = std::make_shared<HttpRoutes>(monitoring);
   starting->SetMissing(absl::UnavailableError("the server starts and serves only /metrics, /healthz and /readyz yet"));
   KWTA_ASSIGN_OR_RETURN(http, HttpServer::Start(http_options, std::move(tls), &pipeline, std::move(starting)));
@@ -203,7 +210,16 @@ ServerGauges Server::Parts::Gauges() const {
   gauges.queue_rows_limit = options.max_queue_rows;
   gauges.queue_bytes_limit = options.max_queue_bytes;
   gauges.state_directory = state->path();
+  gauges.grpc_held.limit = options.max_held_bytes;
+  gauges.http_held.limit = HttpHeldLimit(options);
+  gauges.health_watchers_limit = options.max_health_watchers;
   if (!ready) return gauges;  // there may be no batcher yet
+  gauges.grpc_held.bytes = watch->held_bytes();
+  gauges.http_held.bytes = http->held_bytes();
+  gauges.quick_calls_waiting = quick_threads->waiting();
+  gauges.slow_calls_waiting = slow_threads->waiting();
+  gauges.control_calls_limit = quick_threads->most_waiting();
+  gauges.health_watchers = health->watchers();
   const QueueSize waiting = batcher->Waiting();
   gauges.queue_requests = waiting.requests;
   gauges.queue_rows = waiting.rows;
@@ -218,6 +234,7 @@ absl::Status Server::Parts::StartModels() {
   ModelManagerOptions model_options;
   model_options.memory_bytes = options.model_memory_bytes;
   model_options.warm_up_rows = options.max_batch_rows;
+  model_options.stopping = stopping;
   KWTA_ASSIGN_OR_RETURN(models, ModelManager::Open(
                                     ModelsDirectory(), model_options,
                                     [this](const ModelBundle& bundle) { return CreateEncoder(bundle, backend); },
@@ -232,7 +249,11 @@ absl::Status Server::Parts::StartModels() {
 
 absl::Status Server::Parts::StartJobs() {
   // The server serves models whether or not the store opens.
-  store = OpenWhenPossible([path = state->database()] { return OpenSqliteJobStore(path); });
+  store = OpenWhenPossible([this]() -> absl::StatusOr<std::unique_ptr<JobStore>> {
+    absl::StatusOr<std::unique_ptr<JobStore>> opened = OpenSqliteJobStore(state->database());
+    if (!opened.ok()) return WithoutStatePath(opened.status());
+    return opened;
+  });
   const auto count = [this] { metrics->jobs().Count([this] { return store->Count(); }); };
   count();
   JobJournal::Events journal_events;
@@ -286,7 +307,8 @@ void Server::Parts::StartBatcher() {
 
 void Server::Parts::MakeHandlers() {
   encode_handler = std::make_unique<EncodeHandler>(models.get(), batcher.get(), options.max_message_bytes);
-  job_handler = std::make_unique<JobHandler>(journal.get(), runner.get(), models.get(), DataDirectories());
+  dataset_handler = std::make_unique<DatasetHandler>(journal.get(), DataDirectories());
+  job_handler = std::make_unique<JobHandler>(journal.get(), runner.get(), models.get(), dataset_handler.get());
   model_handler = std::make_unique<ModelHandler>(models.get());
   InferenceHandlerParts inference;
   inference.models = models.get();
@@ -295,6 +317,7 @@ void Server::Parts::MakeHandlers() {
   inference.version = facts.version;
   inference.max_message_bytes = options.max_message_bytes;
   inference.max_batch_rows = options.max_batch_rows;
+  inference.non_finite = options.oip_non_finite == "zero" ? v1::NON_FINITE_ZERO : v1::NON_FINITE_REFUSE;
   inference_handler = std::make_unique<InferenceHandler>(std::move(inference));
 }
 
@@ -309,10 +332,13 @@ void Server::Parts::MakeMethods() {
   slow_threads = std::make_unique<ControlThreads>(ControlThreads::Options{"read or write files", kSlowThreads});
   bodies = std::make_unique<TimeoutList>(absl::Seconds(options.body_timeout_seconds));
   loop->EverySecond([this] { bodies->Expire(); });
-  site = {loop.get(), &pipeline, bodies.get(), quick_threads.get(), slow_threads.get()};
+  site = {loop.get(),         &pipeline,
+          bodies.get(),       quick_threads.get(),
+          slow_threads.get(), [this](const std::string& peer) { return watch->ExpectSmall(peer); }};
   EncoderMethodParts parts;
   parts.encode = encode_handler.get();
   parts.jobs = job_handler.get();
+  parts.datasets = dataset_handler.get();
   parts.models = model_handler.get();
   parts.status = [this] { return ReportStatus(facts, draining, *models, *store, StoreTrouble(), *metrics); };
   parts.site = &site;
@@ -333,7 +359,7 @@ void Server::Parts::MakeMethods() {
   health->AddTo(&methods);
   reflection = std::make_unique<ReflectionService>(&methods, &site);
   reflection->AddTo(&methods);
-  listener = std::make_unique<CallListener>(&methods, &pipeline, loop.get());
+  listener = std::make_unique<CallListener>(&methods, &pipeline, loop.get(), options.max_message_bytes);
 }
 
 absl::Status Server::Parts::StartGrpc() {
@@ -343,7 +369,7 @@ absl::Status Server::Parts::StartGrpc() {
   gpr_set_log_function(&LogForGrpc);
   grpc::ServerBuilder builder;
   SetUpTransport(options.accept_compression, &builder);
-  builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
+  builder.SetMaxReceiveMessageSize(-1);  // calls refuse larger ones in words, and count them
   builder.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
   credentials = CredentialsOf(certificates.get());
   connections = builder.experimental().AddExternalConnectionAcceptor(
@@ -357,7 +383,7 @@ absl::Status Server::Parts::StartGrpc() {
   if (grpc == nullptr) return absl::UnavailableError("cannot serve gRPC: too few threads or descriptors");
   listener->Listen();
   loop->Start();
-  watch = WatchGrpcPort(options, acceptor.get(), &metrics->connections());
+  watch = WatchGrpcPort(options, acceptor.get(), metrics.get());
   acceptor->Start([this](int descriptor, const std::string& host, bool offender) {
     watch->Expect(descriptor, host, offender);
     grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;

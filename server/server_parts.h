@@ -33,6 +33,7 @@
 #include "server/services/call.h"
 #include "server/services/call_permits.h"
 #include "server/services/control_threads.h"
+#include "server/services/dataset_handler.h"
 #include "server/services/encode_handler.h"
 #include "server/services/grpc/call_listener.h"
 #include "server/services/grpc/completion_loop.h"
@@ -57,6 +58,7 @@ struct Server::Parts {
   ~Parts() { http.reset(); }
 
   const Options options;
+  std::function<bool()> stopping;  // see Server::Start
   ServerFacts facts;
   std::atomic<bool> ready{false};
   std::atomic<bool> draining{false};
@@ -82,6 +84,7 @@ struct Server::Parts {
   std::unique_ptr<DriftSampler> drift;
   std::unique_ptr<Batcher> batcher;
   std::unique_ptr<EncodeHandler> encode_handler;
+  std::unique_ptr<DatasetHandler> dataset_handler;
   std::unique_ptr<JobHandler> job_handler;
   std::unique_ptr<ModelHandler> model_handler;
   std::unique_ptr<InferenceHandler> inference_handler;
@@ -113,6 +116,8 @@ struct Server::Parts {
   absl::Status Check();
   std::vector<std::string> DataDirectories() const;
   std::string ModelsDirectory() const;
+  // Callers need not know where on this machine things are.
+  absl::Status WithoutStatePath(const absl::Status& status) const;
   // OK, or the reason why jobs wait for the store.
   absl::Status StoreTrouble() const;
   // What a scrape measures now. REQUIRES: StartBase has opened the state directory.

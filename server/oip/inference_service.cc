@@ -71,8 +71,7 @@ class InferStreamCall final : public ServedCall {
     if (bytes == nullptr) {
       return End(transport().Cancelled() ? absl::CancelledError("the caller went away") : absl::OkStatus());
     }
-    const absl::Status parsed = ParseMessage(bytes, &request_);
-    bytes->Clear();
+    const absl::Status parsed = Parse(bytes, &request_);
     if (!parsed.ok()) return End(parsed);
     absl::StatusOr<StreamRequest> admitted = call_.BeginRequest();
     if (!admitted.ok()) return End(admitted.status());

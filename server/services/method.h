@@ -19,7 +19,7 @@ struct Method {
   MethodKind kind = MethodKind::kAnswer;
 };
 
-// docs/security.md lists the scopes. Methods that change models need Scope::kAdmin.
+// docs/security.md lists the scopes. Methods that change models or delete need Scope::kAdmin.
 namespace methods {
 
 // kwta.v1.EncoderService
@@ -35,6 +35,9 @@ inline constexpr Method kWatchJob = {"WatchJob", Scope::kTrain, MethodKind::kWat
 inline constexpr Method kListJobs = {"ListJobs", Scope::kTrain};
 inline constexpr Method kCancelJob = {"CancelJob", Scope::kTrain};
 inline constexpr Method kUploadDataset = {"UploadDataset", Scope::kTrain};
+inline constexpr Method kListDatasets = {"ListDatasets", Scope::kTrain};
+inline constexpr Method kGetDataset = {"GetDataset", Scope::kTrain};
+inline constexpr Method kDeleteDataset = {"DeleteDataset", Scope::kAdmin};
 inline constexpr Method kLoadModel = {"LoadModel", Scope::kAdmin};
 inline constexpr Method kUnloadModel = {"UnloadModel", Scope::kAdmin};
 inline constexpr Method kSetModelLabel = {"SetModelLabel", Scope::kAdmin};
@@ -78,6 +81,9 @@ inline constexpr const Method* kAll[] = {&kEncode,
                                          &kListJobs,
                                          &kCancelJob,
                                          &kUploadDataset,
+                                         &kListDatasets,
+                                         &kGetDataset,
+                                         &kDeleteDataset,
                                          &kLoadModel,
                                          &kUnloadModel,
                                          &kSetModelLabel,

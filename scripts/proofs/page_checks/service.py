@@ -44,6 +44,12 @@ class Service:
             sys.exit(f"page: kwta {' '.join(map(str, command))} fails:\n{run.stdout}")
         return run.stdout
 
+    def fail_a_call(self):
+        """Asks a model that is not there."""
+        run = subprocess.run([self.programs / "kwta", "--server", self.grpc, "load", "--model", "nobody", "--seconds", "1"],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        assert run.returncode != 0
+
     def train(self, model, *options, watch=True):
         """Returns the job's id."""
         self.jobs += 1

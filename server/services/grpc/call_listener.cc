@@ -36,7 +36,7 @@ class CallListener::Place {
 
  private:
   void Await() {
-    next_ = std::make_unique<IncomingCall>(listener_.loop_);
+    next_ = std::make_unique<IncomingCall>(listener_.loop_, listener_.max_message_bytes_);
     next_->Await(&listener_.service_, &arrived_);
   }
 
@@ -67,8 +67,9 @@ class CallListener::UnservedCall final : public ServedCall {
   const CallPipeline* const pipeline_;
 };
 
-CallListener::CallListener(const MethodTable* table, const CallPipeline* pipeline, CompletionLoop* loop)
-    : table_(*table), pipeline_(pipeline), loop_(loop) {}
+CallListener::CallListener(const MethodTable* table, const CallPipeline* pipeline, CompletionLoop* loop,
+                           int64_t max_message_bytes)
+    : table_(*table), pipeline_(pipeline), loop_(loop), max_message_bytes_(max_message_bytes) {}
 CallListener::~CallListener() = default;
 
 void CallListener::Listen() {

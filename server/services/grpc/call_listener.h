@@ -4,6 +4,7 @@
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/server_builder.h>
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -45,8 +46,8 @@ class MethodTable {
 // what to do. Admits such calls without a token and records them under methods::kUnserved.
 class CallListener {
  public:
-  // REQUIRES: all of it outlives the listener.
-  CallListener(const MethodTable* table, const CallPipeline* pipeline, CompletionLoop* loop);
+  // Messages of more than max_message_bytes are refused. REQUIRES: all of it outlives the listener.
+  CallListener(const MethodTable* table, const CallPipeline* pipeline, CompletionLoop* loop, int64_t max_message_bytes);
   ~CallListener();
   CallListener(const CallListener&) = delete;
   CallListener& operator=(const CallListener&) = delete;
@@ -65,6 +66,7 @@ class CallListener {
   const MethodTable& table_;
   const CallPipeline* const pipeline_;
   CompletionLoop* const loop_;
+  const int64_t max_message_bytes_;
   grpc::AsyncGenericService service_;
   std::vector<std::unique_ptr<Place>> places_;
 };

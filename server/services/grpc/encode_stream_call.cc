@@ -78,8 +78,7 @@ class EncodeStreamCall final : public ServedCall {
       read_all_ = true;
     } else {
       std::unique_ptr<Message> message = NewMessage();
-      const absl::Status parsed = ParseMessage(bytes, &message->request);
-      bytes->Clear();
+      const absl::Status parsed = Parse(bytes, &message->request);
       const absl::Status begun = parsed.ok() ? BeginRequest(std::move(message)) : parsed;
       if (!begun.ok()) {
         end_ = begun;

@@ -86,6 +86,14 @@ void EncoderMethods::AddTo(MethodTable* table) {
   slow.Add<v1::GetClassifierRequest, v1::GetClassifierResponse>(
       methods::kGetClassifier,
       [this](v1::GetClassifierRequest* request) { return parts_.models->GetClassifier(*request); });
+  slow.Add<v1::ListDatasetsRequest, v1::ListDatasetsResponse>(
+      methods::kListDatasets,
+      [this](v1::ListDatasetsRequest* request) { return parts_.datasets->ListDatasets(*request); });
+  slow.Add<v1::GetDatasetRequest, v1::GetDatasetResponse>(
+      methods::kGetDataset, [this](v1::GetDatasetRequest* request) { return parts_.datasets->GetDataset(*request); });
+  slow.Add<v1::DeleteDatasetRequest, v1::DeleteDatasetResponse>(
+      methods::kDeleteDataset,
+      [this](v1::DeleteDatasetRequest* request) { return parts_.datasets->DeleteDataset(*request); });
   slow.Add<v1::LoadModelRequest, v1::LoadModelResponse>(
       methods::kLoadModel, [this](v1::LoadModelRequest* request) { return parts_.models->LoadModel(*request); });
   slow.Add<v1::UnloadModelRequest, v1::UnloadModelResponse>(

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "kwta/v1/service.pb.h"
+#include "server/services/dataset_handler.h"
 #include "server/services/encode_handler.h"
 #include "server/services/grpc/call_listener.h"
 #include "server/services/grpc/encoder_calls.h"
@@ -21,6 +22,7 @@ namespace kwta::server {
 struct EncoderMethodParts {
   EncodeHandler* encode = nullptr;
   JobHandler* jobs = nullptr;
+  DatasetHandler* datasets = nullptr;
   ModelHandler* models = nullptr;
   std::function<absl::StatusOr<v1::StatusResponse>()> status;
   const CallSite* site = nullptr;

@@ -20,6 +20,8 @@ class GrpcTransport final : public CallTransport {
 
   absl::string_view Metadata(const char* name) const override;
   std::string Peer() const override;
+  // As gRPC writes it: "ipv4:10.0.0.7:51034".
+  std::string Address() const { return context_.peer(); }
   absl::Time Deadline() const override { return absl::FromChrono(context_.deadline()); }
   bool Cancelled() const override { return cancelled_.load(std::memory_order_relaxed); }
   void AddTrailing(const char* name, const std::string& value) override { context_.AddTrailingMetadata(name, value); }

@@ -27,16 +27,17 @@ class HealthService::CheckCall final : public ServedCall {
   void Begin() override {
     if (!place_.ok()) return End(place_.status());
     body_.Start(health_.parts_.site->bodies);
+    small_ = health_.parts_.site->ExpectSmall(transport());
     Read();
   }
 
  private:
   void OnRead(grpc::ByteBuffer* bytes) override {
     body_.Stop();
+    small_.reset();
     if (bytes == nullptr) return End(absl::InvalidArgumentError("the call ended without a request"));
     HealthCheckRequest request;
-    const absl::Status parsed = ParseMessage(bytes, &request);
-    bytes->Clear();
+    const absl::Status parsed = Parse(bytes, &request);
     if (!parsed.ok()) return End(parsed);
     Response response;
     response.set_status(health_.StatusOf(request.service()));
@@ -53,6 +54,7 @@ class HealthService::CheckCall final : public ServedCall {
 
   HealthService& health_;
   const absl::StatusOr<OpenCalls::Place> place_;
+  std::shared_ptr<void> small_;
   TimeoutList::Entry body_{[this] { End(BodyTimeoutError(*health_.parts_.site->bodies)); }};
 };
 
@@ -68,6 +70,7 @@ class HealthService::WatchCall final : public ServedCall {
   void Begin() override {
     if (!place_.ok()) return End(place_.status());
     body_.Start(health_.parts_.site->bodies);
+    small_ = health_.parts_.site->ExpectSmall(transport());
     Read();
   }
 
@@ -90,10 +93,10 @@ class HealthService::WatchCall final : public ServedCall {
  private:
   void OnRead(grpc::ByteBuffer* bytes) override {
     body_.Stop();
+    small_.reset();
     if (bytes == nullptr) return End(absl::InvalidArgumentError("the call ended without a request"));
     HealthCheckRequest request;
-    const absl::Status parsed = ParseMessage(bytes, &request);
-    bytes->Clear();
+    const absl::Status parsed = Parse(bytes, &request);
     if (!parsed.ok()) return End(parsed);
     service_ = request.service();
     health_.watchers_.insert(this);
@@ -116,6 +119,7 @@ class HealthService::WatchCall final : public ServedCall {
 
   HealthService& health_;
   const absl::StatusOr<OpenCalls::Place> place_;
+  std::shared_ptr<void> small_;
   Call call_;
   std::string service_;
   Response::ServingStatus said_ = Response::UNKNOWN;

@@ -31,6 +31,7 @@ class ReflectionService::Stream final : public ServedCall {
 
   void Begin() override {
     if (!place_.ok()) return End(place_.status());
+    small_ = service_.site_.ExpectSmall(transport());
     ReadNext();
   }
 
@@ -44,7 +45,7 @@ class ReflectionService::Stream final : public ServedCall {
     silence_.Stop();
     if (bytes == nullptr) return End(absl::OkStatus());
     const absl::Status taken = bytes->Length() <= kLargestQuestion
-                                   ? ParseMessage(bytes, &question_)
+                                   ? Parse(bytes, &question_)
                                    : absl::InvalidArgumentError(absl::StrCat("the question has ", bytes->Length(),
                                                                              " bytes, more than ", kLargestQuestion));
     bytes->Clear();
@@ -75,6 +76,7 @@ class ReflectionService::Stream final : public ServedCall {
   ReflectionService& service_;
   const std::string host_;
   const absl::StatusOr<OpenCalls::Place> place_;
+  std::shared_ptr<void> small_;
   Call call_;
   grpc::reflection::v1::ServerReflectionRequest question_;
   absl::Status made_;  // the answer

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "server/refusal.h"
 #include "server/services/grpc/status_converter.h"
 
 namespace kwta::server {
@@ -35,6 +36,12 @@ void ServedCall::Finish(const absl::Status& status) {
   ++operations_;
   finished_ = true;
   incoming_->stream_.Finish(ToGrpcStatus(status), &finish_done_);
+}
+
+absl::Status ServedCall::CheckSize(const grpc::ByteBuffer& bytes) const {
+  const auto size = static_cast<int64_t>(bytes.Length());
+  const int64_t most = incoming_->max_message_bytes_;
+  return size <= most ? absl::OkStatus() : MessageTooLarge(size, most);
 }
 
 void ServedCall::ReadDone(bool ok) {

@@ -5,6 +5,7 @@
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/impl/codegen/proto_utils.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -19,7 +20,11 @@ class ServedCall;
 // What gRPC keeps of a call, from the request for one until its end.
 class IncomingCall {
  public:
-  explicit IncomingCall(CompletionLoop* loop) : loop_(*loop), hold_(loop) { context_.AsyncNotifyWhenDone(&over_); }
+  // Messages of more than max_message_bytes are refused.
+  IncomingCall(CompletionLoop* loop, int64_t max_message_bytes)
+      : loop_(*loop), hold_(loop), max_message_bytes_(max_message_bytes) {
+    context_.AsyncNotifyWhenDone(&over_);
+  }
   IncomingCall(const IncomingCall&) = delete;
   IncomingCall& operator=(const IncomingCall&) = delete;
 
@@ -37,6 +42,7 @@ class IncomingCall {
 
   CompletionLoop& loop_;
   const CompletionLoop::Hold hold_;
+  const int64_t max_message_bytes_;
   MemberEvent<IncomingCall, &IncomingCall::Over> over_{this};
   grpc::GenericServerContext context_;
   GrpcTransport transport_{&context_};
@@ -72,6 +78,19 @@ class ServedCall {
   void WriteAndFinish(const grpc::ByteBuffer& message);
   void Finish(const absl::Status& status);
 
+  // Converts a message that was read, without copying strings that gRPC can refer to, and drops the bytes. Errors:
+  // RESOURCE_EXHAUSTED if it is too large, INVALID_ARGUMENT if the bytes are no such message.
+  template <typename Message>
+  absl::Status Parse(grpc::ByteBuffer* bytes, Message* message) const {
+    absl::Status status = CheckSize(*bytes);
+    if (status.ok() && !grpc::SerializationTraits<Message>::Deserialize(bytes, message).ok()) {
+      status = absl::InvalidArgumentError("the bytes of the message are no " + Message::descriptor()->full_name() +
+                                          "; the client and the server may disagree about the protocol");
+    }
+    bytes->Clear();
+    return status;
+  }
+
   // A message was read; null: there are no more.
   virtual void OnRead(grpc::ByteBuffer*) {}
   // A message was written; not ok: nobody reads any more.
@@ -86,6 +105,7 @@ class ServedCall {
   void FinishDone(bool);
   void CallOver();
   void DeleteIfDone();
+  absl::Status CheckSize(const grpc::ByteBuffer& bytes) const;
 
   const std::unique_ptr<IncomingCall> incoming_;
   MemberEvent<ServedCall, &ServedCall::ReadDone> read_done_{this};
@@ -96,14 +116,6 @@ class ServedCall {
   bool finished_ = false;
   bool over_ = false;
 };
-
-// Converts without copying strings that gRPC can refer to. Errors: INVALID_ARGUMENT if the bytes are no such message.
-template <typename Message>
-absl::Status ParseMessage(grpc::ByteBuffer* bytes, Message* message) {
-  if (grpc::SerializationTraits<Message>::Deserialize(bytes, message).ok()) return absl::OkStatus();
-  return absl::InvalidArgumentError("the bytes of the message are no " + Message::descriptor()->full_name() +
-                                    "; the client and the server may disagree about the protocol");
-}
 
 // Errors: INTERNAL if the message is larger than any may be (2 GiB).
 template <typename Message>

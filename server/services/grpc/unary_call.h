@@ -22,6 +22,13 @@ struct CallSite {
   TimeoutList* bodies = nullptr;    // the waits for bodies, on the loop's thread
   ControlThreads* quick = nullptr;  // for calls that at most write a record
   ControlThreads* slow = nullptr;   // for those that read or check whole files
+  // Tells whoever watches over connections that a call of this peer waits for a small message, until the result is
+  // destroyed. Empty: nobody watches.
+  std::function<std::shared_ptr<void>(const std::string& peer)> expect_small;
+
+  std::shared_ptr<void> ExpectSmall(const GrpcTransport& transport) const {
+    return expect_small ? expect_small(transport.Address()) : nullptr;
+  }
 };
 
 // The error of a call whose caller did not send its message within the patience of `bodies`.
@@ -69,8 +76,7 @@ class UnaryCall : public ServedCall {
       return Refuse(transport().Cancelled() ? absl::CancelledError("the caller went away")
                                             : absl::InvalidArgumentError("the call ended without a request"));
     }
-    const absl::Status parsed = ParseMessage(message, &request_);
-    message->Clear();
+    const absl::Status parsed = Parse(message, &request_);
     if (!parsed.ok()) return Refuse(parsed);
     Serve();
   }

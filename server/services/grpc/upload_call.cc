@@ -33,8 +33,7 @@ class UploadCall final : public ServedCall {
     body_.Stop();
     const bool more = bytes != nullptr;
     if (more) {
-      const absl::Status parsed = ParseMessage(bytes, &message_);
-      bytes->Clear();
+      const absl::Status parsed = Parse(bytes, &message_);
       if (!parsed.ok()) return End(parsed);
     }
     if (upload_ != nullptr && more) {

@@ -36,8 +36,7 @@ class JobWatchers::WatchCall final : public ServedCall {
   void OnRead(grpc::ByteBuffer* bytes) override {
     body_.Stop();
     if (bytes == nullptr) return End(absl::InvalidArgumentError("the call ended without a request"));
-    const absl::Status parsed = ParseMessage(bytes, &request_);
-    bytes->Clear();
+    const absl::Status parsed = Parse(bytes, &request_);
     if (!parsed.ok()) return End(parsed);
     watchers_.watching_.insert(this);
     // What the journal posts may run after this call was deleted.

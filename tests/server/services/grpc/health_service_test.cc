@@ -35,7 +35,7 @@ class HealthServiceTest : public ::testing::Test {
     parts.site = &site_;
     health_ = std::make_unique<HealthService>(std::move(parts));
     health_->AddTo(&methods_);
-    listener_.emplace(&methods_, &pipeline_, loop_.get());
+    listener_.emplace(&methods_, &pipeline_, loop_.get(), 1 << 20);
     listener_->Register(&builder);
     server_ = builder.BuildAndStart();
     listener_->Listen();

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "kwta/v1/service.pb.h"
 
 namespace kwta::server {

@@ -1,4 +1,5 @@
-// Trains regularised autoencoders: Arpit et al., sections 2.2 and 3.
+#include "core/encoders/tied_learner.h"
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -7,17 +8,18 @@
 #include "core/backends/staging.h"
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
-#include "core/encoders/parameter_set.h"
-#include "core/encoders/regularised.h"
+#include "core/encoders/learner_state.h"
 #include "core/encoders/step_record.h"
+#include "core/encoders/tied_encoder.h"
 
 namespace kwta {
 namespace {
 
 // Statistics of activity cover at least this many rows, if training passed so many.
 constexpr int64_t kWindowRows = 10'000;
-// Separates the numbers of the corruption from all others that the seed draws.
+// Separate the numbers of the corruption, and those of dropout, from all others that the seed draws.
 constexpr uint64_t kCorruptionSeed = 0x636f727275707400;
+constexpr uint64_t kDropoutSeed = 0x64726f706f757400;
 
 constexpr char kRowsSeen[] = "rows_seen";
 constexpr char kRunningMean[] = "mean_activity";
@@ -97,19 +99,25 @@ class ActivityWindow {
   Buffer sums_;
 };
 
-class RegularisedLearner : public Learner {
+class TiedLearner : public Learner {
  public:
-  RegularisedLearner(const v1::RegularisedSpec& spec, int64_t width, uint64_t seed, std::shared_ptr<Backend> backend)
-      : units_(spec.units()), width_(width), backend_(std::move(backend)), parameters_(v1::OPTIMISER_SGD, backend_) {
-    SetRegulariser(spec, &pass_);
-    pass_.units = units_;
+  TiedLearner(const TiedLearning& learning, const LearnerSetup& setup)
+      : units_(learning.pass.units),
+        width_(ElementCount(setup.row_shape)),
+        backend_(setup.backend),
+        pass_(learning.pass),
+        row_length_(learning.row_length),
+        parameters_(v1::OPTIMISER_SGD, backend_) {
     pass_.width = width_;
-    pass_.corruption.seed = seed ^ kCorruptionSeed;
-    row_length_.unit = spec.unit_length();  // false unless it is the one that is set
-    row_length_.max = spec.max_length();
+    pass_.corruption.seed = setup.training.seed() ^ kCorruptionSeed;
+    pass_.dropout.seed = setup.training.seed() ^ kDropoutSeed;
   }
 
-  absl::Status Initialise(uint64_t seed) {
+  absl::Status Initialise(uint64_t seed, const std::vector<float>& mean) {
+    if (!mean.empty()) {
+      KWTA_ASSIGN_OR_RETURN(mean_, CopyToBackend(*backend_, mean.data(), mean.size() * sizeof(float)));
+      pass_.offset = mean_.as<float>();
+    }
     KWTA_ASSIGN_OR_RETURN(
         atoms_, parameters_.Add("atoms", {units_, width_}, NormalisedInitialisation(units_, width_, row_length_, seed),
                                 row_length_));
@@ -142,17 +150,21 @@ class RegularisedLearner : public Learner {
   const int64_t units_, width_;
   const std::shared_ptr<Backend> backend_;
   RegularisedPassArgs pass_;  // what all steps share
-  ParameterSet::RowLength row_length_;
+  const ParameterSet::RowLength row_length_;
   ParameterSet parameters_;
   int atoms_ = 0, bias_ = 0, decoder_bias_ = 0;  // indices into parameters_
   Buffer running_mean_;                          // [units]
+  Buffer mean_;                                  // [width], which was subtracted from the rows; or empty
   int64_t rows_seen_ = 0;                        // by all steps: numbers the rows for the corruption
   ActivityWindow window_{"window"}, last_window_{"last_window"};
   StepRecord record_;
   StagedInput input_;  // [rows, width]
 };
 
-absl::Status RegularisedLearner::Step(const float* x, int64_t rows, const StepOptions& options) {
+absl::Status TiedLearner::Step(const float* x, int64_t rows, const StepOptions& options) {
+  if (pass_.sigmoid_output) {
+    KWTA_RETURN_IF_ERROR(CheckInUnitInterval(x, rows, width_, "a sigmoid decoder reconstructs probabilities"));
+  }
   if (window_.rows() >= kWindowRows) {
     window_.Swap(last_window_);
     KWTA_RETURN_IF_ERROR(window_.Clear(*backend_));
@@ -165,7 +177,7 @@ absl::Status RegularisedLearner::Step(const float* x, int64_t rows, const StepOp
   pass.decoder_bias = parameters_.value(decoder_bias_);
   pass.x = input_.as<float>();
   pass.rows = rows;
-  pass.corruption.first_row = static_cast<uint64_t>(rows_seen_);
+  pass.corruption.first_row = pass.dropout.first_row = static_cast<uint64_t>(rows_seen_);
   pass.sparsity.running_mean = running_mean_.as<float>();
   pass.gradient_atoms = parameters_.gradient(atoms_);
   pass.gradient_bias = parameters_.gradient(bias_);
@@ -184,7 +196,7 @@ absl::Status RegularisedLearner::Step(const float* x, int64_t rows, const StepOp
   return parameters_.Update(options);
 }
 
-absl::StatusOr<RegularisedLearner::Activity> RegularisedLearner::Measure() const {
+absl::StatusOr<TiedLearner::Activity> TiedLearner::Measure() const {
   const ActivityWindow& window = last_window_.rows() > 0 ? last_window_ : window_;
   KWTA_ASSIGN_OR_RETURN(const std::vector<double> sums, window.Read(*backend_));
   Activity activity{window.rows(), {}, {}, {}};
@@ -198,7 +210,7 @@ absl::StatusOr<RegularisedLearner::Activity> RegularisedLearner::Measure() const
   return activity;
 }
 
-absl::Status RegularisedLearner::Describe(v1::TrainingStatistics* statistics) const {
+absl::Status TiedLearner::Describe(v1::TrainingStatistics* statistics) const {
   KWTA_ASSIGN_OR_RETURN(const Activity activity, Measure());
   const auto mean = [this](const std::vector<double>& of_units) {
     double sum = 0;
@@ -212,7 +224,7 @@ absl::Status RegularisedLearner::Describe(v1::TrainingStatistics* statistics) co
   return absl::OkStatus();
 }
 
-absl::StatusOr<TensorMap> RegularisedLearner::Parameters() const {
+absl::StatusOr<TensorMap> TiedLearner::Parameters() const {
   KWTA_ASSIGN_OR_RETURN(TensorMap tensors, parameters_.Values());
   KWTA_ASSIGN_OR_RETURN(const Activity activity, Measure());
   const auto add = [&](const char* name, const std::vector<double>& values) {
@@ -226,7 +238,7 @@ absl::StatusOr<TensorMap> RegularisedLearner::Parameters() const {
   return tensors;
 }
 
-absl::StatusOr<TensorMap> RegularisedLearner::Checkpoint() const {
+absl::StatusOr<TensorMap> TiedLearner::Checkpoint() const {
   KWTA_ASSIGN_OR_RETURN(TensorMap state, parameters_.State());
   KWTA_ASSIGN_OR_RETURN(state[kRunningMean], Download(*backend_, {units_}, running_mean_));
   Tensor seen(DType::kI64, {1});
@@ -237,7 +249,7 @@ absl::StatusOr<TensorMap> RegularisedLearner::Checkpoint() const {
   return state;
 }
 
-absl::Status RegularisedLearner::Restore(const TensorMap& state) {
+absl::Status TiedLearner::Restore(const TensorMap& state) {
   KWTA_RETURN_IF_ERROR(record_.Clear());
   KWTA_RETURN_IF_ERROR(parameters_.Restore(state));
   KWTA_RETURN_IF_ERROR(Upload(*backend_, state, kRunningMean, {units_}, &running_mean_));
@@ -249,10 +261,13 @@ absl::Status RegularisedLearner::Restore(const TensorMap& state) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Learner>> CreateRegularisedLearner(const v1::RegularisedSpec& spec, int64_t input_width,
-                                                                  uint64_t seed, std::shared_ptr<Backend> backend) {
-  auto learner = std::make_unique<RegularisedLearner>(spec, input_width, seed, std::move(backend));
-  KWTA_RETURN_IF_ERROR(learner->Initialise(seed));
+absl::StatusOr<std::unique_ptr<Learner>> CreateTiedLearner(const TiedLearning& learning, const LearnerSetup& setup) {
+  if (learning.pass.sigmoid_output && !setup.mean.empty()) {
+    return absl::InvalidArgumentError(
+        "preprocessing.subtract_mean is true; expected false: a sigmoid decoder reconstructs numbers of 0 .. 1");
+  }
+  auto learner = std::make_unique<TiedLearner>(learning, setup);
+  KWTA_RETURN_IF_ERROR(learner->Initialise(setup.training.seed(), setup.mean));
   return learner;
 }
 
