@@ -19,7 +19,7 @@ class Service:
         with open(work / f"{name}.log", "wb") as log:
             self.process = subprocess.Popen(
                 [programs / "kwta-server", "--state-dir", work / name, "--data-dir", data, "--data-dir", work,
-                 "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--ready-fd", str(writer),
+                 "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--ready-fd", str(writer), "--trainer-niceness", "0",
                  *(["--tokens", self.token_file] if tokens else [])], pass_fds=[writer], stderr=log, stdout=log)
         os.close(writer)
         with os.fdopen(reader) as ready:
