@@ -40,8 +40,11 @@ class Browser:
         return self.wait(lambda: next(iter(self.driver.find_elements(By.CSS_SELECTOR, css)), None), css)
 
     def button(self, name):
-        return self.wait(lambda: next((b for b in self.driver.find_elements(By.TAG_NAME, "button")
-                                       if b.text == name and b.is_displayed()), None), f"button '{name}'")
+        """The button of that name, in the middle of the window, where nothing covers it."""
+        button = self.wait(lambda: next((b for b in self.driver.find_elements(By.TAG_NAME, "button")
+                                         if b.text == name and b.is_displayed()), None), f"button '{name}'")
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+        return button
 
     def wait(self, condition, what):
         return WebDriverWait(self.driver, PATIENCE_S, 0.05).until(lambda _: condition(), f"waited in vain for {what}")

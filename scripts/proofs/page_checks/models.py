@@ -113,6 +113,7 @@ def see_layers(browser, service):
 
 def try_it(browser, work):
     pad = browser.find("#pad")
+    browser.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", pad)
     ActionChains(browser.driver).move_to_element_with_offset(pad, -40, -40).click_and_hold().move_by_offset(80, 80).release().perform()
     browser.button("Encode the drawing").click()
     browser.wait_text("#try-result", "Active atoms")
