@@ -3,6 +3,7 @@ import base64
 
 from axe_core_python.selenium import Axe
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -47,7 +48,9 @@ class Browser:
         return button
 
     def wait(self, condition, what):
-        return WebDriverWait(self.driver, PATIENCE_S, 0.05).until(lambda _: condition(), f"waited in vain for {what}")
+        # Elements may be replaced while they are looked at.
+        patience = WebDriverWait(self.driver, PATIENCE_S, 0.05, ignored_exceptions=[StaleElementReferenceException])
+        return patience.until(lambda _: condition(), f"waited in vain for {what}")
 
     def wait_text(self, css, part):
         return self.wait(lambda: any(part in e.text for e in self.driver.find_elements(By.CSS_SELECTOR, css)),
