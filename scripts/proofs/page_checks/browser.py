@@ -3,6 +3,7 @@ import base64
 
 from axe_core_python.selenium import Axe
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -40,11 +41,16 @@ class Browser:
         return self.wait(lambda: next(iter(self.driver.find_elements(By.CSS_SELECTOR, css)), None), css)
 
     def button(self, name):
-        return self.wait(lambda: next((b for b in self.driver.find_elements(By.TAG_NAME, "button")
-                                       if b.text == name and b.is_displayed()), None), f"button '{name}'")
+        """The button of that name, in the middle of the window, where nothing covers it."""
+        button = self.wait(lambda: next((b for b in self.driver.find_elements(By.TAG_NAME, "button")
+                                         if b.text == name and b.is_displayed()), None), f"button '{name}'")
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+        return button
 
     def wait(self, condition, what):
-        return WebDriverWait(self.driver, PATIENCE_S, 0.05).until(lambda _: condition(), f"waited in vain for {what}")
+        # Elements may be replaced while they are looked at.
+        patience = WebDriverWait(self.driver, PATIENCE_S, 0.05, ignored_exceptions=[StaleElementReferenceException])
+        return patience.until(lambda _: condition(), f"waited in vain for {what}")
 
     def wait_text(self, css, part):
         return self.wait(lambda: any(part in e.text for e in self.driver.find_elements(By.CSS_SELECTOR, css)),
