@@ -72,7 +72,10 @@ class Browser:
         """Whether some canvas that the selector finds shows more than one colour."""
         return self.driver.execute_script("""
             return [...document.querySelectorAll(arguments[0])].some((canvas) => {
-              const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+              // Read from a copy, since the page need not make its own canvases easy to read.
+              const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+              copy.drawImage(canvas, 0, 0);
+              const data = copy.getImageData(0, 0, canvas.width, canvas.height).data;
               return data.some((value, i) => i % 4 < 3 && value !== data[i % 4]);
             });""", css)
 
