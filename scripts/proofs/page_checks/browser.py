@@ -52,9 +52,11 @@ class Browser:
         patience = WebDriverWait(self.driver, PATIENCE_S, 0.05, ignored_exceptions=[StaleElementReferenceException])
         return patience.until(lambda _: condition(), f"waited in vain for {what}")
 
+    def texts(self, css):
+        return self.driver.execute_script("return [...document.querySelectorAll(arguments[0])].map((e) => e.innerText)", css)
+
     def wait_text(self, css, part):
-        return self.wait(lambda: any(part in e.text for e in self.driver.find_elements(By.CSS_SELECTOR, css)),
-                         f"'{part}' in {css}; it says {[e.text for e in self.driver.find_elements(By.CSS_SELECTOR, css)][:4]}")
+        return self.wait(lambda: any(part in text for text in self.texts(css)), f"'{part}' in {css}; it says {self.texts(css)[:4]}")
 
     def press(self, *keys):
         for key in keys:
@@ -70,7 +72,10 @@ class Browser:
         """Whether some canvas that the selector finds shows more than one colour."""
         return self.driver.execute_script("""
             return [...document.querySelectorAll(arguments[0])].some((canvas) => {
-              const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+              // Read from a copy, since the page need not make its own canvases easy to read.
+              const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+              copy.drawImage(canvas, 0, 0);
+              const data = copy.getImageData(0, 0, canvas.width, canvas.height).data;
               return data.some((value, i) => i % 4 < 3 && value !== data[i % 4]);
             });""", css)
 
