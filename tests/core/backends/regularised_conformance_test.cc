@@ -3,6 +3,7 @@
 #include <cmath>
 #include <functional>
 
+#include "core/base/rng.h"
 #include "core/simd/fixed_order_dot.h"
 #include "tests/core/backends/conformance.h"
 #include "tests/core/backends/regularised_problems.h"
@@ -207,6 +208,37 @@ TEST_P(RegularisedConformance, TheRunningMeanForgets) {
   problem.running_mean.assign(6, 0.2f);
   const std::vector<float> later = RunPass(*backend_, problem, args).running_mean;
   for (int j = 0; j < 6; ++j) EXPECT_NEAR(later[j], 0.75 * 0.2 + 0.25 * first[j], 1e-6);
+}
+
+TEST_P(RegularisedConformance, AnOffsetChangesOnlyRounding) {
+  for (const double bias : {0.4, -1.0}) {
+    RegularisedProblem problem = RandomRegularisedProblem(60, 130, 97, bias, 13);
+    // Rows that were mostly zeros before the offset was subtracted.
+    const std::vector<float> offset = Gaussians(97, 14, 0.2);
+    Rng rng(15);
+    for (size_t e = 0; e < problem.x.size(); ++e) {
+      problem.x[e] = (rng.Uniform() < 0.2 ? problem.x[e] : 0.0f) - offset[e % 97];
+    }
+    for (const Activation activation : kActivations) {
+      for (const Regulariser& regulariser : Regularisers()) {
+        SCOPED_TRACE(testing::Message() << regulariser.name << ", activation " << static_cast<int>(activation)
+                                        << ", bias " << bias);
+        RegularisedPassArgs args;
+        args.activation = activation;
+        regulariser.set(&args);
+        const PassResult expected = RunPass(*reference_, problem, args);
+        Floats in_backend(*backend_, offset);
+        args.offset = in_backend.data();
+        const PassResult actual = RunPass(*backend_, problem, args);
+        const double large = 1 + std::sqrt(expected.squared_error);
+        ExpectClose(actual.gradient_atoms, expected.gradient_atoms, 3e-5 * large, 1e-4);
+        ExpectClose(actual.gradient_bias, expected.gradient_bias, 3e-5 * large, 1e-4);
+        ExpectClose(actual.gradient_decoder_bias, expected.gradient_decoder_bias, 3e-5 * large, 1e-4);
+        EXPECT_NEAR(actual.squared_error, expected.squared_error, 1e-4 * expected.squared_error);
+        EXPECT_NEAR(actual.penalty, expected.penalty, 1e-4 * (1 + std::abs(expected.penalty)));
+      }
+    }
+  }
 }
 
 TEST_P(RegularisedConformance, ThreadsDoNotChangeAPass) {
