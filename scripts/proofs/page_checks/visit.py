@@ -128,11 +128,11 @@ def see_markup(browser, service):
     (work / "plain" / "models" / "<img src=x onerror=alert(1)>").mkdir()
     (work / "plain" / "models" / "digits" / "<b>not a version").mkdir()
     browser.open(f"{service.url}#/models/digits")
-    browser.wait(lambda: "<b>not a version" in browser.find("main").text or browser.driver.refresh(), "the problem")
-    expect(not browser.driver.find_elements(By.CSS_SELECTOR, "main b, main img"), "markup in names is shown as text")
+    browser.wait(lambda: "<b>not a version" in browser.find("#main").text or browser.driver.refresh(), "the problem")
+    expect(not browser.driver.find_elements(By.CSS_SELECTOR, "#main b, #main img"), "markup in names is shown as text")
     browser.open(f"{service.url}#/models/%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E")
     browser.find(".banner")
-    expect(not browser.driver.find_elements(By.CSS_SELECTOR, "main img"), "markup in an address is shown as text")
+    expect(not browser.driver.find_elements(By.CSS_SELECTOR, "#main img"), "markup in an address is shown as text")
     browser.read_console(refused=(400, 404))
 
 
