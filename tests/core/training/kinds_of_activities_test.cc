@@ -40,7 +40,7 @@ v1::JobSpec DropoutJob() {
     encoder->mutable_dropout()->set_units(60);
     encoder->mutable_dropout()->set_masking_noise(0.2f);
   });
-  job.mutable_training()->set_learning_rate(0.0005f);
+  job.mutable_training()->set_learning_rate(0.00003f);
   return job;
 }
 v1::JobSpec RbmJob() {
