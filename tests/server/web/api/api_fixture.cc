@@ -40,7 +40,7 @@ ApiWorld::ApiWorld() : store_(OpenSqliteJobStore(directory_.File("kwta.db")).val
   batcher_->Start();
   encode_ = std::make_unique<EncodeHandler>(models_.get(), batcher_.get(), kMostMessageBytes);
   runner_ = std::make_unique<JobRunner>(JobRunnerOptions(), &journal_, models_.get(), &metrics_);
-  jobs_ = std::make_unique<JobHandler>(&journal_, runner_.get(), models_.get(), std::vector<std::string>{kData});
+  jobs_ = std::make_unique<JobHandler>(&journal_, runner_.get(), models_.get(), &datasets_);
   model_handler_ = std::make_unique<ModelHandler>(models_.get());
 }
 

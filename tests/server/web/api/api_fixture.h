@@ -8,6 +8,7 @@
 #include "server/jobs/job_runner.h"
 #include "server/metrics/metrics.h"
 #include "server/models/model_manager.h"
+#include "server/services/dataset_handler.h"
 #include "server/services/encode_handler.h"
 #include "server/services/job_handler.h"
 #include "server/services/model_handler.h"
@@ -50,6 +51,7 @@ class ApiWorld {
   Metrics metrics_{"1", "reference", absl::UnixEpoch()};
   FaultyJobStore store_;
   JobJournal journal_{&store_, {}};
+  DatasetHandler datasets_{&journal_, {kData}};
   std::unique_ptr<ModelManager> models_;
   std::unique_ptr<Batcher> batcher_;
   std::unique_ptr<EncodeHandler> encode_;
