@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -25,7 +26,7 @@ using ::testing::ElementsAre;
 using ::testing::Pair;
 
 constexpr char kHello[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-constexpr int kDataType = 0, kHeadersType = 1, kResetType = 3, kSettingsType = 4, kPingType = 6;
+constexpr int kDataType = 0, kHeadersType = 1, kResetType = 3, kSettingsType = 4, kPingType = 6, kWindowUpdateType = 8;
 constexpr int kEndOfHeaders = 4, kConfirms = 1;
 
 std::string Number(uint64_t value, int bytes) {
@@ -282,10 +283,15 @@ TEST_F(ConnectionWatchTest, TheConnectionThatHoldsMostIsEndedThoughItIsSilent) {
   options.max_held_bytes = 1'000'000;
   Watch(options);
   const auto hold = [](Peer* peer, size_t bytes) {
-    if (!peer->Alive()) return false;  // so the server's windows are there
-    std::string frames = HeadersOf(1);
-    std::string message = Number(0, 1) + Number(2'000'000, 4) + std::string(bytes, 'x');
-    for (size_t at = 0; at < message.size(); at += 16384) frames += FrameOf(kDataType, 0, 1, message.substr(at, 16384));
+    // The server announces room for the whole message once it knows how long that is. A stream that sends more than
+    // was announced would be ended.
+    const std::string begin = HeadersOf(1) + FrameOf(kDataType, 0, 1, Number(0, 1) + Number(2'000'000, 4));
+    const std::string room = Number(4, 3) + Number(kWindowUpdateType, 1) + Number(0, 1) + Number(1, 4);
+    if (!peer->Send(begin) || !peer->Await(room) || !peer->Alive()) return false;
+    std::string frames;
+    for (size_t at = 0; at < bytes; at += 16384) {
+      frames += FrameOf(kDataType, 0, 1, std::string(std::min<size_t>(16384, bytes - at), 'x'));
+    }
     return peer->Send(frames) && peer->Alive();
   };
   const std::unique_ptr<Peer> small = Connect("10.0.0.1"), large = Connect("10.0.0.2"), last = Connect("10.0.0.3");
