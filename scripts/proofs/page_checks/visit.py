@@ -73,10 +73,12 @@ def see_tokens(browser, service):
     browser.find("#signin h1")
     expect("asks for a token" in browser.find("#signin").text and "kwta token" in browser.find("#signin").text,
            "a browser without a token sees what to do")
-    expect(browser.overflow() <= 0, "the form for a token fits")
-    found = browser.accessibility()
-    expect(not found, f"axe-core finds nothing in the form for a token: {found}")
-    browser.shot("token")
+    for width, dark in ((375, True), (1280, False)):
+        browser.look(width, dark)
+        expect(browser.overflow() <= 0, f"the form for a token fits {width} pixels")
+        found = browser.accessibility()
+        expect(not found, f"axe-core finds nothing in the form for a token: {found}")
+        browser.shot(f"token-{width}")
     job = service.train("endless", "--data", "fashion-mnist", "--units", "500", "--epochs", "100000", watch=False)
     sign_in(browser, "wrong")
     expect(browser.wait_text("#token-message", "token"), "a wrong token is refused")

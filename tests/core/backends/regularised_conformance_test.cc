@@ -97,7 +97,7 @@ class RegularisedConformance : public Conformance {};
 TEST_P(RegularisedConformance, GradientsAreThoseOfTheLoss) {
   // Biases of -1.2 leave few ReLU units active: the sparse form of a pass.
   for (const double bias : {0.1, -1.2}) {
-    const RegularisedProblem problem = RandomRegularisedProblem(5, 7, 6, bias, bias < 0 ? 41 : 31);
+    const RegularisedProblem problem = RandomRegularisedProblem(5, 7, 6, bias, bias < 0 ? 42 : 31);
     for (const Activation activation : kActivations) {
       for (const Regulariser& regulariser : Regularisers()) {
         SCOPED_TRACE(testing::Message() << regulariser.name << ", activation " << static_cast<int>(activation)
