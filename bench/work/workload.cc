@@ -54,11 +54,11 @@ absl::StatusOr<std::unique_ptr<Workload>> CreateWorkload(const WorkSpec& spec, c
   static constexpr struct {
     const char* kind;
     Factory create;
-  } kKinds[] = {{"encode", CreateEncodeWork},    {"encode_maps", CreateEncodeWork},
-                {"train", CreateTrainWork},      {"train_maps", CreateTrainWork},
-                {"job", CreateJobWork},          {"steps", CreateStepsWork},
-                {"select", CreateSelectWork},    {"product", CreateProductWork},
-                {"read", CreateReadWork},        {"handover", CreateHandoverWork}};
+  } kKinds[] = {{"encode", CreateEncodeWork}, {"encode_maps", CreateEncodeWork},
+                {"train", CreateTrainWork},   {"train_maps", CreateTrainWork},
+                {"job", CreateJobWork},       {"steps", CreateStepsWork},
+                {"select", CreateSelectWork}, {"product", CreateProductWork},
+                {"read", CreateReadWork},     {"handover", CreateHandoverWork}};
   std::string known;
   for (const auto& kind : kKinds) {
     if (spec.kind() == kind.kind) return kind.create(spec, options);

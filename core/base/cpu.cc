@@ -1,7 +1,11 @@
 #include "core/base/cpu.h"
 
-#include <cpuid.h>
 #include <sched.h>
+#include <unistd.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include <algorithm>
 #include <cmath>
@@ -28,6 +32,11 @@ int AvailableProcessors() {
 }
 
 int ResolveThreads(int requested) { return requested > 0 ? requested : AvailableProcessors(); }
+
+int64_t CoreCacheBytes() {
+  static const int64_t bytes = ::sysconf(_SC_LEVEL2_CACHE_SIZE);
+  return bytes > 0 ? bytes : int64_t{512} << 10;
+}
 
 std::vector<std::string> CpuFeatures() {
   std::vector<std::string> features;

@@ -81,6 +81,9 @@ constexpr FamilyDefinition kFamilies[] = {
     {"kwta_job_units", kGauge, "units", "model", "Units that the running job trains"},
     {"kwta_job_gradient_norm", kGauge, "1", "model",
      "Length of the gradient of a batch of the running job at its last report; 0 if it is not measured"},
+    {"kwta_job_processor_share", kGauge, "ratio", "model",
+     "Part of the processor time that the running job's trainer wanted and got before its last report; below a half, "
+     "others slow it down; 1 if the system does not tell"},
     {"kwta_job_checkpoint_age_seconds", kGauge, "seconds", "model",
      "Time since the running job's last checkpoint, or since its start"},
     {"kwta_job_report_age_seconds", kGauge, "seconds", "model", "Time since the running job's trainer last reported"},

@@ -44,6 +44,8 @@ json ProgressJson(const v1::TrainingProgress& progress) {
           {"dead_window_rows", progress.dead_window_rows()},
           {"learning_rate", progress.learning_rate()},
           {"eta_seconds", progress.eta_seconds()},
+          {"processor_share", progress.has_processor_share() ? json(progress.processor_share()) : json()},
+          {"threads", progress.threads()},
           {"warnings", std::move(warnings)}};
 }
 

@@ -148,6 +148,9 @@ TEST_F(RunJobTest, LearnsFromRealImages) {
     EXPECT_GE(epochs[e].eta_seconds(), 0);
     EXPECT_GT(epochs[e].gradient_norm(), 0) << "the first update is measured";
     EXPECT_TRUE(epochs[e].has_seconds_since_checkpoint());
+    EXPECT_EQ(epochs[e].threads(), spec.training().threads() == 0 ? 1 : spec.training().threads());
+    EXPECT_TRUE(!epochs[e].has_processor_share() ||
+                (epochs[e].processor_share() > 0 && epochs[e].processor_share() <= 1));
   }
   EXPECT_FLOAT_EQ(epochs.front().learning_rate(), 0.004f);
   EXPECT_FLOAT_EQ(epochs.back().learning_rate(), 0.001f);

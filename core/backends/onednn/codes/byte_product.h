@@ -23,8 +23,16 @@ constexpr int64_t kMaxQuantisedWidth = 65536;
 
 // Elements of a row of bytes: the width, rounded up so that whole vectors can be read.
 inline int64_t PaddedWidth(int64_t width) { return RoundUp(width, 64); }
-// Groups of four elements. Those of the last group beyond the width have weight zero.
-inline int64_t Quads(int64_t width) { return DivideUp(width, 4); }
+// Quads that are next to each other and whose products of 16 bits are summed before they are widened, where there is no
+// instruction that sums in 32 bits.
+constexpr int64_t kStepQuads = 4;
+// Groups of four elements, in whole steps. Elements beyond the width have weight zero.
+inline int64_t Quads(int64_t width) { return RoundUp(DivideUp(width, 4), kStepQuads); }
+// Each sum of 16 bits holds, of each of a step's quads, the first two elements or the last two. It does not saturate if
+// neither the positive nor the negative weights among them sum to more than this: 255 * 128 is below 2^15.
+constexpr int32_t kLaneSumLimit = 128;
+// The largest magnitude of a weight.
+constexpr int32_t kLargestWeight = 127;
 
 // How a row was converted to bytes.
 struct QuantisedRow {
@@ -42,7 +50,7 @@ struct AtomPanel {
   const int32_t* sums = nullptr;  // of each unit's weights
 };
 
-// Rows that are multiplied together, and the quads in which any of them is not zero.
+// Rows that are multiplied together, and the quads in which any of them is not zero, or the steps of such quads.
 struct RowTile {
   int32_t first_row = 0;
   int32_t rows = 0;  // 1, 2 or kByteTileRows
@@ -62,8 +70,10 @@ constexpr int64_t kListMargin = 2 * kPanelUnits;
 
 // One version for each instruction set. Thread-safe.
 struct ByteKernels {
-  // Largest magnitude of a weight.
-  int32_t weight_limit;
+  // Quads that RowTiles lists together: 1 or kStepQuads.
+  int64_t step_quads;
+  // kLaneSumLimit if the weights must keep it, or 0.
+  int32_t lane_sum_limit;
   // Writes bytes[PaddedWidth(n)] from x[n]; beyond n they are zero_point. If a row is as long as 2^100, all of it is
   // rest.
   // REQUIRES: x is finite.

@@ -33,8 +33,8 @@ struct AtomSquares {
 
 struct RoundingKernels {
   void (*add_row)(const float* x, int64_t n, float* sums);
-  // bytes[n] = q.
-  RoundedAtom (*round_atom)(const float* w, const float* mean, int64_t n, int32_t limit, int8_t* bytes);
+  // bytes[n] = q, with lane_sum_limit as in ByteKernels.
+  RoundedAtom (*round_atom)(const float* w, const float* mean, int64_t n, int32_t lane_sum_limit, int8_t* bytes);
   AtomSquares (*measure_atom)(const float* w, const float* mean, const int8_t* bytes, float scale, int64_t n);
 };
 
@@ -120,7 +120,7 @@ void QuantisedAtoms::ChooseMean(ThreadPool& pool, const float* atoms) {
 
 QuantisedAtoms::Lengths QuantisedAtoms::QuantiseAtom(int64_t unit, const float* atom, int8_t* bytes) {
   const RoundedAtom rounded =
-      RoundingKernelsFor(set_).round_atom(atom, mean_.data(), width_, kernels_.weight_limit, bytes);
+      RoundingKernelsFor(set_).round_atom(atom, mean_.data(), width_, kernels_.lane_sum_limit, bytes);
   int8_t* const panel = weights_.as<int8_t>() + unit / kPanelUnits * panel_bytes_ + unit % kPanelUnits * 4;
   for (int64_t quad = 0; quad < Quads(width_); ++quad) std::memcpy(panel + quad * kPanelUnits * 4, bytes + quad * 4, 4);
   scales_[unit] = rounded.scale;

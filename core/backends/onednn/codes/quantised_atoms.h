@@ -1,6 +1,8 @@
 // A dictionary rounded to bytes, with bounds on the effect of the rounding on a score.
 //
-//   w_j = mean + scale_j q_j + e_j,  q_j whole numbers of at most ByteKernels::weight_limit in magnitude.
+//   w_j = mean + scale_j q_j + e_j,  q_j whole numbers of at most kLargestWeight in magnitude,
+//                                      less where ByteKernels::lane_sum_limit asks for it.
+//
 // If atoms resemble each other, the mean atom is subtracted first, because it moves all scores of a row alike. The
 // remainder is smaller, and so is the bound. docs/kernels/codes.md has the proof.
 #pragma once

@@ -142,6 +142,43 @@ TEST_P(ByteProductTest, ScoresAreThoseOfTheRoundedParts) {
   }
 }
 
+// Sums of 16 bits reach their limits where all elements of a row are 255 and neighbouring weights have the same sign.
+TEST_P(ByteProductTest, SumsOfTheLargestBytesDoNotSaturate) {
+  constexpr int64_t kWidth = 64, kRows = 9;
+  ThreadPool pool(1);
+  const std::vector<float> x(kRows * kWidth, 1.0f);
+  std::vector<float> atoms;
+  for (float scale : {1.0f, -3.0f}) {
+    for (int64_t equal : {1, 2, 3, 4, 8, 16, 31, 64}) {
+      for (int64_t d = 0; d < kWidth; ++d) atoms.push_back(d < equal ? scale : d % 2 == 0 ? 0.4f * scale : 0.0f);
+    }
+  }
+  // Weights whose rounding always goes the same way.
+  for (float value : {0.4961f, 0.5039f, 0.1f}) {
+    for (int64_t d = 0; d < kWidth; ++d) atoms.push_back(d == 0 ? 1.0f : value);
+  }
+  const auto units = static_cast<int64_t>(atoms.size()) / kWidth;
+  const std::vector<float> bias(static_cast<size_t>(units));
+  auto quantised = *QuantisedAtoms::Create(GetParam(), units, kWidth);
+  quantised->Refresh(pool, atoms.data(), bias.data());
+  const Rows block(kernels_, x, kWidth);
+  std::vector<float> scores(kRows * kPanelUnits);
+  const AtomPanel panel = quantised->panel(0);
+  for (const RowTile& tile : block.tiles) {
+    kernels_.score_tile(tile, block.quantised.data(), panel, scores.data(), kPanelUnits);
+  }
+  for (int64_t unit = 0; unit < units; ++unit) {
+    int64_t sum = 0;
+    for (int64_t d = 0; d < kWidth; ++d) {
+      sum += int64_t{block.bytes(0)[d]} * panel.weights[(d / 4 * kPanelUnits + unit) * 4 + d % 4];
+    }
+    const double expected = static_cast<double>(sum) * block.quantised[0].scale * panel.scales[unit];
+    for (int64_t i = 0; i < kRows; ++i) {
+      EXPECT_NEAR(scores[i * kPanelUnits + unit], expected, 1e-5 * (1 + std::abs(expected))) << unit;
+    }
+  }
+}
+
 TEST_P(ByteProductTest, CollectsWhatReachesTheThresholdOfEachRowAndCountsWhatItHasNoRoomFor) {
   constexpr int64_t kWidth = 50, kRows = 9, kUnits = 150, kFirst = 1000;
   ThreadPool pool(1);
