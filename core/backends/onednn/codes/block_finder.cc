@@ -1,12 +1,15 @@
 #include "core/backends/onednn/codes/block_finder.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "core/base/cpu.h"
 
 namespace kwta::onednn::codes {
 namespace {
 
+// A dictionary this many times as large as a core's own cache comes from the next level for nearly every row.
+constexpr int64_t kSmallCache = 4;
 // A panel takes this part of a core's own cache. The rows take about as much.
 constexpr int64_t kPanelShare = 3;
 // Rows that need an atom, on average, from which on sharing it is worthwhile.
@@ -22,7 +25,8 @@ BlockFinder::Memory::Memory(int64_t rows, int64_t candidates, support::Arena& ar
       exact(arena.Take<float>(rows * room)) {}
 
 bool BlockFinder::Suits(int64_t cache_bytes, int64_t units, int64_t width, int64_t rows, int64_t k) {
-  return units * width * int64_t{sizeof(float)} > cache_bytes && rows * k >= kWorthwhileRows * units;
+  if (const char* x = std::getenv("KWTA_X_CACHE")) cache_bytes = std::atoll(x);
+  return units * width * int64_t{sizeof(float)} > kSmallCache * cache_bytes && rows * k >= kWorthwhileRows * units;
 }
 
 BlockFinder::BlockFinder(const support::Context& context, const Dictionary& dictionary, int64_t k,

@@ -54,6 +54,7 @@ void RowTiles::Add(const uint8_t* bytes, int64_t first_row, int64_t rows) {
   RowTile& tile = tiles_[count_++];
   tile.first_row = static_cast<int32_t>(first_row);
   tile.rows = static_cast<int32_t>(rows);
+  tile.step_quads = static_cast<int32_t>(step_quads_);
   tile.quads = static_cast<int32_t>(UnionSize(first_row, rows));
   int32_t* offset = next_;
   int32_t* quad = next_ + tile.quads;
@@ -72,9 +73,10 @@ void RowTiles::Add(const uint8_t* bytes, int64_t first_row, int64_t rows) {
 }
 
 void RowTiles::Build(const ByteKernels& kernels, const uint8_t* bytes, const QuantisedRow* quantised, int64_t rows,
-                     int64_t width, void* memory) {
+                     int64_t width, int64_t step_quads, void* memory) {
   const int64_t quads = Quads(width);
   padded_width_ = PaddedWidth(width);
+  step_quads_ = step_quads;
   words_ = DivideUp(quads, 64);
   masks_ = static_cast<uint64_t*>(memory);
   tiles_ = reinterpret_cast<RowTile*>(masks_ + rows * words_);
@@ -84,7 +86,7 @@ void RowTiles::Build(const ByteKernels& kernels, const uint8_t* bytes, const Qua
     uint64_t* mask = masks_ + i * words_;
     kernels.nonzero_quads(bytes + i * padded_width_, quads, mask);
     if (quantised[i].zero_point == 0) {
-      if (kernels.step_quads == kStepQuads) ListWholeSteps(mask, words_);
+      if (step_quads == kStepQuads) ListWholeSteps(mask, words_);
       continue;
     }
     // Here a byte of zero does not mean an element of zero.

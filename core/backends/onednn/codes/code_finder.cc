@@ -59,12 +59,15 @@ Outcome CodeFinder::Start(const float* x, const ScoreList& list, int64_t k, int6
   search->row.Prepare(x, dictionary_.width);
   // The k best approximate scores, or a few more if finding exactly k would take longer.
   const float best = kernels_.threshold(list.scores, padded, k, k + k / 8 + 1);
-  search->count = kernels_.collect(list.scores, padded, best, collected_.get());
-  if (search->count > max_candidates) return Outcome::kTooMany;
-  for (int64_t i = 0; i < search->count; ++i) {
-    search->positions[i] = collected_[i];
-    search->units[i] = list.unit(collected_[i]);
-  }
+  search->count = 0;
+  return Append(list, kernels_.collect(list.scores, padded, best, collected_.get()), max_candidates, search);
+}
+
+Outcome CodeFinder::Append(const ScoreList& list, int64_t added, int64_t max_candidates, CodeSearch* search) const {
+  if (search->count + added > max_candidates) return Outcome::kTooMany;
+  std::copy_n(collected_.get(), added, search->positions + search->count);
+  for (int64_t i = 0; i < added; ++i) search->units[search->count + i] = list.unit(collected_[i]);
+  search->count += added;
   return Outcome::kCode;
 }
 
@@ -80,15 +83,13 @@ Outcome CodeFinder::Extend(const ScoreList& list, const RowBound& bound, int64_t
   if (needed < list.limit) return Outcome::kTooShort;
   const float least = RoundedDown(needed - bound.LargestError());
   const int64_t near = kernels_.collect(list.scores, padded, least, collected_.get());
-  for (int64_t i = 0; i < near; ++i) {
+  int64_t added = 0;
+  for (int64_t i = 0; i < near; ++i) {  // a branch would often be mispredicted
     const int32_t position = collected_[i];
-    const int32_t unit = list.unit(position);
-    if (list.scores[position] + bound.Error(unit) < needed) continue;
-    if (search->count == max_candidates) return Outcome::kTooMany;
-    search->positions[search->count] = position;
-    search->units[search->count++] = unit;
+    collected_[added] = position;
+    added += list.scores[position] + bound.Error(list.unit(position)) >= needed;
   }
-  return Outcome::kCode;
+  return Append(list, added, max_candidates, search);
 }
 
 void CodeFinder::Finish(const ScoreList& list, int64_t k, CodeSearch* search, int32_t* indices, float* values) {

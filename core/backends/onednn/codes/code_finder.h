@@ -74,6 +74,8 @@ class CodeFinder {
  private:
   // Makes room for the positions that Collect finds among n scores.
   void ReservePositions(int64_t n);
+  // Appends the first `added` of the collected positions.
+  Outcome Append(const ScoreList& list, int64_t added, int64_t max_candidates, CodeSearch* search) const;
   // Writes the exact scores of units first .. count - 1.
   void ScoreExactly(int64_t first, CodeSearch* search);
   // Chooses the k largest of the search, which is in any order.
