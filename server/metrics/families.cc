@@ -34,6 +34,8 @@ constexpr FamilyDefinition kFamilies[] = {
     {"kwta_model_version", kGauge, "version", "model", "Version that label stable means; a change is a swap"},
     {"kwta_model_versions", kGauge, "versions", "model, state", "Versions of the model, by state"},
     {"kwta_model_memory_bytes", kGauge, "bytes", "model, version", "Bytes of the version's parameters in memory"},
+    {"kwta_model_path", kGauge, "1", "model, version, path",
+     "Always 1; the products that find the version's codes on this machine: int8, fp32 or bf16"},
     {"kwta_model_load_seconds", kHistogram, "seconds", "", "Time to load and warm up a version"},
     {"kwta_model_last_load_seconds", kGauge, "seconds", "model, version",
      "Time that the version's last load and warm-up took"},

@@ -75,6 +75,7 @@ json VersionJson(const v1::ModelVersion& version) {
                  {"state", StateText(version.state())},
                  {"labels", version.labels()},
                  {"parameter_bytes", version.parameter_bytes()}};
+  if (version.has_path()) result["path"] = {{"name", version.path().name()}, {"reason", version.path().reason()}};
   if (version.has_failure()) result["failure"] = FailureJson(version.failure());
   if (version.has_description()) result["description"] = DescriptionJson(version.description());
   return result;
