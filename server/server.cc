@@ -54,20 +54,22 @@ absl::Status Server::Check(const Options& options) {
   return Parts(options).Check();
 }
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options) {
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options, std::function<bool()> stopping) {
   KWTA_RETURN_IF_ERROR(CheckReadyDescriptor(options.ready_descriptor));
   auto owned = std::make_unique<Parts>(options);
   Parts& parts = *owned;
+  parts.stopping = std::move(stopping);
   std::unique_ptr<Server> server(new Server(std::move(owned)));
   KWTA_RETURN_IF_ERROR(parts.StartSecurity());
   KWTA_RETURN_IF_ERROR(parts.StartBase());
   KWTA_RETURN_IF_ERROR(parts.StartModels());
   KWTA_RETURN_IF_ERROR(parts.StartJobs());
   KWTA_RETURN_IF_ERROR(parts.StartGrpc());
+  if (parts.stopping && parts.stopping()) return absl::CancelledError("the server stops before it was ready");
   parts.ServeHttp();
   // Start jobs last: a server that cannot start must not touch them.
   parts.runner->Start();
-  parts.service->SetServing(true);
+  parts.health->SetServing(true);
   parts.ready = true;
   if (options.ready_descriptor >= 0) {
     KWTA_RETURN_IF_ERROR(AnnounceReady(options.ready_descriptor, parts.grpc_port, parts.http->port()));
@@ -91,7 +93,7 @@ void Server::Drain() {
   const bool was_ready = parts.ready;
   parts.draining = true;
   if (was_ready) {
-    parts.service->SetServing(false);
+    parts.health->SetServing(false);
     spdlog::info("draining");
     absl::SleepFor(absl::Seconds(parts.options.drain_delay_seconds));
   }

@@ -15,6 +15,15 @@ SAE_PRODUCT = "m=1024 k=768 n=32768"
 READ_BYTES = 512 << 20
 JOB = "data=images units=1000 k=25 batch=100 epochs=50 rows=50000"
 HANDOVER = {"handover": "handover times=20000"}
+SIGMOID = "activation=ACTIVATION_SIGMOID"
+REGULARISED = {
+    "dae": "gaussian-noise=0.1",
+    "cae": "contraction=0.1",
+    "mdae": "marginalised-noise=0.1",
+    "sae": "sparse-penalty=0.1 activity-limit=0.9",
+    "dae_sigmoid": f"gaussian-noise=0.1 {SIGMOID}",
+    "cae_sigmoid": f"contraction=0.1 {SIGMOID}",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +74,18 @@ GROUPS = (
     Group("train_ksparse", "train data=images units=1000 k=25 batch=100", peers=TRAINERS, machine=HANDOVER),
     Group("train_ksparse_b1000", "train data=images units=1000 k=25 batch=1000", peers=TRAINERS),
     Group("train_ksparse_dense", "train data=patches units=1000 k=25 batch=100", peers=TRAINERS, machine=HANDOVER),
+    *(
+        Group(f"train_{name}", f"train_regularised data=images encoder=regularised units=1000 batch=100 {words}")
+        for name, words in REGULARISED.items()
+    ),
+    Group("train_dropout", "train_dropout data=images encoder=dropout units=1000 batch=100"),
+    Group(
+        "train_rbm",
+        "train_rbm data=images encoder=rbm units=1000 batch=100",
+        peers=("eager", "compiled", "scikit-learn"),
+        slow_peers=(),
+    ),
+    Group("encode_relu", "encode_regularised data=images encoder=regularised units=1000 batch=256", slow_peers=("bf16",)),
     Group("train_wta16", "train_maps data=images maps=16 batch=100", machine=HANDOVER),
     Group("train_wta128", "train_maps data=images maps=128 batch=100"),
     Group("train_wta_cifar", "train_maps data=colour maps=128 batch=100"),
@@ -104,6 +125,13 @@ BARS = (
     Bar("train_ksparse", "ratio", "train_ksparse", vnni=(12, 18), avx2=(10, 14)),
     Bar("train_ksparse_b1000", "ratio", "train_ksparse_b1000", vnni=(8, 12), avx2=(6, 9)),
     Bar("train_ksparse_dense", "ratio", "train_ksparse_dense", vnni=(6, 9), avx2=(4.5, 7)),
+    *(
+        Bar(f"train_{name}", "ratio", f"train_{name}", vnni=(1.5, 2 if SIGMOID in words else 4))
+        for name, words in REGULARISED.items()
+    ),
+    Bar("train_dropout", "ratio", "train_dropout", vnni=(1.5, 4)),
+    Bar("train_rbm", "ratio", "train_rbm", against=(*PYTORCH_FP32, "scikit-learn"), vnni=(1.5, 2)),
+    Bar("encode_relu", "ratio", "encode_relu", vnni=(1, 2)),
     Bar("train_wta16", "ratio", "train_wta16", vnni=(60, 120)),
     Bar("train_wta128", "ratio", "train_wta128", vnni=(130, 300)),
     Bar("train_wta_cifar", "ratio", "train_wta_cifar", vnni=(70, 100), avx2=(35, 80)),

@@ -24,8 +24,11 @@ import torch
 import torch._inductor.config as inductor
 
 import convolution
+import dropout
 import k_sparse
 import other_libraries
+import rbm
+import regularised
 import selection
 from inputs import Inputs
 
@@ -34,6 +37,10 @@ FAMILIES = {
     "encode": (k_sparse.encode_variants, other_libraries.encode_variants),
     "train": (k_sparse.train_variants,),
     "select": (selection.variants,),
+    "encode_regularised": (regularised.encode_variants,),
+    "train_dropout": (dropout.train_variants,),
+    "train_rbm": (rbm.train_variants,),
+    "train_regularised": (regularised.train_variants,),
     "encode_maps": (convolution.encode_variants,),
     "train_maps": (convolution.train_variants,),
 }

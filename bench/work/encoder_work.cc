@@ -1,7 +1,7 @@
 // Encoding and training, through core's public interface. bench/work/models.h says which words describe an encoder.
 //
-//   encode data=NAME ENCODER batch=B [dtype=u8] [weights=random]    (also encode_maps)
-//   train  data=NAME ENCODER batch=B [warm=ROWS]                    (also train_maps)
+//   encode data=NAME ENCODER batch=B [dtype=u8] [weights=random]    (also encode_KIND for peers)
+//   train  data=NAME ENCODER batch=B [warm=ROWS]                    (also train_KIND)
 //   job    data=NAME ENCODER batch=B epochs=E rows=R
 //   steps  data=NAME ENCODER batch=B epochs=E rows=R                (the job's training steps, on floats in order)
 #include <algorithm>

@@ -17,7 +17,9 @@ uint64_t Mix(uint64_t x) {
 
 }  // namespace
 
-Rng::Rng(uint64_t seed, uint64_t stream) : engine_(Mix(Mix(seed) ^ Mix(~stream))) {}
+uint64_t StreamKey(uint64_t seed, uint64_t stream) { return Mix(Mix(seed) ^ Mix(~stream)); }
+
+Rng::Rng(uint64_t seed, uint64_t stream) : engine_(StreamKey(seed, stream)) {}
 
 uint64_t Rng::UniformBelow(uint64_t bound) {
   // Draws again above the largest multiple of bound: such draws would favour small results.

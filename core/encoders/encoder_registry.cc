@@ -6,7 +6,9 @@
 #include "absl/strings/str_join.h"
 #include "core/base/invalid_field.h"
 #include "core/base/status_macros.h"
+#include "core/encoders/dropout.h"
 #include "core/encoders/k_sparse.h"
+#include "core/encoders/rbm.h"
 #include "core/encoders/regularised.h"
 #include "core/encoders/stack.h"
 #include "core/encoders/views_encoder.h"
@@ -24,10 +26,7 @@ std::string NoKindMessage() {
 
 absl::Span<const EncoderKind* const> EncoderKinds() {
   static const EncoderKind* const kinds[] = {
-      &KSparseKind(),
-      &WinnerTakeAllKind(),
-      &RegularisedKind(),
-      &StackKind(),
+      &KSparseKind(), &WinnerTakeAllKind(), &RegularisedKind(), &DropoutKind(), &RbmKind(), &StackKind(),
   };
   return kinds;
 }
@@ -56,6 +55,12 @@ google::protobuf::Message* MutableKindSpec(const EncoderKind& kind, v1::EncoderS
   return spec->GetReflection()->MutableMessage(spec, spec->GetDescriptor()->FindFieldByNumber(kind.kind_case));
 }
 
+int64_t UnitCount(const v1::EncoderSpec& spec) {
+  const EncoderKind* kind = FindEncoderKind(spec);
+  const Shape shape = kind == nullptr ? Shape() : kind->code_shape(spec);
+  return shape.empty() ? 0 : shape.front();
+}
+
 Shape CodeShape(const v1::ModelDescription& model) {
   const EncoderKind* kind = FindEncoderKind(model.encoder());
   if (kind == nullptr) return {0};
@@ -65,6 +70,12 @@ Shape CodeShape(const v1::ModelDescription& model) {
     shape.front() *= model.preprocessing().input().channels();
   }
   return shape;
+}
+
+float ActiveAbove(const v1::EncoderSpec& spec) {
+  const v1::EncoderSpec& top = LayerSpec(spec, LayerCount(spec) - 1);
+  const EncoderKind* kind = FindEncoderKind(top);
+  return kind != nullptr && kind->active_above != nullptr ? kind->active_above(top) : 0;
 }
 
 absl::Status ResolveEncoder(v1::EncoderSpec* spec) {

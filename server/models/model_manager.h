@@ -35,6 +35,8 @@ struct ModelManagerOptions {
   int64_t warm_up_rows = 256;
   // How long the files of a bundle put into the directory must stay unchanged before the manager takes it.
   absl::Duration settle = absl::Seconds(1);
+  // Returns true once the process is to end: loads then stop where they are. Any thread may call it; may be empty.
+  std::function<bool()> stopping;
 };
 
 // Thread-safe. Loads and changes take turns with each other. They never delay a caller that asks for a version in
@@ -56,7 +58,7 @@ class ModelManager {
 
   // Opens `directory`. For each model, loads the versions that labels name and the newest version that loads, and sets
   // aside what cannot be read. From then on, the thread that makes a change calls the events, which must not call the
-  // manager. Errors: those of the directory itself.
+  // manager. Errors: those of the directory itself; CANCELLED (options.stopping).
   static absl::StatusOr<std::unique_ptr<ModelManager>> Open(const std::string& directory,
                                                             const ModelManagerOptions& options,
                                                             ModelLoader::Create create, Events events);
@@ -79,6 +81,8 @@ class ModelManager {
   size_t size() const { return table_.size(); }
   // Returns the version of `name` that `job_id` made; 0 if there is none.
   uint64_t VersionOfJob(absl::string_view name, absl::string_view job_id) const;
+  // Removes the path of the root from an error, since callers need not know where on this machine models are.
+  absl::Status WithoutRoot(const absl::Status& status) const;
   // The directory that holds the versions of `name`.
   std::string DirectoryOf(const std::string& name) const { return root_ + "/" + name; }
 
@@ -120,6 +124,7 @@ class ModelManager {
   ModelManager(const std::string& directory, const ModelManagerOptions& options, ModelLoader::Create create,
                Events events);
 
+  bool Stopping() const { return options_.stopping && options_.stopping(); }
   void LoadAtStart(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loading_);
   absl::StatusOr<ServedModelPtr> LoadIfNeeded(const VersionKey& key) ABSL_LOCKS_EXCLUDED(loading_);
   absl::StatusOr<ServedModelPtr> LoadVersion(const VersionKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loading_);
@@ -146,9 +151,6 @@ class ModelManager {
   // load when somebody asks for them.
   bool IsWanted(const VersionKey& key) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(changing_);
   void Tell(const std::string& name);
-  // Removes the path of the root, since callers need not know where on this machine models are.
-  absl::Status WithoutRoot(const absl::Status& status) const;
-
   const std::string root_;
   const ModelManagerOptions options_;
   const ModelLoader loader_;

@@ -17,6 +17,7 @@
 #include "core/backends/onednn/regularised/regularised_pass.h"
 #include "core/backends/onednn/support/context.h"
 #include "core/backends/onednn/support/flush_subnormals.h"
+#include "core/backends/onednn/support/sparse_gemm.h"
 #include "core/backends/onednn/support/tiled_gemm.h"
 #include "core/backends/onednn/tied/active_gradient.h"
 #include "core/backends/onednn/tied/sparse_gradient.h"
@@ -60,6 +61,10 @@ class OnednnBackend final : public HostBackend {
   }
 
   absl::Status Gemm(const GemmArgs& args) override {
+    if (args.sparse_a) {
+      KWTA_ASSIGN_OR_RETURN(const bool done, support::SparseGemm(context_, args));
+      if (done) return absl::OkStatus();
+    }
     support::DnnlGemmArgs whole;
     whole.a = args.a;
     whole.lda = args.k;
