@@ -271,7 +271,7 @@ absl::Status Server::Parts::StartJobs() {
   runner_options.max_running_jobs = options.max_running_jobs;
   runner_options.max_queued_jobs = options.max_queued_jobs;
   runner_options.trainer_niceness = options.trainer_niceness;
-  runner_options.priority = &trainer_priority;
+  if (options.trainer_niceness > 0) runner_options.priority = &trainer_priority;
   runner_options.stop_grace = absl::Seconds(options.trainer_stop_seconds);
   if (::access(runner_options.trainer_program.c_str(), X_OK) != 0) {
     spdlog::warn("there is no trainer at '{}': training jobs will fail; name kwta-trainer with --trainer",
