@@ -1,7 +1,6 @@
 #include "core/base/cpu.h"
 
 #include <sched.h>
-#include <unistd.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -32,11 +31,6 @@ int AvailableProcessors() {
 }
 
 int ResolveThreads(int requested) { return requested > 0 ? requested : AvailableProcessors(); }
-
-int64_t CoreCacheBytes() {
-  static const int64_t bytes = ::sysconf(_SC_LEVEL2_CACHE_SIZE);
-  return bytes > 0 ? bytes : int64_t{512} << 10;
-}
 
 std::vector<std::string> CpuFeatures() {
   std::vector<std::string> features;

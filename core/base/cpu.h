@@ -1,7 +1,6 @@
 // What the processor offers and how much of it this process may use.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -13,9 +12,6 @@ int AvailableProcessors();
 
 // Returns `requested`, or AvailableProcessors() if it is 0.
 int ResolveThreads(int requested);
-
-// Returns the bytes of the second-level cache, which a processor has for itself; 512 KiB if the system does not say.
-int64_t CoreCacheBytes();
 
 // Returns the instruction sets that matter to the kernels, such as "avx2", "avx512f", "avx512_vnni", "amx_bf16", in
 // that order.

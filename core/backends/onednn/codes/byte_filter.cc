@@ -2,10 +2,8 @@
 
 #include <algorithm>
 
-#include "core/backends/onednn/codes/block_finder.h"
 #include "core/backends/onednn/codes/byte_rows.h"
 #include "core/backends/onednn/codes/sampled_filter.h"
-#include "core/base/cpu.h"
 #include "core/base/divide_up.h"
 
 namespace kwta::onednn::codes {
@@ -36,21 +34,15 @@ class ByteCall {
     const int64_t threads = shares_units_ ? 1 : std::clamp<int64_t>(work / kWorkOfAThread, 1, context.pool.threads());
     const int64_t blocks = DivideUp(args.rows, most * threads) * threads;
     block_rows_ = std::min(args.rows, RoundUp(DivideUp(args.rows, blocks), 2));
-    together_ = BlockFinder::Suits(CoreCacheBytes(), atoms_.units(), atoms_.width(), block_rows_, args.k);
   }
 
   struct Memory {
     Memory(const ByteCall& call, support::Arena& arena)
         : rows(call.block_rows_, call.atoms_.width(), arena),
-          scores(arena.Take<float>(call.block_rows_ * call.padded_units_)),
-          finder(call.together_ ? call.block_rows_ : 0, ByteRows::MaxCandidates(call.args_), arena),
-          converted(arena.Take<float>(call.together_ && call.args_.x == nullptr ? call.block_rows_ * call.atoms_.width()
-                                                                                : 0)) {}
+          scores(arena.Take<float>(call.block_rows_ * call.padded_units_)) {}
 
     ByteRows::Memory rows;
     float* scores;  // [rows, padded units]
-    BlockFinder::Memory finder;
-    float* converted;  // [rows, width]
   };
 
   int64_t block_rows() const { return block_rows_; }
@@ -58,13 +50,6 @@ class ByteCall {
   void EncodeBlock(int64_t begin, int64_t count, const Memory& memory, char* left_out);
 
  private:
-  ScoreList ListOf(int64_t i, const Memory& memory) const {
-    ScoreList list;
-    list.scores = memory.scores + i * padded_units_;
-    list.size = atoms_.units();
-    return list;
-  }
-  void FindTogether(int64_t begin, int64_t count, const ByteRows& rows, const Memory& memory, char* left_out);
   // Writes memory.scores.
   void ScoreUnits(const RowTiles& tiles, const Memory& memory);
 
@@ -74,30 +59,18 @@ class ByteCall {
   const int64_t padded_units_;
   bool shares_units_;
   int64_t block_rows_;
-  bool together_;  // the exact scores of a block's rows
 };
 
 void ByteCall::EncodeBlock(int64_t begin, int64_t count, const Memory& memory, char* left_out) {
   ByteRows rows(context_, args_, memory.rows);
   for (int64_t i = 0; i < count; ++i) rows.Quantise(begin + i, i);
   ScoreUnits(rows.Tiles(count), memory);
-  if (together_) return FindTogether(begin, count, rows, memory, left_out);
   for (int64_t i = 0; i < count; ++i) {
-    left_out[begin + i] = rows.Find(begin + i, i, ListOf(i, memory)) != Outcome::kCode;
+    ScoreList list;
+    list.scores = memory.scores + i * padded_units_;
+    list.size = atoms_.units();
+    left_out[begin + i] = rows.Find(begin + i, i, list) != Outcome::kCode;
   }
-}
-
-void ByteCall::FindTogether(int64_t begin, int64_t count, const ByteRows& rows, const Memory& memory, char* left_out) {
-  BlockFinder finder(context_, *args_.dictionary, args_.k, ByteRows::MaxCandidates(args_), memory.finder);
-  for (int64_t i = 0; i < count; ++i) {
-    left_out[begin + i] = !rows.IsSafe(i);
-    if (left_out[begin + i]) continue;
-    const float* const x = rows.Floats(begin + i, memory.converted + i * atoms_.width());
-    finder.Add(i, x, ListOf(i, memory), rows.WholeBound(i, x));
-  }
-  finder.Encode([&](int64_t i) { return args_.indices + (begin + i) * args_.k; },
-                [&](int64_t i) { return args_.values + (begin + i) * args_.k; },
-                [&](int64_t i, Outcome outcome) { left_out[begin + i] = outcome != Outcome::kCode; });
 }
 
 void ByteCall::ScoreUnits(const RowTiles& tiles, const Memory& memory) {

@@ -19,7 +19,7 @@ ByteRows::ByteRows(const support::Context& context, const AffineTopKArgs& args, 
       dictionary_(static_cast<const PreparedDictionary&>(*args.dictionary)),
       atoms_(*dictionary_.quantised()),
       width_(dictionary_.width),
-      max_candidates_(MaxCandidates(args)),
+      max_candidates_(std::min(dictionary_.units, args.k + std::max<int64_t>(args.k, 64 + dictionary_.units / 4))),
       memory_(memory),
       finder_(context.instruction_set, dictionary_) {}
 
@@ -56,31 +56,18 @@ RowBound ByteRows::Bound(int64_t i) const {
 }
 
 Outcome ByteRows::Find(int64_t row, int64_t i, const ScoreList& list) {
-  if (!IsSafe(i)) return Outcome::kTooMany;
-  const float* x = Floats(row, memory_.converted);
-  return finder_.Find(x, list, WholeBound(i, x), args_.k, max_candidates_, args_.indices + row * args_.k,
-                      args_.values + row * args_.k);
-}
-
-bool ByteRows::IsSafe(int64_t i) const {
-  return CannotOverflow(memory_.rows[i].norm, dictionary_.largest_norm(), dictionary_.largest_bias());
-}
-
-const float* ByteRows::Floats(int64_t row, float* converted) const {
-  if (args_.x != nullptr) return args_.x + row * width_;
-  simd::DivideBytes(args_.bytes + row * width_, width_, args_.divisor, converted);
-  return converted;
-}
-
-RowBound ByteRows::WholeBound(int64_t i, const float* x) const {
+  if (!CannotOverflow(memory_.rows[i].norm, dictionary_.largest_norm(), dictionary_.largest_bias())) {
+    return Outcome::kTooMany;
+  }
+  const float* x = args_.x + row * width_;
+  if (args_.x == nullptr) {
+    simd::DivideBytes(args_.bytes + row * width_, width_, args_.divisor, memory_.converted);
+    x = memory_.converted;
+  }
   RowBound bound = Bound(i);
   if (atoms_.mean() != nullptr) bound.offset = simd::FixedOrderDot(x, atoms_.mean(), width_);
-  return bound;
-}
-
-int64_t ByteRows::MaxCandidates(const AffineTopKArgs& args) {
-  const int64_t units = args.dictionary->units;
-  return std::min(units, args.k + std::max<int64_t>(args.k, 64 + units / 4));
+  return finder_.Find(x, list, bound, args_.k, max_candidates_, args_.indices + row * args_.k,
+                      args_.values + row * args_.k);
 }
 
 }  // namespace kwta::onednn::codes

@@ -48,14 +48,6 @@ class ByteRows {
   // Returns kTooMany if the row's scores could overflow.
   Outcome Find(int64_t row, int64_t i, const ScoreList& list);
 
-  // The parts of Find, for callers that find several codes together. Whether no score of row i of the block can
-  // overflow; row `row` of the call as floats, which `converted` may hold; the whole bound of row i; and the most exact
-  // scores that are worthwhile for a row.
-  bool IsSafe(int64_t i) const;
-  const float* Floats(int64_t row, float* converted) const;
-  RowBound WholeBound(int64_t i, const float* x) const;
-  static int64_t MaxCandidates(const AffineTopKArgs& args);
-
  private:
   const AffineTopKArgs& args_;
   const PreparedDictionary& dictionary_;

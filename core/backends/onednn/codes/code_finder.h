@@ -36,59 +36,32 @@ enum class Outcome {
   kTooShort,  // Units that are not in the list may be in the code.
 };
 
-// The units of one row whose exact scores are needed, as CodeFinder finds them in steps. The arrays have Room elements.
-struct CodeSearch {
-  explicit CodeSearch(simd::InstructionSet set) : row(set) {}
-
-  // Elements of each array for at most `candidates` units, with room for padding.
-  static int64_t Room(int64_t candidates) { return PaddedScores(candidates) + kScorePadding; }
-
-  simd::FixedOrderRow row;
-  int32_t* positions = nullptr;  // in the list
-  int32_t* units = nullptr;      // at these positions
-  float* exact = nullptr;        // the caller's to write
-  int64_t count = 0;
-};
-
 // Finds the codes of one row after another and reuses its memory. Not thread-safe.
 class CodeFinder {
  public:
   CodeFinder(simd::InstructionSet set, const Dictionary& dictionary)
-      : kernels_(LargestKernelsFor(set)), dictionary_(dictionary), search_(set) {}
+      : kernels_(LargestKernelsFor(set)), dictionary_(dictionary), row_(set) {}
 
   // Writes the code of x if it returns kCode.
   // REQUIRES: 1 <= k <= list.size, atoms and biases are finite, and no score can overflow (CannotOverflow).
   Outcome Find(const float* x, const ScoreList& list, const RowBound& bound, int64_t k, int64_t max_candidates,
                int32_t* indices, float* values);
 
-  // The steps of Find, for callers that compute the exact scores of several rows together. After Start and after Extend
-  // the caller writes search->exact for the units that the step appended, whose positions ascend. Each step needs the
-  // same arguments, and returns kCode if the next one may follow. REQUIRES: as Find.
-  Outcome Start(const float* x, const ScoreList& list, int64_t k, int64_t max_candidates, CodeSearch* search);
-  Outcome Extend(const ScoreList& list, const RowBound& bound, int64_t k, int64_t max_candidates, CodeSearch* search);
-  void Finish(const ScoreList& list, int64_t k, CodeSearch* search, int32_t* indices, float* values);
-
   // Number of exact scores computed so far.
   int64_t exact_scores() const { return exact_scores_; }
 
  private:
-  // Makes room for the positions that Collect finds among n scores.
-  void ReservePositions(int64_t n);
-  // Appends the first `added` of the collected positions.
-  Outcome Append(const ScoreList& list, int64_t added, int64_t max_candidates, CodeSearch* search) const;
-  // Writes the exact scores of units first .. count - 1.
-  void ScoreExactly(int64_t first, CodeSearch* search);
-  // Chooses the k largest of the search, which is in any order.
-  void ChooseUnordered(int64_t k, const CodeSearch& search, int32_t* indices, float* values);
+  // Appends the exact scores of positions_[first .. count).
+  void ScoreExactly(const ScoreList& list, int64_t first, int64_t count);
+  // Chooses the k largest of units_ and exact_[0 .. count), which are in any order.
+  void ChooseUnordered(int64_t count, int64_t k, int32_t* indices, float* values);
 
   const LargestKernels& kernels_;
   const Dictionary& dictionary_;
-  CodeSearch search_;  // of Find
-  int64_t room_ = 0;   // of the arrays of search_; clearing them for each row is not worthwhile
+  simd::FixedOrderRow row_;
+  int64_t room_ = 0;  // of the arrays; clearing them for each row is not worthwhile
   std::unique_ptr<int32_t[]> positions_, units_;
   std::unique_ptr<float[]> exact_;
-  int64_t collected_room_ = 0;
-  std::unique_ptr<int32_t[]> collected_;  // positions that Collect finds, and the numbers that it writes beyond them
   std::vector<std::pair<int32_t, float>> chosen_;
   int64_t exact_scores_ = 0;
 };
