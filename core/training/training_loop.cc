@@ -10,6 +10,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/cpu.h"
 #include "core/base/divide_up.h"
 #include "core/base/processor_share.h"
 #include "core/base/rng.h"
@@ -305,7 +306,7 @@ v1::TrainingProgress TrainingLoop::Progress(int64_t epochs_done, int64_t images)
   progress.set_images_done(images);
   progress.set_seconds_since_checkpoint(SecondsSince(checkpointed_));
   if (const std::optional<double> share = processors_.Take()) progress.set_processor_share(*share);
-  progress.set_threads(training_.threads());
+  progress.set_threads(static_cast<uint32_t>(ResolveThreads(static_cast<int>(training_.threads()))));
   for (const std::string& warning : warnings_) progress.add_warnings(warning);
   return progress;
 }
