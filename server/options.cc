@@ -210,7 +210,7 @@ void AddOptions(CLI::App& app, Options& options) {
       ->transform(take(count(1, 1'000'000)))
       ->group("Training");
   add("--trainer-niceness", options.trainer_niceness,
-      "Nice level of training, so that it yields to Encode; 19: only on what nobody else wants")
+      "Nice level of training among other programs; it yields to Encode unless 0; 19: only on what nobody else wants")
       ->transform(take(count(0, 19)))
       ->group("Training");
   add("--trainer", options.trainer_path, "Program that trains; kwta-trainer beside this program if not given")

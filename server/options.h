@@ -64,8 +64,8 @@ struct Options {
 
   int max_running_jobs = 1;
   int max_queued_jobs = 1000;
-  // The trainer's nice level, so that training yields to Encode.
-  int trainer_niceness = 19;
+  // The trainer's nice level among other programs. Training yields to Encode unless it is 0.
+  int trainer_niceness = 5;
   // The training program; empty uses kwta-trainer beside the server's own program.
   std::string trainer_path;
   // How long a trainer may take to stop before it is killed.

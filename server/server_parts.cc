@@ -27,6 +27,7 @@
 #include "server/jobs/reopening_job_store.h"
 #include "server/jobs/sqlite_job_store.h"
 #include "server/listening_socket.h"
+#include "server/metrics/model_use.h"
 #include "server/model_reports.h"
 #include "server/oip/inference_service.h"
 #include "server/process.h"
@@ -270,6 +271,7 @@ absl::Status Server::Parts::StartJobs() {
   runner_options.max_running_jobs = options.max_running_jobs;
   runner_options.max_queued_jobs = options.max_queued_jobs;
   runner_options.trainer_niceness = options.trainer_niceness;
+  if (options.trainer_niceness > 0) runner_options.priority = &trainer_priority;
   runner_options.stop_grace = absl::Seconds(options.trainer_stop_seconds);
   if (::access(runner_options.trainer_program.c_str(), X_OK) != 0) {
     spdlog::warn("there is no trainer at '{}': training jobs will fail; name kwta-trainer with --trainer",
@@ -283,8 +285,13 @@ void Server::Parts::StartBatcher() {
   BatcherEvents batcher_events;
   batcher_events.batch_done = [](const ServedModel& model, int64_t rows, absl::Duration compute) {
     Metrics::BatchDone(model, rows, absl::ToDoubleSeconds(compute));
+    if (model.use != nullptr && model.use->NotePath(*model.encoder)) {
+      const EncodingPath path = model.encoder->path();
+      spdlog::info("model {} version {}: codes are found by {}: {}", model.name, model.version, path.name, path.reason);
+    }
   };
-  batcher_events.queue_left = [](const ServedModel& model, absl::Duration queued) {
+  batcher_events.queue_left = [this](const ServedModel& model, absl::Duration queued) {
+    trainer_priority.EncodeIsInUse(SteadyTime::Now());
     Metrics::QueueLeft(model, absl::ToDoubleSeconds(queued));
   };
   batcher_events.encoded = [this](const ServedModelPtr& model, const RowsView& rows, const Codes& codes) {

@@ -21,6 +21,7 @@
 #include "server/jobs/job_journal.h"
 #include "server/jobs/job_runner.h"
 #include "server/jobs/job_store.h"
+#include "server/jobs/trainer_priority.h"
 #include "server/metrics/drift_sampler.h"
 #include "server/metrics/metrics.h"
 #include "server/models/model_follower.h"
@@ -79,6 +80,7 @@ struct Server::Parts {
   std::unique_ptr<JobJournal> journal;
   std::unique_ptr<ModelManager> models;
   std::unique_ptr<ModelFollower> follower;
+  TrainerPriority trainer_priority;
   std::unique_ptr<JobRunner> runner;
   std::unique_ptr<CompletionLoop> loop;
   std::unique_ptr<DriftSampler> drift;

@@ -69,6 +69,11 @@ class Buffer {
   std::function<void(void*)> release_;
 };
 
+// How a backend finds codes: a name for labels, and why it was chosen, for people. Empty if there is no choice.
+struct EncodingPath {
+  std::string name, reason;
+};
+
 // A dictionary made ready for AffineTopK: `units` atoms of `width` elements, a bias for each, and whatever the backend
 // derives from them (norms, packed or rounded copies). It refers to the caller's atoms and bias, which must outlive it.
 // AffineTopK only reads it, so many threads may share a dictionary; RefreshDictionary needs it alone.
@@ -77,6 +82,10 @@ class Dictionary {
   Dictionary(const float* atoms, const float* bias, int64_t units, int64_t width)
       : atoms(atoms), bias(bias), units(units), width(width) {}
   virtual ~Dictionary() = default;
+
+  // How AffineTopK finds codes now, and a number that changes whenever that does. Thread-safe.
+  virtual EncodingPath path() const { return {}; }
+  virtual uint64_t path_changes() const { return 0; }
 
   const float* const atoms;  // [units, width]: row h is atom h, the transpose of the paper's W.
   const float* const bias;   // [units]

@@ -1,7 +1,10 @@
 #include "core/base/cpu.h"
 
-#include <cpuid.h>
 #include <sched.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include <algorithm>
 #include <cmath>

@@ -55,6 +55,10 @@ class Encoder {
   // option is set although the encoder takes no k.
   virtual absl::StatusOr<int64_t> ResolveK(const EncodeOptions& options) const = 0;
 
+  // How this machine finds codes, and a number that changes whenever that does; see Dictionary.
+  virtual EncodingPath path() const { return {}; }
+  virtual uint64_t path_changes() const { return 0; }
+
   // Encodes x[rows, input_width] (u8, f16, bf16 or f32) into the encoder's own form of codes. A row's code does not
   // depend on the batch. Reuses the memory of `codes`. REQUIRES: x is finite and of the right width, k comes from
   // ResolveK.

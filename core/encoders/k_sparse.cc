@@ -33,6 +33,9 @@ class KSparseEncoder : public Encoder {
   int64_t code_width() const override { return units_; }
   int64_t parameter_bytes() const override { return layer_.bytes(); }
 
+  EncodingPath path() const override { return dictionary_->path(); }
+  uint64_t path_changes() const override { return dictionary_->path_changes(); }
+
   absl::StatusOr<int64_t> ResolveK(const EncodeOptions& options) const override;
   absl::Status Encode(const RowsView& x, int64_t k, Codes* codes) const override;
   absl::Status Decode(const SparseCodes& codes, float* out) const override;

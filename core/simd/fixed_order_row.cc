@@ -1,5 +1,7 @@
 #include "core/simd/fixed_order_row.h"
 
+#include <cstddef>
+
 #include "core/base/divide_up.h"
 #include "core/simd/intrinsics.h"
 

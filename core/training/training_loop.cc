@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/cpu.h"
 #include "core/base/divide_up.h"
+#include "core/base/processor_share.h"
 #include "core/base/rng.h"
 #include "core/base/seconds_since.h"
 #include "core/base/status_macros.h"
@@ -93,7 +96,7 @@ class TrainingLoop {
   Mark Now() const { return {LoopClock::now(), EpochsDone() * rows_ + EpochRowsDone()}; }
 
   // The fields that every report has.
-  v1::TrainingProgress Progress(int64_t epochs_done, int64_t images) const;
+  v1::TrainingProgress Progress(int64_t epochs_done, int64_t images);
   void Report(const EpochReport& report);
   absl::Status AfterEpochBefore(int64_t epochs_done);
 
@@ -113,6 +116,7 @@ class TrainingLoop {
   LoopClock::time_point checkpointed_ = started_;  // the last checkpoint of this run, or its start
   Mark pace_;                                      // since when epochs have taken their current time
   Mark reported_;                                  // the last report
+  ProcessorShare processors_;                      // since the last report
 };
 
 absl::Status TrainingLoop::Prepare() {
@@ -291,7 +295,7 @@ absl::Status TrainingLoop::Diverged(absl::string_view cause, int64_t update) con
                    "; lower training.learning_rate from ", training_.learning_rate(), " (a tenth is a good next try)"));
 }
 
-v1::TrainingProgress TrainingLoop::Progress(int64_t epochs_done, int64_t images) const {
+v1::TrainingProgress TrainingLoop::Progress(int64_t epochs_done, int64_t images) {
   const int64_t epochs = trainee_.epochs_before() + epochs_;
   const double seconds = SecondsSince(reported_.time);
   v1::TrainingProgress progress;
@@ -301,6 +305,8 @@ v1::TrainingProgress TrainingLoop::Progress(int64_t epochs_done, int64_t images)
   progress.set_images_per_second(seconds > 0 ? static_cast<double>(images - reported_.images) / seconds : 0);
   progress.set_images_done(images);
   progress.set_seconds_since_checkpoint(SecondsSince(checkpointed_));
+  if (const std::optional<double> share = processors_.Take()) progress.set_processor_share(*share);
+  progress.set_threads(static_cast<uint32_t>(ResolveThreads(static_cast<int>(training_.threads()))));
   for (const std::string& warning : warnings_) progress.add_warnings(warning);
   return progress;
 }

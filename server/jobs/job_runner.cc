@@ -14,6 +14,7 @@
 #include "core/base/status_macros.h"
 #include "server/jobs/job_events.h"
 #include "server/jobs/progress_filter.h"
+#include "server/jobs/trainer_priority.h"
 #include "server/metrics/metrics.h"
 #include "server/retry_after.h"
 
@@ -318,7 +319,9 @@ JobRunner::Ending JobRunner::Train(const v1::Job& job) {
     running.process = process->get();
     if (running.cancelled || stopping_) StopTrainer(&running);
   }
+  if (options_.priority != nullptr) options_.priority->Add((*process)->pid(), SteadyTime::Now());
   ending = Listen(job, process->get());
+  if (options_.priority != nullptr) options_.priority->Remove((*process)->pid());
   const std::string how = (*process)->Reap(options_.stop_grace);
   {
     absl::MutexLock lock(&mutex_);
@@ -345,6 +348,7 @@ JobRunner::Ending JobRunner::Listen(const v1::Job& job, TrainerProcess* process)
       return ending;
     }
     if (*event == TrainerProcess::Event::kEnd) return ending;
+    if (options_.priority != nullptr) options_.priority->Look(SteadyTime::Now());
     {
       absl::MutexLock lock(&mutex_);
       const Running& running = running_[job.id()];

@@ -28,6 +28,7 @@
 namespace kwta::server {
 
 class Metrics;
+class TrainerPriority;
 
 struct JobRunnerOptions {
   std::string trainer_program;
@@ -36,7 +37,8 @@ struct JobRunnerOptions {
   std::string backend;                        // passed to the trainer
   int max_running_jobs = 1;
   int max_queued_jobs = 1000;
-  int trainer_niceness = 19;
+  int trainer_niceness = 5;
+  TrainerPriority* priority = nullptr;            // learns of the trainers; outlives the runner; may be null
   std::function<void()> taken_up;                 // called once the jobs in the store are known; may be empty
   absl::Duration stop_grace = absl::Seconds(10);  // how long a trainer may take to stop before it is killed
 };

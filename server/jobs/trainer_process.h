@@ -41,6 +41,8 @@ class TrainerProcess {
   // was read. Errors: DATA_LOSS if the output is not a report.
   absl::StatusOr<Event> Next(absl::Duration timeout, v1::TrainerReport* report);
 
+  pid_t pid() const { return pid_; }
+
   // Asks the process to stop (SIGTERM), or forces it (SIGKILL). Any thread may call these.
   void Terminate() { Signal(SIGTERM); }
   void Kill() { Signal(SIGKILL); }

@@ -34,6 +34,8 @@ constexpr FamilyDefinition kFamilies[] = {
     {"kwta_model_version", kGauge, "version", "model", "Version that label stable means; a change is a swap"},
     {"kwta_model_versions", kGauge, "versions", "model, state", "Versions of the model, by state"},
     {"kwta_model_memory_bytes", kGauge, "bytes", "model, version", "Bytes of the version's parameters in memory"},
+    {"kwta_model_path", kGauge, "1", "model, version, path",
+     "Always 1; the products that find the version's codes on this machine: int8, fp32 or bf16"},
     {"kwta_model_load_seconds", kHistogram, "seconds", "", "Time to load and warm up a version"},
     {"kwta_model_last_load_seconds", kGauge, "seconds", "model, version",
      "Time that the version's last load and warm-up took"},
@@ -83,6 +85,9 @@ constexpr FamilyDefinition kFamilies[] = {
     {"kwta_job_units", kGauge, "units", "model", "Units that the running job trains"},
     {"kwta_job_gradient_norm", kGauge, "1", "model",
      "Length of the gradient of a batch of the running job at its last report; 0 if it is not measured"},
+    {"kwta_job_processor_share", kGauge, "ratio", "model",
+     "Part of the processor time that the running job's trainer wanted and got before its last report; below a half, "
+     "others slow it down; 1 if the system does not tell"},
     {"kwta_job_checkpoint_age_seconds", kGauge, "seconds", "model",
      "Time since the running job's last checkpoint, or since its start"},
     {"kwta_job_report_age_seconds", kGauge, "seconds", "model", "Time since the running job's trainer last reported"},

@@ -83,6 +83,7 @@ void JobSeries::Collect(SteadyTime now, Collection* collection) const {
     add("kwta_job_dead_units", static_cast<double>(progress.dead_units()));
     add("kwta_job_units", static_cast<double>(progress.units()));
     add("kwta_job_gradient_norm", progress.gradient_norm());
+    add("kwta_job_processor_share", progress.has_processor_share() ? progress.processor_share() : 1);
     add("kwta_job_checkpoint_age_seconds", absl::ToDoubleSeconds(now - job->checkpoint));
     add("kwta_job_report_age_seconds", absl::ToDoubleSeconds(now - job->reported));
   }

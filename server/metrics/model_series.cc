@@ -36,6 +36,7 @@ std::shared_ptr<ModelUse> ModelSeries::UseOf(const ServedModel& model) {
     use = known;
   }
   use->Describe(model.description, model.encoder->code_width());
+  use->NotePath(*model.encoder);
   return use;
 }
 

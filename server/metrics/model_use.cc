@@ -53,10 +53,20 @@ ModelUse::ModelUse(std::string model, uint64_t version, std::shared_ptr<ModelTim
 void ModelUse::Describe(const v1::ModelDescription& description, int64_t code_width) {
   absl::MutexLock lock(&mutex_);
   description_ = description;
+  path_changes_ = UINT64_MAX;
   const float active_above = ActiveAbove(description.encoder());
   if (window_ != nullptr && window_->units() == code_width && window_->active_above() == active_above) return;
   window_ = std::make_unique<ActivityWindow>(code_width, kActivityWindowRows, active_above);
   dead_units_ = 0;
+}
+
+bool ModelUse::NotePath(const Encoder& encoder) {
+  const uint64_t changes = encoder.path_changes();
+  if (path_changes_.exchange(changes, std::memory_order_relaxed) == changes) return false;
+  std::string name = encoder.path().name;
+  absl::MutexLock lock(&mutex_);
+  path_ = std::move(name);
+  return !path_.empty();
 }
 
 void ModelUse::Encoded(const Codes& codes) {
@@ -141,6 +151,7 @@ void ModelUse::Collect(Collection* collection) const {
                    {"code_width", absl::StrCat(description_.code_width())},
                    {"input_width", absl::StrCat(description_.input_width())}},
                   1);
+  if (!path_.empty()) collection->Add("kwta_model_path", With(labels, "path", path_), 1);
   add("kwta_model_units", static_cast<double>(window_ == nullptr ? 0 : window_->units()));
   add("kwta_active_unit_fraction", window_ == nullptr ? 0 : window_->latest().active_fraction());
   add("kwta_code_l0", window_ == nullptr ? 0 : window_->latest().l0());

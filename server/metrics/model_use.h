@@ -11,6 +11,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "core/encoders/encoder.h"
 #include "core/tensors/codes.h"
 #include "kwta/v1/encoder.pb.h"
 #include "server/metrics/activity_window.h"
@@ -74,6 +75,8 @@ class ModelUse {
 
   // Tells what the version is, and that it was loaded. Codes of another width than before start a new window.
   void Describe(const v1::ModelDescription& description, int64_t code_width);
+  // Learns how the version's codes are found now. Returns true if that has changed since the last call. Cheap if not.
+  bool NotePath(const Encoder& encoder);
   void Loaded(double seconds) { last_load_seconds_.store(seconds, std::memory_order_relaxed); }
   void SetMemory(int64_t bytes) { memory_bytes_.store(bytes, std::memory_order_relaxed); }
 
@@ -99,11 +102,13 @@ class ModelUse {
   std::atomic<uint64_t> rows_encoded_{0};
   std::atomic<int64_t> memory_bytes_{0};
   std::atomic<double> last_load_seconds_{0};
-  int64_t rows_to_sample_ = 0;  // until the next row that is sampled
+  std::atomic<uint64_t> path_changes_{UINT64_MAX};  // of the encoder, when its path was last noted
+  int64_t rows_to_sample_ = 0;                      // until the next row that is sampled
   BucketCounts frequencies_{ActivationFrequencyBounds()};
 
   mutable absl::Mutex mutex_;
   v1::ModelDescription description_ ABSL_GUARDED_BY(mutex_);
+  std::string path_ ABSL_GUARDED_BY(mutex_);  // empty if there is no choice
   std::unique_ptr<ActivityWindow> window_ ABSL_GUARDED_BY(mutex_);
   uint64_t windows_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t dead_units_ ABSL_GUARDED_BY(mutex_) = 0;

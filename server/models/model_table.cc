@@ -138,6 +138,7 @@ absl::StatusOr<ModelVersionInfo> ModelTable::Describe(const ModelSelector& selec
 
 ModelVersionInfo ModelTable::InfoOf(const Model& model, const Version& version) {
   ModelVersionInfo info = version.info;
+  if (version.served != nullptr) info.path = version.served->encoder->path();
   const auto add = [&](const std::string& label) {
     if (Labelled(model, label) == &version) info.labels.push_back(label);
   };

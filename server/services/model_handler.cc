@@ -35,6 +35,10 @@ v1::ModelVersion ToMessage(const ModelVersionInfo& info) {
   version.set_state(ToMessage(info.state));
   if (!info.failure.ok()) *version.mutable_failure() = ToFailure(info.failure);
   for (const std::string& label : info.labels) version.add_labels(label);
+  if (!info.path.name.empty()) {
+    version.mutable_path()->set_name(info.path.name);
+    version.mutable_path()->set_reason(info.path.reason);
+  }
   return version;
 }
 

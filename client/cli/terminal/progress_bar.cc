@@ -13,8 +13,11 @@ namespace {
 constexpr int kSmallestBar = 10;
 constexpr int kLargestBar = 40;
 
+// A trainer whose threads get less of their time is slowed down by others, which the user should know.
+constexpr double kSlowed = 0.5;
+
 // In the order in which they are dropped when there is little room.
-enum class LinePart { kK, kSpeed, kLoss, kBar, kFit, kDead, kTimeLeft, kEpoch };
+enum class LinePart { kK, kSpeed, kLoss, kBar, kFit, kDead, kTimeLeft, kShare, kEpoch };
 struct Piece {
   LinePart part;
   std::string text;
@@ -38,6 +41,11 @@ std::vector<Piece> Pieces(const v1::TrainingProgress& progress) {
   if (progress.k() > 0) pieces.push_back({LinePart::kK, absl::StrCat("k ", progress.k())});
   if (progress.dead_window_rows() > 0) {
     pieces.push_back({LinePart::kDead, absl::StrCat("dead ", progress.dead_units(), "/", progress.units())});
+  }
+  if (progress.has_processor_share() && progress.processor_share() < kSlowed) {
+    pieces.push_back(
+        {LinePart::kShare, absl::StrFormat("running on %.0f%% of %d thread%s", 100 * progress.processor_share(),
+                                           progress.threads(), progress.threads() == 1 ? "" : "s")});
   }
   if (progress.eta_seconds() > 0) {
     pieces.push_back({LinePart::kTimeLeft, absl::StrCat("ETA ", HumanDuration(absl::Seconds(progress.eta_seconds())))});
@@ -69,7 +77,7 @@ std::string ProgressLine(const v1::TrainingProgress& progress, int columns) {
   const std::vector<Piece> pieces = Pieces(progress);
   std::string line;
   for (const LinePart least : {LinePart::kK, LinePart::kSpeed, LinePart::kLoss, LinePart::kBar, LinePart::kFit,
-                               LinePart::kDead, LinePart::kTimeLeft, LinePart::kEpoch}) {
+                               LinePart::kDead, LinePart::kTimeLeft, LinePart::kShare, LinePart::kEpoch}) {
     const std::string text = percent + Join(pieces, least);
     const int room = columns - static_cast<int>(text.size());
     if (least > LinePart::kBar) {

@@ -49,8 +49,7 @@ class OnednnBackend final : public HostBackend {
                                                                 int64_t width) override {
     auto dictionary = std::make_unique<codes::PreparedDictionary>(atoms, bias, units, width);
     if (context_.filter == support::Filter::kMeasured) {
-      KWTA_ASSIGN_OR_RETURN(const support::Filter fastest, codes::FastestFilter(context_, atoms, bias, units, width));
-      dictionary->set_filter(fastest);
+      KWTA_RETURN_IF_ERROR(codes::ChooseFilter(context_, dictionary.get()));
     } else {
       dictionary->set_filter(context_.filter);
     }

@@ -44,6 +44,8 @@ json ProgressJson(const v1::TrainingProgress& progress) {
           {"dead_window_rows", progress.dead_window_rows()},
           {"learning_rate", progress.learning_rate()},
           {"eta_seconds", progress.eta_seconds()},
+          {"processor_share", progress.has_processor_share() ? json(progress.processor_share()) : json()},
+          {"threads", progress.threads()},
           {"warnings", std::move(warnings)}};
 }
 
@@ -73,6 +75,7 @@ json VersionJson(const v1::ModelVersion& version) {
                  {"state", StateText(version.state())},
                  {"labels", version.labels()},
                  {"parameter_bytes", version.parameter_bytes()}};
+  if (version.has_path()) result["path"] = {{"name", version.path().name()}, {"reason", version.path().reason()}};
   if (version.has_failure()) result["failure"] = FailureJson(version.failure());
   if (version.has_description()) result["description"] = DescriptionJson(version.description());
   return result;

@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "core/backends/backend_registry.h"
+#include "core/base/cpu.h"
 #include "core/encoders/encoder_registry.h"
 #include "core/evaluation/activation_statistics.h"
 #include "core/io/arrays/npy.h"
@@ -148,6 +149,9 @@ TEST_F(RunJobTest, LearnsFromRealImages) {
     EXPECT_GE(epochs[e].eta_seconds(), 0);
     EXPECT_GT(epochs[e].gradient_norm(), 0) << "the first update is measured";
     EXPECT_TRUE(epochs[e].has_seconds_since_checkpoint());
+    EXPECT_EQ(epochs[e].threads(), static_cast<uint32_t>(AvailableProcessors()));  // the spec names no number
+    EXPECT_TRUE(!epochs[e].has_processor_share() ||
+                (epochs[e].processor_share() > 0 && epochs[e].processor_share() <= 1));
   }
   EXPECT_FLOAT_EQ(epochs.front().learning_rate(), 0.004f);
   EXPECT_FLOAT_EQ(epochs.back().learning_rate(), 0.001f);

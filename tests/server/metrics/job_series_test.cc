@@ -38,6 +38,7 @@ TEST_F(JobSeriesTest, AJobsSeriesGoWithIt) {
   progress.set_units(1000);
   progress.set_gradient_norm(0.75);
   progress.set_seconds_since_checkpoint(7);
+  progress.set_processor_share(0.125);
   series_.Progress("a", progress, At(110));
   const std::string text = TextAt(114);
   EXPECT_THAT(text, HasSubstr("kwta_job_queue_seconds_bucket{le=\"10\"} 0\n"));
@@ -47,6 +48,7 @@ TEST_F(JobSeriesTest, AJobsSeriesGoWithIt) {
   EXPECT_THAT(text, HasSubstr("kwta_job_k{model=\"digits\"} 40\n"));
   EXPECT_THAT(text, HasSubstr("kwta_job_units{model=\"digits\"} 1000\n"));
   EXPECT_THAT(text, HasSubstr("kwta_job_gradient_norm{model=\"digits\"} 0.75\n"));
+  EXPECT_THAT(text, HasSubstr("kwta_job_processor_share{model=\"digits\"} 0.125\n"));
   EXPECT_THAT(text, HasSubstr("kwta_job_checkpoint_age_seconds{model=\"digits\"} 11\n")) << "it grows between reports";
   EXPECT_THAT(text, HasSubstr("kwta_job_report_age_seconds{model=\"digits\"} 4\n"));
   series_.Stopped("a");

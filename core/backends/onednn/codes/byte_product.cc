@@ -18,6 +18,17 @@ namespace {
 constexpr int64_t kCostOfSix = 12;
 constexpr int64_t kCostOfTwo = 4;
 
+// Sets all bits of each step that has any.
+void ListWholeSteps(uint64_t* mask, int64_t words) {
+  static_assert(kStepQuads == 4);
+  for (int64_t word = 0; word < words; ++word) {
+    uint64_t bits = mask[word];
+    bits |= bits >> 1;
+    bits |= bits >> 2;
+    mask[word] = (bits & 0x1111111111111111) * 15;
+  }
+}
+
 }  // namespace
 
 const ByteKernels& ByteKernelsFor(simd::InstructionSet set) { return VersionFor(set); }
@@ -43,6 +54,7 @@ void RowTiles::Add(const uint8_t* bytes, int64_t first_row, int64_t rows) {
   RowTile& tile = tiles_[count_++];
   tile.first_row = static_cast<int32_t>(first_row);
   tile.rows = static_cast<int32_t>(rows);
+  tile.step_quads = static_cast<int32_t>(step_quads_);
   tile.quads = static_cast<int32_t>(UnionSize(first_row, rows));
   int32_t* offset = next_;
   int32_t* quad = next_ + tile.quads;
@@ -61,9 +73,10 @@ void RowTiles::Add(const uint8_t* bytes, int64_t first_row, int64_t rows) {
 }
 
 void RowTiles::Build(const ByteKernels& kernels, const uint8_t* bytes, const QuantisedRow* quantised, int64_t rows,
-                     int64_t width, void* memory) {
+                     int64_t width, int64_t step_quads, void* memory) {
   const int64_t quads = Quads(width);
   padded_width_ = PaddedWidth(width);
+  step_quads_ = step_quads;
   words_ = DivideUp(quads, 64);
   masks_ = static_cast<uint64_t*>(memory);
   tiles_ = reinterpret_cast<RowTile*>(masks_ + rows * words_);
@@ -72,7 +85,10 @@ void RowTiles::Build(const ByteKernels& kernels, const uint8_t* bytes, const Qua
   for (int64_t i = 0; i < rows; ++i) {
     uint64_t* mask = masks_ + i * words_;
     kernels.nonzero_quads(bytes + i * padded_width_, quads, mask);
-    if (quantised[i].zero_point == 0) continue;
+    if (quantised[i].zero_point == 0) {
+      if (step_quads == kStepQuads) ListWholeSteps(mask, words_);
+      continue;
+    }
     // Here a byte of zero does not mean an element of zero.
     for (int64_t p = 0; p < quads; ++p) mask[p / 64] |= uint64_t{1} << p % 64;
   }

@@ -23,8 +23,16 @@ constexpr int64_t kMaxQuantisedWidth = 65536;
 
 // Elements of a row of bytes: the width, rounded up so that whole vectors can be read.
 inline int64_t PaddedWidth(int64_t width) { return RoundUp(width, 64); }
-// Groups of four elements. Those of the last group beyond the width have weight zero.
-inline int64_t Quads(int64_t width) { return DivideUp(width, 4); }
+// Where no instruction sums products in 32 bits, sums of 16 bits are widened after each step of one quad, or of so many
+// that are next to each other.
+constexpr int64_t kStepQuads = 4;
+// Groups of four elements, in whole steps. Elements beyond the width have weight zero.
+inline int64_t Quads(int64_t width) { return RoundUp(DivideUp(width, 4), kStepQuads); }
+// Each sum of 16 bits holds, of each of a step's quads, the first two elements or the last two. It does not saturate if
+// neither the positive nor the negative weights among them sum to more than this: 255 * 128 is below 2^15.
+constexpr int32_t kLaneSumLimit = 128;
+// The largest magnitude of a weight.
+constexpr int32_t kLargestWeight = 127;
 
 // How a row was converted to bytes.
 struct QuantisedRow {
@@ -42,11 +50,12 @@ struct AtomPanel {
   const int32_t* sums = nullptr;  // of each unit's weights
 };
 
-// Rows that are multiplied together, and the quads in which any of them is not zero.
+// Rows that are multiplied together, and the quads in which any of them is not zero, or the steps of such quads.
 struct RowTile {
   int32_t first_row = 0;
   int32_t rows = 0;  // 1, 2 or kByteTileRows
   int32_t quads = 0;
+  int32_t step_quads = 1;
   const int32_t* offsets = nullptr;  // [quads]: bytes into a panel
   const int32_t* bytes = nullptr;    // [quads][rows], four elements each
 };
@@ -62,8 +71,8 @@ constexpr int64_t kListMargin = 2 * kPanelUnits;
 
 // One version for each instruction set. Thread-safe.
 struct ByteKernels {
-  // Largest magnitude of a weight.
-  int32_t weight_limit;
+  // Whether weights must keep kLaneSumLimit.
+  bool sums_in_16_bits;
   // Writes bytes[PaddedWidth(n)] from x[n]; beyond n they are zero_point. If a row is as long as 2^100, all of it is
   // rest.
   // REQUIRES: x is finite.
@@ -93,9 +102,9 @@ class RowTiles {
   static int64_t MemoryBytes(int64_t rows, int64_t width);
 
   // Copies bytes[rows, PaddedWidth(width)] from `quantise` (or from an image, with zero_point 0). `memory` must outlive
-  // the tiles.
+  // the tiles. step_quads, 1 or kStepQuads, is that of the atoms.
   void Build(const ByteKernels& kernels, const uint8_t* bytes, const QuantisedRow* quantised, int64_t rows,
-             int64_t width, void* memory);
+             int64_t width, int64_t step_quads, void* memory);
 
   const RowTile* begin() const { return tiles_; }
   const RowTile* end() const { return tiles_ + count_; }
@@ -105,6 +114,7 @@ class RowTiles {
   int64_t UnionSize(int64_t first_row, int64_t rows) const;
 
   int64_t padded_width_ = 0;
+  int64_t step_quads_ = 1;
   int64_t words_ = 0;  // of a row's mask
   uint64_t* masks_ = nullptr;
   RowTile* tiles_ = nullptr;

@@ -43,7 +43,7 @@ void ByteRows::Quantise(int64_t row, int64_t i) {
 
 RowTiles ByteRows::Tiles(int64_t count) const {
   RowTiles tiles;
-  tiles.Build(atoms_.kernels(), memory_.bytes, memory_.rows, count, width_, memory_.tiles);
+  tiles.Build(atoms_.kernels(), memory_.bytes, memory_.rows, count, width_, atoms_.step_quads(), memory_.tiles);
   return tiles;
 }
 

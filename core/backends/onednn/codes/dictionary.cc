@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "core/backends/onednn/codes/bounds.h"
 #include "core/base/status_macros.h"
@@ -22,6 +23,19 @@ constexpr int64_t kWidthLimit = int64_t{1} << 20;
 constexpr int64_t kNormGrainUnits = 64;
 
 }  // namespace
+
+void PreparedDictionary::Watch(support::Filter first, std::string reason) {
+  std::vector<support::Filter> filters = {support::Filter::kBytes, support::Filter::kFloats};
+  if (first == support::Filter::kBf16) filters.push_back(first);
+  // Bytes serve calls of few rows whatever the filter.
+  filter_ = first == support::Filter::kBf16 ? first : support::Filter::kBytes;
+  watch_ = std::make_unique<FilterWatch>(std::move(filters), first, std::move(reason));
+}
+
+EncodingPath PreparedDictionary::path() const {
+  if (watch_ == nullptr) return {FilterName(filter_), "it was asked for, or the dictionary is too small to matter"};
+  return {FilterName(watch_->filter()), watch_->reason()};
+}
 
 float PreparedDictionary::NormFactor(double norm) const {
   // Each of the two sums is within DotErrorFactor(width) |x| |w| + width 2^-149 of the exact product (width 2^-149

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "core/backends/backend.h"
 #include "core/backends/onednn/codes/bf16_atoms.h"
 #include "core/backends/onednn/codes/bounds.h"
+#include "core/backends/onednn/codes/filter_watch.h"
 #include "core/backends/onednn/codes/quantised_atoms.h"
 #include "core/backends/onednn/support/context.h"
 
@@ -22,6 +24,12 @@ class PreparedDictionary final : public Dictionary {
 
   // Selects the copies that Refresh makes; the default is kBytes. REQUIRES: not kMeasured.
   void set_filter(support::Filter filter) { filter_ = filter; }
+  // Lets AffineTopK choose between bytes, binary32 and, if Refresh makes that copy, bf16. Starts with `first`.
+  void Watch(support::Filter first, std::string reason);
+  // Null if the filter is not to change. Thread-safe, whoever uses the dictionary.
+  FilterWatch* watch() const { return watch_.get(); }
+  EncodingPath path() const override;
+  uint64_t path_changes() const override { return watch_ == nullptr ? 0 : watch_->changes(); }
 
   // Prepares for Update. REQUIRES: before the first Refresh, and the filter is not kBf16.
   void set_trains() { use_ = QuantisedAtoms::Use::kTraining; }
@@ -62,6 +70,7 @@ class PreparedDictionary final : public Dictionary {
   std::unique_ptr<Bf16Atoms> bf16_;
   bool has_bf16_ = false;
   support::Filter filter_ = support::Filter::kBytes;
+  std::unique_ptr<FilterWatch> watch_;
   QuantisedAtoms::Use use_ = QuantisedAtoms::Use::kFixed;
 };
 

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "core/backends/onednn/codes/affine_top_k.h"
 #include "core/backends/onednn/codes/bf16_atoms.h"
 #include "core/backends/onednn/codes/dictionary.h"
@@ -31,9 +34,11 @@ struct Candidate {
 
 }  // namespace
 
-absl::StatusOr<support::Filter> FastestFilter(support::Context& context, const float* atoms, const float* bias,
-                                              int64_t units, int64_t width) {
-  if (units * width < kFewestWeights) return support::Filter::kBytes;
+absl::Status ChooseFilter(support::Context& context, PreparedDictionary* dictionary) {
+  const float* const atoms = dictionary->atoms;
+  const float* const bias = dictionary->bias;
+  const int64_t units = dictionary->units, width = dictionary->width;
+  if (units * width < kFewestWeights) return absl::OkStatus();
   std::vector<support::Filter> filters = {support::Filter::kBytes, support::Filter::kFloats};
   // A lower instruction set than the processor's stands for a processor that has no more.
   const bool best_set = context.instruction_set == simd::InstructionSet::kAvx512Vnni;
@@ -45,7 +50,7 @@ absl::StatusOr<support::Filter> FastestFilter(support::Context& context, const f
     candidates.back().dictionary->set_filter(filter);
     KWTA_RETURN_IF_ERROR(candidates.back().dictionary->Refresh(context));
     // Numbers that are not finite leave no choice.
-    if (candidates.front().dictionary->quantised() == nullptr) return support::Filter::kBytes;
+    if (candidates.front().dictionary->quantised() == nullptr) return absl::OkStatus();
   }
 
   const int64_t rows = kRowsOfAThread * context.pool.threads();
@@ -73,7 +78,14 @@ absl::StatusOr<support::Filter> FastestFilter(support::Context& context, const f
     const double wanted = best == &candidates.front() ? best->seconds / kClearly : best->seconds;
     if (candidate.seconds < wanted) best = &candidate;
   }
-  return best->filter;
+  std::string figures;
+  for (const Candidate& candidate : candidates) {
+    absl::StrAppend(&figures, figures.empty() ? "" : ", ", FilterName(candidate.filter),
+                    absl::StrFormat(" %.3g us", candidate.seconds / static_cast<double>(rows) * 1e6));
+  }
+  dictionary->Watch(best->filter, absl::StrCat("a row made of ", kAtomsOfARow, " atoms takes ", figures,
+                                               part < units ? absl::StrCat(" with ", part, " of the units") : ""));
+  return absl::OkStatus();
 }
 
 }  // namespace kwta::onednn::codes

@@ -35,7 +35,7 @@ constexpr int64_t kFloatGrainRows = 4;
 
 class FloatCall {
  public:
-  FloatCall(support::Context& context, const AffineTopKArgs& args, const std::vector<int64_t>& rows)
+  FloatCall(support::Context& context, const AffineTopKArgs& args, const std::vector<int64_t>& rows, bool bf16)
       : context_(context),
         args_(args),
         dictionary_(static_cast<const PreparedDictionary&>(*args.dictionary)),
@@ -43,7 +43,7 @@ class FloatCall {
         largest_(LargestKernelsFor(context.instruction_set)),
         units_(dictionary_.units),
         width_(dictionary_.width),
-        bf16_(rows.size() > kRowsComputedExactly ? dictionary_.bf16() : nullptr),
+        bf16_(bf16 && rows.size() > kRowsComputedExactly ? dictionary_.bf16() : nullptr),
         stride_(bf16_ != nullptr ? bf16_->stride() : PaddedScores(units_)),
         block_rows_(std::clamp<int64_t>(kMaxScoreBytes / (stride_ * static_cast<int64_t>(sizeof(float))), 1,
                                         std::min(kFloatBlockRows, static_cast<int64_t>(rows.size())))) {}
@@ -209,9 +209,9 @@ class FloatCall {
 
 }  // namespace
 
-absl::Status FloatFilteredTopK(support::Context& context, const AffineTopKArgs& args,
-                               const std::vector<int64_t>& rows) {
-  return FloatCall(context, args, rows).Run();
+absl::Status FloatFilteredTopK(support::Context& context, const AffineTopKArgs& args, const std::vector<int64_t>& rows,
+                               bool bf16) {
+  return FloatCall(context, args, rows, bf16).Run();
 }
 
 }  // namespace kwta::onednn::codes

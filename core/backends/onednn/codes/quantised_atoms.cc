@@ -33,8 +33,8 @@ struct AtomSquares {
 
 struct RoundingKernels {
   void (*add_row)(const float* x, int64_t n, float* sums);
-  // bytes[n] = q.
-  RoundedAtom (*round_atom)(const float* w, const float* mean, int64_t n, int32_t limit, int8_t* bytes);
+  // bytes[n] = q. If step_quads is above 0, sums of 16 bits over so many quads do not saturate.
+  RoundedAtom (*round_atom)(const float* w, const float* mean, int64_t n, int64_t step_quads, int8_t* bytes);
   AtomSquares (*measure_atom)(const float* w, const float* mean, const int8_t* bytes, float scale, int64_t n);
 };
 
@@ -43,6 +43,10 @@ struct RoundingKernels {
 #undef KWTA_KERNELS
 
 const RoundingKernels& RoundingKernelsFor(simd::InstructionSet set) { return VersionFor(set); }
+
+// With more units the product takes most of the time, and long steps pay. With fewer, exact scores do: the finer
+// weights of short steps ask for fewer of them, and short steps skip more zeros.
+constexpr int64_t kManyUnits = 2048;
 
 // Columns of the mean that one range sums.
 constexpr int64_t kGrainColumns = 128;
@@ -68,6 +72,7 @@ QuantisedAtoms::QuantisedAtoms(simd::InstructionSet set, int64_t units, int64_t 
       kernels_(ByteKernelsFor(set)),
       units_(units),
       width_(width),
+      step_quads_(kernels_.sums_in_16_bits && units > kManyUnits ? kStepQuads : 1),
       panel_bytes_(Quads(width) * kPanelUnits * 4),
       weights_(std::move(weights)) {
   const size_t padded_units = static_cast<size_t>(panels() * kPanelUnits);
@@ -119,8 +124,8 @@ void QuantisedAtoms::ChooseMean(ThreadPool& pool, const float* atoms) {
 }
 
 QuantisedAtoms::Lengths QuantisedAtoms::QuantiseAtom(int64_t unit, const float* atom, int8_t* bytes) {
-  const RoundedAtom rounded =
-      RoundingKernelsFor(set_).round_atom(atom, mean_.data(), width_, kernels_.weight_limit, bytes);
+  const RoundedAtom rounded = RoundingKernelsFor(set_).round_atom(atom, mean_.data(), width_,
+                                                                  kernels_.sums_in_16_bits ? step_quads_ : 0, bytes);
   int8_t* const panel = weights_.as<int8_t>() + unit / kPanelUnits * panel_bytes_ + unit % kPanelUnits * 4;
   for (int64_t quad = 0; quad < Quads(width_); ++quad) std::memcpy(panel + quad * kPanelUnits * 4, bytes + quad * 4, 4);
   scales_[unit] = rounded.scale;

@@ -1,6 +1,8 @@
 // A dictionary rounded to bytes, with bounds on the effect of the rounding on a score.
 //
-//   w_j = mean + scale_j q_j + e_j,  q_j whole numbers of at most ByteKernels::weight_limit in magnitude.
+//   w_j = mean + scale_j q_j + e_j,  q_j whole numbers of at most kLargestWeight in magnitude,
+//                                      less where ByteKernels::sums_in_16_bits.
+//
 // If atoms resemble each other, the mean atom is subtracted first, because it moves all scores of a row alike. The
 // remainder is smaller, and so is the bound. docs/kernels/codes.md has the proof.
 #pragma once
@@ -44,6 +46,8 @@ class QuantisedAtoms {
   const ByteKernels& kernels() const { return kernels_; }
   int64_t units() const { return units_; }
   int64_t width() const { return width_; }
+  // For RowTiles::Build.
+  int64_t step_quads() const { return step_quads_; }
   int64_t panels() const { return DivideUp(units_, kPanelUnits); }
   AtomPanel panel(int64_t p) const {
     return {weights_.as<int8_t>() + p * panel_bytes_, scales_.data() + p * kPanelUnits, bias_.data() + p * kPanelUnits,
@@ -73,6 +77,7 @@ class QuantisedAtoms {
   const ByteKernels& kernels_;
   const int64_t units_;
   const int64_t width_;
+  const int64_t step_quads_;
   const int64_t panel_bytes_;
   Buffer weights_;  // [panels][quads][kPanelUnits][4]
   std::vector<float> scales_, bias_;

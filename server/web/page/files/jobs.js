@@ -36,6 +36,11 @@ function fillRow(row, job) {
   text(dead, p && p.dead_window_rows ? `${whole(p.dead_units)} of ${whole(p.units)}` : "–");
 }
 
+// Whether other programs take more than half of the time that the trainer's threads want.
+function slowed(p) {
+  return p.processor_share !== null && p.processor_share < 0.5;
+}
+
 function progressText(job) {
   const p = job.progress;
   if (job.state === "queued") return `waits since ${ago(job.created).replace(" ago", "")}`;
@@ -121,7 +126,7 @@ export async function showJob(main, context, id) {
       ["Loss", short(p.loss), p.fraction_variance_unexplained ? `${percent(p.fraction_variance_unexplained)} of variance unexplained` : ""],
       ["k", p.k ? whole(p.k) : "–", "activities of a row"],
       ["Dead units", p.dead_window_rows ? whole(p.dead_units) : "–", p.units ? `of ${whole(p.units)}` : ""],
-      ["Speed", whole(p.images_per_second), "images/s"],
+      ["Speed", whole(p.images_per_second), slowed(p) ? `images/s, running on ${percent(p.processor_share)} of ${p.threads} threads` : "images/s"],
       ["Learning rate", short(p.learning_rate), ""],
     ] : [], ([name]) => name, ([name]) => h("div", { class: "tile" }, h("dt", {}, name), h("dd", {}, h("span"), h("small"))),
     (element, [, value, small]) => {

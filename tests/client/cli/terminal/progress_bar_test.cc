@@ -31,6 +31,16 @@ TEST(ProgressText, SaysEverything) {
             "epoch 13/30  loss 12.35  unexplained 0.2135  18,250 images/s  k 25  dead 3/1000  ETA 12 s");
 }
 
+TEST(ProgressText, SaysIfOthersTakeMostOfTheTrainersTime) {
+  v1::TrainingProgress progress = Progress();
+  progress.set_threads(2);
+  progress.set_processor_share(0.5);
+  EXPECT_THAT(ProgressText(progress), Not(HasSubstr("thread")));
+  progress.set_processor_share(0.12);
+  EXPECT_THAT(ProgressText(progress), HasSubstr("running on 12% of 2 threads"));
+  EXPECT_THAT(ProgressLine(progress, 60), HasSubstr("running on 12% of 2 threads")) << "among the last to go";
+}
+
 TEST(ProgressText, LeavesOutWhatIsNotKnownYet) {
   v1::TrainingProgress progress;
   progress.set_epochs(30);

@@ -9,6 +9,7 @@
 #include "core/backends/onednn/codes/filter_choice.h"
 #include "core/base/rng.h"
 #include "core/simd/fixed_order_dot.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace kwta::onednn::codes::bf16_atoms_test {
@@ -115,17 +116,30 @@ TEST(FilterChoice, IsBytesWhereNothingCanBeGained) {
   support::Context context(1, simd::InstructionSet::kPortable, support::Filter::kMeasured);
   std::vector<float> atoms(300 * 500, 1.0f);
   const std::vector<float> bias(300);
-  EXPECT_EQ(*FastestFilter(context, atoms.data(), bias.data(), 3, 500), support::Filter::kBytes);
+  PreparedDictionary small(atoms.data(), bias.data(), 3, 500);
+  ASSERT_TRUE(ChooseFilter(context, &small).ok());
+  EXPECT_EQ(small.path().name, "int8");
+  EXPECT_EQ(small.watch(), nullptr);
   atoms[7] = std::numeric_limits<float>::infinity();
-  EXPECT_EQ(*FastestFilter(context, atoms.data(), bias.data(), 300, 500), support::Filter::kBytes);
+  PreparedDictionary infinite(atoms.data(), bias.data(), 300, 500);
+  ASSERT_TRUE(ChooseFilter(context, &infinite).ok());
+  EXPECT_EQ(infinite.path().name, "int8");
 }
 
 TEST(FilterChoice, IsAFilterThatCanBeForced) {
   support::Context context(2, simd::AvailableInstructionSets().front(), support::Filter::kMeasured);
   const std::vector<float> atoms = Gaussians(300 * 500, 1), bias = Gaussians(300, 2);
-  const support::Filter filter = *FastestFilter(context, atoms.data(), bias.data(), 300, 500);
+  PreparedDictionary dictionary(atoms.data(), bias.data(), 300, 500);
+  ASSERT_TRUE(ChooseFilter(context, &dictionary).ok());
+  ASSERT_NE(dictionary.watch(), nullptr);
+  const support::Filter filter = dictionary.watch()->filter();
   EXPECT_TRUE(filter == support::Filter::kBytes || filter == support::Filter::kFloats ||
               (filter == support::Filter::kBf16 && Bf16Atoms::Available()));
+  EXPECT_EQ(dictionary.path().name, FilterName(filter));
+  EXPECT_THAT(dictionary.path().reason, testing::HasSubstr("int8 "));
+  // All copies that it may choose are there.
+  ASSERT_TRUE(dictionary.Refresh(context).ok());
+  EXPECT_NE(dictionary.quantised(), nullptr);
 }
 
 }  // namespace

@@ -29,14 +29,14 @@ double Norm(const float* x, int64_t n) {
 // A block of rows as score_tile takes it.
 class Rows {
  public:
-  Rows(const ByteKernels& kernels, const std::vector<float>& x, int64_t width)
+  Rows(const ByteKernels& kernels, const std::vector<float>& x, int64_t width, int64_t step_quads)
       : rows_(static_cast<int64_t>(x.size()) / width), width_(width), bytes_(rows_ * PaddedWidth(width)) {
     quantised.resize(rows_);
     for (int64_t i = 0; i < rows_; ++i) {
       quantised[i] = kernels.quantise(x.data() + i * width, width, bytes_.data() + i * PaddedWidth(width));
     }
     memory_ = *AllocateHostZeroed(RowTiles::MemoryBytes(rows_, width));
-    tiles.Build(kernels, bytes_.data(), quantised.data(), rows_, width, memory_.as<void>());
+    tiles.Build(kernels, bytes_.data(), quantised.data(), rows_, width, step_quads, memory_.as<void>());
   }
   const uint8_t* bytes(int64_t row) const { return bytes_.data() + row * PaddedWidth(width_); }
 
@@ -102,7 +102,8 @@ TEST_P(ByteProductTest, ScoresAreThoseOfTheRoundedParts) {
   ThreadPool pool(2);
   for (int64_t width : {1, 3, 64, 130, 784}) {
     for (int64_t rows : {1, 2, 5, 6, 7, 13}) {
-      const int64_t units = 70;
+      // Many units, which take long steps, with the narrower of the rows.
+      const int64_t units = width == 3 || width == 130 ? 2100 : 70;
       std::vector<float> x = Gaussians(rows * width, 1);
       // Images, mostly zero, and rows of any sign.
       for (int64_t i = 0; i<rows; i += rows> 6 ? 2 : 1) {
@@ -111,7 +112,7 @@ TEST_P(ByteProductTest, ScoresAreThoseOfTheRoundedParts) {
       const std::vector<float> atoms = Gaussians(units * width, 2), bias = Gaussians(units, 3);
       auto quantised = *QuantisedAtoms::Create(GetParam(), units, width);
       quantised->Refresh(pool, atoms.data(), bias.data());
-      const Rows block(kernels_, x, width);
+      const Rows block(kernels_, x, width, quantised->step_quads());
       const int64_t stride = quantised->panels() * kPanelUnits;
       std::vector<float> scores(rows * stride);
       for (int64_t p = 0; p < quantised->panels(); ++p) {
@@ -142,6 +143,46 @@ TEST_P(ByteProductTest, ScoresAreThoseOfTheRoundedParts) {
   }
 }
 
+// Sums of 16 bits reach their limits where all elements of a row are 255 and neighbouring weights have the same sign.
+TEST_P(ByteProductTest, SumsOfTheLargestBytesDoNotSaturate) {
+  constexpr int64_t kWidth = 64, kRows = 9;
+  ThreadPool pool(1);
+  const std::vector<float> x(kRows * kWidth, 1.0f);
+  std::vector<float> atoms;
+  for (float scale : {1.0f, -3.0f}) {
+    for (int64_t equal : {1, 2, 3, 4, 8, 16, 31, 64}) {
+      for (int64_t d = 0; d < kWidth; ++d) atoms.push_back(d < equal ? scale : d % 2 == 0 ? 0.4f * scale : 0.0f);
+    }
+  }
+  // Weights whose rounding always goes the same way.
+  for (float value : {0.4961f, 0.5039f, 0.1f}) {
+    for (int64_t d = 0; d < kWidth; ++d) atoms.push_back(d == 0 ? 1.0f : value);
+  }
+  const auto different = static_cast<int64_t>(atoms.size()) / kWidth;
+  for (const int64_t units : {different, int64_t{2100}}) {  // short and long steps
+    atoms.resize(static_cast<size_t>(units * kWidth));
+    const std::vector<float> bias(static_cast<size_t>(units));
+    auto quantised = *QuantisedAtoms::Create(GetParam(), units, kWidth);
+    quantised->Refresh(pool, atoms.data(), bias.data());
+    const Rows block(kernels_, x, kWidth, quantised->step_quads());
+    std::vector<float> scores(kRows * kPanelUnits);
+    const AtomPanel panel = quantised->panel(0);
+    for (const RowTile& tile : block.tiles) {
+      kernels_.score_tile(tile, block.quantised.data(), panel, scores.data(), kPanelUnits);
+    }
+    for (int64_t unit = 0; unit < different; ++unit) {
+      int64_t sum = 0;
+      for (int64_t d = 0; d < kWidth; ++d) {
+        sum += int64_t{block.bytes(0)[d]} * panel.weights[(d / 4 * kPanelUnits + unit) * 4 + d % 4];
+      }
+      const double expected = static_cast<double>(sum) * block.quantised[0].scale * panel.scales[unit];
+      for (int64_t i = 0; i < kRows; ++i) {
+        EXPECT_NEAR(scores[i * kPanelUnits + unit], expected, 1e-5 * (1 + std::abs(expected))) << unit;
+      }
+    }
+  }
+}
+
 TEST_P(ByteProductTest, CollectsWhatReachesTheThresholdOfEachRowAndCountsWhatItHasNoRoomFor) {
   constexpr int64_t kWidth = 50, kRows = 9, kUnits = 150, kFirst = 1000;
   ThreadPool pool(1);
@@ -149,7 +190,7 @@ TEST_P(ByteProductTest, CollectsWhatReachesTheThresholdOfEachRowAndCountsWhatItH
   const std::vector<float> atoms = Gaussians(kUnits * kWidth, 2), bias = Gaussians(kUnits, 3);
   auto quantised = *QuantisedAtoms::Create(GetParam(), kUnits, kWidth);
   quantised->Refresh(pool, atoms.data(), bias.data());
-  const Rows block(kernels_, x, kWidth);
+  const Rows block(kernels_, x, kWidth, quantised->step_quads());
   const int64_t stride = quantised->panels() * kPanelUnits;
   for (const int64_t capacity : {stride, int64_t{70}}) {
     std::vector<float> scores(kRows * stride), least(kRows);
@@ -190,7 +231,7 @@ TEST_P(ByteProductTest, CollectsWhatReachesTheThresholdOfEachRowAndCountsWhatItH
 double LargestShareOfBound(const QuantisedAtoms& quantised, const std::vector<float>& x,
                            const std::vector<float>& atoms, const std::vector<float>& bias) {
   const int64_t units = quantised.units(), width = quantised.width();
-  const Rows block(quantised.kernels(), x, width);
+  const Rows block(quantised.kernels(), x, width, quantised.step_quads());
   const int64_t stride = quantised.panels() * kPanelUnits;
   const int64_t rows = static_cast<int64_t>(x.size()) / width;
   std::vector<float> scores(rows * stride);
