@@ -39,6 +39,7 @@ endif()
 if(KWTA_TESTS)
   find_package(OpenSSL REQUIRED COMPONENTS SSL)  # a client of the HTTP port
   find_package(GTest CONFIG REQUIRED)
+  find_package(Boost REQUIRED COMPONENTS context)  # fibers: the threads of an emulated device
 endif()
 if(KWTA_BENCH)
   find_package(benchmark CONFIG REQUIRED)

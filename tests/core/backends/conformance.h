@@ -31,13 +31,17 @@ inline void PrintTo(const BackendCase& value, std::ostream* out) {
   *out << value.name << ", " << value.threads << " threads";
 }
 
-// Those of the registry, and one whose memory the host cannot look into.
+// Those of the registry, one whose memory the host cannot look into, and the CUDA backend's kernels on an emulated
+// device, whose threads run in three orders.
 inline std::vector<BackendCase> AllBackendCases() {
   std::vector<BackendCase> cases;
   for (const std::string& name : BackendNames()) {
     for (int threads : {1, 2, 3}) cases.push_back({name, threads});
   }
   cases.push_back({"distant", 1});
+  cases.push_back({"emulated", 1, {{"filter", "auto"}, {"seed", "1"}}});
+  cases.push_back({"emulated", 1, {{"filter", "bf16"}, {"seed", "2"}}});
+  cases.push_back({"emulated", 1, {{"filter", "none"}, {"seed", "3"}}});
   return cases;
 }
 

@@ -1,0 +1,93 @@
+// A block of threads on the processor: each thread is a fiber that runs until it must wait for others.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+namespace kwta::cuda {
+
+// What the kernels of a launch did, all blocks together.
+struct LaunchCounts {
+  int64_t launches = 0, blocks = 0;
+  int64_t read_bytes = 0, written_bytes = 0;  // global memory, each access counted
+  int64_t distinct_bytes = 0;                 // of these, in sectors of 32 bytes, each counted once a block
+  int64_t barriers = 0, warp_operations = 0, atomics = 0;
+  int64_t operations = 0;  // sums and products of exact kernels
+};
+
+// Runs the threads of one block after another, in an order that `seed` draws anew at every barrier. Finds: accesses
+// outside shared memory, reads of shared memory that nobody wrote, two threads that touch the same shared memory
+// without a barrier between them of which one writes, barriers that some threads never reach. Keeps the first of these
+// as a message. Not thread-safe.
+class EmulatedBlock {
+ public:
+  explicit EmulatedBlock(uint64_t seed);
+  ~EmulatedBlock();
+  EmulatedBlock(const EmulatedBlock&) = delete;
+  EmulatedBlock& operator=(const EmulatedBlock&) = delete;
+
+  // Calls body(thread) in each of `threads` fibers. Returns what went wrong, or nothing.
+  const std::string& Run(int threads, int64_t shared_bytes, const std::function<void(int thread)>& body);
+
+  // For the threads.
+  void Barrier(int thread);
+  // Gives `value` to the other lanes. Returns the values that all 32 gave, until the lane's next call.
+  const uint64_t* Exchange(int thread, uint64_t value);
+  void Fail(absl::string_view message);
+  // Whether [offset, offset + bytes) may be touched as said. Notes the access.
+  bool CheckShared(int thread, int64_t offset, int64_t bytes, bool write);
+  // An atomic access: it needs no barrier to others of its kind.
+  bool CheckSharedAtomic(int thread, int64_t offset);
+  char* shared() { return shared_.data(); }
+  bool counting() const { return counting_; }
+  void CountSectors(const void* address, int64_t bytes);
+
+  void StartCounting() { counting_ = true; }
+  LaunchCounts counts;
+
+  // Removes the `number`-th barrier (from 1) that a thread of a kernel passes, for tests of this class. 0: none.
+  int skipped_barrier = 0;
+
+ private:
+  struct Member;
+  // The last accesses to four bytes of shared memory.
+  struct Touch {
+    uint32_t written = 0, read = 0, atomic = 0;  // epochs of the block
+    uint32_t written_warp = 0, read_warp = 0;    // epochs of the warp
+    int writer = 0, reader = 0;                  // threads; for readers also below 0: see block.cc
+  };
+
+  static void Enter(void* member);
+  // Lets those go on that wait for what has come.
+  void ReleaseBlock();
+  void ReleaseWarp(int warp);
+  void Ended();
+  // Runs every thread that need not wait, in a drawn order. Returns whether there was one.
+  bool RunReadyThreads();
+  // Whether an access now, by `thread`, is ordered after one by `other` in these epochs.
+  bool Ordered(int thread, int other, uint32_t epoch, uint32_t warp_epoch) const;
+
+  std::mt19937_64 random_;
+  std::vector<std::unique_ptr<Member>> members_;
+  const std::function<void(int)>* body_ = nullptr;
+  int threads_ = 0, done_ = 0, at_barrier_ = 0;
+  std::vector<int> at_warp_;          // lanes of each warp that wait
+  std::vector<uint64_t> exchanged_;   // [threads of the largest block, 2]: by thread, then by turn
+  std::vector<uint32_t> warp_epoch_;  // of each warp
+  uint32_t epoch_ = 1, first_epoch_ = 1;
+  int64_t shared_bytes_ = 0;
+  std::vector<char> shared_;
+  std::vector<Touch> touches_;
+  std::vector<uint64_t> sectors_;
+  bool counting_ = false;
+  int first_ = 0, stride_ = 1;  // the order of the threads
+  std::string failure_;
+};
+
+}  // namespace kwta::cuda
