@@ -23,6 +23,13 @@ if(KWTA_ONEDNN)
   find_package(OpenMP REQUIRED COMPONENTS CXX)  # oneDNN's threads: we keep them to one a caller
 endif()
 
+if(KWTA_CUDA)
+  find_package(CUDAToolkit 12.4 REQUIRED)
+  # The header alone: the library is loaded when it is needed. The toolkit has it, or PyPI's nvidia-cublas.
+  find_path(KWTA_CUBLAS_INCLUDE cublasLt.h HINTS ${CUDAToolkit_INCLUDE_DIRS} REQUIRED)
+  mark_as_advanced(KWTA_CUBLAS_INCLUDE)
+endif()
+
 if(KWTA_SERVER)
   find_package(gRPC CONFIG REQUIRED)
   find_package(SQLite3 REQUIRED)

@@ -56,8 +56,7 @@ absl::StatusOr<Buffer> CudaBackend::Allocate(size_t bytes) {
 
 absl::Status CudaBackend::Clear(void* device, size_t bytes) {
   if (bytes == 0) return absl::OkStatus();
-  KWTA_RETURN_IF_ERROR(device_->Clear(device, bytes));
-  return device_->Wait();
+  return device_->Clear(device, bytes);
 }
 
 absl::Status CudaBackend::CopyFromHost(const void* host, void* device, size_t bytes) {
@@ -73,7 +72,6 @@ absl::StatusOr<std::unique_ptr<Dictionary>> CudaBackend::PrepareDictionary(const
   auto dictionary = std::make_unique<CudaDictionary>(atoms, bias, units, width);
   if (UsesFilter(*device_, filter_, units)) KWTA_RETURN_IF_ERROR(dictionary->Reserve(*this));
   KWTA_RETURN_IF_ERROR(RefreshDictionary(*dictionary));
-  KWTA_RETURN_IF_ERROR(device_->Wait());
   return dictionary;
 }
 
@@ -216,10 +214,13 @@ absl::Status CudaBackend::RegularisedPass(const RegularisedPassArgs& args) {
 }
 
 absl::StatusOr<std::unique_ptr<TiedDictionary>> CudaBackend::PrepareTiedDictionary(const TiedParameters& parameters) {
-  return std::make_unique<TiedDictionary>(parameters);
+  return std::make_unique<CudaTiedDictionary>(parameters);
 }
 
-absl::Status CudaBackend::RefreshTiedDictionary(TiedDictionary&) { return absl::OkStatus(); }
+absl::Status CudaBackend::RefreshTiedDictionary(TiedDictionary& dictionary) {
+  static_cast<CudaTiedDictionary&>(dictionary).up_to_date = false;
+  return absl::OkStatus();
+}
 
 absl::Status CudaBackend::TiedStep(const TiedStepArgs& args) {
   Work work(*device_, "TiedStep");

@@ -16,6 +16,14 @@ Groups SortByGroup(Work& work, Global<const int32_t> indices, int64_t groups, in
 void QueueProduct(Work& work, Global<const float> a, Global<const float> b, Global<float> c, int64_t m, int64_t n,
                   int64_t k, bool transpose_a, bool transpose_b, float scale = 1, bool add = false);
 
+// What steps know of their atoms. They defer nothing.
+class CudaTiedDictionary final : public TiedDictionary {
+ public:
+  using TiedDictionary::TiedDictionary;
+
+  bool up_to_date = false;  // no atom is deferred
+};
+
 void QueueActiveGradient(Work& work, const ActiveGradientArgs& args);
 void QueueTiedStep(Work& work, const TiedStepArgs& args, Filter filter);
 void QueueTiedAuxiliaryStep(Work& work, const TiedAuxiliaryStepArgs& args);

@@ -26,9 +26,8 @@ Groups SortByGroup(Work& work, Global<const int32_t> indices, int64_t groups, in
   work.LaunchEach<CountKernel>(indices.size, {indices, divisor, sorted.counts});
   work.Launch<ScanKernel>(1, ThreadsFor(groups, ScanKernel::kMaxThreads), {In(sorted.counts), sorted.starts});
   work.LaunchEach<ScatterKernel>(indices.size, {indices, In(sorted.starts), divisor, sorted.cursors, scattered});
-  work.Launch<SortGroupsKernel>(groups,
-                                ThreadsFor(indices.size / std::max<int64_t>(groups, 1), SortGroupsKernel::kMaxThreads),
-                                {In(sorted.counts), In(sorted.starts), In(scattered), sorted.entries});
+  work.LaunchEach<SortGroupsKernel>(
+      indices.size, {indices, In(sorted.counts), In(sorted.starts), In(scattered), divisor, sorted.entries});
   return sorted;
 }
 
@@ -59,6 +58,13 @@ void QueueUpToDate(Work& work, const TiedParameters& p, Global<float> atoms, Glo
   work.Launch<BringUpToDateKernel>(p.units, ThreadsFor(p.width, BringUpToDateKernel::kMaxThreads),
                                    {Out(p.atoms, size), Out(p.atom_velocity, size), Out(p.shift, p.units),
                                     Out(p.decay, p.units), p.width, atoms, velocity});
+}
+
+// In place, unless steps have left nothing to do.
+void BringUpToDate(Work& work, TiedDictionary& dictionary) {
+  auto& own = static_cast<CudaTiedDictionary&>(dictionary);
+  if (!own.up_to_date) QueueUpToDate(work, own.parameters, {}, {});
+  own.up_to_date = true;
 }
 
 CodesArgs CodesOf(const TiedParameters& p, const float* x, int64_t rows, int64_t k) {
@@ -141,7 +147,7 @@ void QueueUpdate(Work& work, const TiedParameters& p, TiedUpdateKernel::Args& up
 
 void QueueTiedStep(Work& work, const TiedStepArgs& args, Filter filter) {
   const TiedParameters& p = args.dictionary->parameters;
-  QueueUpToDate(work, p, {}, {});
+  BringUpToDate(work, *args.dictionary);
   CodesArgs codes = CodesOf(p, args.x, args.rows, args.k);
   codes.indices = Out(args.indices, args.rows * args.k);
   codes.values = Out(args.values, args.rows * args.k);
@@ -179,7 +185,7 @@ void QueueTiedStep(Work& work, const TiedStepArgs& args, Filter filter) {
 
 void QueueTiedAuxiliaryStep(Work& work, const TiedAuxiliaryStepArgs& args) {
   const TiedParameters& p = args.dictionary->parameters;
-  QueueUpToDate(work, p, {}, {});
+  BringUpToDate(work, *args.dictionary);
   const Global<int32_t> dead = work.Temporary<int32_t>(p.units), count = work.Temporary<int32_t>(1);
   work.Launch<ListKernel>(1, ListKernel::kMaxThreads,
                           {{}, In(args.idle_rows, p.units), p.units, args.dead_after_rows, false, dead, count});

@@ -345,8 +345,17 @@ absl::Status DistantBackend::TiedAtoms(const TiedAtomsArgs& args) {
   });
 }
 
+std::vector<std::string> RunnableBackendNames() {
+  std::vector<std::string> names;
+  for (const std::string& name : BackendNames()) {
+    const absl::Status status = CreateBackend(name, BackendOptions()).status();
+    if (!absl::IsUnavailable(status)) names.push_back(name);
+  }
+  return names;
+}
+
 std::vector<std::string> AllBackendNames() {
-  std::vector<std::string> names = BackendNames();
+  std::vector<std::string> names = RunnableBackendNames();
   names.push_back("distant");
   names.push_back("emulated");
   return names;

@@ -30,6 +30,21 @@ KWTA_HOST_DEVICE inline T BlockSum(Thread& t, Shared& sums, T value) {
   return total;
 }
 
+// BlockSum of `count` numbers at once, in place. `sums` has count * kWarp elements.
+template <typename Thread, typename Shared, typename T, int count>
+KWTA_HOST_DEVICE inline void BlockSums(Thread& t, Shared& sums, T (&values)[count]) {
+  for (int i = 0; i < count; ++i) {
+    values[i] = WarpSum(t, values[i]);
+    if (t.lane() == 0) sums.Set(i * kWarp + t.warp(), values[i]);
+  }
+  t.Barrier();
+  for (int i = 0; i < count; ++i) {
+    values[i] = 0;
+    for (int warp = 0; warp < t.threads() / kWarp; ++warp) values[i] = values[i] + sums.Get(i * kWarp + warp);
+  }
+  t.Barrier();
+}
+
 // Where the threads of a block that raise `flag` stand among each other, and how many they are.
 struct Rank {
   int before = 0, total = 0;

@@ -50,45 +50,42 @@ struct FoldKernel {
     const int64_t row = t.block();
     if (!IsNull(a.row_count) && row >= t.Load(a.row_count, 0)) return;
     int count = t.Load(found.counts, row);
+    const uint64_t threshold = t.Load(found.thresholds, row);
+    t.Barrier();  // one thread writes both in the end
     if (count < 0) return;
     auto shared = t.template Shared<int>(kLargestElements);
     auto ranks = t.template Shared<int>(kWarp);
     const int64_t keys = row * found.capacity;
-    const uint64_t threshold = t.Load(found.thresholds, row);
-    const bool bounds = !IsNull(found.uppers);
     int64_t units = a.units;
     if (!IsNull(a.unit_count)) {
       const int64_t listed = t.Load(a.unit_count, 0) - a.first;
       if (listed < units) units = listed < 0 ? 0 : listed;
     }
-    for (int64_t begin = 0; begin < units; begin += t.threads()) {
-      const int64_t j = begin + t.thread();
-      uint64_t key = 0;
-      float upper = 0;
-      bool add = false;
-      if (j < units) {
-        const float score = t.Load(a.scores, row * a.stride + j);
-        if (bounds) {
-          const ScoreRange range =
-              RangeOfScore(score, t.Load(a.bias, a.first + j),
-                           t.Load(a.row_lengths, row) * t.Load(a.atom_lengths, a.first + j), a.error_factor);
-          // A score without bounds may go first, and may go last.
-          key = KeyOf(range.bounded ? OrderedScore(range.lower) : 0, a.first + j);
-          upper = range.bounded ? range.upper : ScoreOf(0xFF800000u);
-          add = OrderedScore(upper) >= OrderedOf(threshold);
-        } else {
-          const int64_t unit = a.scopes == 0 ? a.first + j : row % a.scopes * a.units + j;
-          key = KeyOf(OrderedScore(score), unit);
-          add = key >= threshold && (a.scopes == 0 || score > 0);
+    // The first piece needs no comparing: all of it goes in.
+    const bool all = threshold == 0 && a.scopes == 0 && count == 0;
+    for (int64_t begin = 0; begin < units; begin += kEach * t.threads()) {
+      Candidate candidates[kEach];
+      bool any = false;
+      for (int e = 0; e < kEach; ++e) {
+        const int64_t j = begin + e * t.threads() + t.thread();
+        if (j < units) candidates[e] = CandidateOf(t, a, row, j, threshold);
+        any |= candidates[e].add;
+      }
+      if (all) {
+        for (int e = 0; e < kEach; ++e) {
+          const int64_t j = begin + e * t.threads() + t.thread();
+          if (j < units) Keep(t, found, keys + j, candidates[e]);
         }
+        continue;
       }
-      const Rank rank = BlockRank(t, ranks, add);
-      if (add) {
-        t.Store(found.keys, keys + count + rank.before, key);
-        if (bounds) t.Store(found.uppers, keys + count + rank.before, upper);
+      if (!t.AnyBarrier(any)) continue;
+      for (int e = 0; e < kEach; ++e) {
+        const Rank rank = BlockRank(t, ranks, candidates[e].add);
+        if (candidates[e].add) Keep(t, found, keys + count + rank.before, candidates[e]);
+        count += rank.total;
       }
-      count += rank.total;
     }
+    if (all) count = static_cast<int>(units);
     if (count > a.k) {
       t.Barrier();
       const uint64_t least = LargestKeys(t, shared, found.keys, keys, count, static_cast<int>(a.k));
@@ -99,6 +96,37 @@ struct FoldKernel {
   }
 
  private:
+  static constexpr int kEach = 4;  // units that a thread takes between barriers
+  struct Candidate {
+    uint64_t key = 0;
+    float upper = 0;
+    bool add = false;
+  };
+
+  template <typename Thread>
+  static KWTA_HOST_DEVICE Candidate CandidateOf(Thread& t, const Args& a, int64_t row, int64_t j, uint64_t threshold) {
+    Candidate candidate;
+    const float score = t.Load(a.scores, row * a.stride + j);
+    if (IsNull(a.candidates.uppers)) {
+      candidate.key = KeyOf(OrderedScore(score), a.scopes == 0 ? a.first + j : row % a.scopes * a.units + j);
+      candidate.add = candidate.key >= threshold && (a.scopes == 0 || score > 0);
+      return candidate;
+    }
+    const ScoreRange range =
+        RangeOfScore(score, t.Load(a.bias, a.first + j),
+                     t.Load(a.row_lengths, row) * t.Load(a.atom_lengths, a.first + j), a.error_factor);
+    // A score without bounds may go first, and may go last.
+    candidate.key = KeyOf(range.bounded ? OrderedScore(range.lower) : 0, a.first + j);
+    candidate.upper = range.bounded ? range.upper : ScoreOf(0xFF800000u);
+    candidate.add = OrderedScore(candidate.upper) >= OrderedOf(threshold);
+    return candidate;
+  }
+  template <typename Thread>
+  static KWTA_HOST_DEVICE void Keep(Thread& t, const Candidates& found, int64_t at, const Candidate& candidate) {
+    t.Store(found.keys, at, candidate.key);
+    if (!IsNull(found.uppers)) t.Store(found.uppers, at, candidate.upper);
+  }
+
   // Keeps those that may be among the k largest, in their order. Returns how many.
   template <typename Thread, typename Shared>
   static KWTA_HOST_DEVICE int Drop(Thread& t, Shared& ranks, const Candidates& found, int64_t keys, int count,

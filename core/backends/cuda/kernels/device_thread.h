@@ -57,6 +57,7 @@ class DeviceThread {
   }
 
   __device__ __forceinline__ void Barrier() const { __syncthreads(); }
+  __device__ __forceinline__ bool AnyBarrier(bool flag) const { return __syncthreads_or(flag) != 0; }
   __device__ __forceinline__ void WarpBarrier() const { __syncwarp(); }
   template <typename T>
   __device__ __forceinline__ T ShuffleXor(T value, int mask) const {

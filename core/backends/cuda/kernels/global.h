@@ -12,6 +12,7 @@
 //   AtomicAdd(array, i, value)                      on integers; returns what was there
 //   Shared<T>(count)                                the next `count` elements of shared memory, the same in all threads
 //   Barrier(), WarpBarrier()                        of the block, of the warp
+//   AnyBarrier(flag)                                Barrier; says whether a thread of the block raised its flag
 //   ShuffleXor(value, mask), ShuffleUp(value, n), Ballot(flag)    of all 32 threads of a warp
 //   Product(a, b), Sum(a, b)                        binary32, each rounded once and never fused
 #pragma once
@@ -20,8 +21,10 @@
 
 #include "core/base/host_device.h"
 
-#if defined(__CUDACC__) || defined(__clang__)
+#if defined(__CUDA_ARCH__) || defined(__clang__)
 #define KWTA_CUDA_UNROLL _Pragma("unroll")
+#elif defined(__CUDACC__)
+#define KWTA_CUDA_UNROLL
 #else
 #define KWTA_CUDA_UNROLL _Pragma("GCC unroll 64")
 #endif

@@ -136,7 +136,7 @@ struct UnitTerms {
 struct UnitTermsKernel {
   static constexpr KernelId kId = KernelId::kUnitTerms;
   static constexpr const char* kName = "unit_terms";
-  static constexpr int kMaxThreads = 128;
+  static constexpr int kMaxThreads = 128, kSums = 6;
 
   struct Args {
     Global<const float> atoms, products, bias;
@@ -148,18 +148,19 @@ struct UnitTermsKernel {
     Global<double> activity_sums;  // in, out [3, units]
     UnitTerms terms;
   };
-  static int64_t SharedBytes(const Args&, int) { return kSumBytes; }
+  static int64_t SharedBytes(const Args&, int) { return kSums * kSumBytes; }
 
   template <typename Thread>
   static KWTA_HOST_DEVICE void Run(Thread& t, const Args& a) {
-    auto shared = t.template Shared<double>(kWarp);
+    auto shared = t.template Shared<double>(kSums * kWarp);
+    double sums[kSums] = {};
+    double &length2 = sums[0], &sum = sums[1], &squares = sums[2], &active = sums[3], &mean = sums[4],
+           &slopes = sums[5];
     const int64_t unit = t.block();
-    double length2 = 0;
     for (int64_t d = t.thread(); d < a.width; d += t.threads()) {
       const double weight = t.Load(a.atoms, unit * a.width + d);
       length2 += weight * weight;
     }
-    double sum = 0, squares = 0, active = 0, mean = 0, slopes = 0;
     for (int64_t i = t.thread(); i < a.rows; i += t.threads()) {
       const float z = t.Load(a.products, i * a.units + unit) + t.Load(a.bias, unit);
       const auto point = ActivationAt(a.activation, z);
@@ -169,12 +170,7 @@ struct UnitTermsKernel {
       mean += point.value;
       slopes += static_cast<double>(point.slope) * point.slope;
     }
-    length2 = BlockSum(t, shared, length2);
-    sum = BlockSum(t, shared, sum);
-    squares = BlockSum(t, shared, squares);
-    active = BlockSum(t, shared, active);
-    mean = BlockSum(t, shared, mean);
-    slopes = BlockSum(t, shared, slopes);
+    BlockSums(t, shared, sums);
     if (t.thread() != 0) return;
     Grow(t, a, unit, sum);
     Grow(t, a, a.units + unit, squares);
@@ -218,11 +214,11 @@ struct OutputErrorKernel {
     Global<float> gradient;               // out: 2 / rows (r + p)
     Global<double> squares, first_order;  // [rows]
   };
-  static int64_t SharedBytes(const Args&, int) { return kSumBytes; }
+  static int64_t SharedBytes(const Args&, int) { return 2 * kSumBytes; }
 
   template <typename Thread>
   static KWTA_HOST_DEVICE void Run(Thread& t, const Args& a) {
-    auto sums = t.template Shared<double>(kWarp);
+    auto sums = t.template Shared<double>(2 * kWarp);
     double squares = 0, first_order = 0;
     for (int64_t d = t.thread(); d < a.width; d += t.threads()) {
       const int64_t i = t.block() * a.width + d;
@@ -233,11 +229,11 @@ struct OutputErrorKernel {
       squares += r * r;
       first_order += 2 * r * p;
     }
-    squares = BlockSum(t, sums, squares);
-    first_order = BlockSum(t, sums, first_order);
+    double both[2] = {squares, first_order};
+    BlockSums(t, sums, both);
     if (t.thread() != 0) return;
-    t.Store(a.squares, t.block(), squares);
-    t.Store(a.first_order, t.block(), first_order / a.rows);
+    t.Store(a.squares, t.block(), both[0]);
+    t.Store(a.first_order, t.block(), both[1] / a.rows);
   }
 };
 

@@ -65,21 +65,30 @@ struct ExactScoresKernel {
     for (int64_t start = 0; start < a.width; start += kLanes) {
       for (int e = t.thread(); e < kRows * kLanes; e += t.threads()) {
         const int64_t slot = slot0 + e / kLanes, d = start + e % kLanes;
+        if (d >= a.width) continue;
         float value = 0;
-        if (slot < rows && slot < a.rows && d < a.width) value = t.Load(a.x, RowOf(t, a, slot) * a.width + d);
+        if (slot < rows && slot < a.rows) value = t.Load(a.x, RowOf(t, a, slot) * a.width + d);
         xs.Set(e / kLanes * kStride + e % kLanes, value);
       }
       for (int e = t.thread(); e < kUnits * kLanes; e += t.threads()) {
         const int64_t j = unit0 + e / kLanes, d = start + e % kLanes;
+        if (d >= a.width) continue;
         float value = 0;
-        if (j < a.units && a.first + j < listed && d < a.width) value = t.Load(a.atoms, UnitOf(t, a, j) * a.width + d);
+        if (j < a.units && a.first + j < listed) value = t.Load(a.atoms, UnitOf(t, a, j) * a.width + d);
         ws.Set(e / kLanes * kStride + e % kLanes, value);
       }
       t.Barrier();
-      const auto x = xs.Range(row_here * kStride, kLanes), w = ws.Range(unit_here * kStride, kLanes);
-      // Elements beyond the width are zeros: they change no partial sum, which is never -0.
-      KWTA_CUDA_UNROLL
-      for (int l = 0; l < kLanes; ++l) sums[l] = Thread::Sum(sums[l], Thread::Product(x[l], w[l]));
+      const int64_t here = a.width - start < kLanes ? a.width - start : kLanes;
+      const auto x = xs.Range(row_here * kStride, here), w = ws.Range(unit_here * kStride, here);
+      if (here == kLanes) {
+        KWTA_CUDA_UNROLL
+        for (int l = 0; l < kLanes; ++l) sums[l] = Thread::Sum(sums[l], Thread::Product(x[l], w[l]));
+      } else {
+        KWTA_CUDA_UNROLL
+        for (int l = 0; l < kLanes; ++l) {
+          if (l < here) sums[l] = Thread::Sum(sums[l], Thread::Product(x[l], w[l]));
+        }
+      }
       t.Barrier();
     }
     const int64_t slot = slot0 + row_here, j = unit0 + unit_here;

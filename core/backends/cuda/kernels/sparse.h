@@ -139,29 +139,31 @@ struct ScatterKernel {
   }
 };
 
-// Sorts the entries of each group: a block a group. The order in which threads scattered them no longer matters.
+// Sorts the entries of each group: a thread an entry, which counts those before it. The order in which threads
+// scattered them no longer matters.
 struct SortGroupsKernel {
   static constexpr KernelId kId = KernelId::kSortGroups;
   static constexpr const char* kName = "sort_groups";
-  static constexpr int kMaxThreads = 128;
+  static constexpr int kMaxThreads = 256;
 
   struct Args {
-    Global<const int32_t> counts, starts, scattered;
+    Global<const int32_t> indices, counts, starts, scattered;
+    int64_t divisor = 1;
     Global<int32_t> sorted;
   };
   static int64_t SharedBytes(const Args&, int) { return 0; }
 
   template <typename Thread>
   static KWTA_HOST_DEVICE void Run(Thread& t, const Args& a) {
-    const int count = t.Load(a.counts, t.block());
-    if (count == 0) return;
-    const int64_t start = t.Load(a.starts, t.block());
+    const int64_t own = t.block() * t.threads() + t.thread();
+    if (own >= t.Load(a.starts, a.starts.size - 1) + t.Load(a.counts, a.counts.size - 1)) return;
+    const int32_t entry = t.Load(a.scattered, own);
+    const int64_t group = t.Load(a.indices, entry) / a.divisor, start = t.Load(a.starts, group);
+    const int count = t.Load(a.counts, group);
     const auto entries = t.View(a.scattered, start, count);
-    for (int i = t.thread(); i < count; i += t.threads()) {
-      int before = 0;
-      for (int other = 0; other < count; ++other) before += entries[other] < entries[i];
-      t.Store(a.sorted, start + before, entries[i]);
-    }
+    int before = 0;
+    for (int other = 0; other < count; ++other) before += entries[other] < entry;
+    t.Store(a.sorted, start + before, entry);
   }
 };
 

@@ -59,17 +59,22 @@ const std::string& EmulatedBlock::Run(int threads, int64_t shared_bytes, const s
   if (touches_.size() < granules) touches_.resize(granules);
   sectors_.clear();
   for (int thread = 0; thread < threads; ++thread) {
-    members_[thread]->waiting = Member::kNothing;
+    members_[thread]->waiting = Member::kBlock;
     members_[thread]->turn = members_[thread]->barriers = 0;
   }
   ++counts.blocks;
+  ready_.clear();
+  running_ = -1;
   ReleaseBlock();
   first_epoch_ = epoch_;
-  while (done_ < threads_) {
-    if (RunReadyThreads()) continue;
-    Fail("some threads wait at a barrier or a warp operation that others never reach");
-    break;
+  while (!ready_.empty()) {
+    Member& next = *members_[ready_.back()];
+    ready_.pop_back();
+    running_ = next.thread;
+    next.fiber.Resume();
+    running_ = -1;
   }
+  if (done_ < threads_) Fail("some threads wait at a barrier or a warp operation that others never reach");
   for (int thread = 0; thread < threads; ++thread) {
     if (members_[thread]->waiting != Member::kDone) members_[thread]->fiber.Restart();
   }
@@ -80,35 +85,31 @@ const std::string& EmulatedBlock::Run(int threads, int64_t shared_bytes, const s
   return failure_;
 }
 
-bool EmulatedBlock::RunReadyThreads() {
-  bool any = false;
-  // A barrier in between draws another order: threads that it misses come in the next round.
-  for (int i = 0, thread = first_ % threads_; i < threads_; ++i, thread = (thread + stride_) % threads_) {
-    Member& member = *members_[thread];
-    if (member.waiting != Member::kNothing) continue;
-    any = true;
-    member.fiber.Resume();
-  }
-  return any;
-}
-
 void EmulatedBlock::ReleaseBlock() {
   ++epoch_;
+  any_[epoch_ % 2] = false;
   at_barrier_ = 0;
-  for (int thread = 0; thread < threads_; ++thread) {
-    if (members_[thread]->waiting == Member::kBlock) members_[thread]->waiting = Member::kNothing;
-  }
+  // Another order every time: a step through the threads that meets each once.
   const uint64_t drawn = random_();
-  first_ = static_cast<int>(drawn % static_cast<uint64_t>(threads_));
-  stride_ = static_cast<int>(drawn / 1024 % static_cast<uint64_t>(threads_));
-  while (std::gcd(stride_, threads_) != 1) ++stride_;
+  int thread = static_cast<int>(drawn % static_cast<uint64_t>(threads_));
+  int stride = static_cast<int>(drawn / 1024 % static_cast<uint64_t>(threads_));
+  while (std::gcd(stride, threads_) != 1) ++stride;
+  for (int i = 0; i < threads_; ++i, thread = (thread + stride) % threads_) {
+    if (members_[thread]->waiting != Member::kBlock) continue;
+    members_[thread]->waiting = Member::kNothing;
+    if (thread != running_) ready_.push_back(thread);
+  }
 }
 
 void EmulatedBlock::ReleaseWarp(int warp) {
   at_warp_[warp] = 0;
   ++warp_epoch_[warp];
-  for (int thread = warp * kWarp; thread < (warp + 1) * kWarp; ++thread) {
-    if (members_[thread]->waiting == Member::kWarpmates) members_[thread]->waiting = Member::kNothing;
+  const int first = static_cast<int>(random_() % kWarp);
+  for (int i = 0; i < kWarp; ++i) {
+    const int thread = warp * kWarp + (first + i) % kWarp;
+    if (members_[thread]->waiting != Member::kWarpmates) continue;
+    members_[thread]->waiting = Member::kNothing;
+    if (thread != running_) ready_.push_back(thread);
   }
 }
 
@@ -131,6 +132,13 @@ void EmulatedBlock::Barrier(int thread) {
     return;
   }
   member.fiber.Suspend();
+}
+
+bool EmulatedBlock::AnyBarrier(int thread, bool flag) {
+  bool& any = any_[epoch_ % 2];
+  any |= flag;
+  Barrier(thread);
+  return any;
 }
 
 const uint64_t* EmulatedBlock::Exchange(int thread, uint64_t value) {

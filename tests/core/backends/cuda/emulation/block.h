@@ -37,6 +37,7 @@ class EmulatedBlock {
 
   // For the threads.
   void Barrier(int thread);
+  bool AnyBarrier(int thread, bool flag);
   // Gives `value` to the other lanes. Returns the values that all 32 gave, until the lane's next call.
   const uint64_t* Exchange(int thread, uint64_t value);
   void Fail(absl::string_view message);
@@ -68,8 +69,6 @@ class EmulatedBlock {
   void ReleaseBlock();
   void ReleaseWarp(int warp);
   void Ended();
-  // Runs every thread that need not wait, in a drawn order. Returns whether there was one.
-  bool RunReadyThreads();
   // Whether an access now, by `thread`, is ordered after one by `other` in these epochs.
   bool Ordered(int thread, int other, uint32_t epoch, uint32_t warp_epoch) const;
 
@@ -81,12 +80,14 @@ class EmulatedBlock {
   std::vector<uint64_t> exchanged_;   // [threads of the largest block, 2]: by thread, then by turn
   std::vector<uint32_t> warp_epoch_;  // of each warp
   uint32_t epoch_ = 1, first_epoch_ = 1;
+  bool any_[2] = {};  // flags of this epoch and of the last, by whether it is even
   int64_t shared_bytes_ = 0;
   std::vector<char> shared_;
   std::vector<Touch> touches_;
   std::vector<uint64_t> sectors_;
   bool counting_ = false;
-  int first_ = 0, stride_ = 1;  // the order of the threads
+  int running_ = -1;        // the thread that runs
+  std::vector<int> ready_;  // threads that need not wait, the next one last
   std::string failure_;
 };
 

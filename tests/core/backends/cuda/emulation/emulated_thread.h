@@ -124,6 +124,7 @@ class EmulatedThread {
   }
 
   void Barrier() { emulated_->Barrier(thread_); }
+  bool AnyBarrier(bool flag) { return emulated_->AnyBarrier(thread_, flag); }
   void WarpBarrier() { emulated_->Exchange(thread_, 0); }
   template <typename T>
   T ShuffleXor(T value, int mask) {
