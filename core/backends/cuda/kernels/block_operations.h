@@ -25,7 +25,7 @@ KWTA_HOST_DEVICE inline T BlockSum(Thread& t, Shared& sums, T value) {
   if (t.lane() == 0) sums.Set(t.warp(), value);
   t.Barrier();
   T total = 0;
-  for (int warp = 0; warp < t.threads() / kWarp; ++warp) total = total + sums.Get(warp);
+  for (int warp = 0; t.Below(warp, t.threads() / kWarp); ++warp) total = total + sums.Get(warp);
   t.Barrier();
   return total;
 }
@@ -33,14 +33,16 @@ KWTA_HOST_DEVICE inline T BlockSum(Thread& t, Shared& sums, T value) {
 // BlockSum of `count` numbers at once, in place. `sums` has count * kWarp elements.
 template <typename Thread, typename Shared, typename T, int count>
 KWTA_HOST_DEVICE inline void BlockSums(Thread& t, Shared& sums, T (&values)[count]) {
+  KWTA_CUDA_UNROLL
   for (int i = 0; i < count; ++i) {
     values[i] = WarpSum(t, values[i]);
     if (t.lane() == 0) sums.Set(i * kWarp + t.warp(), values[i]);
   }
   t.Barrier();
+  KWTA_CUDA_UNROLL
   for (int i = 0; i < count; ++i) {
     values[i] = 0;
-    for (int warp = 0; warp < t.threads() / kWarp; ++warp) values[i] = values[i] + sums.Get(i * kWarp + warp);
+    for (int warp = 0; t.Below(warp, t.threads() / kWarp); ++warp) values[i] = values[i] + sums.Get(i * kWarp + warp);
   }
   t.Barrier();
 }
@@ -57,7 +59,7 @@ KWTA_HOST_DEVICE inline Rank BlockRank(Thread& t, Shared& counts, bool flag) {
   if (t.lane() == 0) counts.Set(t.warp(), t.Ones(raised));
   t.Barrier();
   Rank rank;
-  for (int warp = 0; warp < t.threads() / kWarp; ++warp) {
+  for (int warp = 0; t.Below(warp, t.threads() / kWarp); ++warp) {
     const int count = counts.Get(warp);
     if (warp < t.warp()) rank.before += count;
     rank.total += count;

@@ -48,7 +48,7 @@ struct FoldKernel {
   static KWTA_HOST_DEVICE void Run(Thread& t, const Args& a) {
     const Candidates& found = a.candidates;
     const int64_t row = t.block();
-    if (!IsNull(a.row_count) && row >= t.Load(a.row_count, 0)) return;
+    if (!IsNull(a.row_count) && !t.Below(row, t.Load(a.row_count, 0))) return;
     int count = t.Load(found.counts, row);
     const uint64_t threshold = t.Load(found.thresholds, row);
     t.Barrier();  // one thread writes both in the end
@@ -63,18 +63,18 @@ struct FoldKernel {
     }
     // The first piece needs no comparing: all of it goes in.
     const bool all = threshold == 0 && a.scopes == 0 && count == 0;
-    for (int64_t begin = 0; begin < units; begin += kEach * t.threads()) {
+    for (int64_t begin = 0; t.Below(begin, units); begin += kEach * t.threads()) {
       Candidate candidates[kEach];
       bool any = false;
       for (int e = 0; e < kEach; ++e) {
         const int64_t j = begin + e * t.threads() + t.thread();
-        if (j < units) candidates[e] = CandidateOf(t, a, row, j, threshold);
+        if (t.Below(j, units)) candidates[e] = CandidateOf(t, a, row, j, threshold);
         any |= candidates[e].add;
       }
       if (all) {
         for (int e = 0; e < kEach; ++e) {
           const int64_t j = begin + e * t.threads() + t.thread();
-          if (j < units) Keep(t, found, keys + j, candidates[e]);
+          if (t.Below(j, units)) Keep(t, found, keys + j, candidates[e]);
         }
         continue;
       }
@@ -133,12 +133,12 @@ struct FoldKernel {
                                    uint64_t least) {
     const bool bounds = !IsNull(found.uppers);
     int kept = 0;
-    for (int begin = 0; begin < count; begin += t.threads()) {
+    for (int begin = 0; t.Below(begin, count); begin += t.threads()) {
       const int i = begin + t.thread();
       uint64_t key = 0;
       float upper = 0;
       bool keep = false;
-      if (i < count) {
+      if (t.Below(i, count)) {
         key = t.Load(found.keys, keys + i);
         if (bounds) upper = t.Load(found.uppers, keys + i);
         keep = bounds ? OrderedScore(upper) >= OrderedOf(least) : key >= least;
@@ -174,16 +174,16 @@ struct WriteCodesKernel {
   template <typename Thread>
   static KWTA_HOST_DEVICE void Run(Thread& t, const Args& a) {
     const int64_t slot = t.block();
-    if (!IsNull(a.row_count) && slot >= t.Load(a.row_count, 0)) return;
+    if (!IsNull(a.row_count) && !t.Below(slot, t.Load(a.row_count, 0))) return;
     const int count = t.Load(a.candidates.counts, slot);
     if (count < 0) return;
     const int64_t row = IsNull(a.row_list) ? slot : t.Load(a.row_list, slot);
-    for (int64_t j = t.thread(); j < a.k; j += t.threads()) {
-      const uint64_t key = j < count ? t.Load(a.candidates.keys, slot * a.candidates.capacity + j) : 0;
-      int32_t unit = j < count ? UnitOf(key) : -1;
+    for (int64_t j = t.thread(); t.Below(j, a.k); j += t.threads()) {
+      const uint64_t key = t.Below(j, count) ? t.Load(a.candidates.keys, slot * a.candidates.capacity + j) : 0;
+      int32_t unit = t.Below(j, count) ? UnitOf(key) : -1;
       if (unit >= 0 && !IsNull(a.unit_list)) unit = t.Load(a.unit_list, unit);
       t.Store(a.indices, row * a.k + j, unit);
-      t.Store(a.values, row * a.k + j, j < count ? ScoreOf(OrderedOf(key)) : 0.0f);
+      t.Store(a.values, row * a.k + j, t.Below(j, count) ? ScoreOf(OrderedOf(key)) : 0.0f);
     }
   }
 };
@@ -207,10 +207,10 @@ struct ListKernel {
   static KWTA_HOST_DEVICE void Run(Thread& t, const Args& a) {
     auto ranks = t.template Shared<int>(kWarp);
     int count = 0;
-    for (int64_t begin = 0; begin < a.size; begin += t.threads()) {
+    for (int64_t begin = 0; t.Below(begin, a.size); begin += t.threads()) {
       const int64_t i = begin + t.thread();
       bool in = false;
-      if (i < a.size) {
+      if (t.Below(i, a.size)) {
         const int64_t value = IsNull(a.large) ? t.Load(a.small, i) : t.Load(a.large, i);
         in = (value >= a.least) != a.below;
       }
@@ -242,8 +242,8 @@ struct RoundRowsKernel {
   static KWTA_HOST_DEVICE void Run(Thread& t, const Args& a) {
     auto sums = t.template Shared<float>(kWarp);
     float squares = 0;
-    for (int64_t d = t.thread(); d < a.stride; d += t.threads()) {
-      const float value = d < a.width ? t.Load(a.x, t.block() * a.width + d) : 0.0f;
+    for (int64_t d = t.thread(); t.Below(d, a.stride); d += t.threads()) {
+      const float value = t.Below(d, a.width) ? t.Load(a.x, t.block() * a.width + d) : 0.0f;
       t.Store(a.rounded, t.block() * a.stride + d, Rounded(value));
       squares += value * value;
     }
@@ -276,7 +276,7 @@ struct FromBytesKernel {
   template <typename Thread>
   static KWTA_HOST_DEVICE void Run(Thread& t, const Args& a) {
     const int64_t i = t.block() * t.threads() + t.thread();
-    if (i < a.x.size) t.Store(a.x, i, static_cast<float>(t.Load(a.bytes, i)) / a.divisor);
+    if (t.Below(i, a.x.size)) t.Store(a.x, i, static_cast<float>(t.Load(a.bytes, i)) / a.divisor);
   }
 };
 

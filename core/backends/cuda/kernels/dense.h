@@ -40,16 +40,16 @@ struct ProductKernel {
     for (int r = 0; r < kEach; ++r) {
       for (int c = 0; c < kEach; ++c) sums[r][c] = 0;
     }
-    for (int64_t p0 = 0; p0 < a.k; p0 += kDepth) {
-      for (int e = t.thread(); e < kDepth * kTile; e += t.threads()) {
+    for (int64_t p0 = 0; t.Below(p0, a.k); p0 += kDepth) {
+      for (int e = t.thread(); t.Below(e, kDepth * kTile); e += t.threads()) {
         // Neighbouring threads read neighbouring numbers, whichever way the matrix lies.
         const int p = a.transpose_a ? e / kTile : e % kDepth, i = a.transpose_a ? e % kTile : e / kDepth;
         const int q = a.transpose_b ? e % kDepth : e / kTile, j = a.transpose_b ? e / kDepth : e % kTile;
         float from_a = 0, from_b = 0;
-        if (p0 + p < a.k && i0 + i < a.m) {
+        if (t.Below(p0 + p, a.k) && t.Below(i0 + i, a.m)) {
           from_a = t.Load(a.a, a.transpose_a ? (p0 + p) * a.m + i0 + i : (i0 + i) * a.k + p0 + p);
         }
-        if (p0 + q < a.k && j0 + j < a.n) {
+        if (t.Below(p0 + q, a.k) && t.Below(j0 + j, a.n)) {
           from_b = t.Load(a.b, a.transpose_b ? (j0 + j) * a.k + p0 + q : (p0 + q) * a.n + j0 + j);
         }
         left.Set(p * kTile + i, from_a);
@@ -57,7 +57,7 @@ struct ProductKernel {
       }
       t.Barrier();
       const int depth = a.k - p0 < kDepth ? static_cast<int>(a.k - p0) : kDepth;
-      for (int p = 0; p < depth; ++p) {
+      for (int p = 0; t.Below(p, depth); ++p) {
         const auto x = left.Range(p * kTile + row * kEach, kEach), y = right.Range(p * kTile + column * kEach, kEach);
         for (int r = 0; r < kEach; ++r) {
           for (int c = 0; c < kEach; ++c) sums[r][c] += x[r] * y[c];
@@ -68,7 +68,7 @@ struct ProductKernel {
     for (int r = 0; r < kEach; ++r) {
       for (int c = 0; c < kEach; ++c) {
         const int64_t i = i0 + row * kEach + r, j = j0 + column * kEach + c;
-        if (i >= a.m || j >= a.n) continue;
+        if (!t.Below(i, a.m) || !t.Below(j, a.n)) continue;
         const float before = a.add ? t.Load(a.c, i * a.n + j) : 0.0f;
         t.Store(a.c, i * a.n + j, before + a.scale * sums[r][c]);
       }
@@ -96,13 +96,14 @@ struct ColumnSumsKernel {
     auto sums = t.template Shared<double>(t.threads());
     const int64_t column = t.block() * kWarp + t.lane();
     double sum = 0;
-    if (column < a.columns) {
-      for (int64_t i = t.warp(); i < a.rows; i += t.threads() / kWarp) sum += t.Load(a.x, i * a.columns + column);
+    if (t.Below(column, a.columns)) {
+      for (int64_t i = t.warp(); t.Below(i, a.rows); i += t.threads() / kWarp)
+        sum += t.Load(a.x, i * a.columns + column);
     }
     sums.Set(t.thread(), sum);
     t.Barrier();
-    if (t.warp() != 0 || column >= a.columns) return;
-    for (int warp = 1; warp < t.threads() / kWarp; ++warp) sum += sums.Get(warp * kWarp + t.lane());
+    if (t.warp() != 0 || !t.Below(column, a.columns)) return;
+    for (int warp = 1; t.Below(warp, t.threads() / kWarp); ++warp) sum += sums.Get(warp * kWarp + t.lane());
     t.Store(a.out, column, static_cast<float>(a.scale * sum));
   }
 };
@@ -124,7 +125,7 @@ struct SumKernel {
   static KWTA_HOST_DEVICE void Run(Thread& t, const Args& a) {
     auto sums = t.template Shared<double>(kWarp);
     double sum = 0;
-    for (int64_t i = t.thread(); i < a.x.size; i += t.threads()) sum += t.Load(a.x, i);
+    for (int64_t i = t.thread(); t.Below(i, a.x.size); i += t.threads()) sum += t.Load(a.x, i);
     sum = BlockSum(t, sums, sum);
     if (!IsNull(a.count) && t.Load(a.count, 0) == 0) sum = 0;
     if (t.thread() == 0) t.Store(a.out, 0, sum);
@@ -158,7 +159,7 @@ KWTA_HOST_DEVICE inline void ScaleRow(Thread& t, Shared& sums, const Global<floa
                                       bool unit_norm, float max_norm, double squares) {
   const double factor = LengthFactor(unit_norm, max_norm, BlockSum(t, sums, squares));
   if (factor == 1) return;
-  for (int64_t d = t.thread(); d < width; d += t.threads()) {
+  for (int64_t d = t.thread(); t.Below(d, width); d += t.threads()) {
     t.Store(matrix, row + d, static_cast<float>(t.Load(matrix, row + d) * factor));
   }
 }
@@ -187,7 +188,7 @@ struct MomentumKernel {
     const int64_t row = t.block() * a.width;
     const bool active = IsNull(a.active_rows) || t.Load(a.active_rows, t.block()) != 0;
     double squares = 0;
-    for (int64_t d = t.thread(); d < a.width; d += t.threads()) {
+    for (int64_t d = t.thread(); t.Below(d, a.width); d += t.threads()) {
       const double gradient = active ? t.Load(a.gradient, row + d) : 0.0f;
       const double moved = MomentumStep(t, a.parameter, a.velocity, row + d, gradient, a.rate, a.momentum);
       squares += moved * moved;
@@ -214,7 +215,7 @@ struct AdamKernel {
   template <typename Thread>
   static KWTA_HOST_DEVICE void Run(Thread& t, const Args& a) {
     const int64_t i = t.block() * t.threads() + t.thread();
-    if (i >= a.parameter.size) return;
+    if (!t.Below(i, a.parameter.size)) return;
     const double gradient = t.Load(a.gradient, i), beta1 = a.beta1, beta2 = a.beta2;
     const double first = beta1 * t.Load(a.first, i) + (1 - beta1) * gradient;
     const double second = beta2 * t.Load(a.second, i) + (1 - beta2) * gradient * gradient;

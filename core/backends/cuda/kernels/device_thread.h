@@ -49,6 +49,11 @@ class DeviceThread {
     return array.data + first;
   }
 
+  template <typename Index, typename End>
+  __device__ __forceinline__ bool Below(Index i, End end) const {
+    return i < end;
+  }
+
   template <typename T>
   __device__ __forceinline__ DeviceShared<T> Shared(int64_t count) {
     T* const data = reinterpret_cast<T*>(kwta_shared_memory + shared_used_);

@@ -14,6 +14,7 @@
 //   Barrier(), WarpBarrier()                        of the block, of the warp
 //   AnyBarrier(flag)                                Barrier; says whether a thread of the block raised its flag
 //   ShuffleXor(value, mask), ShuffleUp(value, n), Ballot(flag)    of all 32 threads of a warp
+//   Below(i, end)                                   i < end, of an index: the emulation can get it wrong on purpose
 //   Product(a, b), Sum(a, b)                        binary32, each rounded once and never fused
 #pragma once
 

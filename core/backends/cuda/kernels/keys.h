@@ -43,9 +43,9 @@ KWTA_HOST_DEVICE inline uint64_t LargestKeys(Thread& t, Shared& shared, const Gl
                                              int count, int k) {
   uint64_t found = 0, known = 0;
   for (int shift = 56; shift >= 0; shift -= 8) {
-    for (int digit = t.thread(); digit < kDigits; digit += t.threads()) shared.Set(digit, 0);
+    for (int digit = t.thread(); t.Below(digit, kDigits); digit += t.threads()) shared.Set(digit, 0);
     t.Barrier();
-    for (int i = t.thread(); i < count; i += t.threads()) {
+    for (int i = t.thread(); t.Below(i, count); i += t.threads()) {
       const uint64_t key = t.Load(keys, first + i);
       if ((key & known) == found) shared.Add(static_cast<int>(key >> shift & 255), 1);
     }

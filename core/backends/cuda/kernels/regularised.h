@@ -55,36 +55,36 @@ struct CorruptKernel {
     if (t.thread() == 0) {
       uint64_t value = EngineSeed(a.seed, a.first_row + static_cast<uint64_t>(t.block()));
       state.Set(0, value);
-      for (int i = 1; i < kSize; ++i) {
+      for (int i = 1; t.Below(i, kSize); ++i) {
         value = 6364136223846793005ull * (value ^ value >> 62) + static_cast<uint64_t>(i);
         state.Set(i, value);
       }
     }
-    for (int64_t begin = 0; begin < a.width; begin += kSize) {
+    for (int64_t begin = 0; t.Below(begin, a.width); begin += kSize) {
       t.Barrier();
-      for (int i = t.thread(); i < kSize; i += t.threads()) old.Set(i, state.Get(i));
+      for (int i = t.thread(); t.Below(i, kSize); i += t.threads()) old.Set(i, state.Get(i));
       t.Barrier();
-      for (int i = t.thread(); i < kMiddle; i += t.threads()) {
+      for (int i = t.thread(); t.Below(i, kMiddle); i += t.threads()) {
         state.Set(i, Mersenne::Next(old.Get(i), old.Get(i + 1), old.Get(i + kMiddle)));
       }
       t.Barrier();
-      for (int i = kMiddle + t.thread(); i < kSize; i += t.threads()) {
+      for (int i = kMiddle + t.thread(); t.Below(i, kSize); i += t.threads()) {
         const uint64_t next = i + 1 < kSize ? old.Get(i + 1) : state.Get(0);
         state.Set(i, Mersenne::Next(old.Get(i), next, state.Get(i - kMiddle)));
       }
       t.Barrier();
-      for (int pair = t.thread(); pair < kSize / 2; pair += t.threads()) {
+      for (int pair = t.thread(); t.Below(pair, kSize / 2); pair += t.threads()) {
         const int64_t d = begin + 2 * pair;
-        if (d >= a.width) break;
+        if (!t.Below(d, a.width)) break;
         const double first = UniformOf(Mersenne::Draw(state.Get(2 * pair)));
         const double second = UniformOf(Mersenne::Draw(state.Get(2 * pair + 1)));
         if (a.masking) {
           Write(t, a, d, first <= a.amount, 0);
-          if (d + 1 < a.width) Write(t, a, d + 1, second <= a.amount, 0);
+          if (t.Below(d + 1, a.width)) Write(t, a, d + 1, second <= a.amount, 0);
         } else {
           const double radius = sqrt(-2.0 * log(first)), angle = 2.0 * 3.14159265358979323846 * second;
           Write(t, a, d, false, radius * cos(angle));
-          if (d + 1 < a.width) Write(t, a, d + 1, false, radius * sin(angle));
+          if (t.Below(d + 1, a.width)) Write(t, a, d + 1, false, radius * sin(angle));
         }
       }
     }
@@ -116,7 +116,7 @@ struct ActivateKernel {
   template <typename Thread>
   static KWTA_HOST_DEVICE void Run(Thread& t, const Args& a) {
     const int64_t i = t.block() * t.threads() + t.thread();
-    if (i >= a.products.size) return;
+    if (!t.Below(i, a.products.size)) return;
     const auto point = ActivationAt(a.activation, t.Load(a.products, i) + t.Load(a.bias, i % a.units));
     t.Store(a.h, i, point.value);
     if (!IsNull(a.v)) t.Store(a.v, i, point.slope * t.Load(a.u, i));
@@ -157,11 +157,11 @@ struct UnitTermsKernel {
     double &length2 = sums[0], &sum = sums[1], &squares = sums[2], &active = sums[3], &mean = sums[4],
            &slopes = sums[5];
     const int64_t unit = t.block();
-    for (int64_t d = t.thread(); d < a.width; d += t.threads()) {
+    for (int64_t d = t.thread(); t.Below(d, a.width); d += t.threads()) {
       const double weight = t.Load(a.atoms, unit * a.width + d);
       length2 += weight * weight;
     }
-    for (int64_t i = t.thread(); i < a.rows; i += t.threads()) {
+    for (int64_t i = t.thread(); t.Below(i, a.rows); i += t.threads()) {
       const float z = t.Load(a.products, i * a.units + unit) + t.Load(a.bias, unit);
       const auto point = ActivationAt(a.activation, z);
       sum += z;
@@ -220,7 +220,7 @@ struct OutputErrorKernel {
   static KWTA_HOST_DEVICE void Run(Thread& t, const Args& a) {
     auto sums = t.template Shared<double>(2 * kWarp);
     double squares = 0, first_order = 0;
-    for (int64_t d = t.thread(); d < a.width; d += t.threads()) {
+    for (int64_t d = t.thread(); t.Below(d, a.width); d += t.threads()) {
       const int64_t i = t.block() * a.width + d;
       const double r = static_cast<double>(t.Load(a.output, i)) + t.Load(a.bias, d) - t.Load(a.x, i);
       const double p = IsNull(a.change) ? 0.0f : t.Load(a.change, i);
@@ -257,7 +257,7 @@ struct ActivityGradientKernel {
   template <typename Thread>
   static KWTA_HOST_DEVICE void Run(Thread& t, const Args& a) {
     const int64_t i = t.block() * t.threads() + t.thread();
-    if (i >= a.products.size) return;
+    if (!t.Below(i, a.products.size)) return;
     const int64_t unit = i % a.units;
     const auto point = ActivationAt(a.activation, t.Load(a.products, i) + t.Load(a.bias, unit));
     const float dh = t.Load(a.dh, i) + t.Load(a.terms.slope_of_mean, unit);
@@ -293,7 +293,7 @@ struct AlongAtomsKernel {
   static KWTA_HOST_DEVICE void Run(Thread& t, const Args& a) {
     const int64_t unit = t.block();
     const float factor = t.Load(a.terms.along_atom, unit);
-    for (int64_t d = t.thread(); d < a.width; d += t.threads()) {
+    for (int64_t d = t.thread(); t.Below(d, a.width); d += t.threads()) {
       const int64_t i = unit * a.width + d;
       t.Store(a.gradient, i, t.Load(a.gradient, i) + factor * t.Load(a.atoms, i));
     }

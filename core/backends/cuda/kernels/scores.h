@@ -62,19 +62,19 @@ struct ExactScoresKernel {
     float sums[kLanes];
     KWTA_CUDA_UNROLL
     for (int l = 0; l < kLanes; ++l) sums[l] = 0;
-    for (int64_t start = 0; start < a.width; start += kLanes) {
-      for (int e = t.thread(); e < kRows * kLanes; e += t.threads()) {
+    for (int64_t start = 0; t.Below(start, a.width); start += kLanes) {
+      for (int e = t.thread(); t.Below(e, kRows * kLanes); e += t.threads()) {
         const int64_t slot = slot0 + e / kLanes, d = start + e % kLanes;
-        if (d >= a.width) continue;
+        if (!t.Below(d, a.width)) continue;
         float value = 0;
-        if (slot < rows && slot < a.rows) value = t.Load(a.x, RowOf(t, a, slot) * a.width + d);
+        if (t.Below(slot, rows) && t.Below(slot, a.rows)) value = t.Load(a.x, RowOf(t, a, slot) * a.width + d);
         xs.Set(e / kLanes * kStride + e % kLanes, value);
       }
-      for (int e = t.thread(); e < kUnits * kLanes; e += t.threads()) {
+      for (int e = t.thread(); t.Below(e, kUnits * kLanes); e += t.threads()) {
         const int64_t j = unit0 + e / kLanes, d = start + e % kLanes;
-        if (d >= a.width) continue;
+        if (!t.Below(d, a.width)) continue;
         float value = 0;
-        if (j < a.units && a.first + j < listed) value = t.Load(a.atoms, UnitOf(t, a, j) * a.width + d);
+        if (t.Below(j, a.units) && t.Below(a.first + j, listed)) value = t.Load(a.atoms, UnitOf(t, a, j) * a.width + d);
         ws.Set(e / kLanes * kStride + e % kLanes, value);
       }
       t.Barrier();
@@ -92,7 +92,7 @@ struct ExactScoresKernel {
       t.Barrier();
     }
     const int64_t slot = slot0 + row_here, j = unit0 + unit_here;
-    if (slot >= rows || slot >= a.rows || j >= a.units || a.first + j >= listed) return;
+    if (!t.Below(slot, rows) || !t.Below(slot, a.rows) || !t.Below(j, a.units) || !t.Below(a.first + j, listed)) return;
     float score = Thread::Sum(AddLanes<Thread>(sums), t.Load(a.bias, UnitOf(t, a, j)));
     if (a.activation != kNoActivation) score = ActivationAt(static_cast<Activation>(a.activation), score).value;
     t.Store(a.scores, slot * a.stride + j, score);
@@ -136,13 +136,13 @@ struct ListedDotsKernel {
     const bool keyed = !IsNull(a.keys);
     const int64_t count = keyed ? t.Load(a.counts, row) : a.k;
     const auto x = t.View(a.x, row * a.width, a.width);
-    for (int64_t begin = 0; begin < count; begin += kEach) {
+    for (int64_t begin = 0; t.Below(begin, count); begin += kEach) {
       int64_t unit[kEach];
       float sums[kEach];
       KWTA_CUDA_UNROLL
       for (int c = 0; c < kEach; ++c) {
         unit[c] = -1;
-        if (begin + c < count) {
+        if (t.Below(begin + c, count)) {
           unit[c] = keyed ? cuda::UnitOf(t.Load(a.keys, row * a.capacity + begin + c))
                           : t.Load(a.units, row * a.k + begin + c);
         }
@@ -166,7 +166,7 @@ struct ListedDotsKernel {
       dot = Thread::Sum(dot, t.ShuffleXor(dot, 2));
       dot = Thread::Sum(dot, t.ShuffleXor(dot, 1));
       const int own = (t.lane() & 16) / 4 + (t.lane() & 8) / 4 + (t.lane() & 4) / 4;
-      if (t.lane() % 4 == 0 && begin + own < count) {
+      if (t.lane() % 4 == 0 && t.Below(begin + own, count)) {
         if (keyed) {
           const int64_t at = row * a.capacity + begin + own;
           const int32_t own_unit = cuda::UnitOf(t.Load(a.keys, at));
@@ -185,8 +185,9 @@ struct ListedDotsKernel {
   static KWTA_HOST_DEVICE float LaneSum(Thread& t, const Args& a, const View& x, int64_t unit) {
     const auto w = t.View(a.atoms, unit * a.width, a.width);
     float low = 0, high = 0;
-    for (int64_t d = t.lane(); d < a.width; d += kLanes) low = Thread::Sum(low, Thread::Product(x[d], w[d]));
-    for (int64_t d = t.lane() + kWarp; d < a.width; d += kLanes) high = Thread::Sum(high, Thread::Product(x[d], w[d]));
+    for (int64_t d = t.lane(); t.Below(d, a.width); d += kLanes) low = Thread::Sum(low, Thread::Product(x[d], w[d]));
+    for (int64_t d = t.lane() + kWarp; t.Below(d, a.width); d += kLanes)
+      high = Thread::Sum(high, Thread::Product(x[d], w[d]));
     return Thread::Sum(low, high);
   }
 };

@@ -34,9 +34,9 @@ struct DecodeKernel {
     const auto indices = t.View(a.indices, row * a.k, a.k);
     const auto values = t.View(a.values, row * a.k, a.k);
     double squares = 0;
-    for (int64_t d = t.thread(); d < a.width; d += t.threads()) {
+    for (int64_t d = t.thread(); t.Below(d, a.width); d += t.threads()) {
       float sum = IsNull(a.bias) ? 0.0f : t.Load(a.bias, d);
-      for (int64_t e = 0; e < a.k; ++e) {
+      for (int64_t e = 0; t.Below(e, a.k); ++e) {
         if (indices[e] >= 0) sum += values[e] * t.Load(a.atoms, indices[e] * a.width + d);
       }
       if (!IsNull(a.target)) sum += a.sign * t.Load(a.target, row * a.width + d);
@@ -71,7 +71,7 @@ struct CountKernel {
   template <typename Thread>
   static KWTA_HOST_DEVICE void Run(Thread& t, const Args& a) {
     const int64_t e = t.block() * t.threads() + t.thread();
-    if (e >= a.indices.size) return;
+    if (!t.Below(e, a.indices.size)) return;
     const int32_t index = t.Load(a.indices, e);
     if (index >= 0) t.AtomicAdd(a.counts, index / a.divisor, 1);
   }
@@ -93,9 +93,9 @@ struct ScanKernel {
   static KWTA_HOST_DEVICE void Run(Thread& t, const Args& a) {
     auto totals = t.template Shared<int>(kWarp);
     int before = 0;
-    for (int64_t begin = 0; begin < a.counts.size; begin += t.threads()) {
+    for (int64_t begin = 0; t.Below(begin, a.counts.size); begin += t.threads()) {
       const int64_t g = begin + t.thread();
-      const int own = g < a.counts.size ? t.Load(a.counts, g) : 0;
+      const int own = t.Below(g, a.counts.size) ? t.Load(a.counts, g) : 0;
       int up_to = own;
       for (int lanes = 1; lanes < kWarp; lanes *= 2) {
         const int below = t.ShuffleUp(up_to, lanes);
@@ -104,12 +104,12 @@ struct ScanKernel {
       if (t.lane() == kWarp - 1) totals.Set(t.warp(), up_to);
       t.Barrier();
       int start = before + up_to - own;
-      for (int warp = 0; warp < t.threads() / kWarp; ++warp) {
+      for (int warp = 0; t.Below(warp, t.threads() / kWarp); ++warp) {
         const int total = totals.Get(warp);
         if (warp < t.warp()) start += total;
         before += total;
       }
-      if (g < a.counts.size) t.Store(a.starts, g, start);
+      if (t.Below(g, a.counts.size)) t.Store(a.starts, g, start);
       t.Barrier();
     }
   }
@@ -131,7 +131,7 @@ struct ScatterKernel {
   template <typename Thread>
   static KWTA_HOST_DEVICE void Run(Thread& t, const Args& a) {
     const int64_t e = t.block() * t.threads() + t.thread();
-    if (e >= a.indices.size) return;
+    if (!t.Below(e, a.indices.size)) return;
     const int32_t index = t.Load(a.indices, e);
     if (index < 0) return;
     const int64_t group = index / a.divisor;
@@ -156,13 +156,13 @@ struct SortGroupsKernel {
   template <typename Thread>
   static KWTA_HOST_DEVICE void Run(Thread& t, const Args& a) {
     const int64_t own = t.block() * t.threads() + t.thread();
-    if (own >= t.Load(a.starts, a.starts.size - 1) + t.Load(a.counts, a.counts.size - 1)) return;
+    if (!t.Below(own, t.Load(a.starts, a.starts.size - 1) + t.Load(a.counts, a.counts.size - 1))) return;
     const int32_t entry = t.Load(a.scattered, own);
     const int64_t group = t.Load(a.indices, entry) / a.divisor, start = t.Load(a.starts, group);
     const int count = t.Load(a.counts, group);
     const auto entries = t.View(a.scattered, start, count);
     int before = 0;
-    for (int other = 0; other < count; ++other) before += entries[other] < entry;
+    for (int other = 0; t.Below(other, count); ++other) before += entries[other] < entry;
     t.Store(a.sorted, start + before, entry);
   }
 };
@@ -194,23 +194,24 @@ struct ActiveGradientKernel {
     const auto entries = t.View(a.groups.entries, t.Load(a.groups.starts, unit), count);
     if (t.thread() == 0) {
       double bias = 0;
-      for (int i = 0; i < count; ++i) bias += t.Load(a.dz, entries[i]);
+      for (int i = 0; t.Below(i, count); ++i) bias += t.Load(a.dz, entries[i]);
       t.Store(a.gradient_bias, unit, static_cast<float>(bias));
     }
-    for (int64_t d = t.thread(); d < a.width; d += t.threads()) {
+    for (int64_t d = t.thread(); t.Below(d, a.width); d += t.threads()) {
       float sum = a.decay != 0 ? a.decay * t.Load(a.atoms, row + d) : 0.0f;
       if (!IsNull(a.x)) {
-        for (int i = 0; i < count; ++i) sum += t.Load(a.dz, entries[i]) * t.Load(a.x, entries[i] / a.k * a.width + d);
+        for (int i = 0; t.Below(i, count); ++i)
+          sum += t.Load(a.dz, entries[i]) * t.Load(a.x, entries[i] / a.k * a.width + d);
       }
       t.Store(a.gradient_atoms, row + d, sum);
     }
     if (!IsNull(a.x)) return;
     // Entry after entry, since rows share elements; those of a row are different.
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; t.Below(i, count); ++i) {
       t.Barrier();
       const float dz = t.Load(a.dz, entries[i]);
       const int64_t first = entries[i] / a.k * a.x_k;
-      for (int64_t q = t.thread(); q < a.x_k; q += t.threads()) {
+      for (int64_t q = t.thread(); t.Below(q, a.x_k); q += t.threads()) {
         const int64_t at = row + t.Load(a.x_indices, first + q);
         t.Store(a.gradient_atoms, at, t.Load(a.gradient_atoms, at) + dz * t.Load(a.x_values, first + q));
       }

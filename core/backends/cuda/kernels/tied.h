@@ -30,7 +30,7 @@ struct BringUpToDateKernel {
     const float shift = t.Load(a.shift, unit), decay = t.Load(a.decay, unit);
     const bool in_place = IsNull(a.atoms_out);
     if (in_place && shift == 0 && decay == 1) return;
-    for (int64_t d = t.thread(); d < a.width; d += t.threads()) {
+    for (int64_t d = t.thread(); t.Below(d, a.width); d += t.threads()) {
       const float moving = t.Load(a.velocity, row + d);
       t.Store(in_place ? a.atoms : a.atoms_out, row + d, t.Load(a.atoms, row + d) + shift * moving);
       if (in_place || !IsNull(a.velocity_out)) {
@@ -79,9 +79,9 @@ struct TiedUpdateKernel {
       Count(t, a, unit, count);
     }
     double squares = 0;
-    for (int64_t d = t.thread(); d < a.width; d += t.threads()) {
+    for (int64_t d = t.thread(); t.Below(d, a.width); d += t.threads()) {
       float gradient = 0;
-      for (int i = 0; i < count; ++i) {
+      for (int i = 0; t.Below(i, count); ++i) {
         const int64_t at = entries[i] / a.k * a.width + d;
         gradient += a.scale * t.Load(a.values, entries[i]) * t.Load(a.residual, at) +
                     t.Load(a.dz, entries[i]) * t.Load(a.x, at);
@@ -105,7 +105,7 @@ struct TiedUpdateKernel {
   static KWTA_HOST_DEVICE void UpdateBias(Thread& t, const Args& a, const View& entries, int count) {
     const int64_t unit = t.block();
     double gradient = 0;
-    for (int i = 0; i < count; ++i) gradient += t.Load(a.dz, entries[i]);
+    for (int i = 0; t.Below(i, count); ++i) gradient += t.Load(a.dz, entries[i]);
     if (a.auxiliary) {
       const float step = a.rate * static_cast<float>(gradient);
       t.Store(a.bias, unit, t.Load(a.bias, unit) - step);

@@ -81,7 +81,7 @@ struct ConvolveKernel {
     const auto pixels = t.View(a.convolution.x, (a.first + image) * s.elements(), s.elements());
     const auto filter = t.View(a.convolution.filters, map * s.weights(), s.weights());
     const float bias = t.Load(a.convolution.bias, map);
-    for (int64_t p = t.thread(); p < s.positions(); p += t.threads()) {
+    for (int64_t p = t.thread(); t.Below(p, s.positions()); p += t.threads()) {
       t.Store(a.activities, t.block() * s.positions() + p,
               Activity<Thread>(s, filter, pixels, bias, p / s.width, p % s.width));
     }
@@ -110,7 +110,7 @@ struct WinnerKernel {
     const auto filter = t.View(a.convolution.filters, map * s.weights(), s.weights());
     const float bias = t.Load(a.convolution.bias, map);
     uint64_t best = 0;
-    for (int64_t p = t.thread(); p < s.positions(); p += t.threads()) {
+    for (int64_t p = t.thread(); t.Below(p, s.positions()); p += t.threads()) {
       const float z = Activity<Thread>(s, filter, pixels, bias, p / s.width, p % s.width);
       const uint64_t key = KeyOf(OrderedScore(z), map * s.positions() + p);
       if (z > 0 && key > best) best = key;
@@ -122,7 +122,7 @@ struct WinnerKernel {
     if (t.lane() == 0) best_of_warps.Set(t.warp(), best);
     t.Barrier();
     if (t.thread() != 0) return;
-    for (int warp = 1; warp < t.threads() / kWarp; ++warp) {
+    for (int warp = 1; t.Below(warp, t.threads() / kWarp); ++warp) {
       if (best_of_warps.Get(warp) > best) best = best_of_warps.Get(warp);
     }
     t.Store(a.units, t.block(), best == 0 ? -1 : UnitOf(best));
@@ -152,21 +152,21 @@ struct PoolKernel {
     const auto filter = t.View(a.convolution.filters, map * s.weights(), s.weights());
     const float bias = t.Load(a.convolution.bias, map);
     int64_t next = 0;  // the first row without activities
-    for (int64_t py = 0; py < a.pooled_height; ++py) {
+    for (int64_t py = 0; t.Below(py, a.pooled_height); ++py) {
       const int64_t begin = py * a.stride - a.padding;
       const int64_t top = begin < 0 ? 0 : begin;
       const int64_t bottom = begin + a.window < s.height ? begin + a.window : s.height;
       if (next < top) next = top;
-      for (int64_t p = next * s.width + t.thread(); p < bottom * s.width; p += t.threads()) {
+      for (int64_t p = next * s.width + t.thread(); t.Below(p, bottom * s.width); p += t.threads()) {
         const float z = Activity<Thread>(s, filter, pixels, bias, p / s.width, p % s.width);
         rows.Set(p / s.width % a.window * s.width + p % s.width, z > 0 ? z : 0.0f);
       }
       if (next < bottom) next = bottom;
       t.Barrier();
-      for (int64_t px = t.thread(); px < a.pooled_width; px += t.threads()) {
+      for (int64_t px = t.thread(); t.Below(px, a.pooled_width); px += t.threads()) {
         const int64_t left = px * a.stride - a.padding;
         float largest = 0;
-        for (int64_t y = top; y < bottom; ++y) {
+        for (int64_t y = top; t.Below(y, bottom); ++y) {
           for (int64_t x = left < 0 ? 0 : left; x < left + a.window && x < s.width; ++x) {
             const float value = rows.Get(y % a.window * s.width + x);
             if (value > largest) largest = value;
@@ -197,7 +197,7 @@ struct PoolActivitiesKernel {
   template <typename Thread>
   static KWTA_HOST_DEVICE void Run(Thread& t, const Args& a) {
     const int64_t i = t.block() * t.threads() + t.thread();
-    if (i >= a.output.size) return;
+    if (!t.Below(i, a.output.size)) return;
     const int64_t map = i / (a.pooled_height * a.pooled_width);
     const int64_t top = i / a.pooled_width % a.pooled_height * a.stride - a.padding;
     const int64_t left = i % a.pooled_width * a.stride - a.padding;
@@ -236,10 +236,10 @@ struct WinnerDecodeKernel {
     const auto units = t.View(a.units, image * a.entries, a.entries);
     const auto values = t.View(a.values, image * a.entries, a.entries);
     double squares = 0;
-    for (int64_t p = t.thread(); p < s.elements(); p += t.threads()) {
+    for (int64_t p = t.thread(); t.Below(p, s.elements()); p += t.threads()) {
       const int64_t c = p / s.positions(), y = p % s.positions() / s.width, x = p % s.width;
       float sum = t.Load(a.bias, c);
-      for (int64_t e = 0; e < a.entries; ++e) {
+      for (int64_t e = 0; t.Below(e, a.entries); ++e) {
         if (units[e] < 0) continue;
         const int64_t position = units[e] % s.positions();
         const int64_t dy = y - position / s.width + before, dx = x - position % s.width + before;
@@ -283,7 +283,7 @@ struct WinnerDotsKernel {
     const int64_t position = unit % s.positions();
     const int64_t top = position / s.width - (s.size - 1) / 2, left = position % s.width - (s.size - 1) / 2;
     float sum = 0;
-    for (int64_t w = t.lane(); w < s.weights(); w += kWarp) {
+    for (int64_t w = t.lane(); t.Below(w, s.weights()); w += kWarp) {
       const int64_t y = top + w / s.size % s.size, x = left + w % s.size;
       if (y < 0 || y >= s.height || x < 0 || x >= s.width) continue;
       sum += filter[w] * image[(w / (s.size * s.size) * s.height + y) * s.width + x];
@@ -321,10 +321,10 @@ struct WinnerGradientKernel {
     const int64_t map = t.block();
     const int count = t.Load(a.groups.counts, map);
     const auto entries = t.View(a.groups.entries, t.Load(a.groups.starts, map), count);
-    for (int64_t w = t.thread(); w < s.weights(); w += t.threads()) {
+    for (int64_t w = t.thread(); t.Below(w, s.weights()); w += t.threads()) {
       const int64_t dy = w / s.size % s.size - (s.size - 1) / 2, dx = w % s.size - (s.size - 1) / 2;
       float sum = 0;
-      for (int i = 0; i < count; ++i) {
+      for (int i = 0; t.Below(i, count); ++i) {
         const int64_t position = t.Load(a.units, entries[i]) % s.positions();
         const int64_t y = position / s.width + dy, x = position % s.width + dx;
         if (y < 0 || y >= s.height || x < 0 || x >= s.width) continue;
@@ -338,7 +338,7 @@ struct WinnerGradientKernel {
     double factors = 0;
     int rows = 0;
     int64_t last = -1;
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; t.Below(i, count); ++i) {
       factors += t.Load(a.factors, entries[i]);
       rows += entries[i] / a.entries != last;
       last = entries[i] / a.entries;
@@ -368,7 +368,7 @@ struct ChannelSumsKernel {
     auto sums = t.template Shared<double>(kWarp);
     const int64_t positions = a.shape.positions();
     double sum = 0;
-    for (int64_t p = t.thread(); p < a.images * positions; p += t.threads()) {
+    for (int64_t p = t.thread(); t.Below(p, a.images * positions); p += t.threads()) {
       sum += t.Load(a.x, (p / positions * a.shape.channels + t.block()) * positions + p % positions);
     }
     sum = BlockSum(t, sums, sum);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/backends/cuda/kernels/global.h"
 #include "tests/core/backends/cuda/emulation/fiber.h"
@@ -26,8 +27,7 @@ struct EmulatedBlock::Member {
   EmulatedBlock* const block;
   const int thread;
   Waiting waiting = kDone;
-  int turn = 0;      // of its exchanges
-  int barriers = 0;  // that it passed
+  int turn = 0;  // of its exchanges
   Fiber fiber;
 };
 
@@ -60,7 +60,7 @@ const std::string& EmulatedBlock::Run(int threads, int64_t shared_bytes, const s
   sectors_.clear();
   for (int thread = 0; thread < threads; ++thread) {
     members_[thread]->waiting = Member::kBlock;
-    members_[thread]->turn = members_[thread]->barriers = 0;
+    members_[thread]->turn = 0;
   }
   ++counts.blocks;
   ready_.clear();
@@ -122,7 +122,6 @@ void EmulatedBlock::Ended() {
 
 void EmulatedBlock::Barrier(int thread) {
   Member& member = *members_[thread];
-  if (++member.barriers == skipped_barrier) return;
   ++counts.barriers;
   ++at_barrier_;
   member.waiting = Member::kBlock;
@@ -156,6 +155,10 @@ const uint64_t* EmulatedBlock::Exchange(int thread, uint64_t value) {
     member.fiber.Suspend();
   }
   return values;
+}
+
+bool EmulatedBlock::Hits(const char* file, int line) const {
+  return line == mutation_.line && absl::EndsWith(file, absl::StrCat("/", mutation_.file));
 }
 
 void EmulatedBlock::Fail(absl::string_view message) {

@@ -21,6 +21,13 @@ struct LaunchCounts {
   int64_t operations = 0;  // sums and products of exact kernels
 };
 
+// What a kernel does wrong on purpose: "barrier" leaves one out, "widen" and "narrow" move the end of an index by one.
+struct Mutation {
+  std::string file;  // without its folder
+  int line = 0;      // 0: none
+  std::string kind;
+};
+
 // Runs the threads of one block after another, in an order that `seed` draws anew at every barrier. Finds: accesses
 // outside shared memory, reads of shared memory that nobody wrote, two threads that touch the same shared memory
 // without a barrier between them of which one writes, barriers that some threads never reach. Keeps the first of these
@@ -52,8 +59,14 @@ class EmulatedBlock {
   void StartCounting() { counting_ = true; }
   LaunchCounts counts;
 
-  // Removes the `number`-th barrier (from 1) that a thread of a kernel passes, for tests of this class. 0: none.
-  int skipped_barrier = 0;
+  // A fault on purpose, to see whether tests find it: at one line of a kernel's source.
+  bool mutates() const { return mutation_.line != 0; }
+  void Mutate(const Mutation& mutation) { mutation_ = mutation; }
+  bool RemovesBarrier(const char* file, int line) const { return Hits(file, line) && mutation_.kind == "barrier"; }
+  // By how much the end of an index is off.
+  int EndChange(const char* file, int line) const {
+    return !Hits(file, line) ? 0 : mutation_.kind == "widen" ? 1 : mutation_.kind == "narrow" ? -1 : 0;
+  }
 
  private:
   struct Member;
@@ -69,6 +82,7 @@ class EmulatedBlock {
   void ReleaseBlock();
   void ReleaseWarp(int warp);
   void Ended();
+  bool Hits(const char* file, int line) const;
   // Whether an access now, by `thread`, is ordered after one by `other` in these epochs.
   bool Ordered(int thread, int other, uint32_t epoch, uint32_t warp_epoch) const;
 
@@ -86,6 +100,7 @@ class EmulatedBlock {
   std::vector<Touch> touches_;
   std::vector<uint64_t> sectors_;
   bool counting_ = false;
+  Mutation mutation_;
   int running_ = -1;        // the thread that runs
   std::vector<int> ready_;  // threads that need not wait, the next one last
   std::string failure_;

@@ -67,6 +67,7 @@ void Add(const LaunchCounts& from, LaunchCounts* to) {
 EmulatedDevice::EmulatedDevice(const EmulationOptions& options)
     : options_(options), facts_{"emulated", options.memory_bytes}, block_(options.seed) {
   absl::MutexLock lock(&mutex_);
+  block_.Mutate(options.mutation);
   if (options.counting) block_.StartCounting();
 }
 

@@ -17,6 +17,7 @@ struct EmulationOptions {
   uint64_t seed = 1;     // of the order of blocks and of threads
   bool products = true;  // has_products
   size_t memory_bytes = size_t{1} << 40;
+  Mutation mutation;
   bool counting = false;  // counts distinct sectors too: slow
 };
 

@@ -123,8 +123,17 @@ class EmulatedThread {
     return {emulated_, thread_, offset, count};
   }
 
-  void Barrier() { emulated_->Barrier(thread_); }
-  bool AnyBarrier(bool flag) { return emulated_->AnyBarrier(thread_, flag); }
+  bool Below(int64_t i, int64_t end, int line = __builtin_LINE(), const char* file = __builtin_FILE()) const {
+    return i < end + (emulated_->mutates() ? emulated_->EndChange(file, line) : 0);
+  }
+
+  void Barrier(int line = __builtin_LINE(), const char* file = __builtin_FILE()) {
+    if (!emulated_->mutates() || !emulated_->RemovesBarrier(file, line)) emulated_->Barrier(thread_);
+  }
+  bool AnyBarrier(bool flag, int line = __builtin_LINE(), const char* file = __builtin_FILE()) {
+    if (emulated_->mutates() && emulated_->RemovesBarrier(file, line)) return flag;
+    return emulated_->AnyBarrier(thread_, flag);
+  }
   void WarpBarrier() { emulated_->Exchange(thread_, 0); }
   template <typename T>
   T ShuffleXor(T value, int mask) {
