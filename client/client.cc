@@ -152,6 +152,28 @@ absl::StatusOr<std::vector<uint64_t>> Client::DeleteModel(const std::string& mod
   return std::vector<uint64_t>(response.versions().begin(), response.versions().end());
 }
 
+absl::StatusOr<v1::ListDatasetsResponse> Client::ListDatasets(uint32_t limit, const CallOptions& call) {
+  v1::ListDatasetsRequest request;
+  request.set_limit(limit);
+  return connection_->Unary(&Stub::ListDatasets, request, connection_->Deadline(call));
+}
+
+absl::StatusOr<v1::DatasetInfo> Client::GetDataset(const v1::DatasetRef& dataset, const CallOptions& call) {
+  v1::GetDatasetRequest request;
+  *request.mutable_dataset() = dataset;
+  KWTA_ASSIGN_OR_RETURN(v1::GetDatasetResponse response,
+                        connection_->Unary(&Stub::GetDataset, request, connection_->Deadline(call)));
+  return std::move(*response.mutable_dataset());
+}
+
+absl::StatusOr<uint64_t> Client::DeleteDataset(const v1::DatasetRef& dataset, const CallOptions& call) {
+  v1::DeleteDatasetRequest request;
+  *request.mutable_dataset() = dataset;
+  KWTA_ASSIGN_OR_RETURN(const v1::DeleteDatasetResponse response,
+                        connection_->Unary(&Stub::DeleteDataset, request, connection_->Deadline(call)));
+  return response.bytes();
+}
+
 bool IsFinal(v1::JobState state) {
   return state == v1::JOB_STATE_SUCCEEDED || state == v1::JOB_STATE_FAILED || state == v1::JOB_STATE_CANCELLED;
 }

@@ -101,6 +101,13 @@ class Client {
   absl::StatusOr<std::vector<uint64_t>> DeleteModel(const std::string& model, uint64_t version,
                                                     const CallOptions& call = {});
 
+  // Lists the data sets that jobs can name, at most `limit` (0: the server's default).
+  absl::StatusOr<v1::ListDatasetsResponse> ListDatasets(uint32_t limit = 0, const CallOptions& call = {});
+  // Describes one data set. Errors: NOT_FOUND.
+  absl::StatusOr<v1::DatasetInfo> GetDataset(const v1::DatasetRef& dataset, const CallOptions& call = {});
+  // Deletes a data set of the server's own data directory, and returns the bytes of its files. If the first answer was
+  // lost, it may report NOT_FOUND.
+  absl::StatusOr<uint64_t> DeleteDataset(const v1::DatasetRef& dataset, const CallOptions& call = {});
   // Uploads a local file. Afterwards its own name refers to it, below the server's data directory. Calls on_progress,
   // which may be empty, with the bytes sent so far. Errors: NOT_FOUND if the file does not exist, INVALID_ARGUMENT if
   // it is not a regular file, PERMISSION_DENIED if it cannot be read.

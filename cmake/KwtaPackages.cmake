@@ -52,7 +52,7 @@ set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEV_PACKAGE_SHLIBDEPS OFF)
 set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "libabsl-dev, libgrpc++-dev, libprotobuf-dev, libssl-dev")
 set(CPACK_DEBIAN_DEV_PACKAGE_RECOMMENDS
-    "libdnnl-dev, libjpeg-dev, libpng-dev, nlohmann-json3-dev, ocl-icd-opencl-dev, protobuf-compiler, zlib1g-dev")
+    "libdnnl-dev, libjpeg-dev, libpng-dev, libwebp-dev, nlohmann-json3-dev, ocl-icd-opencl-dev, protobuf-compiler, zlib1g-dev")
 set(CPACK_DEBIAN_DEV_DESCRIPTION "Headers and static libraries. find_package(kwta COMPONENTS client) and
 kwta-client.pc are the client library; find_package(kwta COMPONENTS training)
 has encoders, backends and training, for which the recommended packages are needed.")

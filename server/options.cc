@@ -152,6 +152,10 @@ void AddOptions(CLI::App& app, Options& options) {
   add("--model-memory", options.model_memory_bytes, "Memory of model parameters, such as 8GB; 0: no limit")
       ->transform(take(SizeIn::Between(0, uint64_t{1} << 60)))
       ->group("Encoding");
+  add("--oip-non-finite", options.oip_non_finite,
+      "What NaN and infinity mean in requests of the Open Inference Protocol that do not say it")
+      ->check(CLI::IsMember({"refuse", "zero"}))
+      ->group("Encoding");
   add("--max-batch-rows", options.max_batch_rows, "Rows computed at once")->transform(positive)->group("Encoding");
   add("--max-queue-rows", options.max_queue_rows, "Rows that may wait")->transform(positive)->group("Encoding");
   add("--max-queue-bytes", options.max_queue_bytes, "Bytes of rows that may wait")
@@ -189,6 +193,14 @@ void AddOptions(CLI::App& app, Options& options) {
       ->group("Limits");
   add("--max-stream-messages", options.max_stream_messages,
       "Messages in flight on one EncodeStream, together of at most --max-message-bytes and one more")
+      ->transform(take(count(1, 1 << 20)))
+      ->group("Limits");
+  add("--body-timeout-seconds", options.body_timeout_seconds,
+      "Time in which a caller must send the message of its call")
+      ->transform(take(count(0.1, 86400.0).Of("seconds")))
+      ->group("Limits");
+  add("--max-health-watchers", options.max_health_watchers,
+      "Health watchers at once, which need no token; half of that of one host")
       ->transform(take(count(1, 1 << 20)))
       ->group("Limits");
   add("--max-running-jobs", options.max_running_jobs, "Training jobs at a time; 0 keeps all in the queue")

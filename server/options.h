@@ -37,6 +37,9 @@ struct Options {
   std::string backend;
   int threads = 0;
 
+  // What requests of the Open Inference Protocol that do not say it mean by NaN and infinity: "refuse" or "zero".
+  std::string oip_non_finite = "refuse";
+
   int64_t max_batch_rows = 256;
   int64_t max_queue_rows = 4096;
   int64_t max_queue_bytes = int64_t{256} << 20;
@@ -54,6 +57,10 @@ struct Options {
   // Bytes of messages that have begun and are not whole, on all connections to the gRPC port.
   int64_t max_held_bytes = int64_t{256} << 20;
   int max_stream_messages = 256;  // in flight on one EncodeStream
+  // How long a caller may take to send the message of a call once it is admitted.
+  double body_timeout_seconds = 60;
+  // Health watchers, which need no token; of one host half of that.
+  int max_health_watchers = 1024;
 
   int max_running_jobs = 1;
   int max_queued_jobs = 1000;

@@ -56,6 +56,13 @@ absl::Status Refused(Refusal refusal, absl::Status status) {
   return status;
 }
 
+absl::Status MessageTooLarge(int64_t bytes, int64_t max_message_bytes) {
+  return Refused(Refusal::kMessageSize, absl::ResourceExhaustedError(absl::StrCat(
+                                            "the message has ", bytes, " bytes, more than the ", max_message_bytes,
+                                            " that this server takes (--max-message-bytes); send less at "
+                                            "once")));
+}
+
 std::optional<Refusal> RefusalOf(const absl::Status& status) {
   if (const auto payload = status.GetPayload(kRefusalPayload); payload.has_value()) {
     int number = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 
 #include "absl/status/status.h"
@@ -20,7 +21,7 @@ enum class Refusal {
   kDeadlineUnreachable,  // the queue is longer than the deadline allows
   kDeadlinePassed,       // the deadline passed before the rows were computed
   kDraining,             // the server stops
-  kMessageSize,          // --max-message-bytes, or the limit of an answer
+  kMessageSize,          // --max-message-bytes, a connection's unfinished messages, or the limit of an answer
   kUnknownModel,         // no such model, version or label
   kModelLoading,         // the version is not in memory yet
   kInvalid,              // the request is not valid
@@ -33,6 +34,9 @@ const char* RefusalName(Refusal refusal);
 
 // Attaches the reason to a status that refuses.
 absl::Status Refused(Refusal refusal, absl::Status status);
+
+// The refusal of a message that is too large.
+absl::Status MessageTooLarge(int64_t bytes, int64_t max_message_bytes);
 
 // Returns the attached reason, or else the one that the code implies; nullopt if the status is no refusal.
 std::optional<Refusal> RefusalOf(const absl::Status& status);

@@ -67,7 +67,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options) {
   parts.ServeHttp();
   // Start jobs last: a server that cannot start must not touch them.
   parts.runner->Start();
-  parts.service->SetServing(true);
+  parts.health->SetServing(true);
   parts.ready = true;
   if (options.ready_descriptor >= 0) {
     KWTA_RETURN_IF_ERROR(AnnounceReady(options.ready_descriptor, parts.grpc_port, parts.http->port()));
@@ -91,7 +91,7 @@ void Server::Drain() {
   const bool was_ready = parts.ready;
   parts.draining = true;
   if (was_ready) {
-    parts.service->SetServing(false);
+    parts.health->SetServing(false);
     spdlog::info("draining");
     absl::SleepFor(absl::Seconds(parts.options.drain_delay_seconds));
   }

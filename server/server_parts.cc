@@ -1,7 +1,6 @@
 #include "server/server_parts.h"
 
 #include <grpc/support/log.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -38,9 +37,10 @@
 namespace kwta::server {
 namespace {
 
-constexpr const char* kServiceNames[] = {"kwta.v1.EncoderService", "inference.GRPCInferenceService"};
-// For gRPC's own threads, and for calls that only get as far as a refusal with a message.
-constexpr int kSpareThreads = 64;
+// Calls that only look things up or write a record, and calls that may take as long as a file is large, so that the
+// second never delay the first.
+constexpr int kQuickThreads = 4;
+constexpr int kSlowThreads = 8;
 // Requests to a model whose full batch takes longer ride in smaller batches, so that no request waits long for the
 // batch before its own.
 constexpr absl::Duration kLongestBatch = absl::Milliseconds(5);
@@ -122,11 +122,11 @@ std::string Server::Parts::ModelsDirectory() const {
   return options.model_directory.empty() ? state->models() : options.model_directory;
 }
 
-absl::Status Server::Parts::StoreTrouble() const {
-  const absl::Status trouble = runner->trouble();
-  // Callers need not know where on this machine things are.
-  return absl::Status(trouble.code(), absl::StrReplaceAll(trouble.message(), {{state->path() + "/", ""}}));
+absl::Status Server::Parts::WithoutStatePath(const absl::Status& status) const {
+  return absl::Status(status.code(), absl::StrReplaceAll(status.message(), {{state->path() + "/", ""}}));
 }
+
+absl::Status Server::Parts::StoreTrouble() const { return WithoutStatePath(runner->trouble()); }
 
 absl::Status Server::Parts::StartBase() {
   KWTA_ASSIGN_OR_RETURN(state, StateDirectory::Open(options.state_directory));
@@ -187,6 +187,7 @@ absl::Status Server::Parts::StartHttp() {
   HttpServerOptions http_options;
   http_options.address = options.http_address;
   http_options.max_connections = HttpConnectionsFor(DescriptorLimit());
+  http_options.body_time = absl::Seconds(options.body_timeout_seconds);
   http_options.accept_compression = options.accept_compression;
   http_options.max_held_bytes = std::max(http_options.max_held_bytes, 4 * options.max_message_bytes);
   auto starting = std::make_shared<HttpRoutes>(monitoring);
@@ -235,7 +236,11 @@ absl::Status Server::Parts::StartModels() {
 
 absl::Status Server::Parts::StartJobs() {
   // The server serves models whether or not the store opens.
-  store = OpenWhenPossible([path = state->database()] { return OpenSqliteJobStore(path); });
+  store = OpenWhenPossible([this]() -> absl::StatusOr<std::unique_ptr<JobStore>> {
+    absl::StatusOr<std::unique_ptr<JobStore>> opened = OpenSqliteJobStore(state->database());
+    if (!opened.ok()) return WithoutStatePath(opened.status());
+    return opened;
+  });
   const auto count = [this] { metrics->jobs().Count([this] { return store->Count(); }); };
   count();
   JobJournal::Events journal_events;
@@ -289,7 +294,8 @@ void Server::Parts::StartBatcher() {
 
 void Server::Parts::MakeHandlers() {
   encode_handler = std::make_unique<EncodeHandler>(models.get(), batcher.get(), options.max_message_bytes);
-  job_handler = std::make_unique<JobHandler>(journal.get(), runner.get(), models.get(), DataDirectories());
+  dataset_handler = std::make_unique<DatasetHandler>(journal.get(), DataDirectories());
+  job_handler = std::make_unique<JobHandler>(journal.get(), runner.get(), models.get(), dataset_handler.get());
   model_handler = std::make_unique<ModelHandler>(models.get());
   InferenceHandlerParts inference;
   inference.models = models.get();
@@ -298,25 +304,49 @@ void Server::Parts::MakeHandlers() {
   inference.version = facts.version;
   inference.max_message_bytes = options.max_message_bytes;
   inference.max_batch_rows = options.max_batch_rows;
+  inference.non_finite = options.oip_non_finite == "zero" ? v1::NON_FINITE_ZERO : v1::NON_FINITE_REFUSE;
   inference_handler = std::make_unique<InferenceHandler>(std::move(inference));
 }
 
-void Server::Parts::MakeServices() {
-  EncoderServiceParts parts;
+std::optional<bool> Server::Parts::ModelServes(absl::string_view name) const {
+  const absl::StatusOr<ModelInfo> info = models->Info(name);
+  if (!info.ok()) return std::nullopt;
+  return info->stable != 0;
+}
+
+void Server::Parts::MakeMethods() {
+  quick_threads = std::make_unique<ControlThreads>(ControlThreads::Options{"look up or record", kQuickThreads});
+  slow_threads = std::make_unique<ControlThreads>(ControlThreads::Options{"read or write files", kSlowThreads});
+  bodies = std::make_unique<TimeoutList>(absl::Seconds(options.body_timeout_seconds));
+  loop->EverySecond([this] { bodies->Expire(); });
+  site = {loop.get(),         &pipeline,
+          bodies.get(),       quick_threads.get(),
+          slow_threads.get(), [this](const std::string& peer) { return watch->ExpectSmall(peer); }};
+  EncoderMethodParts parts;
   parts.encode = encode_handler.get();
   parts.jobs = job_handler.get();
+  parts.datasets = dataset_handler.get();
   parts.models = model_handler.get();
   parts.status = [this] { return ReportStatus(facts, draining, *models, *store, StoreTrouble(), *metrics); };
-  parts.pipeline = &pipeline;
-  parts.loop = loop.get();
+  parts.site = &site;
   parts.upload_directory = state->datasets();
   parts.max_upload_bytes = options.max_upload_bytes;
   parts.max_stream_messages = options.max_stream_messages;
   parts.max_stream_bytes = options.max_message_bytes;
-  parts.healthy_services = {std::begin(kServiceNames), std::end(kServiceNames)};
-  service = NewEncoderService(std::move(parts));
-  inference_service = NewInferenceService(inference_handler.get(), &pipeline);
-  unserved = std::make_unique<UnservedMethods>(&pipeline, loop.get());
+  encoder_methods = std::make_unique<EncoderMethods>(std::move(parts));
+  encoder_methods->AddTo(&methods);
+  AddInferenceMethods(&methods, inference_handler.get(), &site);
+  const std::vector<std::string> services = methods.Services();
+  HealthService::Parts health_parts;
+  health_parts.services.insert(services.begin(), services.end());
+  health_parts.model_serves = [this](absl::string_view name) { return ModelServes(name); };
+  health_parts.max_watchers = options.max_health_watchers;
+  health_parts.site = &site;
+  health = std::make_unique<HealthService>(std::move(health_parts));
+  health->AddTo(&methods);
+  reflection = std::make_unique<ReflectionService>(&methods, &site);
+  reflection->AddTo(&methods);
+  listener = std::make_unique<CallListener>(&methods, &pipeline, loop.get(), options.max_message_bytes);
 }
 
 absl::Status Server::Parts::StartGrpc() {
@@ -324,13 +354,9 @@ absl::Status Server::Parts::StartGrpc() {
   grpc_port = acceptor->port();
   grpc_address = WithPort(options.listen_address, grpc_port);
   gpr_set_log_function(&LogForGrpc);
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   SetUpTransport(options.accept_compression, &builder);
-  grpc::ResourceQuota quota;
-  quota.SetMaxThreads(options.max_concurrent_calls + kSpareThreads);
-  builder.SetResourceQuota(quota);
-  builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
+  builder.SetMaxReceiveMessageSize(-1);  // calls refuse larger ones in words, and count them
   builder.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
   credentials = CredentialsOf(certificates.get());
   connections = builder.experimental().AddExternalConnectionAcceptor(
@@ -338,16 +364,13 @@ absl::Status Server::Parts::StartGrpc() {
   loop = std::make_unique<CompletionLoop>(builder.AddCompletionQueue());
   StartBatcher();
   MakeHandlers();
-  MakeServices();
-  service->Register(&builder);
-  builder.RegisterService(inference_service.get());
-  unserved->Register(&builder);
+  MakeMethods();
+  listener->Register(&builder);
   grpc = builder.BuildAndStart();
   if (grpc == nullptr) return absl::UnavailableError("cannot serve gRPC: too few threads or descriptors");
-  service->Start();
-  unserved->Listen();
+  listener->Listen();
   loop->Start();
-  watch = WatchGrpcPort(options, acceptor.get(), &metrics->connections());
+  watch = WatchGrpcPort(options, acceptor.get(), metrics.get());
   acceptor->Start([this](int descriptor, const std::string& host, bool offender) {
     watch->Expect(descriptor, host, offender);
     grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;

@@ -1,7 +1,6 @@
 // The parts of a server and how each one starts. Private to server.cc.
 #pragma once
 
-#include <grpcpp/impl/service_type.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
@@ -9,10 +8,12 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "core/backends/backend.h"
 #include "server/batching/batcher.h"
 #include "server/edge/acceptor.h"
@@ -31,10 +32,15 @@
 #include "server/server.h"
 #include "server/services/call.h"
 #include "server/services/call_permits.h"
+#include "server/services/control_threads.h"
+#include "server/services/dataset_handler.h"
 #include "server/services/encode_handler.h"
+#include "server/services/grpc/call_listener.h"
 #include "server/services/grpc/completion_loop.h"
-#include "server/services/grpc/encoder_service.h"
-#include "server/services/grpc/unserved_methods.h"
+#include "server/services/grpc/encoder_methods.h"
+#include "server/services/grpc/health_service.h"
+#include "server/services/grpc/reflection_service.h"
+#include "server/services/grpc/timeout_list.h"
 #include "server/services/job_handler.h"
 #include "server/services/model_handler.h"
 #include "server/services/status_report.h"
@@ -77,13 +83,19 @@ struct Server::Parts {
   std::unique_ptr<DriftSampler> drift;
   std::unique_ptr<Batcher> batcher;
   std::unique_ptr<EncodeHandler> encode_handler;
+  std::unique_ptr<DatasetHandler> dataset_handler;
   std::unique_ptr<JobHandler> job_handler;
   std::unique_ptr<ModelHandler> model_handler;
   std::unique_ptr<InferenceHandler> inference_handler;
   std::unique_ptr<StatusApi> status_api;
-  std::unique_ptr<EncoderService> service;
-  std::unique_ptr<grpc::Service> inference_service;
-  std::unique_ptr<UnservedMethods> unserved;
+  std::unique_ptr<ControlThreads> quick_threads, slow_threads;
+  std::unique_ptr<TimeoutList> bodies;
+  CallSite site;
+  MethodTable methods;
+  std::unique_ptr<EncoderMethods> encoder_methods;
+  std::unique_ptr<HealthService> health;
+  std::unique_ptr<ReflectionService> reflection;
+  std::unique_ptr<CallListener> listener;
   std::shared_ptr<grpc::ServerCredentials> credentials;
   std::unique_ptr<grpc::Server> grpc;
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> connections;  // gives them to `grpc`
@@ -103,6 +115,8 @@ struct Server::Parts {
   absl::Status Check();
   std::vector<std::string> DataDirectories() const;
   std::string ModelsDirectory() const;
+  // Callers need not know where on this machine things are.
+  absl::Status WithoutStatePath(const absl::Status& status) const;
   // OK, or the reason why jobs wait for the store.
   absl::Status StoreTrouble() const;
   // What a scrape measures now. REQUIRES: StartBase has opened the state directory.
@@ -112,7 +126,8 @@ struct Server::Parts {
   // Parts of StartGrpc; each needs those before it.
   void StartBatcher();
   void MakeHandlers();
-  void MakeServices();
+  void MakeMethods();
+  std::optional<bool> ModelServes(absl::string_view name) const;
   void MakeStatusApi();
   // Who may see metrics and the status page, by the header Authorization. Null: everybody.
   std::function<absl::Status(const std::string& authorization)> MayBrowse() const;

@@ -6,6 +6,7 @@ examples:
   scripts/bench --only select,encode_b1          some bars
   scripts/bench --only wire_unary,tail,overload  bars of a real server, with a client on the same machine
   scripts/bench --data ~/data --json result.json MNIST and CIFAR-10 from ~/data/mnist and ~/data/cifar10
+  scripts/bench --force-isa avx2 --quick         every bar on the AVX2 paths of a better machine, the others held to it too
   scripts/bench growth --plot growth.svg         rates against units, k, batch and threads
   scripts/bench instructions                     instruction counts of hot loops against bench/instructions.json
   scripts/bench instructions --update            and write them anew
@@ -27,7 +28,7 @@ import growth
 import instructions
 import machine
 import preparation
-from measure import measure, print_bars, print_machine, warn_if_busy
+from measure import measure, print_bars, print_isa, print_machine, warn_if_busy
 from turns import Peers
 from wire import Wire
 
@@ -51,6 +52,11 @@ def parse(words):
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: every processor")
     parser.add_argument(
         "--realtime", action="store_true", help="measure before every other program, which come to a halt meanwhile"
+    )
+    parser.add_argument(
+        "--force-isa",
+        choices=tuple(machine.FORCED),
+        help="hold kwta and the other libraries to a lower instruction set than the machine's best",
     )
     parser.add_argument("--programs", metavar="DIR", help="use the programs in DIR instead of building build/bench")
     parser.add_argument("--no-peers", action="store_true", help="measure kwta and the machine only")
@@ -78,7 +84,7 @@ def peer_interpreter(arguments):
 
 def run_bars(arguments, programs):
     facts = machine.facts(ROOT, arguments.threads)
-    print(f"isa {facts['isa']}")
+    print_isa(facts)
     python, no_peers = peer_interpreter(arguments)
     inputs, facts["datasets"] = preparation.write_inputs(ROOT, programs, arguments.data, python)
     print(f"machine {facts['processor']}, {facts['family']}, {arguments.threads} threads")
@@ -102,7 +108,7 @@ def run_bars(arguments, programs):
     print()
     print_machine(measurement.results)
     rows = measurement.bars(arguments.only, facts["isa"])
-    print_bars(rows)
+    print_bars(rows, facts["isa"])
     return {
         "machine": facts,
         "groups": measurement.results,
@@ -113,7 +119,7 @@ def run_bars(arguments, programs):
 def run_growth(arguments, programs):
     inputs, datasets = preparation.write_inputs(ROOT, programs, arguments.data, None)
     facts = machine.facts(ROOT, arguments.threads)
-    print(f"isa {facts['isa']}")
+    print_isa(facts)
     figures = growth.sweep(programs, inputs, arguments)
     if arguments.plot:
         growth.plot(figures, arguments.plot)
@@ -122,6 +128,8 @@ def run_growth(arguments, programs):
 
 def main():
     arguments, rest = parse(sys.argv[1:])
+    if arguments.force_isa:
+        machine.force(arguments.force_isa)
     wire = arguments.what == "bars" and any(group.wire for group in bars.groups_of(arguments.only))
     programs = arguments.programs or preparation.build_programs(ROOT, server=wire)
     if arguments.what == "micro":

@@ -16,6 +16,38 @@ def _cpuinfo():
     return fields
 
 
+# What holds kwta and the libraries beside it to an instruction set: kwta, oneDNN (its own name and its older one), PyTorch's
+# own kernels and what torch.compile generates, MKL and OpenBLAS beneath them.
+def _environment(onednn, aten, bits, mkl, openblas):
+    return {
+        "ONEDNN_MAX_CPU_ISA": onednn,
+        "DNNL_MAX_CPU_ISA": onednn,
+        "ATEN_CPU_CAPABILITY": aten,
+        "KWTA_BENCH_COMPILED_BITS": bits,
+        "MKL_ENABLE_INSTRUCTIONS": mkl,
+        "OPENBLAS_CORETYPE": openblas,
+    }
+
+
+FORCED = {
+    "avx2": _environment("AVX2", "avx2", "256", "AVX2", "Haswell"),
+    "avx512": _environment("AVX512_CORE", "avx512", "512", "AVX512", "SkylakeX"),
+    "vnni": _environment("AVX512_CORE_VNNI", "avx512", "512", "AVX512", "SkylakeX"),
+}
+# Libraries that no setting holds to an instruction set.
+NOT_FORCED = ("onnxruntime",)
+_FORCE = "KWTA_FORCE_ISA"
+
+
+def force(name):
+    """Holds this process's children, and the results, to an instruction set of FORCED."""
+    os.environ.update({_FORCE: name, **FORCED[name]})
+
+
+def is_forced():
+    return _FORCE in os.environ
+
+
 def isa(flags):
     """Returns the best instruction set that matters to the kernels."""
     if "amx_int8" in flags or "amx_bf16" in flags:
@@ -63,7 +95,8 @@ def facts(root, threads):
     ).stdout.strip()
     compiler = subprocess.run(["c++", "--version"], capture_output=True, text=True, check=False).stdout.splitlines()
     return {
-        "isa": isa(flags),
+        "isa": os.environ.get(_FORCE, isa(flags)),
+        "best_isa": isa(flags),
         "processor": cpu.get("model name", platform.machine()),
         "family": f"{cpu.get('vendor_id', '?')} family {cpu.get('cpu family', '?')} model {cpu.get('model', '?')}",
         "flags": [f for f in flags if f.startswith(("avx", "amx", "fma"))],

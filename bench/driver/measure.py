@@ -1,6 +1,7 @@
 """Measures groups and prints their figures and bars."""
 
 import bars
+import machine
 from preparation import Skipped, note
 from turns import OurWork, Peers, summary, take_turns
 
@@ -21,24 +22,23 @@ class Measurement:
             self.results[group.name] = {name: summary(values) for name, values in figures.items()}
             return self.results[group.name]
         ours = {}
-        work = group.work
         seconds, rounds = (0.3, 3) if self.quick else (1.0, 5)
+        works = {"ours": group.work, **group.machine}
         if group.name == "train_time":
-            seconds, rounds = 0, 1
+            # A slice is a whole job. Longer ones need neither a warm-up nor several rounds.
+            seconds, rounds = 0, 3 if self.quick else 1
             if self.quick:
-                work = work.replace("epochs=50", "epochs=4")
+                works = {name: words.replace("epochs=50", "epochs=4") for name, words in works.items()}
         contenders = {}
         try:
-            for name, words in {"ours": work, **group.machine}.items():
+            for name, words in works.items():
                 try:
                     ours[name] = OurWork(self.programs, self.inputs, self.threads, words)
                     contenders[name] = ours[name].run
                 except Skipped as reason:
                     print(f"skipped {group.name} {name}: {reason}")
             contenders.update(self.peer_contenders(group))
-            rates = take_turns(contenders, rounds, seconds) if group.name != "train_time" else {
-                name: [done["rows"] / done["seconds"] for done in [run(0)]] for name, run in contenders.items()
-            }
+            rates = take_turns(contenders, rounds, seconds)
         finally:
             for program in ours.values():
                 program.close()
@@ -47,6 +47,8 @@ class Measurement:
 
     def peer_contenders(self, group):
         variants = group.peers if self.quick else group.peers + group.slow_peers
+        if machine.is_forced():
+            variants = tuple(name for name in variants if name not in machine.NOT_FORCED)
         if not variants:
             return {}
         if self.peers is None:
@@ -64,8 +66,7 @@ class Measurement:
             if bar.group not in self.results or (only and bar.name not in only):
                 continue
             medians = {name: figures["median"] for name, figures in self.results[bar.group].items()}
-            must, aim = bar.amx if isa == "amx" else bar.vnni
-            rows.append((bar, bars.bar_value(bar, medians), must, aim))
+            rows.append((bar, bars.bar_value(bar, medians), *bar.of(isa)))
         return rows
 
 
@@ -95,11 +96,16 @@ def print_machine(results):
         print(f"machine memory_read {memory['median'] / 1e9:.1f} GB/s")
 
 
-def print_bars(rows):
+def print_isa(facts):
+    forced = " (forced; the machine has {best})".format(best=facts["best_isa"])
+    print(f"isa {facts['isa']}{forced if facts['isa'] != facts['best_isa'] else ''}")
+
+
+def print_bars(rows, isa):
     for bar, value, _, _ in rows:
         if value is not None:
             print(f"{bar.kind} {bar.name} {value:.3g}")
-    print(f"\n{'bar':22s} {'reached':>8s} {'must':>6s} {'aim':>6s}")
+    print(f"\n{'bar':22s} {'reached':>8s} {'must':>6s} {'aim':>6s}  with {isa}")
     for bar, value, must, aim in rows:
         if value is None:
             print(f"{bar.name:22s} {'-':>8s} {must:6g} {aim:6g}  not measured")

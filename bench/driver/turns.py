@@ -86,8 +86,11 @@ class Peers:
 
 
 def take_turns(contenders, rounds, seconds):
-    """Returns rates per second of each contender (name -> function of seconds), with one slice each per round."""
-    for run in contenders.values():
+    """Returns rates per second of each contender (name -> function of seconds), with one slice each per round.
+
+    A slice is a single call if `seconds` is 0; no slice then warms up.
+    """
+    for run in contenders.values() if seconds > 0 else ():
         run(seconds / 4)
     rates = {name: [] for name in contenders}
     for _ in range(rounds):

@@ -16,14 +16,19 @@ import argparse
 import gc
 import importlib.metadata
 import json
+import os
 import sys
 import time
 
 import torch
+import torch._inductor.config as inductor
 
 import convolution
+import dropout
 import k_sparse
 import other_libraries
+import rbm
+import regularised
 import selection
 from inputs import Inputs
 
@@ -32,6 +37,10 @@ FAMILIES = {
     "encode": (k_sparse.encode_variants, other_libraries.encode_variants),
     "train": (k_sparse.train_variants,),
     "select": (selection.variants,),
+    "encode_regularised": (regularised.encode_variants,),
+    "train_dropout": (dropout.train_variants,),
+    "train_rbm": (rbm.train_variants,),
+    "train_regularised": (regularised.train_variants,),
     "encode_maps": (convolution.encode_variants,),
     "train_maps": (convolution.train_variants,),
 }
@@ -94,6 +103,9 @@ def main():
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(1)
+    bits = os.environ.get("KWTA_BENCH_COMPILED_BITS")
+    if bits:
+        inductor.cpp.simdlen = int(bits)  # vectors of compiled code
     worker = Worker(Inputs(arguments.inputs, arguments.threads))
     for line in sys.stdin:
         request = json.loads(line)

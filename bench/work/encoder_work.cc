@@ -1,8 +1,9 @@
 // Encoding and training, through core's public interface. bench/work/models.h says which words describe an encoder.
 //
-//   encode data=NAME ENCODER batch=B [dtype=u8] [weights=random]    (also encode_maps)
-//   train  data=NAME ENCODER batch=B [warm=ROWS]                    (also train_maps)
+//   encode data=NAME ENCODER batch=B [dtype=u8] [weights=random]    (also encode_KIND for peers)
+//   train  data=NAME ENCODER batch=B [warm=ROWS]                    (also train_KIND)
 //   job    data=NAME ENCODER batch=B epochs=E rows=R
+//   steps  data=NAME ENCODER batch=B epochs=E rows=R                (the job's training steps, on floats in order)
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -108,6 +109,37 @@ class JobWork final : public Workload {
   const std::shared_ptr<Backend> backend_;
 };
 
+// The steps of a job and nothing else that the trainer does.
+class StepsWork final : public Workload {
+ public:
+  StepsWork(v1::JobSpec job, Batches batches, int64_t rows, std::shared_ptr<Backend> backend)
+      : job_(std::move(job)), batches_(std::move(batches)), rows_(rows), backend_(std::move(backend)) {}
+
+  int64_t rows() const override { return rows_ / batches_.rows() * batches_.rows() * job_.training().epochs(); }
+  absl::Status Call() override {
+    const v1::TrainingSpec& training = job_.training();
+    KWTA_ASSIGN_OR_RETURN(const std::unique_ptr<Learner> learner,
+                          CreateLearner(job_.encoder(), {batches_.width()}, training, backend_));
+    StepOptions step;
+    step.learning_rate = training.learning_rate();
+    step.momentum = training.momentum();
+    for (int64_t epoch = 0; epoch < training.epochs(); ++epoch) {
+      step.k = learner->ScheduledK(static_cast<double>(epoch) / training.epochs());
+      for (int64_t i = 0; i < rows_ / batches_.rows(); ++i) {
+        KWTA_RETURN_IF_ERROR(learner->Step(static_cast<const float*>(batches_.Next().data), batches_.rows(), step));
+      }
+      KWTA_RETURN_IF_ERROR(learner->TakeStatistics().status());
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  const v1::JobSpec job_;
+  Batches batches_;
+  const int64_t rows_;
+  const std::shared_ptr<Backend> backend_;
+};
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Workload>> CreateEncodeWork(const WorkSpec& spec, const WorkOptions& options) {
@@ -152,6 +184,17 @@ absl::StatusOr<std::unique_ptr<Workload>> CreateJobWork(const WorkSpec& spec, co
   dataset_options.directories = {options.inputs};
   KWTA_ASSIGN_OR_RETURN(Dataset data, LoadDataset(job.dataset(), dataset_options));
   return std::make_unique<JobWork>(std::move(job), std::move(data), std::move(backend));
+}
+
+absl::StatusOr<std::unique_ptr<Workload>> CreateStepsWork(const WorkSpec& spec, const WorkOptions& options) {
+  KWTA_ASSIGN_OR_RETURN(std::shared_ptr<Backend> backend, MakeBackend(options));
+  KWTA_ASSIGN_OR_RETURN(const int64_t batch, spec.Number("batch"));
+  KWTA_ASSIGN_OR_RETURN(const int64_t epochs, spec.Number("epochs"));
+  KWTA_ASSIGN_OR_RETURN(const int64_t rows, spec.Number("rows"));
+  KWTA_ASSIGN_OR_RETURN(v1::JobSpec job, JobOf(spec, epochs, batch, rows));
+  KWTA_ASSIGN_OR_RETURN(Tensor data, LoadFloats(options, spec.Text("data", "images")));
+  KWTA_RETURN_IF_ERROR(FitEncoder(job.mutable_encoder(), {data.shape()[1]}));
+  return std::make_unique<StepsWork>(std::move(job), Batches(std::move(data), batch), rows, std::move(backend));
 }
 
 }  // namespace kwta::bench

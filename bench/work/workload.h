@@ -55,6 +55,7 @@ absl::StatusOr<std::unique_ptr<Workload>> CreateWorkload(const WorkSpec& spec, c
 absl::StatusOr<std::unique_ptr<Workload>> CreateEncodeWork(const WorkSpec& spec, const WorkOptions& options);
 absl::StatusOr<std::unique_ptr<Workload>> CreateTrainWork(const WorkSpec& spec, const WorkOptions& options);
 absl::StatusOr<std::unique_ptr<Workload>> CreateJobWork(const WorkSpec& spec, const WorkOptions& options);
+absl::StatusOr<std::unique_ptr<Workload>> CreateStepsWork(const WorkSpec& spec, const WorkOptions& options);
 absl::StatusOr<std::unique_ptr<Workload>> CreateSelectWork(const WorkSpec& spec, const WorkOptions& options);
 absl::StatusOr<std::unique_ptr<Workload>> CreateProductWork(const WorkSpec& spec, const WorkOptions& options);
 absl::StatusOr<std::unique_ptr<Workload>> CreateReadWork(const WorkSpec& spec, const WorkOptions& options);

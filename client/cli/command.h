@@ -53,6 +53,7 @@ void AddCancel(CLI::App& app, Action* action);
 void AddModels(CLI::App& app, Action* action);
 void AddDelete(CLI::App& app, Action* action);
 void AddUpload(CLI::App& app, Action* action);
+void AddDatasets(CLI::App& app, Action* action);
 void AddLoad(CLI::App& app, Action* action);
 void AddReproduce(CLI::App& app, Action* action);
 void AddToken(CLI::App& app, Action* action);

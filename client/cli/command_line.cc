@@ -97,6 +97,12 @@ std::string UsageText(const CLI::App& app, const CLI::ParseError& error) {
   if (&named == &app && !rest.empty()) {
     return absl::StrCat("there is no command '", rest.front(), "'", DidYouMean(rest.front(), CommandNames(app)));
   }
+  // A command of a command, as in 'kwta datasets delet'.
+  const std::vector<std::string> names = CommandNames(named);
+  for (const std::string& word : rest) {
+    const std::string suggestion = DidYouMean(word, names);
+    if (!suggestion.empty()) return absl::StrCat("there is no command '", named.get_name(), " ", word, "'", suggestion);
+  }
   return error.what();
 }
 
@@ -159,6 +165,7 @@ std::unique_ptr<CLI::App> BuildCommandLine(GlobalOptions* global, Action* action
   AddModels(*app, action);
   AddDelete(*app, action);
   AddUpload(*app, action);
+  AddDatasets(*app, action);
   AddLoad(*app, action);
   AddReproduce(*app, action);
   AddToken(*app, action);

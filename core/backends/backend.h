@@ -91,6 +91,7 @@ struct GemmArgs {
   float* c = nullptr;
   int64_t m = 0, n = 0, k = 0;
   bool transpose_b = false;
+  bool sparse_a = false;  // a may be mostly zeros: the backend may look, and leave them out
 };
 
 // Codes of x: for each row the k largest of z = atoms x + bias (by value, not by magnitude); ties go to the lowest

@@ -46,7 +46,10 @@ struct SparsityPenalty {
 //       + weight_decay / 2 sum_j |W_j|^2
 // with r = y - x. Without first_order, y is the output for the corrupted row: DAE, equation (6). With it, y is that for
 // x, and p = W'(h' * (W e)) is the change of y to first order along e = corrupted row - x; 2 <r, p> is the inner
-// product of e and the gradient of l. Every gradient is written. Their sums do not depend on the number of threads. If
+// product of e and the gradient of l. With dropout, h is the activities times the factors that DrawDropout draws. With
+// sigmoid_output, y = sigmoid(W'h + b'), and E has the cross-entropy -x log y - (1 - x) log(1 - y) in place of |r|^2;
+// squared_error stays what it is. Neither goes with first_order, contraction, marginal or sparsity. Every gradient is
+// written. Their sums do not depend on the number of threads. If
 // squared_error is not finite, training has diverged and the gradients mean nothing.
 struct RegularisedPassArgs {
   const float* atoms = nullptr;         // [units, width]: W
@@ -55,8 +58,13 @@ struct RegularisedPassArgs {
   int64_t units = 0, width = 0;
   const float* x = nullptr;  // [rows, width], finite
   int64_t rows = 0;          // at least 1
+  // [width], or null: what was subtracted from rows, such as the mean of images. Changes only rounding, but a backend
+  // may be faster if x + offset is mostly zeros.
+  const float* offset = nullptr;
   Activation activation = Activation::kReLU;
   Corruption corruption;
+  Dropout dropout;
+  bool sigmoid_output = false;
   bool first_order = false;
   float contraction = 0, marginal = 0, weight_decay = 0;
   SparsityPenalty sparsity;
@@ -64,7 +72,7 @@ struct RegularisedPassArgs {
   float* gradient_atoms = nullptr;         // out [units, width]
   float* gradient_bias = nullptr;          // out [units]
   float* gradient_decoder_bias = nullptr;  // out [width]
-  // in, out [units]: grows by the number of rows in which the unit is active (ActivationThreshold).
+  // in, out [units]: grows by the number of rows in which the unit is active (ActivationThreshold), dropped or not.
   int32_t* active_rows = nullptr;
   // in, out [3, units]: grow by the sums over the rows of a_j, of a_j^2, and of 1 where the unit is active.
   double* activity_sums = nullptr;

@@ -4,11 +4,22 @@
 #include <numeric>
 #include <utility>
 
-#include "core/base/rng_seed.h"
-
 namespace kwta {
+namespace {
 
-Rng::Rng(uint64_t seed, uint64_t stream) : engine_(EngineSeed(seed, stream)) {}
+// SplitMix64's finaliser: spreads (seed, stream) over the whole state space of the engine's seed.
+uint64_t Mix(uint64_t x) {
+  x += 0x9E3779B97F4A7C15ull;
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ull;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBull;
+  return x ^ (x >> 31);
+}
+
+}  // namespace
+
+uint64_t StreamKey(uint64_t seed, uint64_t stream) { return Mix(Mix(seed) ^ Mix(~stream)); }
+
+Rng::Rng(uint64_t seed, uint64_t stream) : engine_(StreamKey(seed, stream)) {}
 
 uint64_t Rng::UniformBelow(uint64_t bound) {
   // Draws again above the largest multiple of bound: such draws would favour small results.
@@ -20,7 +31,7 @@ uint64_t Rng::UniformBelow(uint64_t bound) {
   return draw % bound;
 }
 
-double Rng::Uniform() { return UniformOf(engine_()); }
+double Rng::Uniform() { return (static_cast<double>(engine_() >> 11) + 1.0) * 0x1.0p-53; }
 
 double Rng::Gaussian() {
   if (has_spare_) {

@@ -26,6 +26,9 @@ class Rng {
   double spare_ = 0;
 };
 
+// Spreads (seed, stream) over 64 bits: the seed of an Rng, and a key for other generators.
+uint64_t StreamKey(uint64_t seed, uint64_t stream);
+
 // Returns a uniformly random permutation of 0 .. size - 1 (Fisher-Yates). REQUIRES: size < 2^32.
 std::vector<uint32_t> RandomPermutation(uint64_t size, Rng& rng);
 

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "core/backends/activation.h"
 #include "core/encoders/encoder.h"
 #include "core/encoders/spec_option.h"
 
@@ -30,6 +31,16 @@ struct TrainingDefaults {
   // If not 0, limits the rate to this divided by the largest mean of (u'x)^2 over rows x, as the encoder sees them, in
   // any direction u of length 1. The first atoms all turn to that direction and overshoot at a larger rate.
   float rate_times_energy = 0;
+};
+
+// How fine-tuning computes the code of a layer from a = atoms x + bias, the tensors "atoms" and "bias" of its bundle.
+struct TunedCode {
+  int64_t k = 0;                              // above 0: the code is the k largest a. 0: it is s(a)
+  Activation activation = Activation::kReLU;  // s
+  // The layer's own regularisation, with which fine-tuning goes on ("k-Sparse Autoencoders", section 4.5):
+  // probabilities of dropping an element of its input, and an activity of its code.
+  float input_dropout = 0, code_dropout = 0;
+  bool scales_inputs = false;  // inputs that are not dropped are divided by 1 - input_dropout
 };
 
 // Plain data; concurrent reads are safe. A function that takes a spec needs one that sets this kind.
@@ -59,10 +70,9 @@ struct EncoderKind {
   int64_t (*row_scores)(const v1::EncoderSpec& spec) = nullptr;
   // Returns the activity above which a unit of dense codes counts as active. Null: 0. REQUIRES: spec is resolved.
   float (*active_above)(const v1::EncoderSpec& spec) = nullptr;
-  // Returns how many activities a layer keeps during fine-tuning. Null: core/training/fine_tuning cannot tune this
-  // kind. It tunes a layer only if the codes are the k largest of "atoms" times the input plus "bias", tensors of the
-  // layer's bundle. REQUIRES: spec is resolved.
-  int64_t (*tuned_k)(const v1::EncoderSpec& spec) = nullptr;
+  // Returns how a layer of this kind is fine-tuned. Null: core/training/fine_tuning cannot tune this kind. REQUIRES:
+  // spec is resolved.
+  TunedCode (*tuned_code)(const v1::EncoderSpec& spec) = nullptr;
 
   // Makes a learner with weights drawn from the training's seed.
   absl::StatusOr<std::unique_ptr<Learner>> (*create_learner)(const LearnerSetup& setup) = nullptr;

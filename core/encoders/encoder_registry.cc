@@ -6,7 +6,9 @@
 #include "absl/strings/str_join.h"
 #include "core/base/invalid_field.h"
 #include "core/base/status_macros.h"
+#include "core/encoders/dropout.h"
 #include "core/encoders/k_sparse.h"
+#include "core/encoders/rbm.h"
 #include "core/encoders/regularised.h"
 #include "core/encoders/stack.h"
 #include "core/encoders/views_encoder.h"
@@ -24,10 +26,7 @@ std::string NoKindMessage() {
 
 absl::Span<const EncoderKind* const> EncoderKinds() {
   static const EncoderKind* const kinds[] = {
-      &KSparseKind(),
-      &WinnerTakeAllKind(),
-      &RegularisedKind(),
-      &StackKind(),
+      &KSparseKind(), &WinnerTakeAllKind(), &RegularisedKind(), &DropoutKind(), &RbmKind(), &StackKind(),
   };
   return kinds;
 }
@@ -54,6 +53,12 @@ std::vector<std::string> EncoderKindNames() {
 
 google::protobuf::Message* MutableKindSpec(const EncoderKind& kind, v1::EncoderSpec* spec) {
   return spec->GetReflection()->MutableMessage(spec, spec->GetDescriptor()->FindFieldByNumber(kind.kind_case));
+}
+
+int64_t UnitCount(const v1::EncoderSpec& spec) {
+  const EncoderKind* kind = FindEncoderKind(spec);
+  const Shape shape = kind == nullptr ? Shape() : kind->code_shape(spec);
+  return shape.empty() ? 0 : shape.front();
 }
 
 Shape CodeShape(const v1::ModelDescription& model) {

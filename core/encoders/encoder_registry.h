@@ -1,6 +1,7 @@
 // The one list of encoder kinds, and operations on a spec of any kind.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,6 +29,9 @@ google::protobuf::Message* MutableKindSpec(const EncoderKind& kind, v1::EncoderS
 // Returns the shape of a row of dense codes, as a layer on top sees it: [units], or [maps, height, width] of pooled
 // maps, with the maps of several views one after another. [0] if the description does not say.
 Shape CodeShape(const v1::ModelDescription& model);
+
+// Returns how many units, or maps, training counts; 0 if the spec does not say.
+int64_t UnitCount(const v1::EncoderSpec& spec);
 
 // Fills in defaults and checks ranges. Errors: INVALID_ARGUMENT naming the field, its value and its range.
 absl::Status ResolveEncoder(v1::EncoderSpec* spec);

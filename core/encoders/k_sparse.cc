@@ -193,8 +193,10 @@ const EncoderKind& KSparseKind() {
     row.resolve = [](v1::EncoderSpec* spec) { return ResolveKSparse(spec->mutable_k_sparse()); };
     row.code_shape = [](const v1::EncoderSpec& spec) -> Shape { return {spec.k_sparse().units()}; };
     row.row_scores = [](const v1::EncoderSpec& spec) -> int64_t { return spec.k_sparse().units(); };
-    row.tuned_k = [](const v1::EncoderSpec& spec) -> int64_t {
-      return std::llround(double{spec.k_sparse().encode_alpha()} * spec.k_sparse().k());
+    row.tuned_code = [](const v1::EncoderSpec& spec) {
+      TunedCode code;
+      code.k = std::llround(double{spec.k_sparse().encode_alpha()} * spec.k_sparse().k());
+      return code;
     };
     row.create_learner = [](const LearnerSetup& setup) {
       return CreateKSparseLearner(setup.encoder.k_sparse(), ElementCount(setup.row_shape), setup.training.seed(),

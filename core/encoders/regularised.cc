@@ -1,195 +1,205 @@
 #include "core/encoders/regularised.h"
 
-#include <algorithm>
-#include <cstring>
-#include <numeric>
+#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "core/backends/staging.h"
-#include "core/base/row_blocks.h"
+#include "core/base/invalid_field.h"
 #include "core/base/status_macros.h"
-#include "core/io/arrays/find_tensor.h"
+#include "core/encoders/tied_encoder.h"
 
 namespace kwta {
 namespace {
 
-class RegularisedEncoder : public Encoder {
- public:
-  RegularisedEncoder(const v1::RegularisedSpec& spec, Preprocessor preprocessor, std::shared_ptr<Backend> backend)
-      : activation_(ActivationOf(spec)),
-        units_(spec.units()),
-        width_(ElementCount(preprocessor.output_shape())),
-        preprocessor_(std::move(preprocessor)),
-        backend_(std::move(backend)) {}
+using Spec = v1::RegularisedSpec;
 
-  // Takes arrays as the bundle stores them.
-  absl::Status Load(const float* atoms, const float* bias, const float* decoder_bias) {
-    std::vector<float> folded_bias(bias, bias + units_);
-    std::vector<float> folded_decoder_bias(decoder_bias, decoder_bias + width_);
-    if (!preprocessor_.mean().empty()) {
-      const float* mean = preprocessor_.mean().data();
-      for (int64_t j = 0; j < units_; ++j) {
-        const double shift = std::inner_product(mean, mean + width_, atoms + j * width_, 0.0, std::plus<>(),
-                                                [](float m, float w) { return double{m} * w; });
-        folded_bias[j] = static_cast<float>(bias[j] - shift);
-      }
-      for (int64_t d = 0; d < width_; ++d) folded_decoder_bias[d] += mean[d];
+constexpr uint32_t kMostRegularisedUnits = 1u << 20;
+
+template <typename T>
+absl::Status InvalidRegularised(absl::string_view field, const T& value, absl::string_view expected) {
+  return InvalidField(absl::StrCat("encoder.regularised.", field), value, expected);
+}
+
+absl::Status CheckNotNegative(absl::string_view field, float value) {
+  if (value >= 0 && std::isfinite(value)) return absl::OkStatus();
+  return InvalidRegularised(field, value, "a finite number, at least 0");
+}
+
+absl::Status CheckRegulariser(const Spec& spec) {
+  switch (spec.regulariser_case()) {
+    case Spec::kGaussianNoise:
+      return CheckNotNegative("gaussian_noise", spec.gaussian_noise());
+    case Spec::kMaskingNoise:
+      if (spec.masking_noise() >= 0 && spec.masking_noise() < 1) return absl::OkStatus();
+      return InvalidRegularised("masking_noise", spec.masking_noise(),
+                                "0 .. 1, 1 excluded: a mask of everything leaves nothing to learn from");
+    case Spec::kFirstOrderNoise:
+      return CheckNotNegative("first_order_noise", spec.first_order_noise());
+    case Spec::kContraction:
+      return CheckNotNegative("contraction", spec.contraction());
+    case Spec::kMarginalisedNoise:
+      return CheckNotNegative("marginalised_noise", spec.marginalised_noise());
+    default:
+      return CheckNotNegative("sparse_penalty", spec.sparse_penalty());
+  }
+}
+
+absl::Status ResolveSparsity(Spec* spec) {
+  if (spec->regulariser_case() != Spec::kSparsePenalty) {
+    const std::pair<const char*, bool> only_there[] = {{"target_activity", spec->has_target_activity()},
+                                                       {"activity_limit", spec->has_activity_limit()},
+                                                       {"mean_decay", spec->has_mean_decay()}};
+    for (const auto& [field, set] : only_there) {
+      if (set) return InvalidRegularised(field, "set", "no value: only the sparse penalty has it");
     }
-    KWTA_ASSIGN_OR_RETURN(atoms_, CopyToBackend(*backend_, atoms, units_ * width_ * sizeof(float)));
-    KWTA_ASSIGN_OR_RETURN(bias_, CopyToBackend(*backend_, folded_bias.data(), units_ * sizeof(float)));
-    KWTA_ASSIGN_OR_RETURN(decoder_bias_, CopyToBackend(*backend_, folded_decoder_bias.data(), width_ * sizeof(float)));
     return absl::OkStatus();
   }
-
-  int64_t input_width() const override { return ElementCount(preprocessor_.input_shape()); }
-  int64_t reconstruction_width() const override { return width_; }
-  int64_t code_width() const override { return units_; }
-  int64_t parameter_bytes() const override {
-    return static_cast<int64_t>(atoms_.bytes() + bias_.bytes() + decoder_bias_.bytes());
+  if (!spec->has_target_activity()) spec->set_target_activity(0);
+  if (!(spec->target_activity() >= 0 && spec->target_activity() < 1)) {
+    return InvalidRegularised("target_activity", spec->target_activity(),
+                              "above 0 and below 1, or 0 for equation (13)");
   }
-  bool dense_codes() const override { return activation_ != Activation::kReLU; }
-  bool takes_k() const override { return false; }
-
-  absl::StatusOr<int64_t> ResolveK(const EncodeOptions& options) const override {
-    if (options.alpha == 0 && options.k == 0) return units_;
-    return absl::InvalidArgumentError(
-        absl::StrCat(options.k != 0 ? absl::StrCat("k is ", options.k) : absl::StrCat("alpha is ", options.alpha),
-                     "; expected neither k nor alpha: this model is a regularised autoencoder, whose codes keep every "
-                     "activity"));
+  if (!spec->has_activity_limit()) {
+    if (spec->activation() != v1::ACTIVATION_SIGMOID) {
+      return InvalidRegularised(
+          "activity_limit", "not set",
+          absl::StrCat("a number above ", spec->target_activity(),
+                       " and below 1, such as 0.9: activities of this activation are not bounded, "
+                       "and the sparse penalty is defined for mean activities below 1 only"));
+    }
+    spec->set_activity_limit(0.999f);
   }
-  absl::Status Encode(const RowsView& x, int64_t k, Codes* codes) const override;
-  absl::Status EncodeDense(const RowsView& x, int64_t k, float* out) const override;
-  absl::Status Decode(const SparseCodes& codes, float* out) const override;
+  if (!(spec->activity_limit() > spec->target_activity() && spec->activity_limit() < 1)) {
+    return InvalidRegularised("activity_limit", spec->activity_limit(),
+                              absl::StrCat("above ", spec->target_activity(), ", the target_activity, and below 1"));
+  }
+  if (!spec->has_mean_decay()) spec->set_mean_decay(0.9f);
+  if (!(spec->mean_decay() >= 0 && spec->mean_decay() < 1)) {
+    return InvalidRegularised("mean_decay", spec->mean_decay(), "0 .. 1, 1 excluded");
+  }
+  return absl::OkStatus();
+}
 
- private:
-  // How many rows fit in a block if each needs `row_floats` floats.
-  static int64_t BlockRows(int64_t row_floats) { return ScratchRows(row_floats * static_cast<int64_t>(sizeof(float))); }
-  // Writes the activities of a block of rows to out[x.rows, units].
-  absl::Status EncodeBlock(const RowsView& x, float* out) const;
-
-  const Activation activation_;
-  const int64_t units_;
-  const int64_t width_;  // of a preprocessed row
-  const Preprocessor preprocessor_;
-  const std::shared_ptr<Backend> backend_;
-  Buffer atoms_;         // [units, width]
-  Buffer bias_;          // [units], b - W m
-  Buffer decoder_bias_;  // [width], b' + m
+constexpr SpecOption kRegularisedOptions[] = {
+    {"--units", "units", "Hidden units, 1 .. 1048576"},
+    {"--activation", "activation", "Function from pre-activations to activities"},
+    {"--gaussian-noise", "gaussian_noise", "Denoising: variance of the noise on each input, at least 0"},
+    {"--masking-noise", "masking_noise", "Denoising: probability of hiding an element of an input, 0 .. 1, 1 excluded",
+     ""},
+    {"--first-order-noise", "first_order_noise", "Only the first-order term of denoising: variance of the noise", ""},
+    {"--contraction", "contraction", "Contractive: weight of sum (h')^2 |W|^2, at least 0", ""},
+    {"--marginalised-noise", "marginalised_noise", "Marginalised denoising: weight of sum (h')^2 |W|^4, at least 0",
+     ""},
+    {"--sparse-penalty", "sparse_penalty", "Sparse: weight of the penalty on mean activities, at least 0", ""},
+    {"--target-activity", "target_activity", "Sparse: desired mean activity, 0 .. 1, 1 excluded", "0"},
+    {"--activity-limit", "activity_limit", "Sparse: mean activity from which the penalty is linear, below 1",
+     "0.999 for sigmoid"},
+    {"--mean-decay", "mean_decay", "Sparse: share of the earlier batches in the mean activity, 0 .. 1, 1 excluded",
+     "0.9"},
+    {"--unit-length", "unit_length", "Keep rows of weights at length 1"},
+    {"--max-length", "max_length", "Keep rows of weights at most this long, above 0", ""},
+    {"--weight-decay", "weight_decay", "Add half of this times the squared weights to the loss, at least 0", ""},
 };
-
-absl::Status RegularisedEncoder::EncodeBlock(const RowsView& x, float* out) const {
-  std::unique_ptr<float[]> converted;
-  const void* taken = x.data;
-  if (x.dtype != DType::kF32 || preprocessor_.has_steps()) {
-    converted.reset(new float[x.rows * width_]);
-    KWTA_RETURN_IF_ERROR(preprocessor_.ApplySteps(x, converted.get()));
-    taken = converted.get();
-  }
-  KWTA_ASSIGN_OR_RETURN(const StagedInput input,
-                        StagedInput::Create(*backend_, taken, x.rows * width_ * sizeof(float)));
-  KWTA_ASSIGN_OR_RETURN(StagedOutput output, StagedOutput::Create(*backend_, out, x.rows * units_ * sizeof(float)));
-  AffineActivationArgs args;
-  args.atoms = atoms_.as<float>();
-  args.bias = bias_.as<float>();
-  args.units = units_;
-  args.width = width_;
-  args.x = input.as<float>();
-  args.rows = x.rows;
-  args.activation = activation_;
-  args.output = output.as<float>();
-  KWTA_RETURN_IF_ERROR(backend_->AffineActivation(args));
-  return output.Finish(*backend_);
-}
-
-absl::Status RegularisedEncoder::EncodeDense(const RowsView& x, int64_t, float* out) const {
-  return ForEachRowBlock(x.rows, BlockRows(width_), [&](int64_t begin, int64_t rows) {
-    return EncodeBlock(x.Slice(begin, rows), out + begin * units_);
-  });
-}
-
-absl::Status RegularisedEncoder::Encode(const RowsView& x, int64_t k, Codes* out) const {
-  if (dense_codes()) return EncodeDense(x, k, DenseIn(out, x.rows, units_));
-  SparseCodes* const codes = SparseIn(out);
-  codes->units = units_;
-  codes->row_offsets.assign(1, 0);
-  codes->indices.clear();
-  codes->values.clear();
-  const int64_t block_rows = std::min(BlockRows(width_ + units_), std::max<int64_t>(x.rows, 1));
-  const std::unique_ptr<float[]> dense(new float[block_rows * units_]);
-  return ForEachRowBlock(x.rows, block_rows, [&](int64_t begin, int64_t rows) {
-    KWTA_RETURN_IF_ERROR(EncodeBlock(x.Slice(begin, rows), dense.get()));
-    for (int64_t i = 0; i < rows; ++i) {
-      const float* const activities = dense.get() + i * units_;
-      for (int64_t j = 0; j < units_; ++j) {
-        if (activities[j] == 0) continue;
-        codes->indices.push_back(static_cast<int32_t>(j));
-        codes->values.push_back(activities[j]);
-      }
-      codes->row_offsets.push_back(codes->entries());
-    }
-    return absl::OkStatus();
-  });
-}
-
-// SparseDecode takes rows of the same number of entries, so the shorter rows of a block get entries of zero.
-absl::Status RegularisedEncoder::Decode(const SparseCodes& codes, float* out) const {
-  int64_t k = 0;
-  for (int64_t i = 0; i < codes.rows(); ++i) k = std::max(k, codes.row_offsets[i + 1] - codes.row_offsets[i]);
-  const int64_t block_rows = BlockRows(width_ + 2 * k);
-  std::vector<int32_t> units;
-  std::vector<float> activities;
-  return ForEachRowBlock(codes.rows(), block_rows, [&](int64_t begin, int64_t rows) {
-    units.assign(rows * k, 0);
-    activities.assign(rows * k, 0.0f);
-    for (int64_t i = 0; i < rows; ++i) {
-      const int64_t first = codes.row_offsets[begin + i], count = codes.row_offsets[begin + i + 1] - first;
-      std::copy_n(codes.indices.begin() + first, count, units.begin() + i * k);
-      std::copy_n(codes.values.begin() + first, count, activities.begin() + i * k);
-    }
-    KWTA_ASSIGN_OR_RETURN(const StagedInput indices,
-                          StagedInput::Create(*backend_, units.data(), units.size() * sizeof(int32_t)));
-    KWTA_ASSIGN_OR_RETURN(const StagedInput values,
-                          StagedInput::Create(*backend_, activities.data(), activities.size() * sizeof(float)));
-    KWTA_ASSIGN_OR_RETURN(StagedOutput output,
-                          StagedOutput::Create(*backend_, out + begin * width_, rows * width_ * sizeof(float)));
-    SparseDecodeArgs args;
-    args.atoms = atoms_.as<float>();
-    args.bias = decoder_bias_.as<float>();
-    args.indices = indices.as<int32_t>();
-    args.values = values.as<float>();
-    args.rows = rows;
-    args.k = k;
-    args.width = width_;
-    args.output = output.as<float>();
-    KWTA_RETURN_IF_ERROR(backend_->SparseDecode(args));
-    return output.Finish(*backend_);
-  });
-}
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const Encoder>> CreateRegularisedEncoder(const ModelBundle& bundle,
-                                                                        std::shared_ptr<Backend> backend) {
-  v1::RegularisedSpec spec = bundle.description.encoder().regularised();
-  if (const absl::Status status = ResolveRegularised(&spec); !status.ok()) {
-    return absl::DataLossError(absl::StrCat("the model's description is not valid: ", status.message()));
+const EncoderKind& RegularisedKind() {
+  static const EncoderKind kind = [] {
+    EncoderKind row;
+    row.name = "regularised";
+    row.kind_case = v1::EncoderSpec::kRegularised;
+    row.training_defaults = {true, 0.01f, 0};
+    row.options = kRegularisedOptions;
+    row.resolve = [](v1::EncoderSpec* spec) { return ResolveRegularised(spec->mutable_regularised()); };
+    row.code_shape = [](const v1::EncoderSpec& spec) -> Shape { return {spec.regularised().units()}; };
+    row.row_scores = [](const v1::EncoderSpec& spec) -> int64_t { return spec.regularised().units(); };
+    row.active_above = [](const v1::EncoderSpec& spec) {
+      return ActivationThreshold(ActivationOf(spec.regularised().activation()));
+    };
+    row.tuned_code = [](const v1::EncoderSpec& spec) {
+      TunedCode code;
+      code.activation = ActivationOf(spec.regularised().activation());
+      code.input_dropout = spec.regularised().masking_noise();  // 0 unless it is the one that is set
+      return code;
+    };
+    row.create_learner = [](const LearnerSetup& setup) {
+      return CreateTiedLearner(RegularisedLearning(setup.encoder.regularised()), setup);
+    };
+    row.create_encoder = [](const ModelBundle& bundle,
+                            std::shared_ptr<Backend> backend) -> absl::StatusOr<std::shared_ptr<const Encoder>> {
+      Spec spec = bundle.description.encoder().regularised();
+      KWTA_RETURN_IF_ERROR(InDescription(ResolveRegularised(&spec)));
+      return CreateTiedEncoder({"a regularised autoencoder", spec.units(), ActivationOf(spec.activation())}, bundle,
+                               std::move(backend));
+    };
+    return row;
+  }();
+  return kind;
+}
+
+absl::Status ResolveRegularised(Spec* spec) {
+  if (!spec->has_units()) spec->set_units(1000);
+  if (spec->units() < 1 || spec->units() > kMostRegularisedUnits) {
+    return InvalidRegularised("units", spec->units(), absl::StrCat("1 .. ", kMostRegularisedUnits));
   }
-  const int64_t units = spec.units(), input_width = bundle.description.input_width();
-  if (input_width < 1 || bundle.description.code_width() != spec.units()) {
-    return absl::DataLossError(absl::StrCat("the model's description has input_width ", input_width, " and code_width ",
-                                            bundle.description.code_width(), "; expected at least 1, and ", units,
-                                            ", the units"));
+  if (spec->activation() == v1::ACTIVATION_UNSPECIFIED) spec->set_activation(v1::ACTIVATION_RELU);
+  if (!v1::Activation_IsValid(spec->activation())) {
+    return InvalidRegularised("activation", static_cast<int>(spec->activation()),
+                              "ACTIVATION_RELU, ACTIVATION_SIGMOID or ACTIVATION_SOFTPLUS");
   }
-  KWTA_ASSIGN_OR_RETURN(Preprocessor preprocessor,
-                        Preprocessor::Load(bundle.description.preprocessing(), input_width, bundle.tensors));
-  const int64_t width = ElementCount(preprocessor.output_shape());
-  KWTA_ASSIGN_OR_RETURN(const float* atoms, FindFloats(bundle.tensors, "atoms", {units, width}));
-  KWTA_ASSIGN_OR_RETURN(const float* bias, FindFloats(bundle.tensors, "bias", {units}));
-  KWTA_ASSIGN_OR_RETURN(const float* decoder_bias, FindFloats(bundle.tensors, "decoder_bias", {width}));
-  auto encoder = std::make_shared<RegularisedEncoder>(spec, std::move(preprocessor), std::move(backend));
-  KWTA_RETURN_IF_ERROR(encoder->Load(atoms, bias, decoder_bias));
-  return encoder;
+  if (spec->regulariser_case() == Spec::REGULARISER_NOT_SET) spec->set_gaussian_noise(0.01f);
+  KWTA_RETURN_IF_ERROR(CheckRegulariser(*spec));
+  KWTA_RETURN_IF_ERROR(ResolveSparsity(spec));
+  switch (spec->weights_case()) {
+    case Spec::WEIGHTS_NOT_SET:
+      spec->set_unit_length(true);
+      return absl::OkStatus();
+    case Spec::kMaxLength:
+      if (spec->max_length() > 0 && std::isfinite(spec->max_length())) return absl::OkStatus();
+      return InvalidRegularised("max_length", spec->max_length(), "a finite number above 0, such as 1");
+    case Spec::kWeightDecay:
+      return CheckNotNegative("weight_decay", spec->weight_decay());
+    default:
+      return absl::OkStatus();
+  }
+}
+
+TiedLearning RegularisedLearning(const Spec& spec) {
+  TiedLearning learning;
+  learning.row_length.unit = spec.unit_length();  // false unless it is the one that is set
+  learning.row_length.max = spec.max_length();
+  RegularisedPassArgs* const pass = &learning.pass;
+  pass->units = spec.units();
+  pass->activation = ActivationOf(spec.activation());
+  switch (spec.regulariser_case()) {
+    case Spec::kGaussianNoise:
+      pass->corruption.kind = CorruptionKind::kGaussian;
+      pass->corruption.amount = spec.gaussian_noise();
+      break;
+    case Spec::kMaskingNoise:
+      pass->corruption.kind = CorruptionKind::kMasking;
+      pass->corruption.amount = spec.masking_noise();
+      break;
+    case Spec::kFirstOrderNoise:
+      pass->corruption.kind = CorruptionKind::kGaussian;
+      pass->corruption.amount = spec.first_order_noise();
+      pass->first_order = spec.first_order_noise() > 0;
+      break;
+    case Spec::kContraction:
+      pass->contraction = spec.contraction();
+      break;
+    case Spec::kMarginalisedNoise:
+      pass->marginal = spec.marginalised_noise();
+      break;
+    default:
+      pass->sparsity.weight = spec.sparse_penalty();
+      pass->sparsity.target = spec.target_activity();
+      pass->sparsity.limit = spec.activity_limit();
+      pass->sparsity.mean_decay = spec.mean_decay();
+      break;
+  }
+  pass->weight_decay = spec.weight_decay();  // 0 unless it is the one that is set
+  return learning;
 }
 
 }  // namespace kwta

@@ -1,8 +1,13 @@
 #include "core/simd/instruction_sets.h"
 
-namespace kwta::simd {
+#include <algorithm>
+#include <cstdlib>
+#include <string>
 
-std::vector<InstructionSet> AvailableInstructionSets() {
+namespace kwta::simd {
+namespace {
+
+std::vector<InstructionSet> SetsOfProcessor() {
   std::vector<InstructionSet> sets;
 #if defined(__x86_64__)
   // Keep these features in step with for_each_instruction_set.inc.
@@ -15,6 +20,19 @@ std::vector<InstructionSet> AvailableInstructionSets() {
   if (avx2) sets.push_back(InstructionSet::kAvx2);
 #endif
   sets.push_back(InstructionSet::kPortable);
+  return sets;
+}
+
+}  // namespace
+
+std::vector<InstructionSet> AvailableInstructionSets() {
+  std::vector<InstructionSet> sets = SetsOfProcessor();
+  const char* const forced = std::getenv(kForcedInstructionSet);
+  if (forced == nullptr) return sets;
+  const auto best = std::find_if(sets.begin(), sets.end(), [forced](InstructionSet set) {
+    return std::string(forced) == InstructionSetName(set);
+  });
+  if (best != sets.end()) sets.erase(sets.begin(), best);
   return sets;
 }
 

@@ -13,12 +13,11 @@
 #include "core/base/status_macros.h"
 #include "core/base/steady_time.h"
 #include "core/encoders/encoder_registry.h"
+#include "core/training/dead_units.h"
 #include "core/training/schedules.h"
 
 namespace kwta {
 namespace {
-
-constexpr double kManyDeadUnits = 0.1;  // fraction of all units
 
 // After an update that measured its gradient, this many times its time passes before the next one that does.
 constexpr double kMeasuringRest = 200;
@@ -120,14 +119,8 @@ void LayerTrainee::Describe(const EpochReport& report, const EpochTotals* last_e
 
 std::vector<std::string> LayerTrainee::FinalWarnings(const EpochTotals& last_epoch) const {
   std::vector<std::string> warnings;
-  const int64_t dead = last_epoch.DeadUnits();
-  if (static_cast<double>(dead) > kManyDeadUnits * static_cast<double>(units())) {
-    warnings.push_back(absl::StrCat(
-        dead, " of ", units(), " units (", 100 * dead / units(),
-        "%) were in no code of the last epoch: they cost time "
-        "and memory, and encode nothing. Subtract the mean of the rows, take a smaller learning rate or fewer units; "
-        "of k-sparse encoders, start with a larger k_start or train dead units with auxiliary_k"));
-  }
+  std::string dead = DeadUnitsWarning(last_epoch.DeadUnits(), units());
+  if (!dead.empty()) warnings.push_back(std::move(dead));
   if (last_epoch.loss > rows_.squared_deviation()) {
     warnings.push_back(absl::StrCat(
         "reconstructions are worse than the mean of the rows (", last_epoch.loss / rows_.squared_deviation(),

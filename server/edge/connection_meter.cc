@@ -21,8 +21,8 @@ constexpr double kFirstWindowUpdates = 100'000, kWindowUpdatesPerSecond = 50'000
 constexpr double kMostResets = 1000;
 // The same for connections of a host whose connection was ended a short time ago.
 constexpr double kOffendersResets = 10, kOffendersControl = 100;
-constexpr int64_t kOffendersAbandoned = 200;
-constexpr int kOffendersBeforeSettings = 100;
+constexpr int64_t kOffendersAbandoned = 30;
+constexpr int kOffendersBeforeSettings = 8;
 // Looks for streams that the server has closed once so many bytes have come for each one known.
 constexpr size_t kBytesPerLook = 4096;
 
@@ -58,8 +58,9 @@ bool ConnectionMeter::Allowance::Take(double amount, SteadyTime now) {
   return held >= 0;
 }
 
-ConnectionMeter::ConnectionMeter(bool offender)
+ConnectionMeter::ConnectionMeter(bool offender, int64_t max_message_bytes)
     : offender_(offender),
+      max_message_bytes_(max_message_bytes),
       resets_{offender ? kOffendersResets : kFirstResets, offender ? kOffendersResets : kResetsPerSecond, kMostResets,
               SteadyTime::Now()},
       control_{offender ? kOffendersControl : kFirstControl, kControlPerSecond, kFirstControl, SteadyTime::Now()},
@@ -73,6 +74,7 @@ Offence ConnectionMeter::Feed(const uint8_t* bytes, size_t size, SteadyTime now,
   bytes_since_look_ += size;
   if (bytes_since_look_ > kBytesPerLook * streams_.size()) ForgetClosed(state);
   resets_in_these_bytes_ = 0;
+  expects_small_ = state.expects_small;
 
   const size_t preface = std::min(size, preface_left_);
   preface_left_ -= preface;
@@ -177,7 +179,9 @@ void ConnectionMeter::FeedData(const uint8_t* bytes, size_t size) {
     if (stream.prefix_bytes < kMessagePrefixBytes) {
       stream.length = stream.length << 8 | *bytes++;  // the first byte, a flag, is shifted out
       ++stream.held;
-      if (++stream.prefix_bytes == kMessagePrefixBytes) stream.left = stream.length;
+      if (++stream.prefix_bytes < kMessagePrefixBytes) continue;
+      stream.left = stream.length;
+      if (stream.length > max_message_bytes_) break;
     } else {
       const int64_t part = std::min<int64_t>(stream.left, end - bytes);
       bytes += part;
@@ -191,6 +195,31 @@ void ConnectionMeter::FeedData(const uint8_t* bytes, size_t size) {
     }
   }
   held_bytes_ += stream.held - held;
+  if (stream.prefix_bytes == kMessagePrefixBytes && stream.length > max_message_bytes_) {
+    return Refuse(id_, stream, /*too_large=*/true);
+  }
+  while (HoldsTooMuch()) RefuseNewest();
+}
+
+bool ConnectionMeter::HoldsTooMuch() const {
+  if (expects_small_ && held_bytes_ > kMostHeldIfSmall) return true;
+  if (held_bytes_ <= kMostHeld) return false;
+  int64_t largest = 0;
+  for (const auto& [id, stream] : streams_) largest = std::max(largest, stream.held);
+  return held_bytes_ - largest > kMostHeldBeside;
+}
+
+void ConnectionMeter::RefuseNewest() {
+  const auto newer = [](const auto& a, const auto& b) {
+    return (a.second.held > 0 ? a.first : 0) < (b.second.held > 0 ? b.first : 0);
+  };
+  const auto newest = std::max_element(streams_.begin(), streams_.end(), newer);
+  Refuse(newest->first, newest->second, /*too_large=*/false);
+}
+
+void ConnectionMeter::Refuse(uint32_t id, const Stream& stream, bool too_large) {
+  refused_.push_back({id, stream.length, too_large});
+  EndStream(id, /*whole=*/false);
 }
 
 void ConnectionMeter::EndFrame() {
@@ -202,8 +231,8 @@ void ConnectionMeter::EndStream(uint32_t id, bool whole) {
   const auto found = streams_.find(id);
   if (found == streams_.end()) return;
   held_bytes_ -= found->second.held;
+  if (stream_ == &found->second) stream_ = nullptr;
   streams_.erase(found);
-  stream_ = nullptr;
   if (whole) resets_.Add(1);
 }
 

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "core/base/steady_time.h"
@@ -21,6 +23,15 @@ struct ConnectionState {
   int64_t open_streams = 0;
   // Whether a stream is among the open ones. Empty: all are.
   std::function<bool(uint32_t stream)> is_open;
+  // A call waits for a message that is small.
+  bool expects_small = false;
+};
+
+// A message that the server must refuse; the connection may go on.
+struct RefusedMessage {
+  uint32_t stream;
+  int64_t bytes;   // as declared
+  bool too_large;  // by itself; false: the connection holds too much in unfinished messages
 };
 
 // The rules, each with the least that breaks it. An honest client keeps them whatever its load.
@@ -37,16 +48,22 @@ struct ConnectionState {
 // - Control frames: PING, SETTINGS, PRIORITY, empty DATA and unknown frames beyond an allowance, to which each stream
 //   and each message's frame adds; the same, larger, of WINDOW_UPDATE.
 //
+// Messages of more than max_message_bytes are refused as soon as their length is there. If messages that are not whole
+// take more than kMostHeld, and those beside the largest more than kMostHeldBeside, the newest ones are refused; and if
+// they take more than kMostHeldIfSmall while a small one is expected.
+//
 // The client of an offending host starts with less. Not thread-safe.
 class ConnectionMeter {
  public:
-  explicit ConnectionMeter(bool offender);
+  ConnectionMeter(bool offender, int64_t max_message_bytes);
 
   // Takes the next bytes. Anything but kNone: the server must not see these bytes, and the connection must end.
   Offence Feed(const uint8_t* bytes, size_t size, SteadyTime now, const ConnectionState& state);
 
   // Bytes of messages that have begun and are not whole.
   int64_t held_bytes() const { return held_bytes_; }
+  // Messages to be refused once the server has seen the bytes of the last Feed. The meter counts them no longer.
+  std::vector<RefusedMessage> TakeRefused() { return std::exchange(refused_, {}); }
 
   static constexpr double kFirstResets = 100;
   static constexpr double kResetsPerSecond = 50;
@@ -56,6 +73,9 @@ class ConnectionMeter {
   static constexpr int kMostBeforeSettings = 1000;
   static constexpr size_t kMostHeaderBytes = 64 << 10;
   static constexpr int kMostHeaderFrames = 64;
+  static constexpr int64_t kMostHeld = 48 << 20;
+  static constexpr int64_t kMostHeldBeside = 1 << 20;
+  static constexpr int64_t kMostHeldIfSmall = 8 << 20;
 
  private:
   // Fills with time up to `most`.
@@ -80,11 +100,16 @@ class ConnectionMeter {
   Offence CountHeaders();
   Offence BeginReset(SteadyTime now);
   void FeedData(const uint8_t* bytes, size_t size);
+  void Refuse(uint32_t id, const Stream& stream, bool too_large);
+  bool HoldsTooMuch() const;
+  void RefuseNewest();
   void EndFrame();
   void EndStream(uint32_t id, bool whole);
   void ForgetClosed(const ConnectionState& state);
 
   const bool offender_;
+  const int64_t max_message_bytes_;
+  bool expects_small_ = false;
   Allowance resets_, control_, window_updates_;
 
   size_t preface_left_;
@@ -103,6 +128,7 @@ class ConnectionMeter {
   int opened_before_settings_ = 0;
   int resets_in_these_bytes_ = 0;
   int64_t held_bytes_ = 0;
+  std::vector<RefusedMessage> refused_;
   int64_t unpaid_bytes_ = 0;  // not turned into allowance yet
   size_t bytes_since_look_ = 0;
   absl::flat_hash_map<uint32_t, Stream> streams_;

@@ -3,23 +3,26 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <grpc/slice.h>
+#include <grpcpp/grpcpp.h>
 #include <grpcpp/version_info.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
-#include <map>
 #include <utility>
+#include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "server/edge/watch_trial.h"
+#include "server/edge/watched_connections.h"
+#include "server/refusal.h"
 
 // Types of gRPC's core, of which this file knows the names alone.
 struct grpc_chttp2_transport;
+struct grpc_chttp2_stream;
 struct grpc_chttp2_stream_map;
 struct grpc_endpoint;
 namespace grpc_core {
@@ -29,6 +32,7 @@ class ChannelArgs;
 int grpc_endpoint_get_fd(grpc_endpoint* endpoint);
 size_t grpc_chttp2_stream_map_size(grpc_chttp2_stream_map* map);
 void* grpc_chttp2_stream_map_find(grpc_chttp2_stream_map* map, uint32_t key);
+void grpc_chttp2_cancel_stream(grpc_chttp2_transport* transport, grpc_chttp2_stream* stream, absl::Status reason);
 
 // Symbols of libgrpc.so 1.51.1.
 #define KWTA_PERFORM_READ "_Z24grpc_chttp2_perform_readP21grpc_chttp2_transportRK10grpc_slice"
@@ -44,124 +48,11 @@ static_assert(GRPC_CPP_VERSION_MAJOR == 1 && GRPC_CPP_VERSION_MINOR == 51,
 
 namespace kwta::server {
 
-struct ConnectionWatch::Shared {
-  Shared(const Options& options, Ended ended) : options(options), ended(std::move(ended)) {}
-
-  const Options options;
-  std::atomic<int64_t> held_bytes{0};
-  absl::Mutex mutex;
-  Ended ended ABSL_GUARDED_BY(mutex);  // empty: the watch is over
-};
-
 namespace {
 
-// A connection that gRPC serves. gRPC reads it on one thread at a time; `calls` and `held` may be read by any.
-struct WatchedConnection {
-  WatchedConnection(std::shared_ptr<ConnectionWatch::Shared> shared, std::string host, bool offender)
-      : shared(std::move(shared)), host(std::move(host)), meter(offender) {}
-
-  const std::shared_ptr<ConnectionWatch::Shared> shared;
-  const std::string host;
-  // gRPC orders its reads of a connection, in a way that only gRPC sees.
-  absl::Mutex mutex;
-  ConnectionMeter meter ABSL_GUARDED_BY(mutex);
-  grpc_chttp2_stream_map* streams = nullptr;
-  std::atomic<int64_t> calls{0};
-  std::atomic<int64_t> held{0};
-  int socket = -1;
-  // A duplicate of it while the connection holds many bytes, to end it from outside.
-  std::atomic<int> descriptor{-1};
-  std::atomic<bool> ended{false};
-};
-
+constexpr char kKnownVersion[] = "1.51.";
 // From this many held bytes on, a connection may be ended for them while it sends nothing.
-constexpr int64_t kManyBytes = 1 << 20;
-constexpr size_t kShards = 16;
-
-// The watched connections by their transports.
-class WatchTable {
- public:
-  static WatchTable& Instance() {
-    static auto* table = new WatchTable;  // gRPC's threads may outlive main
-    return *table;
-  }
-
-  void Expect(int descriptor, std::unique_ptr<WatchedConnection> connection) {
-    absl::MutexLock lock(&mutex_);
-    expected_[descriptor] = std::move(connection);
-  }
-  std::unique_ptr<WatchedConnection> TakeExpected(int descriptor) {
-    absl::MutexLock lock(&mutex_);
-    const auto found = expected_.find(descriptor);
-    if (found == expected_.end()) return nullptr;
-    std::unique_ptr<WatchedConnection> connection = std::move(found->second);
-    expected_.erase(found);
-    return connection;
-  }
-
-  void Add(const void* transport, std::unique_ptr<WatchedConnection> connection) {
-    Shard& shard = ShardOf(transport);
-    absl::MutexLock lock(&shard.mutex);
-    shard.connections[transport] = std::move(connection);
-  }
-  // The result lives as long as the transport. Null: not watched.
-  WatchedConnection* Find(const void* transport) {
-    Shard& shard = ShardOf(transport);
-    absl::MutexLock lock(&shard.mutex);
-    const auto found = shard.connections.find(transport);
-    return found == shard.connections.end() ? nullptr : found->second.get();
-  }
-  std::unique_ptr<WatchedConnection> Remove(const void* transport) {
-    Shard& shard = ShardOf(transport);
-    absl::MutexLock lock(&shard.mutex);
-    const auto found = shard.connections.find(transport);
-    if (found == shard.connections.end()) return nullptr;
-    std::unique_ptr<WatchedConnection> connection = std::move(found->second);
-    shard.connections.erase(found);
-    return connection;
-  }
-
-  // Shuts down the connection of `shared` that holds the most bytes. Returns its host; empty: none holds many.
-  std::string EndLargest(const ConnectionWatch::Shared* shared) {
-    const void* largest = nullptr;
-    int64_t most = 0;
-    for (Shard& shard : shards_) {
-      absl::MutexLock lock(&shard.mutex);
-      for (const auto& [transport, connection] : shard.connections) {
-        if (connection->shared.get() != shared || connection->held <= most || connection->descriptor < 0) continue;
-        most = connection->held;
-        largest = transport;
-      }
-    }
-    if (largest == nullptr) return "";
-    Shard& shard = ShardOf(largest);
-    absl::MutexLock lock(&shard.mutex);
-    const auto found = shard.connections.find(largest);
-    if (found == shard.connections.end() || found->second->ended) return "";
-    found->second->ended = true;
-    ::shutdown(found->second->descriptor, SHUT_RDWR);
-    return found->second->host;
-  }
-
-  // Keeps a duplicate of the descriptor, or closes it.
-  void KeepDescriptor(const void* transport, int descriptor) {
-    Shard& shard = ShardOf(transport);
-    absl::MutexLock lock(&shard.mutex);
-    const auto found = shard.connections.find(transport);
-    if (found != shard.connections.end()) found->second->descriptor = descriptor;
-  }
-
- private:
-  struct Shard {
-    absl::Mutex mutex;
-    absl::flat_hash_map<const void*, std::unique_ptr<WatchedConnection>> connections ABSL_GUARDED_BY(mutex);
-  };
-  Shard& ShardOf(const void* transport) { return shards_[reinterpret_cast<uintptr_t>(transport) / 1024 % kShards]; }
-
-  std::array<Shard, kShards> shards_;
-  absl::Mutex mutex_;
-  std::map<int, std::unique_ptr<WatchedConnection>> expected_ ABSL_GUARDED_BY(mutex_);
-};
+constexpr int64_t kManyBytes = 256 << 10;
 
 // The library's own function behind the one of the same name here. Null: there is none.
 template <typename Function>
@@ -182,11 +73,19 @@ absl::Status EndedFor(Offence offence) {
 
 void Tell(ConnectionWatch::Shared* shared, const std::string& host, Offence offence) {
   absl::MutexLock lock(&shared->mutex);
-  if (shared->ended) shared->ended(host, offence);
+  if (shared->events.ended) shared->events.ended(host, offence);
 }
 
-// Counts what the connection holds, and ends the one that holds the most if all hold too much.
-void CountHeld(const void* transport, WatchedConnection* connection, int64_t held) {
+absl::Status RefusedFor(const RefusedMessage& message, const ConnectionWatch::Options& options) {
+  if (message.too_large) return MessageTooLarge(message.bytes, options.max_message_bytes);
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the connection has begun so many messages that those that are not whole take ",
+                   ConnectionMeter::kMostHeld, " bytes; try again later, or send fewer at once"));
+}
+
+// Counts what the connection holds, and ends the one that holds the most if all hold too much. Returns whether that is
+// this one.
+bool CountHeld(const void* transport, WatchedConnection* connection, int64_t held) {
   const int64_t before = connection->held.exchange(held);
   if (held >= kManyBytes && connection->descriptor < 0) {
     WatchTable::Instance().KeepDescriptor(transport, ::fcntl(connection->socket, F_DUPFD_CLOEXEC, 0));
@@ -196,19 +95,21 @@ void CountHeld(const void* transport, WatchedConnection* connection, int64_t hel
   }
   ConnectionWatch::Shared* shared = connection->shared.get();
   const int64_t all = shared->held_bytes.fetch_add(held - before) + held - before;
-  if (held <= before || all <= shared->options.max_held_bytes) return;
+  if (held <= before || all <= shared->options.max_held_bytes) return false;
   const std::string host = WatchTable::Instance().EndLargest(shared);
-  if (!host.empty()) Tell(shared, host, Offence::kHeldBytes);
+  if (host.empty()) return true;  // each holds little, so the one that wants more goes
+  Tell(shared, host, Offence::kHeldBytes);
+  return false;
 }
 
 // Returns OK if gRPC may have the bytes.
-absl::Status Inspect(grpc_chttp2_transport* transport, const grpc_slice& slice) {
-  WatchedConnection* connection = WatchTable::Instance().Find(transport);
-  if (connection == nullptr) return absl::OkStatus();
+absl::Status Inspect(grpc_chttp2_transport* transport, WatchedConnection* connection, const grpc_slice& slice) {
+  if (connection->trial != nullptr) ++connection->trial->reads;
   if (connection->ended) return EndedFor(Offence::kHeldBytes);
   ConnectionState state;
   state.open_streams = static_cast<int64_t>(grpc_chttp2_stream_map_size(connection->streams));
   state.calls_in_memory = transport_word < 0 ? state.open_streams : connection->calls.load();
+  state.expects_small = *connection->small_expected > 0;
   state.is_open = [map = connection->streams](uint32_t stream) {
     return grpc_chttp2_stream_map_find(map, stream) != nullptr;
   };
@@ -219,13 +120,31 @@ absl::Status Inspect(grpc_chttp2_transport* transport, const grpc_slice& slice) 
     offence = connection->meter.Feed(GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice), SteadyTime::Now(), state);
     held = connection->meter.held_bytes();
   }
-  if (offence == Offence::kNone) {
-    CountHeld(transport, connection, held);
-    return absl::OkStatus();
-  }
+  if (offence == Offence::kNone && CountHeld(transport, connection, held)) offence = Offence::kHeldBytes;
+  if (offence == Offence::kNone) return absl::OkStatus();
   connection->ended = true;
   Tell(connection->shared.get(), connection->host, offence);
   return EndedFor(offence);
+}
+
+// Ends the calls whose messages must be refused. gRPC orders this with its reads.
+void RefuseMessages(grpc_chttp2_transport* transport, WatchedConnection* connection) {
+  std::vector<RefusedMessage> refused;
+  {
+    absl::MutexLock lock(&connection->mutex);
+    refused = connection->meter.TakeRefused();
+  }
+  for (const RefusedMessage& message : refused) {
+    void* stream = grpc_chttp2_stream_map_find(connection->streams, message.stream);
+    if (stream == nullptr) continue;
+    ConnectionWatch::Shared* shared = connection->shared.get();
+    {
+      absl::MutexLock lock(&shared->mutex);
+      if (shared->events.refused) shared->events.refused();
+    }
+    grpc_chttp2_cancel_stream(transport, static_cast<grpc_chttp2_stream*>(stream),
+                              RefusedFor(message, shared->options));
+  }
 }
 
 void Forget(const void* transport) {
@@ -234,6 +153,21 @@ void Forget(const void* transport) {
   { absl::MutexLock last_read_is_over(&connection->mutex); }
   connection->shared->held_bytes.fetch_sub(connection->held);
   if (connection->descriptor >= 0) ::close(connection->descriptor);
+  if (connection->trial != nullptr) connection->trial->over = true;
+}
+
+void CallBegins(const void* transport) {
+  WatchedConnection* connection = WatchTable::Instance().Find(transport);
+  if (connection == nullptr) return;
+  ++connection->calls;
+  if (connection->trial != nullptr) ++connection->trial->calls_begun;
+}
+
+void CallEnds(const void* transport) {
+  WatchedConnection* connection = WatchTable::Instance().Find(transport);
+  if (connection == nullptr) return;
+  --connection->calls;
+  if (connection->trial != nullptr) ++connection->trial->calls_ended;
 }
 
 using PerformRead = absl::Status(grpc_chttp2_transport*, const grpc_slice&);
@@ -259,22 +193,42 @@ const OwnFunctions& Library() {
 
 }  // namespace
 
-ConnectionWatch::ConnectionWatch(const Options& options, Ended ended)
-    : shared_(std::make_shared<Shared>(options, std::move(ended))) {}
+ConnectionWatch::ConnectionWatch(const Options& options, Events events)
+    : shared_(std::make_shared<Shared>(options, std::move(events))) {}
 
 ConnectionWatch::~ConnectionWatch() {
   absl::MutexLock lock(&shared_->mutex);
-  shared_->ended = nullptr;
+  shared_->events = {};
 }
 
-bool ConnectionWatch::Works() {
-  const OwnFunctions& own = Library();
-  return own.read != nullptr && own.create != nullptr && own.init_map != nullptr && own.end_transport != nullptr &&
-         own.begin_stream != nullptr && own.end_stream != nullptr;
+absl::Status ConnectionWatch::Works() {
+  static const absl::Status works = [] {
+    const std::string version = grpc::Version();
+    if (!absl::StartsWith(version, kKnownVersion)) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("this is gRPC ", version, ", and it knows only ", kKnownVersion, "*"));
+    }
+    const OwnFunctions& own = Library();
+    if (own.read == nullptr || own.create == nullptr || own.init_map == nullptr || own.end_transport == nullptr ||
+        own.begin_stream == nullptr || own.end_stream == nullptr) {
+      return absl::FailedPreconditionError(absl::StrCat("this build of gRPC ", version, " has other functions"));
+    }
+    return TryWatch([](int descriptor, const std::shared_ptr<WatchTrial>& trial) {
+      auto connection = std::make_unique<WatchedConnection>(std::make_shared<Shared>(Options(), Events()), "", false);
+      connection->trial = trial;
+      WatchTable::Instance().Expect(descriptor, std::move(connection));
+    });
+  }();
+  return works;
 }
 
 void ConnectionWatch::Expect(int descriptor, const std::string& host, bool offender) {
+  if (!Works().ok()) return;
   WatchTable::Instance().Expect(descriptor, std::make_unique<WatchedConnection>(shared_, host, offender));
+}
+
+std::shared_ptr<void> ConnectionWatch::ExpectSmall(const std::string& peer) {
+  return WatchTable::Instance().ExpectSmall(peer);
 }
 
 }  // namespace kwta::server
@@ -304,8 +258,13 @@ void WatchInitMap(grpc_chttp2_stream_map* map, size_t capacity) {
 
 absl::Status WatchPerformRead(grpc_chttp2_transport* transport, const grpc_slice& slice) __asm__(KWTA_PERFORM_READ);
 absl::Status WatchPerformRead(grpc_chttp2_transport* transport, const grpc_slice& slice) {
-  absl::Status status = kwta::server::Inspect(transport, slice);
-  return status.ok() ? kwta::server::Library().read(transport, slice) : status;
+  auto* connection = kwta::server::WatchTable::Instance().Find(transport);
+  if (connection == nullptr) return kwta::server::Library().read(transport, slice);
+  absl::Status status = kwta::server::Inspect(transport, connection, slice);
+  if (!status.ok()) return status;
+  status = kwta::server::Library().read(transport, slice);
+  if (status.ok()) kwta::server::RefuseMessages(transport, connection);
+  return status;
 }
 
 void WatchEndTransport(void* transport) __asm__(KWTA_END_TRANSPORT);
@@ -318,8 +277,7 @@ void WatchBeginStream(void* stream, grpc_chttp2_transport* transport, void* refe
                       void* arena) __asm__(KWTA_BEGIN_STREAM);
 void WatchBeginStream(void* stream, grpc_chttp2_transport* transport, void* references, const void* data, void* arena) {
   // The library's constructor may let the stream go again, so it counts beforehand.
-  auto* connection = kwta::server::WatchTable::Instance().Find(transport);
-  if (connection != nullptr) connection->calls.fetch_add(1);
+  kwta::server::CallBegins(transport);
   kwta::server::Library().begin_stream(stream, transport, references, data, arena);
   if (kwta::server::transport_word >= 0) return;
   for (int word = 0; word < kwta::server::kSearchedWords; ++word) {
@@ -333,8 +291,7 @@ void WatchBeginStream(void* stream, grpc_chttp2_transport* transport, void* refe
 void WatchEndStream(void* stream) __asm__(KWTA_END_STREAM);
 void WatchEndStream(void* stream) {
   const int word = kwta::server::transport_word;
-  auto* connection = word < 0 ? nullptr : kwta::server::WatchTable::Instance().Find(static_cast<void**>(stream)[word]);
-  if (connection != nullptr) connection->calls.fetch_sub(1);
+  if (word >= 0) kwta::server::CallEnds(static_cast<void**>(stream)[word]);
   kwta::server::Library().end_stream(stream);
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "core/base/steady_time.h"
@@ -34,19 +35,24 @@ absl::StatusOr<std::unique_ptr<Acceptor>> OpenGrpcPort(const Options& options, C
   return Acceptor::Open(acceptor, std::move(events));
 }
 
-std::unique_ptr<ConnectionWatch> WatchGrpcPort(const Options& options, Acceptor* acceptor, ConnectionSeries* series) {
-  if (!ConnectionWatch::Works())
-    spdlog::warn("this gRPC lets nobody watch over connections: put a proxy in front of it");
-  ConnectionWatch::Options watch;
-  watch.max_held_bytes = options.max_held_bytes;
-  const auto log = std::make_shared<QuietLog>();
-  return std::make_unique<ConnectionWatch>(watch, [acceptor, series, log](const std::string& host, Offence offence) {
+std::unique_ptr<ConnectionWatch> WatchGrpcPort(const Options& options, Acceptor* acceptor, Metrics* metrics) {
+  if (const absl::Status works = ConnectionWatch::Works(); !works.ok()) {
+    spdlog::warn(
+        "nobody watches over the connections of the gRPC port: {}; put the proxy of deploy/nginx in front of the port "
+        "(docs/security.md)",
+        std::string(works.message()));
+  }
+  ConnectionWatch::Events events;
+  events.ended = [acceptor, metrics, log = std::make_shared<QuietLog>()](const std::string& host, Offence offence) {
     acceptor->Offended(host);
-    series->Refused(Port::kGrpc,
-                    offence == Offence::kHeldBytes ? ConnectionRefusal::kHeldBytes : ConnectionRefusal::kResets);
+    metrics->connections().Refused(
+        Port::kGrpc, offence == Offence::kHeldBytes ? ConnectionRefusal::kHeldBytes : ConnectionRefusal::kResets);
     const int ended = log->Count(SteadyTime::Now());
     if (ended != 0) spdlog::warn("{} connections ended, the last one of {}: {}", ended, host, OffenceName(offence));
-  });
+  };
+  events.refused = [metrics] { metrics->calls().Refuse(Refusal::kMessageSize); };
+  return std::make_unique<ConnectionWatch>(ConnectionWatch::Options{options.max_held_bytes, options.max_message_bytes},
+                                           std::move(events));
 }
 
 }  // namespace kwta::server

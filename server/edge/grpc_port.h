@@ -6,7 +6,7 @@
 #include "absl/status/statusor.h"
 #include "server/edge/acceptor.h"
 #include "server/edge/connection_watch.h"
-#include "server/metrics/connection_series.h"
+#include "server/metrics/metrics.h"
 #include "server/options.h"
 
 namespace kwta::server {
@@ -15,8 +15,8 @@ namespace kwta::server {
 // connections in `series`, which outlives the result. Errors: UNAVAILABLE (port in use, no such host, no descriptors).
 absl::StatusOr<std::unique_ptr<Acceptor>> OpenGrpcPort(const Options& options, ConnectionSeries* series);
 
-// Watches over the connections that are given to gRPC, logs and counts those that it ends, and tells the acceptor,
-// which outlives the result.
-std::unique_ptr<ConnectionWatch> WatchGrpcPort(const Options& options, Acceptor* acceptor, ConnectionSeries* series);
+// Watches over the connections that are given to gRPC, logs and counts those that it ends, and tells the acceptor.
+// REQUIRES: acceptor and metrics outlive the result.
+std::unique_ptr<ConnectionWatch> WatchGrpcPort(const Options& options, Acceptor* acceptor, Metrics* metrics);
 
 }  // namespace kwta::server

@@ -11,7 +11,6 @@ namespace kwta::server {
 namespace {
 
 constexpr int64_t kEventsAtOnce = 256;
-constexpr absl::Duration kAskAlive = absl::Milliseconds(500);
 
 }  // namespace
 
@@ -22,7 +21,7 @@ absl::StatusOr<JobStore::Created> JobJournal::Create(const std::string& id, cons
   Note(created.status());
   if (created.ok() && created->is_new) {
     if (events_.changed) events_.changed(created->job);
-    Wake();
+    Tell(id);
   }
   return created;
 }
@@ -32,7 +31,7 @@ absl::StatusOr<v1::Job> JobJournal::Append(const std::string& id, const v1::JobE
   Note(job.status());
   if (!job.ok()) return job;
   if (events_.changed && !event.has_progress()) events_.changed(*job);
-  Wake();
+  Tell(id);
   return job;
 }
 
@@ -42,53 +41,40 @@ void JobJournal::Note(const absl::Status& status) const {
   if (!works && events_.not_stored) events_.not_stored(status);
 }
 
-absl::Status JobJournal::Watch(const std::string& id, uint64_t after_sequence,
-                               const std::function<bool(const v1::JobEvent&)>& emit,
-                               const std::function<bool()>& alive) {
-  for (;;) {
-    // Read this before the store, so that no event appended after reading the store is missed.
-    const uint64_t seen = Generation();
-    KWTA_ASSIGN_OR_RETURN(const v1::Job job, store_->Get(id));
-    KWTA_ASSIGN_OR_RETURN(const std::vector<v1::JobEvent> events,
-                          store_->EventsAfter(id, after_sequence, kEventsAtOnce));
-    for (const v1::JobEvent& event : events) {
-      if (!emit(event)) return absl::CancelledError("the watcher went away");
-      after_sequence = event.sequence();
-    }
-    if (IsFinal(job.state()) && after_sequence >= job.last_sequence()) return absl::OkStatus();
-    if (!events.empty()) continue;
+absl::StatusOr<JobJournal::News> JobJournal::NewsOf(const std::string& id, uint64_t after_sequence) {
+  KWTA_ASSIGN_OR_RETURN(const v1::Job job, store_->Get(id));
+  News news;
+  KWTA_ASSIGN_OR_RETURN(news.events, store_->EventsAfter(id, after_sequence, kEventsAtOnce));
+  if (!news.events.empty()) after_sequence = news.events.back().sequence();
+  news.ended = IsFinal(job.state()) && after_sequence >= job.last_sequence();
+  if (!news.events.empty() || news.ended) return news;
+  absl::MutexLock lock(&mutex_);
+  if (!stopped_) return news;
+  return absl::UnavailableError(
+      absl::StrCat("the server is stopping; watch job '", id, "' again with after_sequence ", after_sequence));
+}
 
-    bool woken = false;
-    while (!woken) {
-      {
-        absl::MutexLock lock(&mutex_);
-        if (stopped_) {
-          return absl::UnavailableError(
-              absl::StrCat("the server is stopping; watch job '", id, "' again with after_sequence ", after_sequence));
-        }
-        if (generation_ == seen) woken_.WaitFor(&mutex_, kAskAlive);
-        woken = generation_ != seen;
-      }
-      if (!alive()) return absl::CancelledError("the watcher went away");
-    }
-  }
+JobJournal::Following JobJournal::Follow(const std::string& id, std::function<void()> changed) {
+  absl::MutexLock lock(&mutex_);
+  return Following(this, followers_.emplace(id, std::move(changed)));
+}
+
+JobJournal::Following::~Following() {
+  if (journal_ == nullptr) return;
+  absl::MutexLock lock(&journal_->mutex_);
+  journal_->followers_.erase(follower_);
 }
 
 void JobJournal::Stop() {
   absl::MutexLock lock(&mutex_);
   stopped_ = true;
-  woken_.WakeAll();
+  for (const auto& [id, changed] : followers_) changed();
 }
 
-void JobJournal::Wake() {
+void JobJournal::Tell(const std::string& id) {
   absl::MutexLock lock(&mutex_);
-  ++generation_;
-  woken_.WakeAll();
-}
-
-uint64_t JobJournal::Generation() {
-  absl::MutexLock lock(&mutex_);
-  return generation_;
+  const auto [begin, end] = followers_.equal_range(id);
+  for (auto each = begin; each != end; ++each) each->second();
 }
 
 }  // namespace kwta::server

@@ -3,14 +3,15 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "core/base/steady_cond_var.h"
 #include "server/jobs/job_store.h"
 
 namespace kwta::server {
@@ -31,27 +32,49 @@ class JobJournal {
   absl::StatusOr<JobStore::Created> Create(const std::string& id, const v1::JobSpec& spec, absl::Time now);
   absl::StatusOr<v1::Job> Append(const std::string& id, const v1::JobEvent& event);
 
-  // Passes the job's events after `after_sequence` to `emit`: past events first, then each new one as it happens.
-  // Blocks; returns OK once the job has ended and all events were passed. Asks `alive` about twice a second. Errors:
-  // NOT_FOUND; CANCELLED as soon as `emit` or `alive` returns false; UNAVAILABLE after Stop.
-  absl::Status Watch(const std::string& id, uint64_t after_sequence,
-                     const std::function<bool(const v1::JobEvent&)>& emit, const std::function<bool()>& alive);
+  // What happened to a job after some event.
+  struct News {
+    std::vector<v1::JobEvent> events;  // the next ones, at most a few hundred
+    bool ended = false;                // the job has ended with the last of them, or earlier
+  };
+  // Errors: NOT_FOUND; those of the store; UNAVAILABLE if nothing happened and Stop was called.
+  absl::StatusOr<News> NewsOf(const std::string& id, uint64_t after_sequence);
 
-  // Ends every Watch, current and future.
+  // Destroying it ends it; its function is not called afterwards. Movable.
+  class Following;
+  // From now on, calls `changed` after each change of the job, and after Stop. It must not block or call the journal.
+  Following Follow(const std::string& id, std::function<void()> changed);
+
+  // Ends what waits for news, now and in the future.
   void Stop();
 
  private:
   // Reports a failed write.
   void Note(const absl::Status& status) const;
-  void Wake();
-  uint64_t Generation();
+  void Tell(const std::string& id);
+
+  using Followers = std::multimap<std::string, std::function<void()>>;
 
   JobStore* const store_;
   const Events events_;
   absl::Mutex mutex_;
-  SteadyCondVar woken_;
-  uint64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;  // grows with each change of any job
+  Followers followers_ ABSL_GUARDED_BY(mutex_);  // by job
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+class JobJournal::Following {
+ public:
+  Following(Following&& other) noexcept : journal_(other.journal_), follower_(other.follower_) {
+    other.journal_ = nullptr;
+  }
+  Following& operator=(Following&&) = delete;
+  ~Following();
+
+ private:
+  friend class JobJournal;
+  Following(JobJournal* journal, Followers::iterator follower) : journal_(journal), follower_(follower) {}
+  JobJournal* journal_;
+  Followers::iterator follower_;
 };
 
 }  // namespace kwta::server

@@ -12,13 +12,6 @@ namespace {
 // One live row in this many is reconstructed, as far as time allows.
 constexpr int64_t kSampleOneIn = 100;
 
-// Units or maps that training counts; 0 if the kind does not say.
-int64_t TrainedUnits(const v1::EncoderSpec& spec) {
-  const EncoderKind* kind = FindEncoderKind(spec);
-  const Shape shape = kind != nullptr && kind->code_shape != nullptr ? kind->code_shape(spec) : Shape();
-  return shape.empty() ? 0 : shape[0];
-}
-
 bool IsUsualError(absl::StatusCode code) {
   switch (code) {
     case absl::StatusCode::kInvalidArgument:
@@ -138,7 +131,7 @@ void ModelUse::Collect(Collection* collection) const {
   collection->Add("kwta_unit_activation_frequency", of_window, frequencies_.Snapshot());
 
   absl::MutexLock lock(&mutex_);
-  const int64_t trained_units = TrainedUnits(description_.encoder());
+  const int64_t trained_units = UnitCount(description_.encoder());
   collection->Add("kwta_model_info",
                   {{"model", model_},
                    {"version", absl::StrCat(version_)},

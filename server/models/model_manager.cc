@@ -148,7 +148,9 @@ absl::StatusOr<ServedModelPtr> ModelManager::LoadIfNeeded(const VersionKey& key)
 }
 
 absl::Status ModelManager::WithoutRoot(const absl::Status& status) const {
-  return absl::Status(status.code(), absl::StrReplaceAll(status.message(), {{root_ + "/", ""}}));
+  absl::Status result(status.code(), absl::StrReplaceAll(status.message(), {{root_ + "/", ""}}));
+  status.ForEachPayload([&](absl::string_view type, const absl::Cord& payload) { result.SetPayload(type, payload); });
+  return result;
 }
 
 absl::Status ModelManager::CheckFits(const std::string& name, int64_t bytes) const {

@@ -79,6 +79,8 @@ class ModelManager {
   size_t size() const { return table_.size(); }
   // Returns the version of `name` that `job_id` made; 0 if there is none.
   uint64_t VersionOfJob(absl::string_view name, absl::string_view job_id) const;
+  // Removes the path of the root from an error, since callers need not know where on this machine models are.
+  absl::Status WithoutRoot(const absl::Status& status) const;
   // The directory that holds the versions of `name`.
   std::string DirectoryOf(const std::string& name) const { return root_ + "/" + name; }
 
@@ -146,9 +148,6 @@ class ModelManager {
   // load when somebody asks for them.
   bool IsWanted(const VersionKey& key) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(changing_);
   void Tell(const std::string& name);
-  // Removes the path of the root, since callers need not know where on this machine models are.
-  absl::Status WithoutRoot(const absl::Status& status) const;
-
   const std::string root_;
   const ModelManagerOptions options_;
   const ModelLoader loader_;

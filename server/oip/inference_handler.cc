@@ -153,6 +153,8 @@ void InferenceHandler::StartInfer(inference::ModelInferRequest* request, CallCon
   if (status.ok() && converted->classes > 0) status = CheckHasClasses(converted->encode);
   if (!status.ok()) return done([status] { return status; });
   inference->converted = *std::move(converted);
+  v1::EncodeOptions& options = *inference->converted.encode.mutable_options();
+  if (options.non_finite() == v1::NON_FINITE_UNSPECIFIED) options.set_non_finite(parts_.non_finite);
   inference->submitted = SteadyTime::Now();
   context.counts_batches = true;
   parts_.encode->Start(inference->converted.encode, std::move(context),

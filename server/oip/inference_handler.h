@@ -21,6 +21,8 @@ struct InferenceHandlerParts {
   std::string version;  // of the server
   int64_t max_message_bytes = 0;
   int64_t max_batch_rows = 0;
+  // For requests that do not say it themselves.
+  v1::NonFinite non_finite = v1::NON_FINITE_REFUSE;
 };
 
 // Thread-safe. Each method implements the call of the same name. Infer, Metadata and Config may wait for rows to be

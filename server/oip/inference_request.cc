@@ -77,11 +77,17 @@ absl::Status ConvertParameters(const Parameters& parameters, v1::EncodeOptions* 
       const std::optional<double> alpha = NumberOf(value);
       if (!alpha.has_value()) return absl::InvalidArgumentError("parameter 'alpha' is no number");
       options->set_alpha(static_cast<float>(*alpha));
+    } else if (name == kNonFinite) {
+      const std::string& word = value.string_param();
+      if (word != "zero" && word != "refuse") {
+        return absl::InvalidArgumentError("parameter 'non_finite' is neither 'zero' nor 'refuse'");
+      }
+      options->set_non_finite(word == "zero" ? v1::NON_FINITE_ZERO : v1::NON_FINITE_REFUSE);
     } else if (absl::StartsWith(name, "sequence_")) {
       return absl::UnimplementedError("sequences are not served: requests do not depend on each other");
     } else if (name != "priority" && name != "timeout" && !absl::StartsWith(name, "triton_") &&
                name != "binary_data_output") {
-      return UnknownParameter(name, "the request", {"k", "alpha"});
+      return UnknownParameter(name, "the request", {"k", "alpha", kNonFinite});
     }
   }
   return absl::OkStatus();

@@ -20,6 +20,9 @@ inline constexpr char kIndices[] = "indices";
 inline constexpr char kValues[] = "values";
 inline constexpr char kRowSplits[] = "row_splits";
 
+// The parameter of a request that says what happens to elements that are NaN or infinite: "refuse" or "zero".
+inline constexpr char kNonFinite[] = "non_finite";
+
 // A version as this protocol names it: a number, a label, or nothing.
 struct VersionName {
   uint64_t version = 0;
@@ -37,9 +40,9 @@ struct InferenceRequest {
 };
 
 // Converts `request`. Moves the elements out of it without copying them, unless they are 32-bit integers. Parameters
-// "k" (an integer) and "alpha" (a number) choose how many activities a row keeps; parameters that Triton's clients set
-// by themselves are ignored, and others are an error. Errors: INVALID_ARGUMENT naming what is wrong and what was
-// expected, UNIMPLEMENTED (shared memory, sequences).
+// "k" (an integer) and "alpha" (a number) choose how many activities a row keeps, and kNonFinite what happens to
+// elements that are not finite; parameters that Triton's clients set by themselves are ignored, and others are an
+// error. Errors: INVALID_ARGUMENT naming what is wrong and what was expected, UNIMPLEMENTED (shared memory, sequences).
 absl::StatusOr<InferenceRequest> ConvertRequest(inference::ModelInferRequest* request);
 
 }  // namespace kwta::server

@@ -97,6 +97,7 @@ absl::StatusOr<inference::ModelInferResponse> ConvertResponse(const InferenceReq
   response.set_model_name(rows.model->name);
   response.set_model_version(absl::StrCat(rows.model->version));
   response.set_id(request.id);
+  if (rows.zeroed > 0) (*response.mutable_parameters())[kZeroedElements].set_int64_param(rows.zeroed);
   for (const std::string& name : wanted) {
     if (name == kFeatures && classes) {
       AddClasses(*rows.model->classifier, sparse, request.classes, &response);

@@ -13,6 +13,10 @@
 
 namespace kwta::server {
 
+// The parameter of an answer that counts the elements of the input that were not finite and counted as zero; absent if
+// there were none.
+inline constexpr char kZeroedElements[] = "zeroed_elements";
+
 // One output tensor. features: FP32 [n, F]. Sparse codes have indices INT32 and values FP32 [n, k], ascending in a row.
 // Dense codes, whose rows differ in their numbers of non-zeros, have indices and values [non-zeros] and row_splits
 // INT64 [n + 1], the first of which is 0.

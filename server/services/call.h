@@ -73,6 +73,9 @@ class Call {
   // Records the result of a request of a stream.
   void EndRequest(const StreamRequest& request, const absl::Status& status) const;
 
+  // Who makes the call. REQUIRES: Admit returned OK.
+  const std::string& caller() const { return caller_.name; }
+
   // Returns the context for the EncodeHandler, of the call or of a request of its stream. The handler writes into the
   // subject of the call or of the request until it is done. REQUIRES: Admit returned OK; the transport, the call and
   // `request` outlive the request.

@@ -72,9 +72,31 @@ void SetShape(int64_t rows, int64_t width, v1::Tensor* message) {
   message->set_dtype(v1::DTYPE_F32);
 }
 
+// Makes `rows` point into a copy of their own.
+void CopyRows(InputRows* rows) {
+  RowsView& view = rows->view;
+  rows->copy = Tensor(view.dtype, {view.rows, view.width});
+  std::memcpy(rows->copy.data(), view.data, rows->copy.bytes());
+  view.data = rows->copy.data();
+}
+
+// Replaces each element that is not finite by zero. All bits zero mean zero in every type.
+void ZeroNonFinite(InputRows* rows) {
+  CopyRows(rows);
+  const auto size = static_cast<int64_t>(DTypeSize(rows->view.dtype));
+  auto* const bytes = static_cast<char*>(rows->copy.data());
+  const int64_t elements = rows->copy.elements();
+  for (int64_t i = 0; i < elements; ++i) {
+    if (!FindNonFinite({rows->view.dtype, bytes + i * size, 1, 1}).has_value()) continue;
+    std::memset(bytes + i * size, 0, static_cast<size_t>(size));
+    ++rows->zeroed;
+  }
+}
+
 }  // namespace
 
-absl::StatusOr<InputRows> ConvertInput(const v1::Tensor& input, absl::string_view model, int64_t width) {
+absl::StatusOr<InputRows> ConvertInput(const v1::Tensor& input, absl::string_view model, int64_t width,
+                                       v1::NonFinite non_finite) {
   KWTA_ASSIGN_OR_RETURN(const DType dtype, ConvertDType(input.dtype()));
   KWTA_ASSIGN_OR_RETURN(const Extents extents, ConvertShape(input));
   if (extents.width != static_cast<uint64_t>(width)) {
@@ -108,17 +130,23 @@ absl::StatusOr<InputRows> ConvertInput(const v1::Tensor& input, absl::string_vie
           " needs ", bytes.has_value() ? absl::StrCat(*bytes) : "more than 64 bits can say"));
     }
     rows.view.data = input.raw().data();
-    if (reinterpret_cast<uintptr_t>(rows.view.data) % DTypeSize(dtype) != 0) {
-      rows.copy = Tensor(dtype, {rows.view.rows, width});
-      std::memcpy(rows.copy.data(), input.raw().data(), input.raw().size());
-      rows.view.data = rows.copy.data();
-    }
+    if (reinterpret_cast<uintptr_t>(rows.view.data) % DTypeSize(dtype) != 0) CopyRows(&rows);
   }
-  if (const std::optional<ElementPosition> bad = FindNonFinite(rows.view)) {
+  const std::optional<ElementPosition> bad = FindNonFinite(rows.view);
+  if (!bad.has_value()) return rows;
+  if (non_finite != v1::NON_FINITE_ZERO) {
     return absl::InvalidArgumentError(absl::StrCat("input row ", bad->row, ", column ", bad->column,
-                                                   " is NaN or infinite; every element must be finite"));
+                                                   " is NaN or infinite; every element must be finite, unless the "
+                                                   "request says non_finite zero"));
   }
+  ZeroNonFinite(&rows);
   return rows;
+}
+
+absl::Status CheckNonFinite(v1::NonFinite non_finite) {
+  if (v1::NonFinite_IsValid(non_finite)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("options.non_finite is ", static_cast<int>(non_finite),
+                                                 ", expected NON_FINITE_REFUSE or NON_FINITE_ZERO"));
 }
 
 absl::StatusOr<EncodeOptions> ConvertOptions(const v1::EncodeOptions& options) {

@@ -14,16 +14,22 @@
 
 namespace kwta::server {
 
-// Rows that point into a message, or into `copy` if the message's bytes are not aligned for their elements.
+// Rows that point into a message, or into `copy` if the message's bytes are not aligned for their elements or if some
+// elements were replaced.
 struct InputRows {
   RowsView view;
   Tensor copy;
+  int64_t zeroed = 0;  // elements that were not finite and are zero now
 };
 
-// Converts `input` to rows for a model with rows of `width` elements; flattens dimensions after the first. The message
-// must outlive the result. Errors: INVALID_ARGUMENT naming the field, what was expected and got; for an element that is
-// not finite, its row and column.
-absl::StatusOr<InputRows> ConvertInput(const v1::Tensor& input, absl::string_view model, int64_t width);
+// Converts `input` to rows for a model with rows of `width` elements; flattens dimensions after the first. `non_finite`
+// says what happens to elements that are not finite. The message must outlive the result. Errors: INVALID_ARGUMENT
+// naming the field, what was expected and got; for an element that is not finite, its row and column.
+absl::StatusOr<InputRows> ConvertInput(const v1::Tensor& input, absl::string_view model, int64_t width,
+                                       v1::NonFinite non_finite = v1::NON_FINITE_REFUSE);
+
+// Errors: INVALID_ARGUMENT for a number that no NonFinite has.
+absl::Status CheckNonFinite(v1::NonFinite non_finite);
 
 // Returns the options exactly as set; Encoder::ResolveK says whether they make sense. Errors: INVALID_ARGUMENT if alpha
 // or k is set and not positive.

@@ -69,9 +69,7 @@ absl::StatusOr<std::unique_ptr<DatasetUpload>> DatasetUpload::Begin(const v1::Up
   if (present.ok() && *present != header.sha256()) return OtherContent(header.path());
   if (!present.ok() && !absl::IsNotFound(present.status())) return present.status();
 
-  std::string temporary = absl::StrCat(directory, "/", kTemporaryPrefix, "XXXXXX");
-  if (::mkdtemp(temporary.data()) == nullptr) return UploadFailed(absl::StrCat("cannot make '", temporary, "'"));
-  upload->temporary_ = temporary;
+  KWTA_ASSIGN_OR_RETURN(upload->temporary_, MakeTemporary(directory));
   upload->file_ = ::open(upload->TemporaryFile().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (upload->file_ < 0) return UploadFailed(absl::StrCat("cannot make '", upload->TemporaryFile(), "'"));
   return upload;
@@ -127,6 +125,12 @@ absl::StatusOr<v1::UploadDatasetResponse> DatasetUpload::Finish() {
   KWTA_ASSIGN_OR_RETURN(const std::string present, Sha256OfFile(FinalFile()));
   if (present != header_.sha256()) return OtherContent(header_.path());
   return response;
+}
+
+absl::StatusOr<std::string> DatasetUpload::MakeTemporary(const std::string& directory) {
+  std::string temporary = absl::StrCat(directory, "/", kTemporaryPrefix, "XXXXXX");
+  if (::mkdtemp(temporary.data()) == nullptr) return UploadFailed(absl::StrCat("cannot make '", temporary, "'"));
+  return temporary;
 }
 
 std::vector<std::string> DatasetUpload::Clean(const std::string& directory) {

@@ -35,7 +35,9 @@ class DatasetUpload {
   // ALREADY_EXISTS.
   absl::StatusOr<v1::UploadDatasetResponse> Finish();
 
-  // Removes what uploads left in `directory` when the server died.
+  // Makes an empty directory in `directory`, which nobody sees as a data set. Errors: RESOURCE_EXHAUSTED, UNAVAILABLE.
+  static absl::StatusOr<std::string> MakeTemporary(const std::string& directory);
+  // Removes what such directories left in `directory` when the server died.
   static std::vector<std::string> Clean(const std::string& directory);
 
  private:

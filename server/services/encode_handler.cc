@@ -26,10 +26,12 @@ absl::StatusOr<v1::OutputMode> CheckAnswer(const v1::ReconstructRequest&, const 
   return v1::OUTPUT_MODE_DENSE;
 }
 
-void SetStats(const EncodeResult& result, v1::ServingStats* stats) {
+void SetStats(const EncodedRows& rows, v1::ServingStats* stats) {
+  const EncodeResult& result = rows.result;
   stats->set_queue_ns(static_cast<uint64_t>(absl::ToInt64Nanoseconds(result.queued)));
   stats->set_compute_ns(static_cast<uint64_t>(absl::ToInt64Nanoseconds(result.computed)));
   stats->set_batch_rows(static_cast<uint32_t>(result.batch_rows));
+  stats->set_zeroed_elements(static_cast<uint64_t>(rows.zeroed));
 }
 
 struct Prepared {
@@ -45,7 +47,9 @@ absl::StatusOr<Prepared> Prepare(ServedModelPtr model, const Request& request, i
   const Encoder& encoder = *prepared.work.model->encoder;
   KWTA_ASSIGN_OR_RETURN(const EncodeOptions options, ConvertOptions(request.options()));
   KWTA_ASSIGN_OR_RETURN(prepared.work.k, encoder.ResolveK(options));
-  KWTA_ASSIGN_OR_RETURN(prepared.input, ConvertInput(request.input(), request.model(), encoder.input_width()));
+  KWTA_RETURN_IF_ERROR(CheckNonFinite(request.options().non_finite()));
+  KWTA_ASSIGN_OR_RETURN(prepared.input, ConvertInput(request.input(), request.model(), encoder.input_width(),
+                                                     request.options().non_finite()));
   prepared.work.rows = prepared.input.view;
   prepared.work.reconstruct = std::is_same_v<Request, v1::ReconstructRequest>;
   KWTA_ASSIGN_OR_RETURN(prepared.output,
@@ -92,7 +96,7 @@ void EncodeHandler::StartWith(ServedModelPtr served, const Request& request, Cal
   batcher_->Submit(std::move(prepared->work), [model, input = std::move(input), output = prepared->output,
                                                done = std::move(done)](absl::StatusOr<EncodeResult> result) {
     if (result.ok()) {
-      done(EncodedRows{model, *std::move(result), output});
+      done(EncodedRows{model, *std::move(result), output, input->zeroed});
     } else {
       done(result.status());
     }
@@ -126,7 +130,7 @@ absl::Status EncodeHandler::Finish(const absl::StatusOr<EncodedRows>& rows, v1::
   response->set_model_version(rows->model->version);
   response->set_code_width(static_cast<uint64_t>(rows->model->encoder->code_width()));
   KWTA_RETURN_IF_ERROR(ConvertCodes(rows->result.codes, rows->output, response));
-  SetStats(rows->result, response->mutable_stats());
+  SetStats(*rows, response->mutable_stats());
   return absl::OkStatus();
 }
 
@@ -135,7 +139,7 @@ absl::StatusOr<v1::ReconstructResponse> EncodeHandler::FinishReconstruct(const a
   v1::ReconstructResponse response;
   response.set_model_version(rows->model->version);
   ConvertRows(std::get<Tensor>(rows->result.codes).rows(), response.mutable_output());
-  SetStats(rows->result, response.mutable_stats());
+  SetStats(*rows, response.mutable_stats());
   return response;
 }
 

@@ -33,6 +33,7 @@ struct EncodedRows {
   ServedModelPtr model;
   EncodeResult result;
   v1::OutputMode output = v1::OUTPUT_MODE_DENSE;  // the resolved layout, never OUTPUT_MODE_UNSPECIFIED
+  int64_t zeroed = 0;                             // elements of the input that were not finite and counted as zero
 };
 using EncodedRowsDone = std::function<void(absl::StatusOr<EncodedRows>)>;
 

@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/io/datasets/dataset_check.h"
 #include "core/io/model_bundle.h"
 #include "core/training/fine_tuning/fine_tuning_spec.h"
 #include "core/training/job_spec.h"
@@ -21,19 +20,12 @@ absl::StatusOr<v1::TrainResponse> JobHandler::Train(const v1::TrainRequest& requ
   if (!request.job_id().empty()) KWTA_RETURN_IF_ERROR(ValidateName("job_id", request.job_id()));
   v1::JobSpec spec = request.spec();
   KWTA_RETURN_IF_ERROR(ResolveJobSpec(&spec));
-  KWTA_RETURN_IF_ERROR(CheckDatasetIsUsable(spec.dataset()));
+  const absl::ReaderMutexLock lock(&datasets_->submissions());
+  KWTA_RETURN_IF_ERROR(datasets_->CheckIsUsable(spec.dataset()));
   if (spec.has_base()) KWTA_RETURN_IF_ERROR(ResolveBase(request.job_id(), &spec));
   v1::TrainResponse response;
   KWTA_ASSIGN_OR_RETURN(*response.mutable_job(), runner_->Submit(request.job_id(), spec));
   return response;
-}
-
-// Makes only the quick checks. Reading the rows may take long and is left to the trainer.
-absl::Status JobHandler::CheckDatasetIsUsable(const v1::DatasetRef& dataset) const {
-  const absl::Status status = CheckDataset(dataset, DatasetOptions{data_directories_});
-  if (!absl::IsNotFound(status) || !dataset.has_path()) return status;
-  return absl::NotFoundError(
-      absl::StrCat(status.message(), "; upload it with UploadDataset, or name its directory with --data-dir"));
 }
 
 absl::Status JobHandler::ResolveBase(const std::string& job_id, v1::JobSpec* spec) const {
@@ -82,12 +74,6 @@ absl::StatusOr<v1::CancelJobResponse> JobHandler::CancelJob(const v1::CancelJobR
   v1::CancelJobResponse response;
   KWTA_ASSIGN_OR_RETURN(*response.mutable_job(), runner_->Cancel(request.job_id()));
   return response;
-}
-
-absl::Status JobHandler::WatchJob(const v1::WatchJobRequest& request,
-                                  const std::function<bool(const v1::JobEvent&)>& emit,
-                                  const std::function<bool()>& alive) {
-  return journal_->Watch(request.job_id(), request.after_sequence(), emit, alive);
 }
 
 }  // namespace kwta::server

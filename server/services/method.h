@@ -19,7 +19,7 @@ struct Method {
   MethodKind kind = MethodKind::kAnswer;
 };
 
-// docs/security.md lists the scopes. Methods that change models need Scope::kAdmin.
+// docs/security.md lists the scopes. Methods that change models or delete need Scope::kAdmin.
 namespace methods {
 
 // kwta.v1.EncoderService
@@ -35,6 +35,9 @@ inline constexpr Method kWatchJob = {"WatchJob", Scope::kTrain, MethodKind::kWat
 inline constexpr Method kListJobs = {"ListJobs", Scope::kTrain};
 inline constexpr Method kCancelJob = {"CancelJob", Scope::kTrain};
 inline constexpr Method kUploadDataset = {"UploadDataset", Scope::kTrain};
+inline constexpr Method kListDatasets = {"ListDatasets", Scope::kTrain};
+inline constexpr Method kGetDataset = {"GetDataset", Scope::kTrain};
+inline constexpr Method kDeleteDataset = {"DeleteDataset", Scope::kAdmin};
 inline constexpr Method kLoadModel = {"LoadModel", Scope::kAdmin};
 inline constexpr Method kUnloadModel = {"UnloadModel", Scope::kAdmin};
 inline constexpr Method kSetModelLabel = {"SetModelLabel", Scope::kAdmin};
@@ -53,6 +56,10 @@ inline constexpr Method kModelStatistics = {"ModelStatistics", std::nullopt};
 inline constexpr Method kRepositoryIndex = {"RepositoryIndex", std::nullopt};
 inline constexpr Method kRepositoryModelLoad = {"RepositoryModelLoad", Scope::kAdmin};
 inline constexpr Method kRepositoryModelUnload = {"RepositoryModelUnload", Scope::kAdmin};
+
+// What needs no token, counted when it ends.
+inline constexpr Method kHealthWatch = {"HealthWatch", std::nullopt, MethodKind::kWatch};
+inline constexpr Method kReflection = {"Reflection", std::nullopt, MethodKind::kWatch};
 
 // The status page's JSON API, beside the calls above.
 inline constexpr Method kModelUnits = {"ModelUnits", Scope::kEncode};
@@ -74,6 +81,9 @@ inline constexpr const Method* kAll[] = {&kEncode,
                                          &kListJobs,
                                          &kCancelJob,
                                          &kUploadDataset,
+                                         &kListDatasets,
+                                         &kGetDataset,
+                                         &kDeleteDataset,
                                          &kLoadModel,
                                          &kUnloadModel,
                                          &kSetModelLabel,
@@ -91,6 +101,8 @@ inline constexpr const Method* kAll[] = {&kEncode,
                                          &kRepositoryModelUnload,
                                          &kModelUnits,
                                          &kExamineRow,
+                                         &kHealthWatch,
+                                         &kReflection,
                                          &kUnserved};
 
 }  // namespace methods

@@ -71,7 +71,9 @@ absl::StatusOr<v1::GetClassifierResponse> ModelHandler::GetClassifier(const v1::
                      " was not fine-tuned and has no classifier; train one with fine_tuning and this model as base"));
   }
   // Read it from the file: clients fetch a classifier once, and it need not be in memory for that.
-  KWTA_ASSIGN_OR_RETURN(const StoredClassifier classifier, StoredClassifier::Read(model.directory));
+  const absl::StatusOr<StoredClassifier> read = StoredClassifier::Read(model.directory);
+  if (!read.ok()) return models_->WithoutRoot(read.status());
+  const StoredClassifier& classifier = *read;
   v1::GetClassifierResponse response;
   response.set_version(model.version);
   const Tensor& weights = classifier.weights();

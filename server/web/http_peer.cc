@@ -1,6 +1,5 @@
 #include "server/web/http_peer.h"
 
-#include <arpa/inet.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <netinet/in.h>
@@ -9,7 +8,9 @@
 #include <cstring>
 #include <memory>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "server/edge/host.h"
 
 namespace kwta::server {
 namespace {
@@ -24,21 +25,12 @@ struct FreeCertificate {
 }  // namespace
 
 std::string HostOfAddress(const sockaddr* address) {
-  if (address == nullptr) return "unknown";
-  std::array<char, INET6_ADDRSTRLEN> text = {};
-  if (address->sa_family == AF_INET) {
-    const auto* ipv4 = reinterpret_cast<const sockaddr_in*>(address);
-    ::inet_ntop(AF_INET, &ipv4->sin_addr, text.data(), text.size());
-    return absl::StrCat("ipv4:", text.data());
-  }
-  if (address->sa_family != AF_INET6) return "unknown";
-  const in6_addr& ipv6 = reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr;
-  if (IN6_IS_ADDR_V4MAPPED(&ipv6)) {
-    ::inet_ntop(AF_INET, ipv6.s6_addr + 12, text.data(), text.size());
-    return absl::StrCat("ipv4:", text.data());
-  }
-  ::inet_ntop(AF_INET6, &ipv6, text.data(), text.size());
-  return absl::StrCat("ipv6:[", text.data(), "]");
+  sockaddr_storage peer = {};
+  if (address != nullptr && address->sa_family == AF_INET) std::memcpy(&peer, address, sizeof(sockaddr_in));
+  if (address != nullptr && address->sa_family == AF_INET6) std::memcpy(&peer, address, sizeof(sockaddr_in6));
+  const std::string host = HostOf(peer);
+  if (host.empty()) return "unknown";
+  return absl::StrCat(absl::StrContains(host, ':') ? "ipv6:" : "ipv4:", host);
 }
 
 bool TrustsClient(gnutls_session_int* session) {

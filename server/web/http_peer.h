@@ -9,7 +9,8 @@ struct gnutls_session_int;
 
 namespace kwta::server {
 
-// "ipv4:10.0.0.7" or "ipv6:[::1]", as HostOfPeer writes them. An IPv4 address that IPv6 wraps is an IPv4 address.
+// "ipv4:10.0.0.7" or "ipv6:2001:db8::/64", as HostOfPeer writes them. An IPv4 address that IPv6 wraps is an IPv4
+// address.
 std::string HostOfAddress(const sockaddr* address);
 
 // Whether the client of this TLS session has shown a certificate for clients that one of the session's authorities has

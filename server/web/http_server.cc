@@ -220,7 +220,7 @@ class HttpServer::Loop {
     for (const Request* request : requests_) {
       HttpTransaction& transaction = *request->transaction;
       transaction.Tick(now);
-      if (!transaction.body_complete() && now - transaction.start() > absl::Seconds(options_.body_seconds)) {
+      if (!transaction.body_complete() && now - transaction.start() > options_.body_time) {
         ::shutdown(DescriptorOf(request->connection), SHUT_RDWR);
       }
     }

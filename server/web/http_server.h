@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "server/services/call.h"
 #include "server/web/http_routes.h"
 #include "server/web/tls_credentials.h"
@@ -22,8 +23,8 @@ struct HttpServerOptions {
 
   int max_connections = 1024, max_connections_of_host = 128;
   int max_streams = 256, max_streams_of_host = 32;
-  int silence_seconds = 10;  // connections that send or take nothing for this long are closed
-  int body_seconds = 120;    // how long the body of a request may take to arrive
+  int silence_seconds = 10;                     // connections that send or take nothing for this long are closed
+  absl::Duration body_time = absl::Minutes(1);  // how long the body of a request may take to arrive
 };
 
 // Serves from Start until it is destroyed, on one thread that waits for nobody. It limits the connections in all and of

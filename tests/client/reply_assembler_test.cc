@@ -2,6 +2,11 @@
 
 #include <gmock/gmock.h>
 
+#include <ostream>
+#include <string>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/string_view.h"
 #include "google/protobuf/text_format.h"
 
 namespace kwta::client {
@@ -56,6 +61,11 @@ struct Malformed {
   const char* reply;
   const char* complaint;
 };
+
+// Names each case after its reply, for the same names in every run: the default name holds addresses.
+void PrintTo(const Malformed& malformed, std::ostream* out) {
+  for (const char c : absl::string_view(malformed.reply)) *out << (absl::ascii_isalnum(c) ? c : '_');
+}
 
 class MalformedReply : public testing::TestWithParam<Malformed> {};
 

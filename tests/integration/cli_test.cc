@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -50,6 +51,10 @@ TEST_F(CommandLine, TrainsEncodesAndCleansUp) {
   ASSERT_EQ(models.exit_code, 0) << models.err;
   EXPECT_NE(models.out.find("\"fashion\""), std::string::npos) << models.out;
   EXPECT_FALSE(nlohmann::json::parse(models.out, nullptr, false).is_discarded()) << models.out;
+  // So short a training leaves a third of the units dead.
+  const std::string table = Run({"models"}).out;
+  EXPECT_NE(table.find("fashion version 1: "), std::string::npos) << table;
+  EXPECT_NE(table.find("were in no code of the last epoch"), std::string::npos) << table;
   EXPECT_NE(Run({"jobs"}).out.find("succeeded"), std::string::npos);
   EXPECT_EQ(Run({"status"}).exit_code, 0);
   EXPECT_EQ(Run({"delete", "fashion"}).exit_code, 0);
@@ -113,6 +118,39 @@ TEST_F(CommandLine, InterruptingAWatchLeavesTheJobRunning) {
   EXPECT_EQ(Run({"cancel", "long"}).exit_code, 0);
   EXPECT_EQ(WaitForEnd(server_.stub(), "long").state(), v1::JOB_STATE_CANCELLED);
   EXPECT_EQ(Run({"watch", "long"}).exit_code, 3);
+}
+
+TEST_F(CommandLine, ManagesDataSets) {
+  const std::string file = MakeTemporaryDirectory() + "/rows.idx";
+  std::ofstream(file, std::ios::binary) << std::string("\0\0\x08\x02\0\0\0\2\0\0\0\3abcdef", 18);
+  ASSERT_EQ(Run({"upload", file}).exit_code, 0);
+  for (const std::vector<std::string>& list : {std::vector<std::string>{"datasets"}, {"datasets", "list"}}) {
+    const ProgramResult listed = Run(list);
+    EXPECT_EQ(listed.exit_code, 0) << listed.err;
+    EXPECT_NE(listed.out.find("rows.idx"), std::string::npos) << listed.out;
+    EXPECT_NE(listed.out.find("fashion-mnist"), std::string::npos) << listed.out;
+  }
+  const nlohmann::json described = nlohmann::json::parse(Run({"--json", "datasets", "describe", "rows.idx"}).out);
+  EXPECT_EQ(described["dataset"]["rows"], "2");
+  EXPECT_EQ(described["dataset"]["origin"], "DATASET_ORIGIN_OWN");
+  EXPECT_NE(Run({"datasets", "describe", "fashion-mnist"}).out.find("2,000 to train on, 500 to test"),
+            std::string::npos);
+
+  // A job that is to train on it keeps it.
+  const std::vector<std::string> train = {"train",  "--model",  "m",        "--units", "4",        "--k",    "1",
+                                          "--data", "rows.idx", "--job-id", "long",    "--epochs", "1000000"};
+  ASSERT_EQ(Run(train).exit_code, 0);
+  const ProgramResult kept = Run({"datasets", "delete", "rows.idx"});
+  EXPECT_EQ(kept.exit_code, 1);
+  EXPECT_NE(kept.err.find("is needed by job 'long'"), std::string::npos) << kept.err;
+  ASSERT_EQ(Run({"cancel", "long"}).exit_code, 0);
+  EXPECT_EQ(WaitForEnd(server_.stub(), "long").state(), v1::JOB_STATE_CANCELLED);
+  EXPECT_EQ(Run({"datasets", "delete", "rows.idx"}).exit_code, 0);
+  EXPECT_EQ(Run({"datasets", "describe", "rows.idx"}).exit_code, 1);
+  const ProgramResult elsewhere = Run({"datasets", "delete", "fashion-mnist"});
+  EXPECT_NE(elsewhere.err.find("deletes only what lies in its own data directory"), std::string::npos) << elsewhere.err;
+  EXPECT_EQ(Run({"datasets", "delete"}).exit_code, 2);
+  EXPECT_NE(Run({"datasets", "remove", "x"}).err.find("Run 'kwta datasets --help'"), std::string::npos);
 }
 
 TEST_F(CommandLine, ErrorsHaveTheirExitStatus) {

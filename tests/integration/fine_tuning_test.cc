@@ -182,7 +182,8 @@ TEST_F(FineTuning, WhatCannotBeTunedIsRefusedAtOnce) {
     EXPECT_EQ(status.error_code(), code) << status.error_message();
     EXPECT_NE(status.error_message().find(text), std::string::npos) << status.error_message();
   };
-  expect(TuningOf("maps", "tuned"), grpc::StatusCode::INVALID_ARGUMENT, "only k-sparse layers can be fine-tuned");
+  expect(TuningOf("maps", "tuned"), grpc::StatusCode::INVALID_ARGUMENT,
+         "only k-sparse, regularised, dropout, rbm layers can be");
   expect(TuningOf("nobody", "tuned"), grpc::StatusCode::NOT_FOUND, "model 'nobody' does not exist");
   v1::TrainRequest request = TuningOf("layer-1", "tuned");
   request.mutable_spec()->clear_base();

@@ -32,9 +32,12 @@ std::string Header(const std::string& name, const std::string& value) {
 
 }  // namespace
 
-RawConnection::RawConnection(int port) : descriptor_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+RawConnection::RawConnection(int port, const std::string& source)
+    : descriptor_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   sockaddr_in address = {};
   address.sin_family = AF_INET;
+  inet_pton(AF_INET, source.c_str(), &address.sin_addr);
+  bind(descriptor_, reinterpret_cast<sockaddr*>(&address), sizeof(address));
   address.sin_port = htons(static_cast<uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (connect(descriptor_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
@@ -106,9 +109,20 @@ void RawConnection::SendMessage(const std::string& serialized) {
 
 void RawConnection::SendHalfAMessage() { SendFrame(kData, 0, BigEndian(0, 1) + BigEndian(1000, 4)); }
 
-bool RawConnection::AwaitMessage() {
+std::string RawConnection::AwaitTrailers() {
   for (Frame frame; ReadFrame(&frame);) {
-    if (frame.type == kData && !frame.payload.empty()) return true;
+    if (frame.type == kHeaders && (frame.flags & kEndStream) != 0) return frame.payload;
+    if (frame.type == kResetStream || frame.type == kGoAway) break;
+  }
+  return "";
+}
+
+bool RawConnection::AwaitMessage(std::string* message) {
+  for (Frame frame; ReadFrame(&frame);) {
+    if (frame.type == kData && !frame.payload.empty()) {
+      if (message != nullptr) *message = frame.payload;
+      return true;
+    }
     if (frame.type == kResetStream || frame.type == kGoAway) return false;
     if (frame.type == kHeaders && (frame.flags & kEndStream) != 0) return false;
   }

@@ -9,8 +9,9 @@ namespace kwta::testing {
 // Not thread-safe. What cannot be sent is not told: the server may have gone first.
 class RawConnection {
  public:
-  // Connects to 127.0.0.1:`port` and says hello. Throws std::runtime_error if nobody listens.
-  explicit RawConnection(int port);
+  // Connects to 127.0.0.1:`port` from `source`, another address of this machine, and says hello. Throws
+  // std::runtime_error if nobody listens.
+  explicit RawConnection(int port, const std::string& source = "127.0.0.1");
   RawConnection(RawConnection&& other) noexcept;
   RawConnection& operator=(RawConnection&&) = delete;
   ~RawConnection();
@@ -22,8 +23,12 @@ class RawConnection {
   void SendMessage(const std::string& serialized);
   // Says that a message comes, and sends nothing of it.
   void SendHalfAMessage();
-  // Whether a message comes; false if the call or the connection ends without one.
-  bool AwaitMessage();
+  // Whether a message comes, which is put into `*message` if that is not null; false if the call or the connection ends
+  // without one.
+  bool AwaitMessage(std::string* message = nullptr);
+  // The trailers that end the call, as gRPC's server sends them: names and values in full. Empty: the connection ends
+  // without them.
+  std::string AwaitTrailers();
 
   // Sends nothing more; still listens.
   void CloseSending();

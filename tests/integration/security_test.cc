@@ -53,6 +53,10 @@ TEST(Security, TokensSayWhoMayDoWhat) {
   EXPECT_EQ(denied.exit_code, 1);
   EXPECT_NE(denied.err.find("no scope 'train'"), std::string::npos) << denied.err;
   EXPECT_NE(ask(train, {"delete", "nothing"}).err.find("no scope 'admin'"), std::string::npos);
+  EXPECT_EQ(ask(train, {"datasets"}).exit_code, 0);
+  EXPECT_NE(ask(encode, {"datasets"}).err.find("no scope 'train'"), std::string::npos);
+  EXPECT_NE(ask(encode, {"datasets", "describe", "a.npy"}).err.find("no scope 'train'"), std::string::npos);
+  EXPECT_NE(ask(train, {"datasets", "delete", "a.npy"}).err.find("no scope 'admin'"), std::string::npos);
   // Encode and EncodeStream are let in by code of their own.
   EXPECT_NE(ask(train, {"load", "--model", "m", "--seconds", "0.1"}).err.find("NOT_FOUND"), std::string::npos);
   v1::EncodeResponse response;

@@ -104,6 +104,9 @@ assert "nobody" in expect("NOT_FOUND", lambda: client.infer("nobody", [input_of(
 expect("NOT_FOUND", lambda: client.infer(model, [input_of(rows, "FP32")], model_version="9"))
 assert "takes rows of" in expect("INVALID_ARGUMENT", lambda: client.infer(model, [input_of(rows[:, 1:].copy(), "FP32")]))
 assert "NaN" in expect("INVALID_ARGUMENT", lambda: client.infer(model, [input_of(rows * np.nan, "FP32")]))
+zeroed = client.infer(model, [input_of(rows * np.nan, "FP32")], parameters={"non_finite": "zero"})
+assert zeroed.get_response().parameters["zeroed_elements"].int64_param == rows.size
+assert np.array_equal(zeroed.as_numpy("features"), client.infer(model, [input_of(rows * 0, "FP32")]).as_numpy("features"))
 assert "shared memory is not served" in expect("UNIMPLEMENTED", client.get_system_shared_memory_status)
 assert "traces are not served" in expect("UNIMPLEMENTED", client.get_trace_settings)
 

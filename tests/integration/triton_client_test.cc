@@ -15,7 +15,8 @@ TEST(TritonClient, WorksUnchanged) {
   if (made.exit_code == 77) GTEST_SKIP() << made.err;
   ASSERT_EQ(made.exit_code, 0) << made.err;
 
-  ServerProcess server(MakeTemporaryDirectory());
+  const std::string directory = MakeTemporaryDirectory();
+  ServerProcess server(directory);
   ASSERT_TRUE(server.ready()) << server.log();
   ASSERT_EQ(TrainToEnd(server.stub(), SmallJob("fashion", 1)).model_version(), 1u);
   ASSERT_EQ(TrainToEnd(server.stub(), SmallJob("fashion", 2)).model_version(), 2u);
@@ -35,6 +36,13 @@ TEST(TritonClient, WorksUnchanged) {
     EXPECT_EQ(result.exit_code, 0) << script << "\n" << result.out << result.err;
   }
   EXPECT_EQ(server.Stop(), 0) << server.log();
+
+  ServerProcess unpacking(directory, {"--accept-compression"});
+  ASSERT_TRUE(unpacking.ready()) << unpacking.log();
+  const ProgramResult packed = RunProgram({KWTA_BINARY_DIR "/triton-client/bin/python",
+                                           std::string(KWTA_SOURCE_DIR) + "/tests/integration/triton_packing_client.py",
+                                           "127.0.0.1:" + std::to_string(unpacking.http_port()), "fashion", "784"});
+  EXPECT_EQ(packed.exit_code, 0) << packed.out << packed.err;
 }
 
 }  // namespace

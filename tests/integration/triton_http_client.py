@@ -80,6 +80,9 @@ assert "nobody" in expect(404, lambda: client.infer("nobody", [input_of(rows, "F
 expect(404, lambda: client.infer(model, [input_of(rows, "FP32")], model_version="9"))
 assert "takes rows of" in expect(400, lambda: client.infer(model, [input_of(rows[:, 1:].copy(), "FP32")]))
 assert "NaN" in expect(400, lambda: client.infer(model, [input_of(rows * np.nan, "FP32")]))
+zeroed = client.infer(model, [input_of(rows * np.nan, "FP32")], parameters={"non_finite": "zero"})
+assert zeroed.get_response()["parameters"] == {"zeroed_elements": rows.size}
+assert np.array_equal(zeroed.as_numpy("features"), client.infer(model, [input_of(rows * 0, "FP32")]).as_numpy("features"))
 for packing in ("gzip", "deflate"):
     packed = lambda: client.infer(model, [input_of(rows, "FP32")], request_compression_algorithm=packing)
     assert "--accept-compression" in expect(415, packed)

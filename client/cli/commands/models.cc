@@ -12,6 +12,7 @@
 #include "client/cli/terminal/format.h"
 #include "client/cli/terminal/table.h"
 #include "core/encoders/encoder_registry.h"
+#include "core/training/dead_units.h"
 
 namespace kwta::client::cli {
 namespace {
@@ -33,6 +34,18 @@ void AddVersions(const v1::Model& model, absl::Time now, Table* table) {
                    tuned ? "-" : absl::StrFormat("%.4f", statistics.fraction_variance_unexplained()),
                    tuned ? "-" : absl::StrCat(statistics.dead_units()), HumanBytes(version.parameter_bytes()),
                    description.has_created() ? HumanDuration(now - ToTime(description.created())) : "-"});
+  }
+}
+
+// Warns of the version that serves. Others are history.
+void WarnOfDeadUnits(const v1::Model& model) {
+  for (const v1::ModelVersion& version : model.versions()) {
+    const v1::ModelDescription& description = version.description();
+    if (version.version() != model.serving_version() || description.has_fine_tuning()) continue;
+    const std::string warning =
+        DeadUnitsWarning(static_cast<int64_t>(description.statistics().dead_units()), UnitCount(description.encoder()));
+    if (!warning.empty())
+      std::cout << "\n" << model.name() << " version " << version.version() << ": " << warning << "\n";
   }
 }
 
@@ -77,6 +90,7 @@ ExitCode RunModels(const std::string& name, const GlobalOptions& global) {
                 << model.name() << " version " << version.version() << ": " << version.failure().message() << "\n";
     }
   }
+  for (const v1::Model& model : *models) WarnOfDeadUnits(model);
   for (const v1::Model& model : *models) {
     for (const std::string& problem : model.problems()) {
       std::cout << "\n" << model.name() << ", set aside: " << problem << "\n";

@@ -185,7 +185,7 @@ void AddTrainingOptions(CLI::App& app, const v1::JobSpec& defaults, v1::JobSpec*
 
 void AddFineTuningOptions(CLI::App& app, TrainOptions* options) {
   app.add_flag("--fine-tune", options->fine_tune,
-               "Fine-tune the k-sparse model, or stack, that --base names with the labels of --data: a softmax "
+               "Fine-tune the model, or stack, that --base names with the labels of --data: a softmax "
                "classifier first, then the top layer with it, then the layers below, --epochs each")
       ->group(kFineTuningGroup);
   v1::JobSpec defaults;
@@ -198,8 +198,10 @@ void AddFineTuningOptions(CLI::App& app, TrainOptions* options) {
                    {"--classifier-rate", "classifier_rate", "Learning rate of the classifier after that, above 0"},
                    {"--encoder-l2", "encoder_l2", "Penalty on half the squared atoms, at least 0"},
                    {"--classifier-l2", "classifier_l2", "Penalty on half the classifier's squared weights, at least 0"},
-                   {"--input-dropout", "input_dropout", "Probability of dropping an input, 0 .. 1 without 1"},
-                   {"--code-dropout", "code_dropout", "Probability of dropping an activity, 0 .. 1 without 1"},
+                   {"--input-dropout", "input_dropout", "Probability of dropping an input, 0 .. 1 without 1",
+                    "what the model was trained with, 0 for k-sparse"},
+                   {"--code-dropout", "code_dropout", "Probability of dropping an activity, 0 .. 1 without 1",
+                    "what each layer was trained with, 0 for k-sparse"},
                    {"--adversarial-length", "adversarial_length",
                     "Length by which inputs are moved where their loss grows fastest, at least 0"},
                    {"--max-shift", "max_shift", "Pixels by which images are moved at random, at most"}},

@@ -8,19 +8,30 @@
 namespace kwta::cuda {
 namespace {
 
+DropoutFactors FactorsOf(float probability, uint64_t seed, uint64_t first_row) {
+  return {seed, first_row, static_cast<uint64_t>(std::ldexp(static_cast<double>(probability), 32)),
+          static_cast<float>(1 / (1 - static_cast<double>(probability)))};
+}
+
 // out = the corrupted rows or, if `difference`, what corruption changes.
 void QueueCorruption(Work& work, const RegularisedPassArgs& args, bool difference, Global<float> out) {
   const Corruption& corruption = args.corruption;
   CorruptKernel::Args corrupt;
   corrupt.x = In(args.x, args.rows * args.width);
   corrupt.width = args.width;
-  corrupt.masking = corruption.kind == CorruptionKind::kMasking;
-  corrupt.amount = corrupt.masking ? corruption.amount : std::sqrt(static_cast<double>(corruption.amount));
+  corrupt.kind = corruption.kind;
   corrupt.seed = corruption.seed;
   corrupt.first_row = corruption.first_row;
+  corrupt.deviation = std::sqrt(corruption.amount);
+  if (corruption.kind == CorruptionKind::kMasking) {
+    corrupt.rate = static_cast<uint32_t>(std::min(0x1p32 - 1, std::round(0x1p32 * corruption.amount)));
+  }
+  if (corruption.kind == CorruptionKind::kDropout) {
+    corrupt.dropout = FactorsOf(corruption.amount, corruption.seed, corruption.first_row);
+  }
   corrupt.out = out;
   corrupt.difference = difference;
-  work.Launch<CorruptKernel>(args.rows, CorruptKernel::kMaxThreads, corrupt);
+  work.Launch<CorruptKernel>(args.rows, ThreadsFor(args.width, CorruptKernel::kMaxThreads), corrupt);
 }
 
 bool Corrupts(const RegularisedPassArgs& args) {
@@ -33,6 +44,7 @@ void QueueRegularisedPass(Work& work, const RegularisedPassArgs& args) {
   const int64_t rows = args.rows, units = args.units, width = args.width;
   const Global<const float> x = In(args.x, rows * width), atoms = In(args.atoms, units * width);
   const Global<const float> bias = In(args.bias, units);
+  const DropoutFactors dropout = FactorsOf(args.dropout.probability, args.dropout.seed, args.dropout.first_row);
   // Without corruption nothing changes to first order.
   const bool first_order = args.first_order && Corrupts(args);
   Global<const float> seen = x, along;
@@ -50,7 +62,7 @@ void QueueRegularisedPass(Work& work, const RegularisedPassArgs& args) {
     change = work.Temporary<float>(rows * width);
     QueueProduct(work, along, atoms, u, rows, units, width, false, true);
   }
-  work.LaunchEach<ActivateKernel>(rows * units, {In(products), bias, In(u), units, args.activation, h, v});
+  work.LaunchEach<ActivateKernel>(rows * units, {In(products), bias, In(u), units, args.activation, dropout, h, v});
 
   // Sums of r^2 and of 2 r p for each row, then the units' penalties.
   const Global<double> squares = work.Temporary<double>(rows), penalties = work.Temporary<double>(rows + units);
@@ -76,9 +88,10 @@ void QueueRegularisedPass(Work& work, const RegularisedPassArgs& args) {
   const Global<float> output = work.Temporary<float>(rows * width), gradient = work.Temporary<float>(rows * width);
   QueueProduct(work, In(h), atoms, output, rows, width, units, false, false);
   if (first_order) QueueProduct(work, In(v), atoms, change, rows, width, units, false, false);
-  work.Launch<OutputErrorKernel>(rows, ThreadsFor(width, OutputErrorKernel::kMaxThreads),
-                                 {In(args.decoder_bias, width), x, In(change), width, static_cast<double>(rows), output,
-                                  gradient, squares, Global<double>{penalties.data, rows}});
+  work.Launch<OutputErrorKernel>(
+      rows, ThreadsFor(width, OutputErrorKernel::kMaxThreads),
+      {In(args.decoder_bias, width), x, In(change), width, static_cast<double>(rows), args.sigmoid_output, output,
+       gradient, squares, Global<double>{penalties.data, rows}});
   const Global<double> squared_error = Out(args.squared_error, 1);
   work.Launch<SumKernel>(1, ThreadsFor(rows, SumKernel::kMaxThreads), {In(squares), {}, squared_error});
   work.Launch<SumKernel>(1, ThreadsFor(rows + units, SumKernel::kMaxThreads),
@@ -92,7 +105,7 @@ void QueueRegularisedPass(Work& work, const RegularisedPassArgs& args) {
     QueueProduct(work, In(output), atoms, dv, rows, units, width, false, true);
   }
   work.LaunchEach<ActivityGradientKernel>(rows * units, {In(products), bias, In(u), terms.terms, units,
-                                                         static_cast<double>(rows), args.activation, dh, dv});
+                                                         static_cast<double>(rows), args.activation, dropout, dh, dv});
   const Global<float> out = Out(args.gradient_atoms, units * width);
   QueueProduct(work, In(h), In(gradient), out, units, width, rows, true, false);
   QueueProduct(work, In(dh), seen, out, units, width, rows, true, false, 1, true);

@@ -17,6 +17,7 @@
 #include "core/backends/onednn/regularised/regularised_pass.h"
 #include "core/backends/onednn/support/context.h"
 #include "core/backends/onednn/support/flush_subnormals.h"
+#include "core/backends/onednn/support/sparse_gemm.h"
 #include "core/backends/onednn/support/tiled_gemm.h"
 #include "core/backends/onednn/tied/active_gradient.h"
 #include "core/backends/onednn/tied/sparse_gradient.h"
@@ -61,6 +62,10 @@ class OnednnBackend final : public HostBackend {
   }
 
   absl::Status Gemm(const GemmArgs& args) override {
+    if (args.sparse_a) {
+      KWTA_ASSIGN_OR_RETURN(const bool done, support::SparseGemm(context_, args));
+      if (done) return absl::OkStatus();
+    }
     support::DnnlGemmArgs whole;
     whole.a = args.a;
     whole.lda = args.k;
@@ -214,7 +219,7 @@ absl::StatusOr<support::Filter> ChooseFilter(const std::string& name) {
 absl::StatusOr<std::shared_ptr<Backend>> CreateBackend(const BackendOptions& options) {
   KWTA_RETURN_IF_ERROR(CheckSettings("onednn", options, {"instruction_set", "filter"}));
   KWTA_ASSIGN_OR_RETURN(const simd::InstructionSet set,
-                        ChooseInstructionSet(Chosen(options, "instruction_set", "KWTA_FORCE_ISA")));
+                        ChooseInstructionSet(Chosen(options, "instruction_set", simd::kForcedInstructionSet)));
   KWTA_ASSIGN_OR_RETURN(const support::Filter filter, ChooseFilter(Chosen(options, "filter", "KWTA_FORCE_FILTER")));
   return std::make_shared<OnednnBackend>(ResolveThreads(options.threads), set, filter);
 }

@@ -22,6 +22,7 @@ class ReferencePass {
         seen_(args.rows * width_),
         along_(args.rows * width_),
         points_(args.rows * units_),
+        kept_(args.rows * units_, 1.0f),
         directional_(args.rows * units_),
         residual_(args.rows * width_),
         change_(args.rows * width_),
@@ -55,13 +56,15 @@ class ReferencePass {
   bool Active(double activity) const { return activity > ActivationThreshold(args_.activation); }
   // The gradient of E with respect to output d of row i.
   double OutputGradient(int64_t i, int64_t d) const {
-    return 2 / Rows() * (residual_[i * width_ + d] + change_[i * width_ + d]);
+    const double scale = args_.sigmoid_output ? 1 : 2;
+    return scale / Rows() * (residual_[i * width_ + d] + change_[i * width_ + d]);
   }
 
   void Encode(int64_t i) {
     const float* x = args_.x + i * width_;
     std::vector<float> corrupted(width_);
     CorruptRow(args_.corruption, i, x, width_, corrupted.data());
+    if (args_.dropout.probability > 0) DrawDropout(args_.dropout, i, units_, &kept_[i * units_]);
     for (int64_t d = 0; d < width_; ++d) {
       seen_[i * width_ + d] = args_.first_order ? x[d] : corrupted[d];
       if (args_.first_order) along_[i * width_ + d] = static_cast<double>(corrupted[d]) - x[d];
@@ -83,9 +86,10 @@ class ReferencePass {
       double y = args_.decoder_bias[d], change = 0;
       for (int64_t j = 0; j < units_; ++j) {
         const ActivationPoint<double>& point = points_[i * units_ + j];
-        y += point.value * Atom(j)[d];
+        y += point.value * kept_[i * units_ + j] * Atom(j)[d];
         change += point.slope * directional_[i * units_ + j] * Atom(j)[d];
       }
+      if (args_.sigmoid_output) y = ActivationAt(Activation::kSigmoid, y).value;
       const double r = y - args_.x[i * width_ + d];
       residual_[i * width_ + d] = r;
       change_[i * width_ + d] = change;
@@ -119,11 +123,12 @@ class ReferencePass {
         if (args_.first_order) dv += 2 / Rows() * residual_[i * width_ + d] * Atom(j)[d];
       }
       const double contraction = args_.contraction * length2 + args_.marginal * length4;
+      const double kept = kept_[i * units_ + j];
       const double da =
-          point.slope * dh + point.curvature * u * dv + 2 / Rows() * contraction * point.slope * point.curvature;
+          kept * point.slope * dh + point.curvature * u * dv + 2 / Rows() * contraction * point.slope * point.curvature;
       const double du = point.slope * dv;
       for (int64_t d = 0; d < width_; ++d) {
-        gradient[d] += point.value * OutputGradient(i, d) + da * seen_[i * width_ + d];
+        gradient[d] += kept * point.value * OutputGradient(i, d) + da * seen_[i * width_ + d];
         if (!args_.first_order) continue;
         gradient[d] += point.slope * u * 2 / Rows() * residual_[i * width_ + d] + du * along_[i * width_ + d];
       }
@@ -145,6 +150,7 @@ class ReferencePass {
   const int64_t units_, width_;
   Reals seen_, along_;                           // [rows, width]: what the encoder sees, and e
   std::vector<ActivationPoint<double>> points_;  // [rows, units]
+  std::vector<float> kept_;                      // [rows, units]: the factors of dropout
   Reals directional_;                            // [rows, units]: W e
   Reals residual_, change_;                      // [rows, width]: r and p
   Reals squared_length_;                         // [units]

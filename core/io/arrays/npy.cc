@@ -131,9 +131,11 @@ absl::StatusOr<NpyFile> ReadNpy(const std::string& path) {
                                                  "' are not supported here; save the array with .astype('<f4')"));
 }
 
-absl::StatusOr<Shape> ReadNpyShape(const std::string& path) {
+absl::StatusOr<NpyForm> ReadNpyForm(const std::string& path) {
   KWTA_ASSIGN_OR_RETURN(MappedNpy npy, MapNpy(path));
-  return std::move(npy.header.shape);
+  NpyHeader& header = npy.header;
+  std::string type = header.dtype.has_value() ? DTypeName(*header.dtype) : std::move(header.type_name);
+  return NpyForm{std::move(header.shape), std::move(type)};
 }
 
 absl::StatusOr<NpyFile> ReadNpyRows(const std::string& path) {

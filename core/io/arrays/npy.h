@@ -31,8 +31,13 @@ struct NpyFile {
 // fewer bytes than the shape needs), and file-system errors (core/files/files.h).
 absl::StatusOr<NpyFile> ReadNpy(const std::string& path);
 
-// Reads the shape of an npy file of any known type and checks it against the file's length. Errors: as ReadNpy.
-absl::StatusOr<Shape> ReadNpyShape(const std::string& path);
+struct NpyForm {
+  Shape shape;
+  std::string element_type;  // the name of a DType, or NumPy's ("<f8") if only ReadNpyRows takes it
+};
+
+// Reads the header of an npy file of any known type and checks it against the file's length. Errors: as ReadNpy.
+absl::StatusOr<NpyForm> ReadNpyForm(const std::string& path);
 
 // Reads an npy file as rows of a data set. u8, f16 and f32 stay as in ReadNpy. f64 becomes the nearest f32, and
 // integers of other types become f32, in memory; the note says so. Errors also: INVALID_ARGUMENT if an element does not

@@ -48,9 +48,9 @@ std::vector<std::string> CifarBatchNames(bool test) {
   return {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"};
 }
 
-absl::StatusOr<int64_t> CountCifarRows(const std::vector<std::string>& paths) {
+absl::StatusOr<DatasetSummary> SummariseCifarBatches(const std::vector<std::string>& paths) {
   KWTA_ASSIGN_OR_RETURN(const Batches batches, OpenBatches(paths));
-  return batches.rows;
+  return DatasetSummary{batches.rows, {3, 32, 32}, DTypeName(DType::kU8), true, kClasses, {}};
 }
 
 absl::StatusOr<StoredRows> ReadCifarBatches(const std::vector<std::string>& paths) {

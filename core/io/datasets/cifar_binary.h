@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/io/datasets/dataset_summary.h"
 #include "core/io/datasets/stored_rows.h"
 
 namespace kwta {
@@ -17,7 +18,7 @@ std::vector<std::string> CifarBatchNames(bool test);
 // REQUIRES: `paths` is not empty.
 absl::StatusOr<StoredRows> ReadCifarBatches(const std::vector<std::string>& paths);
 
-// Counts the rows from the lengths of the files. Errors: as ReadCifarBatches.
-absl::StatusOr<int64_t> CountCifarRows(const std::vector<std::string>& paths);
+// Says what it would read, from the lengths of the files. Errors: as ReadCifarBatches.
+absl::StatusOr<DatasetSummary> SummariseCifarBatches(const std::vector<std::string>& paths);
 
 }  // namespace kwta

@@ -34,16 +34,9 @@ absl::StatusOr<StoredRows> AsRows(std::string origin, ArrayView array, std::shar
   if (array.dtype != DType::kF32 && array.dtype != DType::kF16 && array.dtype != DType::kU8) {
     return refuse(absl::StrCat("has elements of type ", DTypeName(array.dtype), "; expected f32, f16 or u8"));
   }
-  if (array.shape.size() < 2) {
-    return refuse(
-        absl::StrCat("has shape ", ShapeString(array.shape), "; expected rows of at least one dimension, [rows, ...]"));
-  }
+  KWTA_RETURN_IF_ERROR(CheckShapeOfRows(origin, array.shape));
   const int64_t rows = array.shape.front();
   Shape row_shape(array.shape.begin() + 1, array.shape.end());
-  // Checks every extent by itself: if one is zero, the product of the others need not fit.
-  for (int64_t extent : array.shape) {
-    if (extent == 0) return refuse(absl::StrCat("has shape ", ShapeString(array.shape), "; it holds no rows to use"));
-  }
   if (static_cast<uint64_t>(rows) > kMaxRows) {
     return refuse(absl::StrCat("has ", rows, " rows; at most ", kMaxRows, " are accepted"));
   }

@@ -1,48 +1,21 @@
 #include "core/io/datasets/dataset_check.h"
 
-#include <optional>
-
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "core/base/status_macros.h"
-#include "core/io/arrays/npy.h"
-#include "core/io/datasets/cifar_binary.h"
-#include "core/io/datasets/data_file.h"
-#include "core/io/datasets/dataset_folder.h"
-#include "core/io/datasets/idx.h"
-#include "core/io/datasets/named_datasets.h"
-#include "core/io/datasets/norb.h"
+#include "core/io/datasets/dataset_summary.h"
 
 namespace kwta {
-namespace {
 
-// The number of rows of a data set; nullopt if only reading all of it would tell.
-using RowCount = absl::StatusOr<std::optional<int64_t>>;
-
-// The reader of a file reports damaged contents.
-RowCount CountIn(const absl::StatusOr<Shape>& shape) {
-  return shape.ok() && !shape->empty() ? std::optional<int64_t>(shape->front()) : std::nullopt;
-}
-
-RowCount CountRowsOfPath(const std::string& path, bool test, const DatasetOptions& options) {
-  KWTA_ASSIGN_OR_RETURN(const DataFile found, FindDataFile(path, options));
-  if (!HasDatasetFileEnding(path)) return CountRowsOfFolder(found.root, path, test, options.links);
-  if (IsNorbImages(path)) return std::optional<int64_t>();
-  if (absl::EndsWith(path, ".bin")) {
-    const absl::StatusOr<int64_t> rows = CountCifarRows({found.file});
-    return rows.ok() ? std::optional<int64_t>(*rows) : std::nullopt;
+absl::Status CheckShapeOfRows(const std::string& origin, const Shape& shape) {
+  const auto refuse = [&](absl::string_view what) {
+    return absl::InvalidArgumentError(absl::StrCat("'", origin, "' has shape ", ShapeString(shape), "; ", what));
+  };
+  if (shape.size() < 2) return refuse("expected rows of at least one dimension, [rows, ...]");
+  // Checks every extent by itself: if one is zero, the product of the others need not fit.
+  for (const int64_t extent : shape) {
+    if (extent == 0) return refuse("it holds no rows to use");
   }
-  return CountIn(absl::EndsWith(path, ".npy") ? ReadNpyShape(found.file) : ReadIdxShape(found.file, kMaxDatasetBytes));
+  return absl::OkStatus();
 }
-
-RowCount CountRowsOfNamed(const std::string& name, bool test, const DatasetOptions& options) {
-  KWTA_ASSIGN_OR_RETURN(const NamedDataset dataset, FindNamedDataset(name));
-  KWTA_ASSIGN_OR_RETURN(const DatasetFiles files, LocateNamedDataset(dataset, test, options.directories));
-  if (!files.folder.empty()) return CountRowsOfFolder(files.root, files.folder, test, options.links);
-  return CountIn(ReadIdxShape(files.images, kMaxDatasetBytes));
-}
-
-}  // namespace
 
 absl::Status CheckValidationRows(const v1::DatasetRef& ref, int64_t rows, const std::string& origin) {
   if (ref.split() == v1::DATASET_SPLIT_TEST || ref.validation_rows() < static_cast<uint64_t>(rows)) {
@@ -53,13 +26,11 @@ absl::Status CheckValidationRows(const v1::DatasetRef& ref, int64_t rows, const 
 }
 
 absl::Status CheckDataset(const v1::DatasetRef& ref, const DatasetOptions& options) {
-  KWTA_RETURN_IF_ERROR(ValidateDatasetRef(ref));
-  const bool test = ref.split() == v1::DATASET_SPLIT_TEST;
-  KWTA_ASSIGN_OR_RETURN(const std::optional<int64_t> rows, ref.has_path()
-                                                               ? CountRowsOfPath(ref.path(), test, options)
-                                                               : CountRowsOfNamed(ref.name(), test, options));
-  if (!rows.has_value() || *rows == 0) return absl::OkStatus();  // The reader refuses an empty data set.
-  return CheckValidationRows(ref, *rows, ref.has_path() ? ref.path() : ref.name());
+  const absl::StatusOr<DatasetSummary> summary = SummariseDataset(ref, options);
+  if (absl::IsDataLoss(summary.status())) return absl::OkStatus();  // the reader reports damaged contents
+  if (!summary.ok()) return summary.status();
+  if (summary->rows == 0) return absl::OkStatus();  // and refuses an empty data set
+  return CheckValidationRows(ref, summary->rows, ref.has_path() ? ref.path() : ref.name());
 }
 
 }  // namespace kwta

@@ -9,10 +9,13 @@
 
 namespace kwta {
 
-// Checks the reference, that the files exist, and that validation_rows leaves rows. Skips the last check for damaged
-// files, small NORB and folders of images, where the first bytes of a file or two do not tell the number of rows.
-// Errors: INVALID_ARGUMENT, NOT_FOUND and others, as LoadDataset.
+// Checks the reference, what the beginnings of the files show (SummariseDataset), and that validation_rows leaves rows.
+// Damaged contents are no error here: the reader reports them. Errors: as LoadDataset.
 absl::Status CheckDataset(const v1::DatasetRef& ref, const DatasetOptions& options);
+
+// Checks that an array of this shape holds rows: [rows, ...], no extent zero. Errors: INVALID_ARGUMENT, naming
+// `origin`.
+absl::Status CheckShapeOfRows(const std::string& origin, const Shape& shape);
 
 // Checks that the held-out rows leave some of `rows`. Errors: INVALID_ARGUMENT, naming `origin`.
 absl::Status CheckValidationRows(const v1::DatasetRef& ref, int64_t rows, const std::string& origin);

@@ -13,6 +13,7 @@
 #include "core/files/files.h"
 #include "core/io/datasets/cifar_binary.h"
 #include "core/io/datasets/norb.h"
+#include "core/io/images/class_folders.h"
 #include "core/io/images/image_folder.h"
 
 namespace kwta {
@@ -49,8 +50,8 @@ absl::StatusOr<std::vector<std::string>> CifarBatchPaths(const std::string& root
   return paths;
 }
 
-absl::StatusOr<StoredRows> ReadNorbFolder(const std::string& root, const std::string& folder,
-                                          std::vector<std::string> names, bool test, Links links) {
+// Returns the name of the images of a part, below root.
+absl::StatusOr<std::string> NorbImagesIn(const std::string& folder, std::vector<std::string> names, bool test) {
   names.erase(std::remove_if(names.begin(), names.end(), [](const std::string& name) { return !IsNorbImages(name); }),
               names.end());
   std::vector<std::string> chosen;
@@ -63,8 +64,13 @@ absl::StatusOr<StoredRows> ReadNorbFolder(const std::string& root, const std::st
                                                    " files of NORB images whose name contains '",
                                                    test ? "testing" : "training", "'; expected one, or name the file"));
   }
-  return ReadNorb(absl::StrCat(folder, "/", chosen[0]),
-                  [&](const std::string& name) { return PathWithin(root, name, links); });
+  return absl::StrCat(folder, "/", chosen[0]);
+}
+
+absl::Status NoTestRows(const std::string& folder) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("folder '", folder,
+                   "' has no test rows: it holds no files of CIFAR-10 or small NORB; name a folder of test images"));
 }
 
 }  // namespace
@@ -83,24 +89,31 @@ absl::StatusOr<StoredRows> ReadDatasetFolder(const std::string& root, const std:
     return ReadCifarBatches(batches);
   }
   if (std::any_of(names.begin(), names.end(), IsNorbImages)) {
-    return ReadNorbFolder(root, folder, std::move(names), test, links);
+    KWTA_ASSIGN_OR_RETURN(const std::string images, NorbImagesIn(folder, std::move(names), test));
+    return ReadNorb(images, [&](const std::string& name) { return PathWithin(root, name, links); });
   }
-  if (test) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("folder '", folder,
-                     "' has no test rows: it holds no files of CIFAR-10 or small NORB; name a folder of test images"));
-  }
+  if (test) return NoTestRows(folder);
   return ReadImageFolder(root, folder, links);
 }
 
-absl::StatusOr<std::optional<int64_t>> CountRowsOfFolder(const std::string& root, const std::string& folder, bool test,
-                                                         Links links) {
+absl::StatusOr<DatasetSummary> SummariseFolder(const std::string& root, const std::string& folder, bool test,
+                                               Links links) {
   KWTA_ASSIGN_OR_RETURN(const std::string path, PathWithin(root, folder, links));
-  KWTA_ASSIGN_OR_RETURN(const std::vector<std::string> names, NamesInFolder(path));
-  if (!HasCifarBatches(names)) return std::optional<int64_t>();
-  KWTA_ASSIGN_OR_RETURN(const std::vector<std::string> batches, CifarBatchPaths(root, folder, test, links));
-  const absl::StatusOr<int64_t> rows = CountCifarRows(batches);
-  return rows.ok() ? std::optional<int64_t>(*rows) : std::nullopt;
+  KWTA_ASSIGN_OR_RETURN(std::vector<std::string> names, NamesInFolder(path));
+  if (HasCifarBatches(names)) {
+    KWTA_ASSIGN_OR_RETURN(const std::vector<std::string> batches, CifarBatchPaths(root, folder, test, links));
+    return SummariseCifarBatches(batches);
+  }
+  if (std::any_of(names.begin(), names.end(), IsNorbImages)) {
+    KWTA_ASSIGN_OR_RETURN(const std::string images, NorbImagesIn(folder, std::move(names), test));
+    KWTA_ASSIGN_OR_RETURN(const std::string file, PathWithin(root, images, links));
+    return SummariseNorb(file);
+  }
+  if (test) return NoTestRows(folder);
+  KWTA_ASSIGN_OR_RETURN(ClassCounts counts, CountClassFolders(root, folder, links));
+  DatasetSummary summary{counts.pictures, {}, DTypeName(DType::kU8), true, counts.classes, {}};
+  if (!counts.left_out.empty()) summary.notes.push_back(std::move(counts.left_out));
+  return summary;
 }
 
 }  // namespace kwta

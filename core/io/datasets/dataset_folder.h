@@ -1,12 +1,11 @@
 // Data sets in folders: CIFAR-10's binary batches, small NORB's files, or one folder of images per class.
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "core/files/files.h"
+#include "core/io/datasets/dataset_summary.h"
 #include "core/io/datasets/stored_rows.h"
 
 namespace kwta {
@@ -26,8 +25,9 @@ bool HoldsPublishedFiles(const std::string& path);
 absl::StatusOr<StoredRows> ReadDatasetFolder(const std::string& root, const std::string& folder, bool test,
                                              Links links = Links::kStayBelow);
 
-// Counts those rows if the lengths of files tell (CIFAR-10, unless damaged). Errors: as ReadDatasetFolder.
-absl::StatusOr<std::optional<int64_t>> CountRowsOfFolder(const std::string& root, const std::string& folder, bool test,
-                                                         Links links);
+// Says what ReadDatasetFolder would read. Looks at the names and lengths of files and at the header of one. Errors: as
+// ReadDatasetFolder.
+absl::StatusOr<DatasetSummary> SummariseFolder(const std::string& root, const std::string& folder, bool test,
+                                               Links links);
 
 }  // namespace kwta

@@ -43,11 +43,6 @@ absl::StatusOr<Shape> ReadShape(ByteSource& source, int dimensions, DType dtype,
   return shape;
 }
 
-struct IdxHeader {
-  DType dtype;
-  Shape shape;
-};
-
 absl::StatusOr<IdxHeader> ReadHeader(ByteSource& source, uint64_t max_bytes) {
   std::array<uint8_t, 4> magic;
   KWTA_RETURN_IF_ERROR(source.Read(magic.data(), magic.size(), "first fields"));
@@ -67,10 +62,9 @@ absl::StatusOr<IdxHeader> ReadHeader(ByteSource& source, uint64_t max_bytes) {
 
 }  // namespace
 
-absl::StatusOr<Shape> ReadIdxShape(const std::string& path, uint64_t max_bytes) {
+absl::StatusOr<IdxHeader> ReadIdxHeader(const std::string& path, uint64_t max_bytes) {
   KWTA_ASSIGN_OR_RETURN(ByteSource source, ByteSource::Open(path, "idx"));
-  KWTA_ASSIGN_OR_RETURN(IdxHeader header, ReadHeader(source, max_bytes));
-  return std::move(header.shape);
+  return ReadHeader(source, max_bytes);
 }
 
 absl::StatusOr<Tensor> ReadIdx(const std::string& path, uint64_t max_bytes) {

@@ -15,7 +15,12 @@ namespace kwta {
 // and file-system errors (core/files/files.h).
 absl::StatusOr<Tensor> ReadIdx(const std::string& path, uint64_t max_bytes);
 
-// Reads its extents from the first bytes alone. Errors: as ReadIdx.
-absl::StatusOr<Shape> ReadIdxShape(const std::string& path, uint64_t max_bytes);
+struct IdxHeader {
+  DType dtype = DType::kU8;
+  Shape shape;
+};
+
+// Reads the first bytes alone. Errors: as ReadIdx.
+absl::StatusOr<IdxHeader> ReadIdxHeader(const std::string& path, uint64_t max_bytes);
 
 }  // namespace kwta

@@ -66,7 +66,7 @@ absl::StatusOr<DatasetFiles> LocateNamedDataset(const NamedDataset& dataset, boo
     folders.push_back(folder);
     for (const FileNames& names : kFileNames) {
       DatasetFiles files{absl::StrCat(folder, "/", names.images[test]), absl::StrCat(folder, "/", names.labels[test]),
-                         "", ""};
+                         root, ""};
       std::error_code ignored;  // A path that cannot be examined counts as missing.
       if (std::filesystem::exists(files.images, ignored)) return files;
     }

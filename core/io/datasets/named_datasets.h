@@ -28,7 +28,7 @@ absl::StatusOr<NamedDataset> FindNamedDataset(absl::string_view name);
 struct DatasetFiles {
   std::string images;
   std::string labels;
-  std::string root;    // of folder
+  std::string root;    // the directory in whose folder NAME it lies
   std::string folder;  // relative to root; empty if the part is in idx files
 };
 

@@ -26,10 +26,11 @@ uint32_t LittleEndian(const uint8_t* bytes) {
   return uint32_t{bytes[0]} | uint32_t{bytes[1]} << 8 | uint32_t{bytes[2]} << 16 | uint32_t{bytes[3]} << 24;
 }
 
-// Reads a matrix of the element type of `magic`, u8 or i32. A header has at least three extents; those beyond the
-// number of dimensions mean nothing.
-absl::StatusOr<Tensor> ReadMatrix(const std::string& path, uint32_t magic) {
-  KWTA_ASSIGN_OR_RETURN(ByteSource source, ByteSource::Open(path, "NORB"));
+constexpr DType ElementsOf(uint32_t magic) { return magic == kByteMatrix ? DType::kU8 : DType::kI32; }
+
+// Reads the extents of a matrix of the element type of `magic`, u8 or i32, and proves that the file can hold its
+// elements. A header has at least three extents; those beyond the number of dimensions mean nothing.
+absl::StatusOr<Shape> ReadMatrixShape(ByteSource& source, uint32_t magic) {
   std::array<uint8_t, 8> first;
   KWTA_RETURN_IF_ERROR(source.Read(first.data(), first.size(), "first fields"));
   if (LittleEndian(first.data()) != magic) {
@@ -46,17 +47,24 @@ absl::StatusOr<Tensor> ReadMatrix(const std::string& path, uint32_t magic) {
   KWTA_RETURN_IF_ERROR(source.Read(extents.data(), 4 * std::max<uint32_t>(3, dimensions), "extents"));
   Shape shape;
   for (uint32_t i = 0; i < dimensions; ++i) shape.push_back(LittleEndian(extents.data() + 4 * i));
-  const DType dtype = magic == kByteMatrix ? DType::kU8 : DType::kI32;
-  const std::optional<uint64_t> bytes = ArrayBytes(dtype, shape);
+  const std::optional<uint64_t> bytes = ArrayBytes(ElementsOf(magic), shape);
   if (!bytes) return source.Corrupt("NORB file has extents whose product overflows");
   if (*bytes > source.available()) {
     return source.Corrupt(absl::StrCat("NORB file is cut short: its elements ", ShapeString(shape), " need ", *bytes,
                                        " bytes, more than a file of this length can hold"));
   }
   if (*bytes > kMaxDatasetBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("'", path, "' has ", *bytes, " bytes of elements; at most ", kMaxDatasetBytes, " are accepted"));
+    return absl::InvalidArgumentError(absl::StrCat("'", source.path(), "' has ", *bytes, " bytes of elements; at most ",
+                                                   kMaxDatasetBytes, " are accepted"));
   }
+  return shape;
+}
+
+// Reads such a matrix.
+absl::StatusOr<Tensor> ReadMatrix(const std::string& path, uint32_t magic) {
+  KWTA_ASSIGN_OR_RETURN(ByteSource source, ByteSource::Open(path, "NORB"));
+  KWTA_ASSIGN_OR_RETURN(Shape shape, ReadMatrixShape(source, magic));
+  const DType dtype = ElementsOf(magic);
   Tensor tensor(dtype, std::move(shape));
   KWTA_RETURN_IF_ERROR(source.Read(tensor.data(), tensor.bytes(), "elements"));
   KWTA_RETURN_IF_ERROR(source.ExpectEnd(tensor.bytes()));
@@ -69,7 +77,20 @@ absl::StatusOr<Tensor> ReadMatrix(const std::string& path, uint32_t magic) {
   return tensor;
 }
 
+absl::Status CheckAreImages(const std::string& path, const Shape& shape) {
+  if (shape.size() == 4) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat("'", path, "' has shape ", ShapeString(shape), "; expected [rows, views, height, width]"));
+}
+
 }  // namespace
+
+absl::StatusOr<DatasetSummary> SummariseNorb(const std::string& path) {
+  KWTA_ASSIGN_OR_RETURN(ByteSource source, ByteSource::Open(path, "NORB"));
+  KWTA_ASSIGN_OR_RETURN(const Shape shape, ReadMatrixShape(source, kByteMatrix));
+  KWTA_RETURN_IF_ERROR(CheckAreImages(path, shape));
+  return DatasetSummary{shape[0], {shape[1], shape[2], shape[3]}, DTypeName(DType::kU8), true, 0, {}};
+}
 
 bool IsNorbImages(absl::string_view name) {
   return absl::EndsWith(name, "-dat.mat") || absl::EndsWith(name, "-dat.mat.gz");
@@ -79,10 +100,7 @@ absl::StatusOr<StoredRows> ReadNorb(const std::string& name,
                                     const std::function<absl::StatusOr<std::string>(const std::string&)>& resolve) {
   KWTA_ASSIGN_OR_RETURN(const std::string path, resolve(name));
   KWTA_ASSIGN_OR_RETURN(Tensor images, ReadMatrix(path, kByteMatrix));
-  if (images.shape().size() != 4) {
-    return absl::DataLossError(absl::StrCat("'", path, "' has shape ", ShapeString(images.shape()),
-                                            "; expected [rows, views, height, width]"));
-  }
+  KWTA_RETURN_IF_ERROR(CheckAreImages(path, images.shape()));
   if (images.elements() == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("'", path, "' has shape ", ShapeString(images.shape()), "; it holds no rows to use"));

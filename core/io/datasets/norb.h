@@ -8,12 +8,16 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "core/io/datasets/dataset_summary.h"
 #include "core/io/datasets/stored_rows.h"
 
 namespace kwta {
 
 // Returns true if the name ends in -dat.mat or -dat.mat.gz.
 bool IsNorbImages(absl::string_view name);
+
+// Says what it would read, from the first bytes of the images' file `path`. Errors: as ReadNorb.
+absl::StatusOr<DatasetSummary> SummariseNorb(const std::string& path);
 
 // Reads rows [views, height, width] with labels. `resolve` turns the name of a companion file, in the form of `name`,
 // into a path that may be opened. Errors: DATA_LOSS (no such matrix, cut short, too long, a label below 0, files that

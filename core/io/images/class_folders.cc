@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <functional>
 #include <system_error>
 #include <utility>
 
@@ -16,9 +17,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kEndingsNotRead[] = {".bmp", ".gif",  ".tif", ".tiff", ".webp", ".ppm",  ".pgm",
-                                           ".pbm", ".pnm",  ".jp2", ".jxl",  ".avif", ".heic", ".heif",
-                                           ".jpe", ".jfif", ".tga", ".ico",  ".svg",  ".dng",  ".psd"};
+constexpr const char* kEndingsNotRead[] = {".gif", ".tif", ".tiff", ".ppm",  ".pgm",  ".pbm", ".pnm",
+                                           ".jp2", ".jxl", ".avif", ".heic", ".heif", ".jpe", ".jfif",
+                                           ".tga", ".ico", ".svg",  ".dng",  ".psd"};
 
 // macOS, Windows, Linux and network drives make these beside or around users' own files.
 constexpr const char* kSystemNames[] = {"__MACOSX",
@@ -86,12 +87,13 @@ class LeftOut {
 
   // Returns an empty string if nothing was left out.
   std::string Sentence(const std::string& folder) const {
-    constexpr const char* kWhat[kReasons] = {"of a kind of picture that is not read (expected .png, .jpg or .jpeg)",
-                                             "a folder with pictures below a class's own folder",
-                                             "a picture outside of the classes' folders",
-                                             "a folder without pictures, which is no class",
-                                             "a file that is no picture",
-                                             "hidden, or of an operating system"};
+    constexpr const char* kWhat[kReasons] = {
+        "of a kind of picture that is not read (expected .png, .jpg, .jpeg, .webp or .bmp)",
+        "a folder with pictures below a class's own folder",
+        "a picture outside of the classes' folders",
+        "a folder without pictures, which is no class",
+        "a file that is no picture",
+        "hidden, or of an operating system"};
     std::vector<std::string> parts;
     for (int i = 0; i < kReasons; ++i) {
       if (counts_[i] == 0) continue;
@@ -149,22 +151,15 @@ absl::Status CheckNotLost(const std::string& folder, const std::string& name, co
   return absl::OkStatus();
 }
 
-}  // namespace
-
-PictureKind PictureKindOf(absl::string_view name) {
-  const auto ends = [name](absl::string_view ending) { return absl::EndsWithIgnoreCase(name, ending); };
-  if (ends(".png")) return PictureKind::kPng;
-  if (ends(".jpg") || ends(".jpeg")) return PictureKind::kJpeg;
-  return std::any_of(std::begin(kEndingsNotRead), std::end(kEndingsNotRead), ends) ? PictureKind::kNotRead
-                                                                                   : PictureKind::kNone;
-}
-
-absl::StatusOr<ClassFolders> ListClassFolders(const std::string& root, const std::string& folder, Links links) {
+// Looks into each class of `folder`, in the order of their numbers, and calls `visit` with its name and contents.
+// Returns the sentence of ClassFolders::left_out. Errors: those of ListClassFolders and of `visit`.
+absl::StatusOr<std::string> VisitClasses(
+    const std::string& root, const std::string& folder, Links links,
+    const std::function<absl::Status(const std::string& name, const ClassFolder& of_class)>& visit) {
   KWTA_ASSIGN_OR_RETURN(const std::string path, PathWithin(root, folder, links));
   KWTA_ASSIGN_OR_RETURN(const std::vector<std::string> names, AllNames(path));
-  ClassFolders found;
   LeftOut left_out;
-  int32_t label = 0;
+  bool any = false;
   for (const std::string& name : names) {
     if (IsSystemName(name)) {
       left_out.Add(LeftOut::kSystem, name);
@@ -183,20 +178,55 @@ absl::StatusOr<ClassFolders> ListClassFolders(const std::string& root, const std
       continue;
     }
     left_out.Add(of_class.left_out);
+    KWTA_RETURN_IF_ERROR(visit(name, of_class));
+    any = true;
+  }
+  std::string sentence = left_out.Sentence(folder);
+  if (any) return sentence;
+  return absl::InvalidArgumentError(absl::StrCat("folder '", folder,
+                                                 "' holds no data set; expected a folder of .png, .jpg, .webp or .bmp "
+                                                 "images for each class, the binary batches of CIFAR-10 "
+                                                 "(data_batch_1.bin, ...), or files of small NORB (-dat.mat)",
+                                                 sentence.empty() ? "" : "; ", sentence));
+}
+
+}  // namespace
+
+PictureKind PictureKindOf(absl::string_view name) {
+  const auto ends = [name](absl::string_view ending) { return absl::EndsWithIgnoreCase(name, ending); };
+  if (ends(".png")) return PictureKind::kPng;
+  if (ends(".jpg") || ends(".jpeg")) return PictureKind::kJpeg;
+  if (ends(".webp")) return PictureKind::kWebp;
+  if (ends(".bmp")) return PictureKind::kBmp;
+  return std::any_of(std::begin(kEndingsNotRead), std::end(kEndingsNotRead), ends) ? PictureKind::kNotRead
+                                                                                   : PictureKind::kNone;
+}
+
+absl::StatusOr<ClassCounts> CountClassFolders(const std::string& root, const std::string& folder, Links links) {
+  ClassCounts counts;
+  const auto count = [&](const std::string&, const ClassFolder& of_class) {
+    counts.pictures += static_cast<int64_t>(of_class.pictures.size());
+    ++counts.classes;
+    return absl::OkStatus();
+  };
+  KWTA_ASSIGN_OR_RETURN(counts.left_out, VisitClasses(root, folder, links, count));
+  return counts;
+}
+
+absl::StatusOr<ClassFolders> ListClassFolders(const std::string& root, const std::string& folder, Links links) {
+  ClassFolders found;
+  int32_t label = 0;
+  const auto list = [&](const std::string& name, const ClassFolder& of_class) -> absl::Status {
     for (const std::string& picture : of_class.pictures) {
       const std::string relative = absl::StrCat(name, "/", picture);
       KWTA_ASSIGN_OR_RETURN(std::string file, PathWithin(root, absl::StrCat(folder, "/", relative), links));
       found.pictures.push_back({relative, std::move(file), label});
     }
     ++label;
-  }
-  found.left_out = left_out.Sentence(folder);
-  if (!found.pictures.empty()) return found;
-  return absl::InvalidArgumentError(absl::StrCat(
-      "folder '", folder,
-      "' holds no data set; expected a folder of .png or .jpg images for each class, the binary batches of CIFAR-10 "
-      "(data_batch_1.bin, ...), or files of small NORB (-dat.mat)",
-      found.left_out.empty() ? "" : "; ", found.left_out));
+    return absl::OkStatus();
+  };
+  KWTA_ASSIGN_OR_RETURN(found.left_out, VisitClasses(root, folder, links, list));
+  return found;
 }
 
 }  // namespace kwta

@@ -12,7 +12,7 @@
 namespace kwta {
 
 // What the ending of a name says.
-enum class PictureKind { kNone, kPng, kJpeg, kNotRead };
+enum class PictureKind { kNone, kPng, kJpeg, kWebp, kBmp, kNotRead };
 PictureKind PictureKindOf(absl::string_view name);
 
 struct ClassPicture {
@@ -25,6 +25,16 @@ struct ClassFolders {
   std::vector<ClassPicture> pictures;  // by class, then by name
   std::string left_out;                // a sentence that counts what is not part of the data set; empty if nothing
 };
+
+struct ClassCounts {
+  int64_t pictures = 0;
+  int32_t classes = 0;
+  std::string left_out;  // as in ClassFolders
+};
+
+// Counts the classes of `folder` and their pictures, without a look at the pictures. Errors: as ListClassFolders, but
+// for links of pictures.
+absl::StatusOr<ClassCounts> CountClassFolders(const std::string& root, const std::string& folder, Links links);
 
 // Lists the pictures of `folder`, relative to `root`. Each folder in it that holds pictures is a class; label i is the
 // i-th class by name. Leaves out hidden names and those that operating systems make (__MACOSX, Thumbs.db), folders

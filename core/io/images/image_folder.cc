@@ -6,9 +6,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/io/images/bmp.h"
 #include "core/io/images/class_folders.h"
 #include "core/io/images/jpeg.h"
 #include "core/io/images/png.h"
+#include "core/io/images/webp.h"
 
 namespace kwta {
 namespace {
@@ -18,8 +20,16 @@ constexpr uint64_t kMaxImageFileBytes = uint64_t{1} << 29;
 
 absl::StatusOr<Image> ReadImage(const ClassPicture& picture) {
   KWTA_ASSIGN_OR_RETURN(const std::string contents, ReadFile(picture.path, kMaxImageFileBytes));
-  return PictureKindOf(picture.name) == PictureKind::kPng ? DecodePng(contents, picture.name, kMaxPixels)
-                                                          : DecodeJpeg(contents, picture.name, kMaxPixels);
+  switch (PictureKindOf(picture.name)) {
+    case PictureKind::kPng:
+      return DecodePng(contents, picture.name, kMaxPixels);
+    case PictureKind::kWebp:
+      return DecodeWebp(contents, picture.name, kMaxPixels);
+    case PictureKind::kBmp:
+      return DecodeBmp(contents, picture.name, kMaxPixels);
+    default:
+      return DecodeJpeg(contents, picture.name, kMaxPixels);
+  }
 }
 
 std::string Extents(const Image& image) {

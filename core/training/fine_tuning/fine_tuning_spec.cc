@@ -1,8 +1,10 @@
 #include "core/training/fine_tuning/fine_tuning_spec.h"
 
 #include <cmath>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/base/invalid_field.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/encoder_registry.h"
@@ -37,7 +39,7 @@ absl::Status ResolveUpdates(v1::TrainingSpec* training) {
 absl::Status ResolveFineTuning(v1::JobSpec* spec) {
   if (!spec->has_base()) {
     return absl::InvalidArgumentError(
-        "fine_tuning is set without base: it goes on from a trained k-sparse model; name it in base.model");
+        "fine_tuning is set without base: it goes on from a trained model; name it in base.model");
   }
   if (spec->encoder().kind_case() != v1::EncoderSpec::KIND_NOT_SET) {
     return absl::InvalidArgumentError(
@@ -50,8 +52,7 @@ absl::Status ResolveFineTuning(v1::JobSpec* spec) {
   if (!tuning.has_classifier_rate()) tuning.set_classifier_rate(0.1f);
   if (!tuning.has_encoder_l2()) tuning.set_encoder_l2(0);
   if (!tuning.has_classifier_l2()) tuning.set_classifier_l2(1e-5f);
-  if (!tuning.has_input_dropout()) tuning.set_input_dropout(0);
-  if (!tuning.has_code_dropout()) tuning.set_code_dropout(0);
+  // The defaults of input_dropout and code_dropout depend on the model.
   if (!tuning.has_adversarial_length()) tuning.set_adversarial_length(0);
   if (!tuning.has_max_shift()) tuning.set_max_shift(0);
   if (tuning.classifier_epochs() < 1 || tuning.classifier_epochs() > kMaxClassifierEpochs) {
@@ -90,9 +91,13 @@ absl::Status CheckCanBeTuned(const v1::ModelDescription& model) {
   for (int i = 0; i < LayerCount(model.encoder()); ++i) {
     const v1::EncoderSpec& layer = LayerSpec(model.encoder(), i);
     const EncoderKind* kind = FindEncoderKind(layer);
-    if (kind != nullptr && kind->tuned_k != nullptr) continue;
-    return absl::InvalidArgumentError(absl::StrCat("layer ", i, " of the model is ", EncoderKindName(layer),
-                                                   "; only k-sparse layers can be fine-tuned"));
+    if (kind != nullptr && kind->tuned_code != nullptr) continue;
+    std::vector<const char*> tuned;
+    for (const EncoderKind* each : EncoderKinds()) {
+      if (each->tuned_code != nullptr) tuned.push_back(each->name);
+    }
+    return absl::InvalidArgumentError(absl::StrCat("layer ", i, " of the model is ", EncoderKindName(layer), "; only ",
+                                                   absl::StrJoin(tuned, ", "), " layers can be fine-tuned"));
   }
   return absl::OkStatus();
 }

@@ -29,6 +29,16 @@
 namespace kwta {
 namespace {
 
+double SquaredSum(const float* numbers, int64_t count) {
+  return std::inner_product(numbers, numbers + count, numbers, 0.0);
+}
+
+// What the lowest layer was trained with.
+TunedCode LowestCode(const v1::EncoderSpec& model) {
+  const v1::EncoderSpec& layer = LayerSpec(model, 0);
+  return FindEncoderKind(layer)->tuned_code(layer);
+}
+
 class FineTuningTrainee : public Trainee {
  public:
   FineTuningTrainee(const v1::JobSpec& spec, ModelBundle model, std::shared_ptr<const Encoder> encoder,
@@ -124,22 +134,34 @@ absl::Status FineTuningTrainee::Reset() {
 
 // Step 1: trains the classifier on fixed codes.
 absl::Status FineTuningTrainee::Begin(const AfterEpoch& after_epoch) {
-  SparseCodes codes;
-  codes.units = encoder_->code_width();
-  KWTA_RETURN_IF_ERROR(VisitCodes(
-      data_, *encoder_, [&](const SparseCodes& block, int64_t) { codes.AppendRows(block, 0, block.rows()); }));
-  const CodeFeatures features(codes);
+  SparseCodes sparse;
+  Tensor dense;  // of an encoder whose codes are dense
+  double squared = 0;
+  std::unique_ptr<const FeatureRows> features;
+  if (encoder_->dense_codes()) {
+    dense = Tensor(DType::kF32, {data_.rows(), encoder_->code_width()});
+    KWTA_RETURN_IF_ERROR(ForEachStoredBlock(data_, [&](const RowsView& rows, int64_t first) {
+      return encoder_->EncodeDense(rows, encoder_->code_width(), dense.as<float>() + first * encoder_->code_width());
+    }));
+    squared = SquaredSum(dense.as<float>(), dense.elements());
+    features = std::make_unique<DenseFeatures>(dense.rows());
+  } else {
+    sparse.units = encoder_->code_width();
+    KWTA_RETURN_IF_ERROR(VisitCodes(
+        data_, *encoder_, [&](const SparseCodes& block, int64_t) { sparse.AppendRows(block, 0, block.rows()); }));
+    squared = SquaredSum(sparse.values.data(), sparse.entries());
+    features = std::make_unique<CodeFeatures>(sparse);
+  }
   std::vector<uint32_t> all(data_.rows());
   std::iota(all.begin(), all.end(), 0u);
   LinearProbeOptions options;
   options.epochs = options.schedule_epochs = static_cast<int>(tuning_.classifier_epochs());
   options.seed = training_.seed();
-  KWTA_ASSIGN_OR_RETURN(const LinearProbe probe, LinearProbe::Fit({&features, labels_, classes_}, all, options,
+  KWTA_ASSIGN_OR_RETURN(const LinearProbe probe, LinearProbe::Fit({features.get(), labels_, classes_}, all, options,
                                                                   [&](int epochs_done, const LinearProbe&) {
                                                                     return after_epoch(epochs_done);
                                                                   }));
   // Scales codes to a root mean square length of 1.
-  const double squared = std::inner_product(codes.values.begin(), codes.values.end(), codes.values.begin(), 0.0);
   const double scale = squared > 0 ? std::sqrt(static_cast<double>(data_.rows()) / squared) : 1;
   network_->SetClassifier(Classifier(probe, static_cast<float>(scale)));
   return absl::OkStatus();
@@ -163,7 +185,7 @@ absl::Status FineTuningTrainee::Update(const TrainingBatch& batch) {
   options.encoder.l2 = tuning_.encoder_l2();
   options.classifier.rate = static_cast<float>(tuning_.classifier_rate() * RateLeft(batch.update));
   options.classifier.l2 = tuning_.classifier_l2();
-  options.code_dropout = tuning_.code_dropout();
+  if (tuning_.has_code_dropout()) options.code_dropout = tuning_.code_dropout();
   KWTA_ASSIGN_OR_RETURN(const Classifier::Outcome outcome,
                         network_->Step(x_.data(), batch_labels_.data(), batch.rows, options, rng));
   losses_.push_back(outcome.loss);
@@ -183,7 +205,14 @@ void FineTuningTrainee::Describe(const EpochReport& report, const EpochTotals*, 
 
 absl::StatusOr<ModelBundle> FineTuningTrainee::Finish(const EpochTotals& last_epoch) {
   KWTA_RETURN_IF_ERROR(network_->Export(&model_));
-  *model_.description.mutable_fine_tuning() = tuning_;
+  v1::FineTuningSpec& tuning = *model_.description.mutable_fine_tuning();
+  tuning = tuning_;
+  const v1::EncoderSpec& spec = model_.description.encoder();
+  if (!tuning.has_input_dropout()) tuning.set_input_dropout(LowestCode(spec).input_dropout);
+  if (!tuning.has_code_dropout()) {
+    const v1::EncoderSpec& top = LayerSpec(spec, LayerCount(spec) - 1);
+    tuning.set_code_dropout(FindEncoderKind(top)->tuned_code(top).code_dropout);
+  }
   v1::TrainingStatistics statistics;
   statistics.set_training_error(static_cast<double>(last_epoch.wrong) / static_cast<double>(rows()));
   *model_.description.mutable_statistics() = statistics;
@@ -217,8 +246,11 @@ absl::StatusOr<std::unique_ptr<Trainee>> CreateFineTuningTrainee(const v1::JobSp
   KWTA_ASSIGN_OR_RETURN(std::shared_ptr<const Encoder> encoder, CreateEncoder(model, backend));
   KWTA_RETURN_IF_ERROR(CheckLabelledRows(data, *encoder));
   KWTA_RETURN_IF_ERROR(CheckClasses(data));
-  KWTA_ASSIGN_OR_RETURN(TuningRows rows, TuningRows::Create(model, data, spec.fine_tuning().input_dropout(),
-                                                            static_cast<int>(spec.fine_tuning().max_shift())));
+  const TunedCode lowest = LowestCode(model.description.encoder());
+  InputDropout dropout{lowest.input_dropout, lowest.scales_inputs};
+  if (spec.fine_tuning().has_input_dropout()) dropout = {spec.fine_tuning().input_dropout()};
+  KWTA_ASSIGN_OR_RETURN(TuningRows rows,
+                        TuningRows::Create(model, data, dropout, static_cast<int>(spec.fine_tuning().max_shift())));
   return std::make_unique<FineTuningTrainee>(spec, std::move(model), std::move(encoder), data, std::move(rows),
                                              std::move(backend));
 }

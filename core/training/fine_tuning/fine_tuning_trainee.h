@@ -1,8 +1,9 @@
-// Discriminative fine-tuning of k-sparse encoders: it back-propagates a classifier's error into weights that were
+// Discriminative fine-tuning: it back-propagates a classifier's error into weights that were
 // learnt without labels. "k-Sparse Autoencoders", section 4.5 (one layer) and section 4.6 (several):
 //   1. a softmax classifier is trained on the codes of the top layer, which are fixed;
 //   2. the top layer and the classifier are trained together, then with the layer below, and so on to the lowest.
-// Every layer keeps its alpha k largest activities throughout, and the gradient flows through these alone.
+// A k-sparse layer keeps its alpha k largest activities throughout, and the gradient flows through these alone. Dropout
+// and masking noise of a layer's own training go on unless the spec says otherwise.
 // FineTuningSpec (proto/kwta/v1/encoder.proto) states the objective and the additions to the paper.
 #pragma once
 

@@ -1,6 +1,7 @@
 #include "core/training/fine_tuning/tuned_layer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -17,12 +18,14 @@ void CodeBatch::ToDense(int64_t units, std::vector<float>* dense) const {
   }
 }
 
-absl::StatusOr<TunedLayer> TunedLayer::Create(const TensorMap& tensors, int64_t k, std::shared_ptr<Backend> backend) {
+absl::StatusOr<TunedLayer> TunedLayer::Create(const TensorMap& tensors, const TunedCode& code,
+                                              std::shared_ptr<Backend> backend) {
   const Tensor& atoms = tensors.at("atoms");
-  TunedLayer layer(atoms.shape()[0], atoms.shape()[1], k, std::move(backend));
+  TunedLayer layer(atoms.shape()[0], atoms.shape()[1], code, std::move(backend));
   KWTA_RETURN_IF_ERROR(layer.Allocate(layer.units_ * layer.width_, atoms, &layer.atoms_));
   KWTA_RETURN_IF_ERROR(layer.Allocate(layer.units_, tensors.at("bias"), &layer.bias_));
   KWTA_ASSIGN_OR_RETURN(layer.active_rows_, layer.backend_->Allocate(layer.units_ * sizeof(int32_t)));
+  if (code.k == 0) return layer;
   KWTA_ASSIGN_OR_RETURN(layer.dictionary_,
                         layer.backend_->PrepareDictionary(layer.atoms_.value.as<float>(), layer.bias_.value.as<float>(),
                                                           layer.units_, layer.width_));
@@ -37,23 +40,94 @@ absl::Status TunedLayer::Allocate(size_t elements, const Tensor& value, Paramete
   return absl::OkStatus();
 }
 
-absl::Status TunedLayer::Encode(const float* x, int64_t rows, CodeBatch* codes) {
+absl::Status TunedLayer::Encode(const float* x, int64_t rows, double dropout, Rng* rng, CodeBatch* codes) {
   codes->rows = rows;
-  codes->k = k_;
-  codes->indices.resize(rows * k_);
-  codes->values.resize(rows * k_);
+  codes->slopes.clear();
+  KWTA_RETURN_IF_ERROR(code_.k > 0 ? EncodeLargest(x, rows, codes) : EncodeActivities(x, rows, dropout, rng, codes));
+  const bool finite = std::all_of(codes->values.begin(), codes->values.end(), [](float z) { return std::isfinite(z); });
+  if (!finite)
+    return absl::FailedPreconditionError("fine-tuning has diverged: a batch has activities that are not finite");
+  if (code_.k == 0 || dropout == 0) return absl::OkStatus();
+  const auto kept = static_cast<float>(1 / (1 - dropout));
+  for (float& value : codes->values) {
+    codes->slopes.push_back(rng->Uniform() <= dropout ? 0.0f : kept);
+    value *= codes->slopes.back();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TunedLayer::EncodeActivities(const float* x, int64_t rows, double dropout, Rng* rng, CodeBatch* codes) {
+  pre_activations_.resize(rows * units_);
+  biases_.resize(units_);
+  KWTA_ASSIGN_OR_RETURN(const StagedInput input, StagedInput::Create(*backend_, x, rows * width_ * sizeof(float)));
+  KWTA_ASSIGN_OR_RETURN(StagedOutput products, StagedOutput::Create(*backend_, pre_activations_.data(),
+                                                                    pre_activations_.size() * sizeof(float)));
+  GemmArgs args;
+  args.a = input.as<float>();
+  args.b = atoms_.value.as<float>();
+  args.c = products.as<float>();
+  args.m = rows;
+  args.n = units_;
+  args.k = width_;
+  args.transpose_b = true;
+  args.sparse_a = true;  // images, or the codes below
+  KWTA_RETURN_IF_ERROR(backend_->Gemm(args));
+  KWTA_RETURN_IF_ERROR(products.Finish(*backend_));
+  KWTA_RETURN_IF_ERROR(backend_->CopyToHost(bias_.value.as<void>(), biases_.data(), biases_.size() * sizeof(float)));
+  factors_.assign(rows * units_, 1.0f);
+  if (dropout > 0) {
+    const Dropout drawn{static_cast<float>(dropout), rng->UniformBelow(uint64_t{1} << 63), 0};
+    for (int64_t i = 0; i < rows; ++i) DrawDropout(drawn, i, units_, factors_.data() + i * units_);
+  }
+  // Entries are those with a slope. ReLU's others, and those that are dropped, are never multiplied.
+  const bool relu = code_.activation == Activation::kReLU;
+  std::vector<int64_t> listed(rows);
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < units_; ++j) {
+      float& a = pre_activations_[i * units_ + j];
+      a += biases_[j];
+      if (relu && a <= 0) factors_[i * units_ + j] = 0;
+      listed[i] += factors_[i * units_ + j] != 0;
+    }
+  }
+  const int64_t k = std::max<int64_t>(1, *std::max_element(listed.begin(), listed.end()));
+  codes->k = k;
+  codes->indices.resize(rows * k);
+  codes->values.resize(rows * k);
+  codes->slopes.resize(rows * k);
+  for (int64_t i = 0; i < rows; ++i) {
+    // Rows with fewer entries end with units that are not listed, with values and slopes of zero.
+    int64_t next = i * k, next_unlisted = i * k + listed[i];
+    for (int64_t j = 0; j < units_; ++j) {
+      const float factor = factors_[i * units_ + j];
+      if (factor == 0 && next_unlisted == (i + 1) * k) continue;
+      const int64_t e = factor != 0 ? next++ : next_unlisted++;
+      const ActivationPoint<float> point = ActivationAt(code_.activation, pre_activations_[i * units_ + j]);
+      codes->indices[e] = static_cast<int32_t>(j);
+      codes->values[e] = factor * point.value;
+      codes->slopes[e] = factor * point.slope;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TunedLayer::EncodeLargest(const float* x, int64_t rows, CodeBatch* codes) {
+  const int64_t k = code_.k;
+  codes->k = k;
+  codes->indices.resize(rows * k);
+  codes->values.resize(rows * k);
   if (dictionary_is_stale_) KWTA_RETURN_IF_ERROR(backend_->RefreshDictionary(*dictionary_));
   dictionary_is_stale_ = false;
   KWTA_ASSIGN_OR_RETURN(const StagedInput input, StagedInput::Create(*backend_, x, rows * width_ * sizeof(float)));
   KWTA_ASSIGN_OR_RETURN(StagedOutput indices,
-                        StagedOutput::Create(*backend_, codes->indices.data(), rows * k_ * sizeof(int32_t)));
+                        StagedOutput::Create(*backend_, codes->indices.data(), rows * k * sizeof(int32_t)));
   KWTA_ASSIGN_OR_RETURN(StagedOutput values,
-                        StagedOutput::Create(*backend_, codes->values.data(), rows * k_ * sizeof(float)));
+                        StagedOutput::Create(*backend_, codes->values.data(), rows * k * sizeof(float)));
   AffineTopKArgs args;
   args.dictionary = dictionary_.get();
   args.x = input.as<float>();
   args.rows = rows;
-  args.k = k_;
+  args.k = k;
   args.indices = indices.as<int32_t>();
   args.values = values.as<float>();
   KWTA_RETURN_IF_ERROR(backend_->AffineTopK(args));

@@ -23,11 +23,6 @@ constexpr double kSmallestSlope = 1e-20;  // shorter slopes have no useful direc
 // The prefix of the tensors of layer i in a bundle of `layers` layers.
 std::string LayerPrefix(int layers, int i) { return layers == 1 ? "" : absl::StrCat("layers.", i, "."); }
 
-absl::Status Diverged() {
-  return absl::FailedPreconditionError(
-      "fine-tuning has diverged: a batch has activities or a loss that are not finite");
-}
-
 }  // namespace
 
 absl::StatusOr<TunedNetwork> TunedNetwork::Create(const ModelBundle& model, const std::shared_ptr<Backend>& backend) {
@@ -36,47 +31,38 @@ absl::StatusOr<TunedNetwork> TunedNetwork::Create(const ModelBundle& model, cons
   for (int i = 0; i < count; ++i) {
     KWTA_ASSIGN_OR_RETURN(const ModelBundle part, LayerOfStack(model, i));
     const v1::EncoderSpec& spec = part.description.encoder();
-    const int64_t k = FindEncoderKind(spec)->tuned_k(spec);
-    KWTA_ASSIGN_OR_RETURN(TunedLayer layer, TunedLayer::Create(part.tensors, k, backend));
+    KWTA_ASSIGN_OR_RETURN(TunedLayer layer,
+                          TunedLayer::Create(part.tensors, FindEncoderKind(spec)->tuned_code(spec), backend));
     network.layers_.push_back(std::move(layer));
   }
   network.codes_.resize(count);
-  network.scales_.resize(count);
-  network.slopes_.resize(count);
+  network.gradients_.resize(count);
   return network;
 }
 
-void TunedNetwork::Drop(double probability, Rng* rng, CodeBatch* codes, std::vector<float>* scales) {
-  scales->clear();
-  if (probability == 0) return;
-  const auto kept = static_cast<float>(1 / (1 - probability));
-  for (float& value : codes->values) {
-    scales->push_back(rng->Uniform() <= probability ? 0.0f : kept);
-    value *= scales->back();
-  }
-}
-
-absl::Status TunedNetwork::Forward(const float* x, int64_t rows, double code_dropout, Rng* rng) {
+absl::Status TunedNetwork::Forward(const float* x, int64_t rows, std::optional<double> code_dropout, Rng* rng) {
   const float* input = x;
   for (int i = 0; i < layers(); ++i) {
-    CodeBatch& codes = codes_[i];
-    KWTA_RETURN_IF_ERROR(layers_[i].Encode(input, rows, &codes));
-    const bool finite = std::all_of(codes.values.begin(), codes.values.end(), [](float z) { return std::isfinite(z); });
-    if (!finite) return Diverged();
-    Drop(code_dropout, rng, &codes, &scales_[i]);
+    const double dropout = code_dropout.value_or(layers_[i].own_dropout());
+    KWTA_RETURN_IF_ERROR(layers_[i].Encode(input, rows, dropout, rng, &codes_[i]));
     if (i + 1 == layers()) break;
-    codes.ToDense(layers_[i].units(), &dense_);
+    codes_[i].ToDense(layers_[i].units(), &dense_);
     input = dense_.data();
   }
   return absl::OkStatus();
 }
 
-absl::Status TunedNetwork::SlopesBelow(int i) {
-  KWTA_RETURN_IF_ERROR(layers_[i].InputGradient(codes_[i], slopes_[i], &below_));
+void TunedNetwork::MultiplyBySlopes(int i) {
+  const std::vector<float>& slopes = codes_[i].slopes;
+  for (size_t e = 0; e < slopes.size(); ++e) gradients_[i][e] *= slopes[e];
+}
+
+absl::Status TunedNetwork::GradientBelow(int i) {
+  KWTA_RETURN_IF_ERROR(layers_[i].InputGradient(codes_[i], gradients_[i], &below_));
   const CodeBatch& lower = codes_[i - 1];
-  slopes_[i - 1].resize(lower.indices.size());
+  gradients_[i - 1].resize(lower.indices.size());
   for (size_t e = 0; e < lower.indices.size(); ++e) {
-    slopes_[i - 1][e] = below_[e / lower.k * layers_[i].width() + lower.indices[e]];
+    gradients_[i - 1][e] = below_[e / lower.k * layers_[i].width() + lower.indices[e]];
   }
   return absl::OkStatus();
 }
@@ -84,10 +70,14 @@ absl::Status TunedNetwork::SlopesBelow(int i) {
 absl::Status TunedNetwork::AddAdversarial(float length, const int32_t* labels, int64_t rows, float* x) {
   KWTA_RETURN_IF_ERROR(Forward(x, rows, 0, nullptr));
   const CodeBatch& codes = codes_.back();
-  slopes_.back().resize(rows * codes.k);
-  classifier_->Gradient(codes.indices.data(), codes.values.data(), labels, rows, codes.k, slopes_.back().data());
-  for (int i = layers() - 1; i > 0; --i) KWTA_RETURN_IF_ERROR(SlopesBelow(i));
-  KWTA_RETURN_IF_ERROR(layers_[0].InputGradient(codes_[0], slopes_[0], &below_));
+  gradients_.back().resize(rows * codes.k);
+  classifier_->Gradient(codes.indices.data(), codes.values.data(), labels, rows, codes.k, gradients_.back().data());
+  for (int i = layers() - 1; i > 0; --i) {
+    MultiplyBySlopes(i);
+    KWTA_RETURN_IF_ERROR(GradientBelow(i));
+  }
+  MultiplyBySlopes(0);
+  KWTA_RETURN_IF_ERROR(layers_[0].InputGradient(codes_[0], gradients_[0], &below_));
   const int64_t width = layers_[0].width();
   for (int64_t i = 0; i < rows; ++i) {
     const float* slope = below_.data() + i * width;
@@ -103,21 +93,23 @@ absl::StatusOr<Classifier::Outcome> TunedNetwork::Step(const float* x, const int
                                                        const StepOptions& options, Rng& rng) {
   const int top = layers() - 1;
   KWTA_RETURN_IF_ERROR(Forward(x, rows, options.code_dropout, &rng));
-  slopes_[top].resize(rows * codes_[top].k);
-  const Classifier::Outcome outcome = classifier_->Step(codes_[top].indices.data(), codes_[top].values.data(), labels,
-                                                        rows, codes_[top].k, options.classifier, slopes_[top].data());
-  if (!std::isfinite(outcome.loss)) return Diverged();
+  gradients_[top].resize(rows * codes_[top].k);
+  const Classifier::Outcome outcome =
+      classifier_->Step(codes_[top].indices.data(), codes_[top].values.data(), labels, rows, codes_[top].k,
+                        options.classifier, gradients_[top].data());
+  if (!std::isfinite(outcome.loss)) {
+    return absl::FailedPreconditionError("fine-tuning has diverged: a batch has a loss that is not finite");
+  }
 
   for (int i = top; i >= options.first_layer; --i) {
     const CodeBatch& codes = codes_[i];
-    std::vector<float>& slopes = slopes_[i];
-    for (size_t e = 0; e < scales_[i].size(); ++e) slopes[e] *= scales_[i][e];
+    MultiplyBySlopes(i);
     if (i > options.first_layer) {
       // Compute these before this layer's atoms move.
-      KWTA_RETURN_IF_ERROR(SlopesBelow(i));
+      KWTA_RETURN_IF_ERROR(GradientBelow(i));
     }
-    KWTA_RETURN_IF_ERROR(
-        layers_[i].Step(codes, slopes, i == 0 ? x : nullptr, i == 0 ? nullptr : &codes_[i - 1], options.encoder));
+    KWTA_RETURN_IF_ERROR(layers_[i].Step(codes, gradients_[i], i == 0 ? x : nullptr, i == 0 ? nullptr : &codes_[i - 1],
+                                         options.encoder));
   }
   return outcome;
 }

@@ -1,4 +1,4 @@
-// Layers of k-sparse units under a softmax classifier; all follow the gradient of the classifier's loss.
+// Layers under a softmax classifier; all follow the gradient of the classifier's loss.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,8 @@ class TunedNetwork {
     int first_layer = 0;  // this layer, those above it and the classifier are trained
     TunedLayer::Rates encoder;
     Classifier::Rates classifier;
-    double code_dropout = 0;  // probability that an activity of a code is dropped
+    // Probability that an activity of a code is dropped. Not set: what each layer was trained with.
+    std::optional<double> code_dropout;
   };
   // Makes one update on x[rows, width], which is preprocessed and has the mean subtracted. `rng` decides which
   // activities are dropped. Errors: FAILED_PRECONDITION if training has diverged. REQUIRES: the network has a
@@ -49,21 +50,20 @@ class TunedNetwork {
   absl::Status Restore(const TensorMap& state);
 
  private:
-  // Codes of x, layer by layer, with activities dropped.
-  absl::Status Forward(const float* x, int64_t rows, double code_dropout, Rng* rng);
-  // Computes the slopes of layer i - 1 from those of layer i.
-  absl::Status SlopesBelow(int i);
-  // Drops activities of `codes`; scales_ of that layer holds the factor of each.
-  void Drop(double probability, Rng* rng, CodeBatch* codes, std::vector<float>* scales);
+  // Codes of x, layer by layer, with activities dropped: see StepOptions.
+  absl::Status Forward(const float* x, int64_t rows, std::optional<double> code_dropout, Rng* rng);
+  // Computes the gradient of layer i - 1's values from that of layer i's pre-activations.
+  absl::Status GradientBelow(int i);
+  // Turns the gradient with respect to the values of layer i into that with respect to its pre-activations.
+  void MultiplyBySlopes(int i);
 
   std::vector<TunedLayer> layers_;  // lowest first
   std::optional<Classifier> classifier_;
 
   // The current batch, one element for each layer.
   std::vector<CodeBatch> codes_;
-  std::vector<std::vector<float>> scales_;  // [rows, k], or empty: nothing was dropped
-  std::vector<std::vector<float>> slopes_;  // [rows, k]: the gradient with respect to the activities
-  std::vector<float> dense_, below_;        // scratch
+  std::vector<std::vector<float>> gradients_;  // [rows, k]: with respect to the values, then to the pre-activations
+  std::vector<float> dense_, below_;           // scratch
 };
 
 }  // namespace kwta

@@ -8,8 +8,8 @@
 
 namespace kwta {
 
-absl::StatusOr<TuningRows> TuningRows::Create(const ModelBundle& model, const Dataset& data, double input_dropout,
-                                              int max_shift) {
+absl::StatusOr<TuningRows> TuningRows::Create(const ModelBundle& model, const Dataset& data,
+                                              const InputDropout& dropout, int max_shift) {
   const Shape& shape = data.row_shape();
   if (max_shift > 0 && shape.size() < 2) {
     return absl::InvalidArgumentError(
@@ -24,7 +24,7 @@ absl::StatusOr<TuningRows> TuningRows::Create(const ModelBundle& model, const Da
   KWTA_RETURN_IF_ERROR(ResolvePreprocessing(&spec));
   KWTA_ASSIGN_OR_RETURN(Preprocessor preprocessor,
                         Preprocessor::Load(spec, model.description.input_width(), model.tensors));
-  return TuningRows(data, std::move(preprocessor), input_dropout, max_shift);
+  return TuningRows(data, std::move(preprocessor), dropout, max_shift);
 }
 
 absl::Status TuningRows::Read(const uint32_t* which, int64_t count, Rng& rng, float* out) {
@@ -44,9 +44,10 @@ absl::Status TuningRows::Read(const uint32_t* which, int64_t count, Rng& rng, fl
     rows = {DType::kF32, floats_.data(), count, stored_width};
   }
   KWTA_RETURN_IF_ERROR(preprocessor_.Apply(rows, out));
-  if (input_dropout_ == 0) return absl::OkStatus();
+  if (dropout_.probability == 0) return absl::OkStatus();
+  const auto kept = static_cast<float>(dropout_.scales ? 1 / (1 - dropout_.probability) : 1);
   for (int64_t e = 0; e < count * width(); ++e) {
-    if (rng.Uniform() <= input_dropout_) out[e] = 0;
+    out[e] = rng.Uniform() <= dropout_.probability ? 0 : kept * out[e];
   }
   return absl::OkStatus();
 }

@@ -2,7 +2,19 @@
 
 #include <utility>
 
+#include "absl/time/time.h"
+
 namespace kwta::server {
+namespace {
+
+constexpr absl::Duration kTickInterval = absl::Seconds(1);
+
+gpr_timespec Soon() {
+  return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                      gpr_time_from_millis(absl::ToInt64Milliseconds(kTickInterval), GPR_TIMESPAN));
+}
+
+}  // namespace
 
 void CompletionLoop::Post(std::function<void()> function) {
   absl::MutexLock lock(&mutex_);
@@ -72,12 +84,24 @@ void CompletionLoop::Run() {
     absl::MutexLock lock(&mutex_);
     runner_ = std::this_thread::get_id();
   }
-  void* tag;
-  bool ok;
-  while (queue_->Next(&tag, &ok)) {
-    static_cast<CompletionEvent*>(tag)->Complete(ok);
+  gpr_timespec wake = Soon();
+  for (;;) {
+    void* tag;
+    bool ok;
+    const auto next = queue_->AsyncNext(&tag, &ok, wake);
+    if (next == grpc::CompletionQueue::SHUTDOWN) return;
+    if (next == grpc::CompletionQueue::GOT_EVENT) static_cast<CompletionEvent*>(tag)->Complete(ok);
     RunPosted();
+    if (SteadyTime::Now() < next_tick_) continue;
+    Tick();
+    wake = Soon();
   }
+}
+
+void CompletionLoop::Tick() {
+  next_tick_ = SteadyTime::Now() + kTickInterval;
+  for (const std::function<void()>& tick : ticks_) tick();
+  RunPosted();
 }
 
 }  // namespace kwta::server

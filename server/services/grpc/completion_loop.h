@@ -7,10 +7,12 @@
 #include <functional>
 #include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "core/base/steady_time.h"
 
 namespace kwta::server {
 
@@ -63,6 +65,9 @@ class CompletionLoop {
   void BeginPosting();
   void EndPosting();
 
+  // Runs `function` on the loop's thread about once a second. Call before Start.
+  void EverySecond(std::function<void()> function) { ticks_.push_back(std::move(function)); }
+
   void Start();
   // Waits until nobody holds the loop, then ends the thread. REQUIRES: the server has shut down, so that holders
   // finish.
@@ -71,6 +76,7 @@ class CompletionLoop {
  private:
   void Run();
   void RunPosted();
+  void Tick();
   void Woken(bool);
   void Wake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AddHolds(int more);
@@ -84,6 +90,8 @@ class CompletionLoop {
   int holds_ ABSL_GUARDED_BY(mutex_) = 0;
   std::thread::id runner_ ABSL_GUARDED_BY(mutex_);
   bool waking_ ABSL_GUARDED_BY(mutex_) = false;  // the alarm is set and has not rung
+  std::vector<std::function<void()>> ticks_;
+  SteadyTime next_tick_;  // used on the loop's thread
   grpc::Alarm alarm_;
   std::thread thread_;
 };

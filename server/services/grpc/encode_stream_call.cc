@@ -1,13 +1,13 @@
 // One call of EncodeStream.
 #include <deque>
 #include <memory>
-#include <optional>
 #include <utility>
 #include <vector>
 
+#include "core/base/status_macros.h"
 #include "server/jobs/job_events.h"
-#include "server/services/grpc/encode_calls.h"
-#include "server/services/grpc/grpc_call.h"
+#include "server/services/grpc/encoder_calls.h"
+#include "server/services/grpc/served_call.h"
 
 namespace kwta::server {
 namespace {
@@ -19,14 +19,18 @@ constexpr size_t kSpareMessages = 256;
 
 // Reads while fewer than max_stream_messages of its messages are unanswered and they and their answers take less than
 // max_stream_bytes, and writes the answers in the order of the messages. So the server stops reading from a client that
-// does not read. Exists from the request for a call until its last operation has completed and gRPC has reported that
-// the call is over.
-class EncodeStreamCall {
+// does not read.
+class EncodeStreamCall final : public ServedCall {
  public:
-  explicit EncodeStreamCall(const EncodeCallParts* parts) : parts_(*parts) {
-    context_.AsyncNotifyWhenDone(&over_);
-    grpc::ServerCompletionQueue* queue = parts_.loop->queue();
-    parts_.service->RequestEncodeStream(&context_, &stream_, queue, queue, &arrived_);
+  EncodeStreamCall(std::unique_ptr<IncomingCall> incoming, const EncodeStreamParts* parts)
+      : ServedCall(std::move(incoming)),
+        parts_(*parts),
+        call_(parts->pipeline, &methods::kEncodeStream, &transport()) {}
+
+  void Begin() override {
+    const absl::Status admitted = call_.Admit();
+    if (!admitted.ok()) return End(admitted);
+    Advance();
   }
 
  private:
@@ -39,27 +43,14 @@ class EncodeStreamCall {
     bool encoded = false;
   };
 
-  void Arrived(bool ok) {
-    if (!ok) {
-      delete this;
-      return;
-    }
-    new EncodeStreamCall(&parts_);
-    call_.emplace(parts_.pipeline, &methods::kEncodeStream, &transport_);
-    const absl::Status admitted = call_->Admit();
-    if (!admitted.ok()) return Finish(admitted);
-    Advance();
-  }
-
   // Starts every operation that can start.
   void Advance() {
     if (!reading_ && !read_all_ && static_cast<int>(messages_.size()) < parts_.max_stream_messages &&
         bytes_ < parts_.max_stream_bytes) {
       reading_ = true;
-      next_ = NewMessage();
-      stream_.Read(&next_->request, &read_);
+      Read();
     }
-    if (writing_ || finished_) return;
+    if (writing_ || finished()) return;
     if (broken_) {
       // Nobody reads answers any more, but those in progress must still complete.
       while (!messages_.empty() && messages_.front()->encoded) Recycle(TakeFirst());
@@ -68,57 +59,62 @@ class EncodeStreamCall {
       return;
     }
     if (!read_all_ || !messages_.empty()) return;
-    if (end_.ok() && transport_.Cancelled()) end_ = absl::CancelledError("the caller went away");
-    Finish(end_);
+    if (end_.ok() && transport().Cancelled()) end_ = absl::CancelledError("the caller went away");
+    End(end_);
   }
 
   // Runs after everything posted together with this, so that the answers to the messages of a batch leave together.
   void AdvanceLater() {
     if (std::exchange(will_advance_, true)) return;
-    parts_.loop->Post([this] {
+    loop().Post([this] {
       will_advance_ = false;
       Advance();
     });
   }
 
-  void Read(bool ok) {
+  void OnRead(grpc::ByteBuffer* bytes) override {
     reading_ = false;
-    if (ok) {
-      Begin(std::move(next_));
-    } else {
+    if (bytes == nullptr) {
       read_all_ = true;
+    } else {
+      std::unique_ptr<Message> message = NewMessage();
+      const absl::Status parsed = Parse(bytes, &message->request);
+      const absl::Status begun = parsed.ok() ? BeginRequest(std::move(message)) : parsed;
+      if (!begun.ok()) {
+        end_ = begun;
+        read_all_ = true;  // answers in progress still leave
+      }
     }
     Advance();
   }
 
-  void Begin(std::unique_ptr<Message> owned) {
-    absl::StatusOr<StreamRequest> admitted = call_->BeginRequest();
-    if (!admitted.ok()) {
-      end_ = admitted.status();
-      read_all_ = true;  // answers in progress still leave
-      return;
-    }
+  absl::Status BeginRequest(std::unique_ptr<Message> owned) {
+    KWTA_ASSIGN_OR_RETURN(StreamRequest admitted, call_.BeginRequest());
     messages_.push_back(std::move(owned));
     Message* message = messages_.back().get();
-    message->admitted = *std::move(admitted);
+    message->admitted = std::move(admitted);
     AddBytes(message, static_cast<int64_t>(message->request.ByteSizeLong()));
     const auto done = [this, message](absl::StatusOr<EncodedRows> rows) {
       message->rows = std::move(rows);
-      parts_.loop->Post([this, message] {
+      loop().Post([this, message] {
         message->encoded = true;
         if (message->rows.ok()) AddBytes(message, message->rows->result.bytes());
         AdvanceLater();
       });
     };
-    if (!message->admitted.refusal.ok()) return done(message->admitted.refusal);
-    parts_.handler->Start(message->request.request(), call_->Context(&message->admitted), done);
+    if (message->admitted.refusal.ok()) {
+      parts_.handler->Start(message->request.request(), call_.Context(&message->admitted), done);
+    } else {
+      done(message->admitted.refusal);
+    }
+    return absl::OkStatus();
   }
 
   void WriteFirst() {
     std::unique_ptr<Message> message = TakeFirst();
     answer_.set_request_id(message->request.request_id());
     const absl::Status status = EncodeHandler::Finish(message->rows, answer_.mutable_response());
-    call_->EndRequest(message->admitted, status);
+    call_.EndRequest(message->admitted, status);
     if (!status.ok()) *answer_.mutable_error() = ToFailure(status);
     const bool small = message->bytes <= kSmallMessage;
     Recycle(std::move(message));
@@ -127,9 +123,16 @@ class EncodeStreamCall {
     // it was sent, since the initial metadata goes with it.
     if (answered_any_ && !messages_.empty() && messages_.front()->encoded) options.set_buffer_hint();
     answered_any_ = true;
-    writing_ = true;
-    stream_.Write(answer_, options, &written_);  // serialises it at once
+    grpc::ByteBuffer bytes;
+    const absl::Status serialized = SerializeMessage(answer_, &bytes);
     if (!small) answer_.Clear();
+    if (!serialized.ok()) {
+      end_ = serialized;
+      read_all_ = broken_ = true;
+      return AdvanceLater();
+    }
+    writing_ = true;
+    Write(bytes, options);
   }
 
   std::unique_ptr<Message> NewMessage() {
@@ -159,43 +162,20 @@ class EncodeStreamCall {
     bytes_ += bytes;
   }
 
-  void Written(bool ok) {
+  void OnWritten(bool ok) override {
     writing_ = false;
     broken_ = broken_ || !ok;
     Advance();
   }
 
-  void Finish(const absl::Status& status) {
-    finished_ = true;
+  void End(const absl::Status& status) {
     read_all_ = true;
-    call_->Finish(status);
-    stream_.Finish(ToGrpcStatus(status), &answered_);
+    call_.Finish(status);
+    Finish(status);
   }
 
-  void Answered(bool) { Release(); }
-
-  void Over(bool) {
-    transport_.Over();
-    Release();
-  }
-
-  void Release() {
-    if (--pending_ == 0) delete this;
-  }
-
-  const EncodeCallParts& parts_;
-  const CompletionLoop::Hold hold_{parts_.loop};
-  MemberEvent<EncodeStreamCall, &EncodeStreamCall::Arrived> arrived_{this};
-  MemberEvent<EncodeStreamCall, &EncodeStreamCall::Read> read_{this};
-  MemberEvent<EncodeStreamCall, &EncodeStreamCall::Written> written_{this};
-  MemberEvent<EncodeStreamCall, &EncodeStreamCall::Answered> answered_{this};
-  MemberEvent<EncodeStreamCall, &EncodeStreamCall::Over> over_{this};
-  int pending_ = 2;  // for answered_ and over_; the answer is sent only when nothing else is in progress
-  grpc::ServerContext context_;
-  AsyncGrpcTransport transport_{&context_};
-  grpc::ServerAsyncReaderWriter<v1::EncodeStreamResponse, v1::EncodeStreamRequest> stream_{&context_};
-  std::optional<Call> call_;                       // set when the call arrives
-  std::unique_ptr<Message> next_;                  // being read
+  const EncodeStreamParts& parts_;
+  Call call_;
   std::deque<std::unique_ptr<Message>> messages_;  // in order of arrival
   std::vector<std::unique_ptr<Message>> spare_;
   int64_t bytes_ = 0;  // of messages_
@@ -206,11 +186,12 @@ class EncodeStreamCall {
   bool read_all_ = false;  // no more messages come
   absl::Status end_;       // the status that ends the stream
   bool broken_ = false;    // no more answers can be sent
-  bool finished_ = false;
 };
 
 }  // namespace
 
-void ListenForEncodeStream(const EncodeCallParts* parts) { new EncodeStreamCall(parts); }
+void ServeEncodeStream(std::unique_ptr<IncomingCall> incoming, const EncodeStreamParts* parts) {
+  (new EncodeStreamCall(std::move(incoming), parts))->Begin();
+}
 
 }  // namespace kwta::server

@@ -3,132 +3,162 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace kwta::server {
+namespace {
 
 using grpc::health::v1::HealthCheckRequest;
 
-// Exists from the request for a call until its answer has left.
-class HealthService::CheckCall {
+constexpr char kHealth[] = "grpc.health.v1.Health";
+constexpr char kModelPrefix[] = "model/";
+
+// A check takes a place only until its request is there.
+constexpr int kMostChecks = 512;
+
+}  // namespace
+
+class HealthService::CheckCall final : public ServedCall {
  public:
-  explicit CheckCall(HealthService* health) : health_(health), hold_(health->loop_) {
-    grpc::ServerCompletionQueue* queue = health_->loop_->queue();
-    health_->service_.RequestCheck(&context_, &request_, &responder_, queue, queue, &arrived_);
+  CheckCall(std::unique_ptr<IncomingCall> incoming, HealthService* health)
+      : ServedCall(std::move(incoming)), health_(*health), place_(health->checking_.Take(transport().Peer())) {}
+
+  void Begin() override {
+    if (!place_.ok()) return End(place_.status());
+    body_.Start(health_.parts_.site->bodies);
+    small_ = health_.parts_.site->ExpectSmall(transport());
+    Read();
   }
 
  private:
-  void Arrived(bool ok) {
-    if (!ok) {
-      delete this;
-      return;
-    }
-    new CheckCall(health_);
+  void OnRead(grpc::ByteBuffer* bytes) override {
+    body_.Stop();
+    small_.reset();
+    if (bytes == nullptr) return End(absl::InvalidArgumentError("the call ended without a request"));
+    HealthCheckRequest request;
+    const absl::Status parsed = Parse(bytes, &request);
+    if (!parsed.ok()) return End(parsed);
     Response response;
-    response.set_status(health_->StatusOf(request_.service()));
-    if (response.status() != Response::SERVICE_UNKNOWN) {
-      responder_.Finish(response, grpc::Status::OK, &answered_);
-      return;
+    response.set_status(health_.StatusOf(request.service()));
+    if (response.status() == Response::SERVICE_UNKNOWN) {
+      return End(absl::NotFoundError(absl::StrCat("there is no service '", request.service(), "' on this server")));
     }
-    const std::string message = absl::StrCat("there is no service '", request_.service(), "' on this server");
-    responder_.FinishWithError(grpc::Status(grpc::StatusCode::NOT_FOUND, message), &answered_);
+    grpc::ByteBuffer answer;
+    const absl::Status serialized = SerializeMessage(response, &answer);
+    if (!serialized.ok()) return End(serialized);
+    WriteAndFinish(answer);
   }
 
-  void Answered(bool) { delete this; }
+  void End(const absl::Status& status) { Finish(status); }
 
-  HealthService* const health_;
-  const CompletionLoop::Hold hold_;
-  MemberEvent<CheckCall, &CheckCall::Arrived> arrived_{this};
-  MemberEvent<CheckCall, &CheckCall::Answered> answered_{this};
-  grpc::ServerContext context_;
-  HealthCheckRequest request_;
-  grpc::ServerAsyncResponseWriter<Response> responder_{&context_};
+  HealthService& health_;
+  const absl::StatusOr<OpenCalls::Place> place_;
+  std::shared_ptr<void> small_;
+  TimeoutList::Entry body_{[this] { End(BodyTimeoutError(*health_.parts_.site->bodies)); }};
 };
 
-// Exists from the request for a call until its last operation has completed and gRPC has reported that the call is
-// over.
-class HealthService::WatchCall {
+class HealthService::WatchCall final : public ServedCall {
  public:
-  explicit WatchCall(HealthService* health) : health_(health), hold_(health->loop_) {
-    context_.AsyncNotifyWhenDone(&over_);
-    grpc::ServerCompletionQueue* queue = health_->loop_->queue();
-    health_->service_.RequestWatch(&context_, &request_, &stream_, queue, queue, &arrived_);
+  WatchCall(std::unique_ptr<IncomingCall> incoming, HealthService* health)
+      : ServedCall(std::move(incoming)),
+        health_(*health),
+        place_(health->watching_.Take(transport().Peer())),
+        call_(health->parts_.site->pipeline, &methods::kHealthWatch, &transport()) {}
+  ~WatchCall() override { health_.watchers_.erase(this); }
+
+  void Begin() override {
+    if (!place_.ok()) return End(place_.status());
+    body_.Start(health_.parts_.site->bodies);
+    small_ = health_.parts_.site->ExpectSmall(transport());
+    Read();
   }
 
   // Sends the state if it has changed since it was last sent.
   void Advance() {
-    if (writing_ || !watches_) return;
-    const Response::ServingStatus status = health_->StatusOf(request_.service());
+    if (finished() || writing_) return;
+    if (transport().Cancelled()) return End(absl::CancelledError("the watcher went away"));
+    const Response::ServingStatus status = health_.StatusOf(service_);
     if (said_ == status) return;
     said_ = status;
-    response_.set_status(status);
+    Response response;
+    response.set_status(status);
+    grpc::ByteBuffer bytes;
+    const absl::Status serialized = SerializeMessage(response, &bytes);
+    if (!serialized.ok()) return End(serialized);
     writing_ = true;
-    stream_.Write(response_, &written_);
+    Write(bytes);
   }
 
  private:
-  void Arrived(bool ok) {
-    if (!ok) {
-      delete this;
-      return;
-    }
-    new WatchCall(health_);
-    health_->watchers_.insert(this);
-    watches_ = true;
+  void OnRead(grpc::ByteBuffer* bytes) override {
+    body_.Stop();
+    small_.reset();
+    if (bytes == nullptr) return End(absl::InvalidArgumentError("the call ended without a request"));
+    HealthCheckRequest request;
+    const absl::Status parsed = Parse(bytes, &request);
+    if (!parsed.ok()) return End(parsed);
+    service_ = request.service();
+    health_.watchers_.insert(this);
     Advance();
   }
 
-  void Written(bool ok) {
+  void OnWritten(bool ok) override {
     writing_ = false;
-    if (!watches_) return Finish();
-    if (ok) Advance();  // else it will soon be over
+    if (!ok) return End(absl::CancelledError("the watcher went away"));
+    Advance();
   }
 
-  void Over(bool) {
-    watches_ = false;
-    health_->watchers_.erase(this);
-    if (!writing_) Finish();
+  void OnOver() override { Advance(); }
+
+  void End(const absl::Status& status) {
+    body_.Stop();
+    call_.Finish(status);
+    Finish(status);
   }
 
-  void Finish() { stream_.Finish(grpc::Status::CANCELLED, &answered_); }
-  void Answered(bool) { delete this; }
-
-  HealthService* const health_;
-  const CompletionLoop::Hold hold_;
-  MemberEvent<WatchCall, &WatchCall::Arrived> arrived_{this};
-  MemberEvent<WatchCall, &WatchCall::Written> written_{this};
-  MemberEvent<WatchCall, &WatchCall::Over> over_{this};
-  MemberEvent<WatchCall, &WatchCall::Answered> answered_{this};
-  grpc::ServerContext context_;
-  HealthCheckRequest request_;
-  Response response_;
-  grpc::ServerAsyncWriter<Response> stream_{&context_};
+  HealthService& health_;
+  const absl::StatusOr<OpenCalls::Place> place_;
+  std::shared_ptr<void> small_;
+  Call call_;
+  std::string service_;
   Response::ServingStatus said_ = Response::UNKNOWN;
-  bool watches_ = false;
   bool writing_ = false;
+  TimeoutList::Entry body_{[this] { End(BodyTimeoutError(*health_.parts_.site->bodies)); }};
 };
 
-HealthService::HealthService(std::vector<std::string> services, CompletionLoop* loop)
-    : services_(services.begin(), services.end()), loop_(loop) {
-  services_.insert("");
-}
+HealthService::HealthService(Parts parts)
+    : parts_(std::move(parts)),
+      checking_({"health checks that have not sent their request", kMostChecks, kMostChecks / 2, ""}),
+      watching_({"health watchers", parts_.max_watchers, (parts_.max_watchers + 1) / 2, "--max-health-watchers"}) {}
 
-void HealthService::Listen() {
-  new CheckCall(this);
-  new WatchCall(this);
+void HealthService::AddTo(MethodTable* table) {
+  table->AddCalls<CheckCall>(kHealth, "Check", this);
+  table->AddCalls<WatchCall>(kHealth, "Watch", this);
+  // Models come and go.
+  parts_.site->loop->EverySecond([this] { Notify(); });
 }
 
 void HealthService::SetServing(bool serving) {
   serving_ = serving;
-  const auto hold = std::make_shared<CompletionLoop::Hold>(loop_);
-  loop_->Post([this, hold] {
-    for (WatchCall* watcher : watchers_) watcher->Advance();
-  });
+  const auto hold = std::make_shared<CompletionLoop::Hold>(parts_.site->loop);
+  parts_.site->loop->Post([this, hold] { Notify(); });
+}
+
+void HealthService::Notify() {
+  for (WatchCall* watcher : watchers_) watcher->Advance();
 }
 
 HealthService::Response::ServingStatus HealthService::StatusOf(const std::string& service) const {
-  if (services_.count(service) == 0) return Response::SERVICE_UNKNOWN;
-  return serving_ ? Response::SERVING : Response::NOT_SERVING;
+  bool serves = serving_;
+  if (absl::StartsWith(service, kModelPrefix)) {
+    const std::optional<bool> model = parts_.model_serves(absl::string_view(service).substr(sizeof(kModelPrefix) - 1));
+    if (!model.has_value()) return Response::SERVICE_UNKNOWN;
+    serves = serves && *model;
+  } else if (!service.empty() && parts_.services.count(service) == 0) {
+    return Response::SERVICE_UNKNOWN;
+  }
+  return serves ? Response::SERVING : Response::NOT_SERVING;
 }
 
 }  // namespace kwta::server

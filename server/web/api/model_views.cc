@@ -131,7 +131,7 @@ absl::StatusOr<json> ModelViews::Units(const ModelSelector& selector, bool by_us
     result["picture"] = {
         {"channels", shape[0]}, {"height", shape[1]}, {"width", shape[2]}, {"projected", (*pictures)->projected()}};
   } else {
-    result["picture_problem"] = ToUtf8(pictures.status().message());
+    result["picture_problem"] = ToUtf8(models_->WithoutRoot(pictures.status()).message());
   }
   return result;
 }
@@ -139,7 +139,9 @@ absl::StatusOr<json> ModelViews::Units(const ModelSelector& selector, bool by_us
 absl::StatusOr<std::string> ModelViews::Pictures(const ModelSelector& selector, std::vector<int64_t> units,
                                                  int64_t columns) {
   KWTA_ASSIGN_OR_RETURN(const ServedModelPtr model, models_->Get(selector));
-  KWTA_ASSIGN_OR_RETURN(const auto pictures, UnitPictures::Open(model->directory, model->description));
+  const auto opened = UnitPictures::Open(model->directory, model->description);
+  if (!opened.ok()) return models_->WithoutRoot(opened.status());
+  const std::shared_ptr<const UnitPictures>& pictures = *opened;
   if (columns < 1 || columns > UnitPictures::kMost) {
     return absl::InvalidArgumentError(absl::StrCat("columns is ", columns, "; expected 1 .. ", UnitPictures::kMost));
   }
@@ -200,7 +202,7 @@ absl::StatusOr<json> ModelViews::ExamineSample(const ModelSelector& selector, in
   KWTA_ASSIGN_OR_RETURN(const ModelStudyPtr study, studies_.Get(model));
   const RowsView rows = study->rows.rows();
   if (row < 0 || row >= rows.rows) return NoSuch("row", row, rows.rows);
-  KWTA_ASSIGN_OR_RETURN(json result, ExamineRow(encode_, model, rows.Slice(row, 1), context));
+  KWTA_ASSIGN_OR_RETURN(json result, Examine(model, rows.Slice(row, 1), context));
   result["sample"] = {{"row", row}, {"rows", rows.rows}};
   return result;
 }
@@ -218,7 +220,13 @@ absl::StatusOr<json> ModelViews::ExamineBody(const ModelSelector& selector, absl
     return absl::InvalidArgumentError(absl::StrCat("the body has ", row.size(), " bytes; expected ", width,
                                                    ", a byte for each element of a row of model '", model->name, "'"));
   }
-  return ExamineRow(encode_, model, {DType::kU8, row.data(), 1, width}, context);
+  return Examine(model, {DType::kU8, row.data(), 1, width}, context);
+}
+
+absl::StatusOr<json> ModelViews::Examine(const ServedModelPtr& model, const RowsView& row, const CallContext& context) {
+  absl::StatusOr<json> result = ExamineRow(encode_, model, row, context);
+  if (!result.ok()) return models_->WithoutRoot(result.status());
+  return result;
 }
 
 }  // namespace kwta::server

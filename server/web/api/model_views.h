@@ -57,6 +57,7 @@ class ModelViews {
     std::string problem;  // why nothing is known
   };
   Use UseOf(const ServedModelPtr& model);
+  absl::StatusOr<nlohmann::json> Examine(const ServedModelPtr& model, const RowsView& row, const CallContext& context);
 
   ModelManager* const models_;
   EncodeHandler* const encode_;

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/base/utf8.h"
+#include "server/oip/inference_response.h"
 
 namespace kwta::server {
 namespace {
@@ -95,6 +96,9 @@ absl::StatusOr<HttpResponse> WriteRestInferResponse(const inference::ModelInferR
   std::string json = absl::StrCat("{\"model_name\":", Quoted(response.model_name()),
                                   ",\"model_version\":", Quoted(response.model_version()));
   if (!response.id().empty()) absl::StrAppend(&json, ",\"id\":", Quoted(response.id()));
+  if (const auto zeroed = response.parameters().find(kZeroedElements); zeroed != response.parameters().end()) {
+    absl::StrAppend(&json, ",\"parameters\":{\"", kZeroedElements, "\":", zeroed->second.int64_param(), "}");
+  }
   json.append(",\"outputs\":[");
   bool binary = false;
   for (int i = 0; i < response.outputs_size(); ++i) {

@@ -218,6 +218,12 @@ TEST_F(KwtaOutput, MistypedCommandsAndOptionsHaveASuggestion) {
   EXPECT_THAT(option.error(), StartsWith("kwta: there is no option '--jsn'; did you mean '--json'?"));
 }
 
+TEST_F(KwtaOutput, MistypedCommandsOfACommandHaveASuggestion) {
+  Program program({"datasets", "delet", "a.npy"});
+  EXPECT_EQ(program.Wait(), 2);
+  EXPECT_THAT(program.error(), HasSubstr("there is no command 'datasets delet'; did you mean 'delete'?"));
+}
+
 TEST_F(KwtaOutput, HelpAndVersionAreCommands) {
   Program help({"help", "models", "load"});
   EXPECT_EQ(help.Wait(), 0);

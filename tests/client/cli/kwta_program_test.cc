@@ -68,7 +68,7 @@ TEST(KwtaProgram, HelpIsSuccess) {
 
 TEST(KwtaProgram, EveryCommandHasExamples) {
   for (const char* command :
-       {"train", "encode", "evaluate", "status", "jobs", "watch", "cancel", "models", "delete", "upload"}) {
+       {"train", "encode", "evaluate", "status", "jobs", "watch", "cancel", "models", "delete", "upload", "datasets"}) {
     Program run({command, "--help"});
     EXPECT_EQ(run.Wait(), 0) << command;
     EXPECT_THAT(run.out(), HasSubstr(absl::StrCat("  kwta ", command))) << command;

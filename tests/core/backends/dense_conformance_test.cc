@@ -63,6 +63,36 @@ TEST_P(GemmConformance, WithinTheErrorOfABinary32Sum) {
   }
 }
 
+// Matrices with zeros: from all of them to none.
+TEST_P(GemmConformance, LeavesOutZerosWithinTheSameError) {
+  struct Shape {
+    int64_t m, n, k;
+  };
+  const auto one_thread = MakeBackend(GetParam().name, 1);
+  for (const Shape& s : std::vector<Shape>{
+           {1, 1, 1}, {0, 3, 2}, {2, 3, 5}, {1, 700, 31}, {131, 1, 17}, {129, 513, 67}, {70, 260, 300}}) {
+    for (const double zeros : {1.0, 0.95, 0.8, 0.55, 0.0}) {
+      std::vector<float> a = Gaussians(s.m * s.k, 1), b = Gaussians(s.k * s.n, 2);
+      Rng rng(3);
+      for (float& each : a) each = rng.Uniform() <= zeros ? 0 : each;
+      for (bool transpose_b : {false, true}) {
+        SCOPED_TRACE(testing::Message() << s.m << " x " << s.n << " x " << s.k << ", transposed: " << transpose_b
+                                        << ", zeros: " << zeros);
+        const auto run = [&](Backend& backend, bool sparse) {
+          Floats a_array(backend, a), b_array(backend, b), c_array(backend, s.m * s.n);
+          GemmArgs args{a_array.data(), b_array.data(), c_array.data(), s.m, s.n, s.k, transpose_b};
+          args.sparse_a = sparse;
+          EXPECT_EQ(backend.Gemm(args), absl::OkStatus());
+          return c_array.Read();
+        };
+        const std::vector<float> actual = run(*backend_, true);
+        ExpectClose(actual, run(*reference_, false), static_cast<double>((s.k + 8) * (s.k + 8)) * 0x1p-22, 1e-7);
+        EXPECT_EQ(Bits(actual), Bits(run(*one_thread, true)));
+      }
+    }
+  }
+}
+
 struct Update {
   std::vector<float> parameter, velocity;
 };

@@ -41,7 +41,18 @@ std::vector<Regulariser> Regularisers() {
           {"sparsity", sparsity(0, 0.95f)},
           {"sparsity beyond its limit", sparsity(0, 0.2f)},
           {"sparsity with a target", sparsity(0.15f, 0.95f)},
-          {"weight decay", [](RegularisedPassArgs* args) { args->weight_decay = 0.3f; }}};
+          {"weight decay", [](RegularisedPassArgs* args) { args->weight_decay = 0.3f; }},
+          {"dropout",
+           [](RegularisedPassArgs* args) {
+             args->dropout = {0.4f, 78, 1000};
+           }},
+          {"sigmoid output", [](RegularisedPassArgs* args) { args->sigmoid_output = true; }},
+          {"dropout of everything", [](RegularisedPassArgs* args) {
+             args->dropout = {0.2f, 80, 1000};
+             args->corruption = {CorruptionKind::kDropout, 0.3f, 77, 1000};
+             args->sigmoid_output = true;
+             args->weight_decay = 0.1f;
+           }}};
 }
 
 struct Problem {
@@ -108,7 +119,9 @@ class Oracle {
         decoder_bias(problem.decoder_bias.begin(), problem.decoder_bias.end()),
         x_(problem.x) {
     corrupted_.resize(x_.size());
+    factors_.assign(rows_ * units_, 1.0f);
     for (int64_t i = 0; i < rows_; ++i) {
+      if (args.dropout.probability > 0) DrawDropout(args.dropout, i, units_, factors_.data() + i * units_);
       CorruptRow(args.corruption, i, x_.data() + i * width_, width_, corrupted_.data() + i * width_);
     }
   }
@@ -191,20 +204,41 @@ class Oracle {
   double Loss() const {
     double decay = 0;
     for (const double weight : atoms) decay += weight * weight;
-    return SquaredError() / Rows() + Penalty() + 0.5 * args_.weight_decay * decay;
+    return (args_.sigmoid_output ? CrossEntropy() : SquaredError()) / Rows() + Penalty() +
+           0.5 * args_.weight_decay * decay;
   }
 
  private:
   double Rows() const { return static_cast<double>(rows_); }
   const float* Seen(int64_t i) const { return (args_.first_order ? x_ : corrupted_).data() + i * width_; }
-  std::vector<double> Residual(int64_t i) const {
+  // W'h + b' of row i, with the activities that dropout leaves.
+  std::vector<double> Outputs(int64_t i) const {
     const std::vector<double> a = PreActivations(Seen(i));
-    std::vector<double> r(decoder_bias);
+    std::vector<double> y(decoder_bias);
+    for (int64_t j = 0; j < units_; ++j) {
+      const double h = factors_[i * units_ + j] * S(a[j]);
+      for (int64_t d = 0; d < width_; ++d) y[d] += h * atoms[j * width_ + d];
+    }
+    return y;
+  }
+  std::vector<double> Residual(int64_t i) const {
+    std::vector<double> r = Outputs(i);
     for (int64_t d = 0; d < width_; ++d) {
-      for (int64_t j = 0; j < units_; ++j) r[d] += S(a[j]) * atoms[j * width_ + d];
+      if (args_.sigmoid_output) r[d] = 1 / (1 + std::exp(-r[d]));
       r[d] -= x_[i * width_ + d];
     }
     return r;
+  }
+  double CrossEntropy() const {
+    double sum = 0;
+    for (int64_t i = 0; i < rows_; ++i) {
+      const std::vector<double> outputs = Outputs(i);
+      for (int64_t d = 0; d < width_; ++d) {
+        const double y = 1 / (1 + std::exp(-outputs[d])), x = x_[i * width_ + d];
+        sum -= x * std::log(y) + (1 - x) * std::log(1 - y);
+      }
+    }
+    return sum;
   }
 
   const RegularisedPassArgs args_;
@@ -215,7 +249,7 @@ class Oracle {
 
  private:
   const std::vector<float> x_;
-  std::vector<float> corrupted_;
+  std::vector<float> corrupted_, factors_;
 };
 
 class RegularisedConformance : public Conformance {};
@@ -413,6 +447,53 @@ TEST(Corruption, HasTheStatisticsItPromises) {
   const auto hidden = std::count(masked.begin(), masked.end(), 0.0f);
   EXPECT_EQ(hidden + std::count(masked.begin(), masked.end(), 2.0f), kWidth);
   EXPECT_NEAR(static_cast<double>(hidden) / kWidth, 0.3, 5 * std::sqrt(0.21 / kWidth));
+}
+
+TEST(Dropout, HasTheStatisticsItPromises) {
+  constexpr int64_t kUnits = 100'000;
+  for (const float probability : {0.5f, 0.2f}) {
+    std::vector<float> factors(kUnits);
+    DrawDropout({probability, 5, 0}, 3, kUnits, factors.data());
+    const float kept = 1 / (1 - probability);
+    double dropped = 0, both = 0;
+    for (int64_t j = 0; j < kUnits; ++j) {
+      if (factors[j] != 0) {
+        ASSERT_NEAR(factors[j], kept, 1e-6);
+      }
+      dropped += factors[j] == 0;
+      both += j > 0 && factors[j] == 0 && factors[j - 1] == 0;
+    }
+    // Five standard errors. Neighbours are independent.
+    EXPECT_NEAR(dropped / kUnits, probability, 5 * std::sqrt(probability * (1 - probability) / kUnits));
+    EXPECT_NEAR(both / kUnits, probability * probability, 5 * std::sqrt(2.0 * probability / kUnits));
+  }
+  // A unit is dropped independently from row to row, and rows of a batch are those of the run.
+  std::vector<float> row(1), later(1);
+  int dropped = 0, twice = 0;
+  constexpr int kRows = 40'000;
+  float last = 1;
+  for (int i = 0; i < kRows; ++i) {
+    DrawDropout({0.5f, 6, 0}, i, 1, row.data());
+    DrawDropout({0.5f, 6, static_cast<uint64_t>(i)}, 0, 1, later.data());
+    ASSERT_EQ(row, later);
+    dropped += row[0] == 0;
+    twice += row[0] == 0 && last == 0;
+    last = row[0];
+  }
+  EXPECT_NEAR(dropped / double{kRows}, 0.5, 5 * 0.5 / std::sqrt(kRows));
+  EXPECT_NEAR(twice / double{kRows}, 0.25, 5 * std::sqrt(0.19 / kRows) * 1.5);
+  std::vector<float> one(100), other(100);
+  DrawDropout({0.5f, 6, 0}, 0, 100, one.data());
+  DrawDropout({0.5f, 7, 0}, 0, 100, other.data());
+  EXPECT_NE(one, other);
+}
+
+TEST(Dropout, OfInputsKeepsTheirMean) {
+  constexpr int64_t kWidth = 100'000;
+  std::vector<float> x(kWidth, 2.0f);
+  CorruptRow({CorruptionKind::kDropout, 0.2f, 5, 0}, 3, x.data(), kWidth, x.data());
+  EXPECT_EQ(std::count(x.begin(), x.end(), 0.0f) + std::count(x.begin(), x.end(), 2.5f), kWidth);
+  EXPECT_NEAR(static_cast<double>(std::count(x.begin(), x.end(), 0.0f)) / kWidth, 0.2, 5 * std::sqrt(0.16 / kWidth));
 }
 
 TEST(Corruption, DependsOnTheRowOfTheRunAlone) {

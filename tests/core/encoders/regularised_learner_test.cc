@@ -64,7 +64,11 @@ std::map<std::string, std::string> Bytes(const TensorMap& tensors) {
 class RegularisedLearners : public testing::TestWithParam<std::string> {
  protected:
   std::unique_ptr<Learner> Make(const v1::RegularisedSpec& spec, uint64_t seed = 1) {
-    return CreateRegularisedLearner(spec, kWidth, seed, backend_).value();
+    v1::EncoderSpec encoder;
+    *encoder.mutable_regularised() = spec;
+    v1::TrainingSpec training;
+    training.set_seed(seed);
+    return CreateLearner(encoder, {kWidth}, training, backend_).value();
   }
   // Steps from..to of a run on fixed rows.
   static void Train(Learner& learner, int from, int to) {

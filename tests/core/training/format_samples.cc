@@ -106,8 +106,20 @@ std::vector<v1::JobSpec> InterruptedJobs() {
   sparse.mutable_encoder()->mutable_regularised()->set_sparse_penalty(0.1f);
   sparse.mutable_encoder()->mutable_regularised()->set_activation(v1::ACTIVATION_SIGMOID);
 
-  std::vector<v1::JobSpec> jobs = {k_sparse,       auxiliary, maps,        momentum,  stack,
-                                   k_sparse_stack, tuned,     tuned_stack, denoising, sparse};
+  v1::JobSpec dropout = SampleJob("dropout");
+  dropout.mutable_encoder()->mutable_dropout()->set_units(12);
+  dropout.mutable_encoder()->mutable_dropout()->set_visible_dropout(0.2f);
+  dropout.mutable_encoder()->mutable_dropout()->set_decoder(v1::DECODER_SIGMOID);
+  AddCrop(&dropout, 10);
+
+  v1::JobSpec rbm = SampleJob("rbm");
+  rbm.mutable_encoder()->mutable_rbm()->set_units(12);
+  rbm.mutable_encoder()->mutable_rbm()->set_persistent(true);
+  rbm.mutable_encoder()->mutable_rbm()->set_chains(20);
+  AddCrop(&rbm, 10);
+
+  std::vector<v1::JobSpec> jobs = {k_sparse, auxiliary,   maps,      momentum, stack,   k_sparse_stack,
+                                   tuned,    tuned_stack, denoising, sparse,   dropout, rbm};
   for (v1::JobSpec& job : jobs) EXPECT_EQ(ResolveJobSpec(&job), absl::OkStatus()) << job.model();
   return jobs;
 }

@@ -74,7 +74,11 @@ def expect(name, why):
         assert (pixels % 257 == 0).all()
         pixels = (pixels // 257).astype(np.uint8)
     else:
-        pixels = np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
+        grey = image.mode in ("1", "L")
+        if image.mode == "P" and name.endswith(".bmp"):  # which has no other way to say grey
+            colours = np.asarray(image.getpalette()).reshape(-1, 3)
+            grey = (colours == colours[:, :1]).all()
+        pixels = np.asarray(image.convert("L" if grey else "RGB"))
     channels = 1 if pixels.ndim == 2 else 3
     lines.append(f"{name} {channels} {pixels.shape[0]} {pixels.shape[1]} {pixels.tobytes().hex()}")
 
@@ -128,6 +132,74 @@ jpeg("rgb-untransformed.jpg", "RGB", quality=90, keep_rgb=True)
 jpeg("rgb-restarts.jpg", "RGB", quality=90, restart_marker_blocks=2)
 jpeg("rgb-rotated.jpg", "RGB", quality=90, exif=ORIENTATION)
 jpeg("cmyk.jpg", "CMYK", quality=90, why="4 channels")
+
+
+
+def webp(name, mode, why=None, frames=1, **options):
+    y, x = np.mgrid[0:13, 0:19]
+    pictures = []
+    for frame in range(frames):
+        planes = [(x * 13 + y * (5 + 3 * c) + 40 * frame) % 256 for c in range(len(mode))]
+        pictures.append(Image.fromarray(np.dstack(planes).astype(np.uint8), mode))
+    more = {"save_all": True, "append_images": pictures[1:]} if frames > 1 else {}
+    pictures[0].save(os.path.join(FOLDER, name), **options, **more)
+    expect(name, why)
+
+
+def bmp(name, bits, why=None, palette=None, top_down=False, header=40, compression=0, masks=(), data=None):
+    """A BMP file of HEIGHT x WIDTH pixels; `palette` holds blue, green and red of each entry."""
+    rng = np.random.default_rng(len(lines))
+    line = (WIDTH * bits + 31) // 32 * 4
+    if data is None:
+        numbers = rng.integers(0, 256, (HEIGHT, line)).astype(np.uint8)
+        if palette is not None:  # only numbers that the palette has
+            bytes_of = rng.integers(0, len(palette), (HEIGHT, line * 8 // bits)).astype(np.uint8)
+            unpacked = (bytes_of[:, :, None] >> np.arange(bits - 1, -1, -1)) & 1
+            numbers = np.packbits(unpacked.reshape(HEIGHT, -1), axis=1)
+        data = numbers.tobytes()
+    entries = b"" if palette is None else b"".join(bytes(entry) + (b"" if header == 12 else b"\0") for entry in palette)
+    fields = struct.pack("<I", header)
+    if header == 12:
+        fields += struct.pack("<HHHH", WIDTH, HEIGHT, 1, bits)
+    else:
+        height = -HEIGHT if top_down else HEIGHT
+        fields += struct.pack("<iiHHIIiiII", WIDTH, height, 1, bits, compression, len(data), 2835, 2835, len(palette or ()), 0)
+    masks = struct.pack(f"<{len(masks)}I", *masks)
+    fields = (fields + masks).ljust(header, b"\0") + entries
+    with open(os.path.join(FOLDER, name), "wb") as file:
+        file.write(b"BM" + struct.pack("<IHHI", 14 + len(fields) + len(data), 0, 0, 14 + len(fields)) + fields + data)
+    expect(name, why)
+
+
+webp("rgb-lossless.webp", "RGB", lossless=True)
+webp("rgb-lossy.webp", "RGB", quality=80)
+webp("rgb-lossy-sharp.webp", "RGB", quality=95, use_sharp_yuv=True)
+webp("rgba-lossless.webp", "RGBA", lossless=True, why="transparency")
+webp("rgba-lossy.webp", "RGBA", quality=80, why="transparency")
+webp("rgb-animated.webp", "RGB", frames=2, lossless=True, why="is an animation")
+
+COLOURS = [(17 * i % 256, 31 * i % 256, 7 * i % 256) for i in range(256)]
+GREYS = [(i, i, i) for i in range(256)]
+bmp("palette-1.bmp", 1, palette=[(3, 200, 90), (250, 4, 7)])
+bmp("palette-4.bmp", 4, palette=COLOURS[:16])
+bmp("palette-8.bmp", 8, palette=COLOURS)
+bmp("palette-8-short.bmp", 8, palette=COLOURS[:100])
+bmp("palette-8-core.bmp", 8, palette=COLOURS, header=12)
+bmp("grey-1.bmp", 1, palette=[(0, 0, 0), (255, 255, 255)])
+bmp("grey-4.bmp", 4, palette=[(17 * i,) * 3 for i in range(16)])
+bmp("grey-8.bmp", 8, palette=GREYS)
+bmp("grey-8-inverse.bmp", 8, palette=GREYS[::-1])
+bmp("grey-8-top-down.bmp", 8, palette=GREYS, top_down=True)
+bmp("rgb-24.bmp", 24)
+bmp("rgb-24-core.bmp", 24, header=12)
+bmp("rgb-24-top-down.bmp", 24, top_down=True)
+bmp("rgb-24-v5.bmp", 24, header=124)
+bmp("rgb-32.bmp", 32)
+bmp("rgb-32-masks.bmp", 32, compression=3, header=56, masks=(0xFF0000, 0xFF00, 0xFF))
+bmp("rgb-32-masks-swapped.bmp", 32, compression=3, header=56, masks=(0xFF000000, 0xFF0000, 0xFF00))
+bmp("rgba-32.bmp", 32, compression=3, header=124, masks=(0xFF0000, 0xFF00, 0xFF, 0xFF000000), why="transparency")
+bmp("rgb-16.bmp", 16, why="16 bits a pixel")
+bmp("palette-8-rle.bmp", 8, palette=COLOURS, compression=1, data=b"\7\1\0\0" * HEIGHT + b"\0\1", why="compressed pixels")
 
 with open(os.path.join(FOLDER, "expected.txt"), "w") as file:
     file.write("\n".join(lines) + "\n")

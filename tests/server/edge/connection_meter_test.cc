@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace kwta::server {
 namespace {
@@ -30,7 +31,7 @@ std::string Message(size_t bytes, size_t sent) {
 // A connection whose client has said hello and confirmed the settings.
 class Client {
  public:
-  explicit Client(bool offender = false, bool confirm = true) : meter_(offender) {
+  explicit Client(bool offender = false, bool confirm = true) : meter_(offender, 60 << 20) {
     Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Frame(kSettingsFrame, 0, 0));
     if (confirm) Send(Frame(kSettingsFrame, kAck, 0));
   }
@@ -209,6 +210,58 @@ TEST(ConnectionMeterTest, StreamsThatTheServerEndedHoldNothing) {
   EXPECT_EQ(client.meter_.held_bytes(), 10'005);
   client.state_.is_open = [](uint32_t) { return false; };
   ASSERT_EQ(client.Send(Frame(kDataFrame, 0, client.stream_, std::string(10'000, 'x'))), Offence::kNone);
+  EXPECT_EQ(client.meter_.held_bytes(), 0);
+}
+
+TEST(ConnectionMeterTest, AMessageThatIsTooLargeIsRefusedAtItsLength) {
+  Client client;
+  ASSERT_EQ(client.Send(client.Begin(0, Message(60 << 20, 100))), Offence::kNone);
+  EXPECT_TRUE(client.meter_.TakeRefused().empty());
+  ASSERT_EQ(client.Send(client.Begin(0, Message((60 << 20) + 1, 100))), Offence::kNone);
+  const std::vector<RefusedMessage> refused = client.meter_.TakeRefused();
+  ASSERT_EQ(refused.size(), 1u);
+  EXPECT_EQ(refused[0].stream, client.stream_);
+  EXPECT_EQ(refused[0].bytes, (60 << 20) + 1);
+  EXPECT_TRUE(refused[0].too_large);
+  EXPECT_EQ(client.meter_.held_bytes(), 105);  // the first one
+  EXPECT_TRUE(client.meter_.TakeRefused().empty());
+}
+
+TEST(ConnectionMeterTest, TheNewestMessagesAreRefusedIfAllTakeTooMuch) {
+  constexpr size_t kEach = 10 << 20;
+  Client client;
+  std::vector<uint32_t> refused;
+  for (int i = 0; i < 8; ++i) {
+    ASSERT_EQ(client.Send(client.Begin(0, Message(2 * kEach, kEach))), Offence::kNone);
+    for (const RefusedMessage& each : client.meter_.TakeRefused()) {
+      EXPECT_FALSE(each.too_large);
+      refused.push_back(each.stream);
+    }
+    EXPECT_LE(client.meter_.held_bytes(), ConnectionMeter::kMostHeld);
+  }
+  EXPECT_EQ(refused, (std::vector<uint32_t>{9, 11, 13, 15}));
+}
+
+TEST(ConnectionMeterTest, OneLargeMessageMayTakeMore) {
+  Client client;
+  ASSERT_EQ(client.Send(client.Begin(0, Message(60 << 20, 0))), Offence::kNone);
+  for (int i = 0; i < 59; ++i) {
+    ASSERT_EQ(client.Send(Frame(kDataFrame, 0, client.stream_, std::string(1 << 20, 'x'))), Offence::kNone);
+  }
+  EXPECT_TRUE(client.meter_.TakeRefused().empty());
+  ASSERT_EQ(client.Send(client.Begin(0, Message(10000, 5000))), Offence::kNone);
+  EXPECT_TRUE(client.meter_.TakeRefused().empty());
+  ASSERT_EQ(client.Send(client.Begin(0, Message(2 << 20, ConnectionMeter::kMostHeldBeside))), Offence::kNone);
+  EXPECT_EQ(client.meter_.TakeRefused().size(), 1u);
+}
+
+TEST(ConnectionMeterTest, LittleIsTakenWhileASmallMessageIsExpected) {
+  Client client;
+  ASSERT_EQ(client.Send(client.Begin(0, Message(20 << 20, 10 << 20))), Offence::kNone);
+  EXPECT_TRUE(client.meter_.TakeRefused().empty());
+  client.state_.expects_small = true;
+  ASSERT_EQ(client.Send(client.Begin(0, Message(20 << 20, 1000))), Offence::kNone);
+  EXPECT_EQ(client.meter_.TakeRefused().size(), 2u);
   EXPECT_EQ(client.meter_.held_bytes(), 0);
 }
 

@@ -11,6 +11,7 @@
 #include "absl/synchronization/notification.h"
 #include "server/jobs/job_events.h"
 #include "server/jobs/sqlite_job_store.h"
+#include "tests/server/jobs/watch_job.h"
 #include "tests/temporary_directory.h"
 
 namespace kwta::server {
@@ -28,8 +29,8 @@ class JobJournalTest : public ::testing::Test {
 
   absl::Status Append(v1::JobState state) { return journal_.Append("a", StateEvent(state, now_)).status(); }
   absl::Status Watch(uint64_t after, std::vector<uint64_t>* seen) {
-    return journal_.Watch(
-        "a", after,
+    return WatchJob(
+        journal_, "a", after,
         [seen](const v1::JobEvent& event) {
           seen->push_back(event.sequence());
           return true;
@@ -59,15 +60,14 @@ TEST_F(JobJournalTest, WatchFollowsAJobUntilItEnds) {
   std::vector<uint64_t> seen;
   absl::Notification first_seen;
   std::thread watcher([&] {
-    EXPECT_TRUE(journal_
-                    .Watch(
-                        "a", 0,
-                        [&](const v1::JobEvent& event) {
-                          seen.push_back(event.sequence());
-                          if (event.sequence() == 1) first_seen.Notify();
-                          return true;
-                        },
-                        [] { return true; })
+    EXPECT_TRUE(WatchJob(
+                    journal_, "a", 0,
+                    [&](const v1::JobEvent& event) {
+                      seen.push_back(event.sequence());
+                      if (event.sequence() == 1) first_seen.Notify();
+                      return true;
+                    },
+                    [] { return true; })
                     .ok());
   });
   first_seen.WaitForNotification();
@@ -78,14 +78,12 @@ TEST_F(JobJournalTest, WatchFollowsAJobUntilItEnds) {
 }
 
 TEST_F(JobJournalTest, WatchEndsWhenItsCallerGoesAway) {
-  EXPECT_EQ(journal_
-                .Watch(
-                    "a", 0, [](const v1::JobEvent&) { return false; }, [] { return true; })
+  EXPECT_EQ(WatchJob(
+                journal_, "a", 0, [](const v1::JobEvent&) { return false; }, [] { return true; })
                 .code(),
             absl::StatusCode::kCancelled);
-  EXPECT_EQ(journal_
-                .Watch(
-                    "a", 0, [](const v1::JobEvent&) { return true; }, [] { return false; })
+  EXPECT_EQ(WatchJob(
+                journal_, "a", 0, [](const v1::JobEvent&) { return true; }, [] { return false; })
                 .code(),
             absl::StatusCode::kCancelled);
 }
@@ -100,11 +98,27 @@ TEST_F(JobJournalTest, StopEndsWatchesAndSaysHowToGoOn) {
 }
 
 TEST_F(JobJournalTest, WatchingAnUnknownJobIsNotFound) {
-  EXPECT_EQ(journal_
-                .Watch(
-                    "x", 0, [](const v1::JobEvent&) { return true; }, [] { return true; })
+  EXPECT_EQ(WatchJob(
+                journal_, "x", 0, [](const v1::JobEvent&) { return true; }, [] { return true; })
                 .code(),
             absl::StatusCode::kNotFound);
+}
+
+TEST_F(JobJournalTest, FollowersAreToldOfTheirJobAlone) {
+  ASSERT_TRUE(journal_.Create("b", v1::JobSpec(), now_).ok());
+  int a = 0, b = 0;
+  const JobJournal::Following of_a = journal_.Follow("a", [&a] { ++a; });
+  {
+    const JobJournal::Following of_b = journal_.Follow("b", [&b] { ++b; });
+    ASSERT_TRUE(Append(v1::JOB_STATE_RUNNING).ok());
+    EXPECT_EQ(a, 1);
+    EXPECT_EQ(b, 0);
+    journal_.Stop();
+    EXPECT_EQ(b, 1) << "it ends what waits";
+  }
+  ASSERT_TRUE(journal_.Append("b", StateEvent(v1::JOB_STATE_RUNNING, now_)).ok());
+  EXPECT_EQ(b, 1) << "nobody follows any more";
+  EXPECT_EQ(a, 2);
 }
 
 TEST_F(JobJournalTest, TellsOfChangesOfStateOnly) {

@@ -16,6 +16,7 @@
 #include "server/metrics/metrics.h"
 #include "server/retry_after.h"
 #include "tests/server/fake_encoder.h"
+#include "tests/server/jobs/watch_job.h"
 #include "tests/server/models/bundles.h"
 #include "tests/temporary_directory.h"
 
@@ -68,17 +69,17 @@ class JobRunnerTest : public ::testing::Test {
 
   // The job once it has ended.
   v1::Job Ended(const std::string& id) {
-    EXPECT_TRUE(journal_
-                    ->Watch(
-                        id, 0, [](const v1::JobEvent&) { return true; }, [] { return true; })
+    EXPECT_TRUE(WatchJob(
+                    *journal_, id, 0, [](const v1::JobEvent&) { return true; }, [] { return true; })
                     .ok());
     return store_->Get(id).value();
   }
 
   // Returns when the job has reported progress.
   void AwaitProgress(const std::string& id, uint64_t after_sequence = 0) {
-    EXPECT_TRUE(absl::IsCancelled(journal_->Watch(
-        id, after_sequence, [](const v1::JobEvent& event) { return !event.has_progress(); }, [] { return true; })));
+    EXPECT_TRUE(absl::IsCancelled(WatchJob(
+        *journal_, id, after_sequence, [](const v1::JobEvent& event) { return !event.has_progress(); },
+        [] { return true; })));
   }
 
   std::vector<std::string> States(const std::string& id) {

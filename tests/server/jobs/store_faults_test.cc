@@ -15,6 +15,7 @@
 #include "server/metrics/metrics.h"
 #include "tests/server/fake_encoder.h"
 #include "tests/server/jobs/faulty_job_store.h"
+#include "tests/server/jobs/watch_job.h"
 #include "tests/server/models/bundles.h"
 #include "tests/temporary_directory.h"
 
@@ -58,9 +59,8 @@ class StoreFaultsTest : public ::testing::Test {
   }
 
   v1::Job Ended(const std::string& id) {
-    EXPECT_TRUE(journal_
-                    ->Watch(
-                        id, 0, [](const v1::JobEvent&) { return true; }, [] { return true; })
+    EXPECT_TRUE(WatchJob(
+                    *journal_, id, 0, [](const v1::JobEvent&) { return true; }, [] { return true; })
                     .ok());
     return store_->Get(id).value();
   }

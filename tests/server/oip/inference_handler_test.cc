@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <string>
 #include <thread>
@@ -36,7 +37,7 @@ class InferenceHandlerTest : public ::testing::Test {
     Serve(BatcherOptions());
   }
 
-  void Serve(const BatcherOptions& options) {
+  void Serve(const BatcherOptions& options, v1::NonFinite non_finite = v1::NON_FINITE_REFUSE) {
     batcher_ = std::make_unique<Batcher>(options, BatcherEvents());
     batcher_->Start();
     encode_ = std::make_unique<EncodeHandler>(models_.get(), batcher_.get(), kMaxBytes);
@@ -47,6 +48,7 @@ class InferenceHandlerTest : public ::testing::Test {
     parts.version = "1.2.3";
     parts.max_message_bytes = kMaxBytes;
     parts.max_batch_rows = 256;
+    parts.non_finite = non_finite;
     handler_ = std::make_unique<InferenceHandler>(std::move(parts));
   }
 
@@ -303,6 +305,24 @@ TEST_F(InferenceHandlerTest, TheRepositoryIsLoadedUnloadedAndListed) {
   EXPECT_EQ(handler_->Load(load).status().code(), absl::StatusCode::kUnimplemented);
   ready.set_name("letters");
   EXPECT_FALSE(handler_->ModelReady(ready));
+}
+
+TEST_F(InferenceHandlerTest, TheRequestOrElseTheServerSaysWhatBecomesOfNaN) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  inference::ModelInferRequest request = Request({nan, 1});
+  EXPECT_EQ(Infer(request).status().code(), absl::StatusCode::kInvalidArgument);
+  inference::ModelInferRequest zero = request;
+  (*zero.mutable_parameters())["non_finite"].set_string_param("zero");
+  auto response = Infer(zero);
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->parameters().at("zeroed_elements").int64_param(), 1);
+  EXPECT_EQ(response->raw_output_contents(0), Infer(Request({0, 1}))->raw_output_contents(0));
+  EXPECT_THAT(Infer(Request({0, 1}))->parameters(), IsEmpty());
+
+  Serve(BatcherOptions(), v1::NON_FINITE_ZERO);
+  EXPECT_TRUE(Infer(request).ok());
+  (*request.mutable_parameters())["non_finite"].set_string_param("refuse");
+  EXPECT_EQ(Infer(request).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

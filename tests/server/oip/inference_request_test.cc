@@ -158,6 +158,24 @@ TEST(InferenceRequestTest, FeaturesAreToldAsClassesWhereThatIsAskedFor) {
               "'values' has no classes; ask for the classes of 'features'");
 }
 
+TEST(InferenceRequestTest, SayWhatBecomesOfElementsThatAreNotFinite) {
+  inference::ModelInferRequest request = Request();
+  request.mutable_inputs(0)->mutable_contents()->add_fp32_contents(1);
+  inference::ModelInferRequest copy = request;
+  EXPECT_EQ(ConvertRequest(&copy)->encode.options().non_finite(), v1::NON_FINITE_UNSPECIFIED);
+  inference::InferParameter& parameter = (*request.mutable_parameters())["non_finite"];
+  parameter.set_string_param("zero");
+  copy = request;
+  EXPECT_EQ(ConvertRequest(&copy)->encode.options().non_finite(), v1::NON_FINITE_ZERO);
+  parameter.set_string_param("refuse");
+  copy = request;
+  EXPECT_EQ(ConvertRequest(&copy)->encode.options().non_finite(), v1::NON_FINITE_REFUSE);
+  parameter.set_string_param("nan");
+  ExpectError(request, absl::StatusCode::kInvalidArgument, "'non_finite' is neither 'zero' nor 'refuse'");
+  parameter.set_bool_param(true);
+  ExpectError(request, absl::StatusCode::kInvalidArgument, "'non_finite' is neither 'zero' nor 'refuse'");
+}
+
 TEST(InferenceRequestTest, UnknownParametersAreErrors) {
   inference::ModelInferRequest request = Request();
   request.mutable_inputs(0)->mutable_contents()->add_fp32_contents(1);

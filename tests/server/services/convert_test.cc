@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <string>
@@ -111,6 +112,35 @@ TEST(ConvertInputTest, RefusesDTypes) {
   ExpectRefused(tensor, "input.dtype is DTYPE_U8 but input.floats is set");
   tensor.set_dtype(static_cast<v1::DType>(77));
   ExpectRefused(tensor, "input.dtype is 77");
+}
+
+TEST(ConvertInputTest, CountsWhatIsNotFiniteAsZeroIfAsked) {
+  const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
+  const v1::Tensor floats = Floats({2, 2}, {nan, 2, -infinity, 4});
+  const auto rows = ConvertInput(floats, "digits", 2, v1::NON_FINITE_ZERO);
+  ASSERT_TRUE(rows.ok()) << rows.status();
+  const auto* elements = static_cast<const float*>(rows->view.data);
+  EXPECT_THAT(std::vector<float>(elements, elements + 4), ElementsAre(0, 2, 0, 4));
+  EXPECT_EQ(rows->zeroed, 2);
+  EXPECT_TRUE(std::isnan(floats.floats(0))) << "the message is the caller's";
+
+  // A half and a bfloat whose bits are an infinity; bytes at an odd address.
+  v1::Tensor halves = Raw({1, 2}, v1::DTYPE_F16, 4);
+  const uint16_t of_half[] = {0x7C00, 0x3C00}, of_bfloat[] = {0x3F80, 0xFF80};
+  std::memcpy(halves.mutable_raw()->data(), of_half, 4);
+  const auto half = ConvertInput(halves, "digits", 2, v1::NON_FINITE_ZERO);
+  ASSERT_TRUE(half.ok()) << half.status();
+  EXPECT_EQ(std::memcmp(half->view.data, "\0\0\0\x3C", 4), 0);
+  v1::Tensor bfloats = Raw({1, 2}, v1::DTYPE_BF16, 4);
+  std::memcpy(bfloats.mutable_raw()->data(), of_bfloat, 4);
+  EXPECT_EQ(ConvertInput(bfloats, "digits", 2, v1::NON_FINITE_ZERO)->zeroed, 1);
+
+  const v1::Tensor finite = Floats({1, 2}, {1, 2});
+  const auto same = ConvertInput(finite, "digits", 2, v1::NON_FINITE_ZERO);
+  EXPECT_EQ(same->view.data, finite.floats().data()) << "copied for nothing";
+  EXPECT_EQ(same->zeroed, 0);
+  EXPECT_TRUE(CheckNonFinite(v1::NON_FINITE_UNSPECIFIED).ok());
+  EXPECT_EQ(CheckNonFinite(static_cast<v1::NonFinite>(9)).code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(ConvertInputTest, RefusesWhatIsNotFiniteAndSaysWhere) {

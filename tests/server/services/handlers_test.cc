@@ -33,8 +33,7 @@ class HandlersTest : public ::testing::Test {
                   [](const ModelBundle&) { return std::make_shared<FakeEncoder>(2, 4); }, IgnoreEvents())
                   .value();
     runner_ = std::make_unique<JobRunner>(JobRunnerOptions{}, &journal_, models_.get(), &metrics_);
-    job_handler_ = std::make_unique<JobHandler>(&journal_, runner_.get(), models_.get(),
-                                                std::vector<std::string>{directory_.path()});
+    job_handler_ = std::make_unique<JobHandler>(&journal_, runner_.get(), models_.get(), &datasets_);
   }
 
   static v1::TrainRequest Request(const std::string& job_id, const std::string& path) {
@@ -57,6 +56,7 @@ class HandlersTest : public ::testing::Test {
   Metrics metrics_{"1.2.3", "reference", absl::UnixEpoch()};
   std::unique_ptr<JobStore> store_ = OpenSqliteJobStore(directory_.File("kwta.db")).value();
   JobJournal journal_{store_.get(), {}};
+  DatasetHandler datasets_{&journal_, {directory_.path()}};
   std::unique_ptr<ModelManager> models_;
   std::unique_ptr<JobRunner> runner_;  // not started: jobs stay queued
   std::unique_ptr<JobHandler> job_handler_;

@@ -10,6 +10,7 @@
 #include "server/jobs/sqlite_job_store.h"
 #include "server/models/model_directory.h"
 #include "tests/server/fake_encoder.h"
+#include "tests/server/jobs/watch_job.h"
 #include "tests/server/models/bundles.h"
 
 namespace kwta::testing {
@@ -46,8 +47,8 @@ v1::Job JobService::Train(const std::string& id) {
   while (!runner_->Submit(id, spec).ok()) {
   }
   const SteadyTime give_up = SteadyTime::Now() + kStuck;
-  const absl::Status watched = journal_->Watch(
-      id, 0, [](const v1::JobEvent&) { return true; }, [give_up] { return SteadyTime::Now() < give_up; });
+  const absl::Status watched = WatchJob(
+      *journal_, id, 0, [](const v1::JobEvent&) { return true; }, [give_up] { return SteadyTime::Now() < give_up; });
   EXPECT_TRUE(watched.ok()) << watched;
   return store_->Get(id).value();
 }

@@ -172,5 +172,20 @@ TEST_F(HttpsServerTest, CertificatesAreReadAgain) {
   EXPECT_TRUE(looks_[1].ok());
 }
 
+TEST_F(HttpServerTest, ABodyThatNeverEndsIsGivenUp) {
+  auto routes = std::make_shared<HttpRoutes>();
+  HttpRoute route =
+      Route("POST", "/echo", [](const std::shared_ptr<HttpExchange>& exchange) { exchange->Reply(HttpJson("{}")); });
+  route.max_body_bytes = 1000;
+  routes->Add(std::move(route));
+  HttpServerOptions options;
+  options.body_time = absl::Seconds(1);
+  options.silence_seconds = 600;
+  StartServer(std::move(routes), options);
+  HttpClient client(server_->port());
+  ASSERT_TRUE(client.Send("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf"));
+  EXPECT_EQ(client.ReadAll(), "");  // until the connection ends
+}
+
 }  // namespace
 }  // namespace kwta::server

@@ -3,103 +3,119 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
 #include "core/backends/activation.h"
+#include "core/backends/corruption.h"
 #include "core/backends/cuda/kernels/block_operations.h"
 #include "core/backends/cuda/kernels/dense.h"
 #include "core/backends/cuda/kernels/global.h"
 #include "core/backends/cuda/kernels/kernel_list.h"
 #include "core/backends/sparsity_penalty.h"
-#include "core/base/rng_seed.h"
+#include "core/base/counter_rng.h"
 
 namespace kwta::cuda {
 
-// std::mt19937_64.
-struct Mersenne {
-  static constexpr int kSize = 312, kMiddle = 156;
+// What an element is multiplied by: DrawDropout (core/backends/corruption.h).
+struct DropoutFactors {
+  uint64_t seed = 0, first_row = 0;
+  uint64_t dropped = 0;  // of 2^32 numbers; 0: no dropout
+  float kept = 1;
 
-  static KWTA_HOST_DEVICE uint64_t Next(uint64_t own, uint64_t next, uint64_t far) {
-    const uint64_t mixed = (own & 0xFFFFFFFF80000000ull) | (next & 0x7FFFFFFFull);
-    return far ^ (mixed >> 1) ^ ((mixed & 1) != 0 ? 0xB5026F5AA96619E9ull : 0);
-  }
-  static KWTA_HOST_DEVICE uint64_t Draw(uint64_t y) {
-    y ^= y >> 29 & 0x5555555555555555ull;
-    y ^= y << 17 & 0x71D67FFFEDA60000ull;
-    y ^= y << 37 & 0xFFF7EEE000000000ull;
-    return y ^ y >> 43;
+  KWTA_HOST_DEVICE float Of(int64_t row, int64_t j) const {
+    if (dropped == 0) return 1;
+    const CounterRng rng(seed, first_row + static_cast<uint64_t>(row));
+    const uint64_t pair = rng.Pair(static_cast<uint64_t>(j) / 2);
+    return (j % 2 == 0 ? pair & 0xFFFFFFFFu : pair >> 32) < dropped ? 0.0f : kept;
   }
 };
 
-// CorruptRow (core/backends/corruption.h), a block a row: with the numbers that Rng draws for it.
+// The numbers of core/simd/row_noise.h, with their bits.
+struct Noise {
+  static KWTA_HOST_DEVICE uint32_t Finalise(uint32_t h) {
+    h = (h ^ (h >> 16)) * 0x85ebca6bu;
+    h = (h ^ (h >> 13)) * 0xc2b2ae35u;
+    return h ^ (h >> 16);
+  }
+  static KWTA_HOST_DEVICE uint32_t Bits(uint64_t key, uint32_t element) {
+    const uint32_t once = Finalise(element * 0x9e3779b9u + static_cast<uint32_t>(key));
+    return Finalise(once ^ static_cast<uint32_t>(key >> 32));
+  }
+  static KWTA_HOST_DEVICE float Uniform(uint32_t bits) { return static_cast<float>(bits >> 8) * 0x1p-24f + 0x1p-25f; }
+  static KWTA_HOST_DEVICE float Logarithm(float x) {
+    int32_t bits = 0;
+    memcpy(&bits, &x, sizeof(bits));
+    const int32_t exponent = (bits - 0x3f3504f3) >> 23;
+    bits -= exponent * (1 << 23);
+    float m = 0;
+    memcpy(&m, &bits, sizeof(m));
+    const float t = (m - 1.0f) / (m + 1.0f);
+    const float square = t * t;
+    float series = square * (2.0f / 9) + 2.0f / 7;
+    series = series * square + 2.0f / 5;
+    series = series * square + 2.0f / 3;
+    series = series * square + 2.0f;
+    return series * t + static_cast<float>(exponent) * 0.693147182f;
+  }
+  // A pair's numbers are 16 elements apart, in blocks of 32.
+  static KWTA_HOST_DEVICE float Gaussian(uint64_t key, uint32_t element) {
+    const bool second = element % 32 >= 16;
+    const uint32_t first = second ? element - 16 : element;
+    const float radius = sqrtf(Logarithm(Uniform(Bits(key, first))) * -2.0f);
+    const uint32_t angle_bits = Bits(key, first + 16), quarter = angle_bits >> 30;
+    const float angle = (Uniform(angle_bits << 2) - 0.5f) * 1.57079633f;
+    const float square = angle * angle;
+    float sine = square * 2.75573192e-6f - 1.98412698e-4f;
+    sine = sine * square + 8.33333333e-3f;
+    sine = sine * square - 1.66666667e-1f;
+    sine = sine * square * angle + angle;
+    float cosine = square * 2.48015873e-5f - 1.38888889e-3f;
+    cosine = cosine * square + 4.16666667e-2f;
+    cosine = cosine * square - 0.5f;
+    cosine = cosine * square + 1.0f;
+    const bool odd = (quarter & 1) != 0;
+    const float number = odd != second ? sine : cosine;
+    const uint32_t turned = second ? quarter : quarter + 1;
+    return ((turned & 2) != 0 ? -number : number) * radius;
+  }
+};
+
+// CorruptRow (core/backends/corruption.h), a block a row.
 struct CorruptKernel {
   static constexpr KernelId kId = KernelId::kCorrupt;
   static constexpr const char* kName = "corrupt";
-  static constexpr int kMaxThreads = 160;
+  static constexpr int kMaxThreads = 256;
 
   struct Args {
     Global<const float> x;
     int64_t width = 0;
-    bool masking = false;
-    double amount = 0;  // probability, or standard deviation
+    CorruptionKind kind = CorruptionKind::kNone;
     uint64_t seed = 0, first_row = 0;
+    float deviation = 0;  // of Gaussian noise
+    uint32_t rate = 0;    // of masking, of 2^32
+    DropoutFactors dropout;
     Global<float> out;
     bool difference = false;  // writes the change instead of the changed row
   };
-  static int64_t SharedBytes(const Args&, int) { return 2 * Mersenne::kSize * 8; }
+  static int64_t SharedBytes(const Args&, int) { return 0; }
 
   template <typename Thread>
   static KWTA_HOST_DEVICE void Run(Thread& t, const Args& a) {
-    constexpr int kSize = Mersenne::kSize, kMiddle = Mersenne::kMiddle;
-    auto old = t.template Shared<uint64_t>(kSize);
-    auto state = t.template Shared<uint64_t>(kSize);
-    if (t.thread() == 0) {
-      uint64_t value = EngineSeed(a.seed, a.first_row + static_cast<uint64_t>(t.block()));
-      state.Set(0, value);
-      for (int i = 1; t.Below(i, kSize); ++i) {
-        value = 6364136223846793005ull * (value ^ value >> 62) + static_cast<uint64_t>(i);
-        state.Set(i, value);
-      }
+    const uint64_t key = CounterRng(a.seed, a.first_row + static_cast<uint64_t>(t.block())).key();
+    for (int64_t d = t.thread(); t.Below(d, a.width); d += t.threads()) {
+      const float x = t.Load(a.x, t.block() * a.width + d);
+      const auto element = static_cast<uint32_t>(d);
+      float changed = x;
+      if (a.kind == CorruptionKind::kGaussian) changed = x + a.deviation * Noise::Gaussian(key, element);
+      if (a.kind == CorruptionKind::kMasking) changed = Noise::Bits(key, element) >= a.rate ? x : 0.0f;
+      if (a.kind == CorruptionKind::kDropout) changed = a.dropout.Of(t.block(), d) * x;
+      t.Store(a.out, t.block() * a.width + d, a.difference ? changed - x : changed);
     }
-    for (int64_t begin = 0; t.Below(begin, a.width); begin += kSize) {
-      t.Barrier();
-      for (int i = t.thread(); t.Below(i, kSize); i += t.threads()) old.Set(i, state.Get(i));
-      t.Barrier();
-      for (int i = t.thread(); t.Below(i, kMiddle); i += t.threads()) {
-        state.Set(i, Mersenne::Next(old.Get(i), old.Get(i + 1), old.Get(i + kMiddle)));
-      }
-      t.Barrier();
-      for (int i = kMiddle + t.thread(); t.Below(i, kSize); i += t.threads()) {
-        const uint64_t next = i + 1 < kSize ? old.Get(i + 1) : state.Get(0);
-        state.Set(i, Mersenne::Next(old.Get(i), next, state.Get(i - kMiddle)));
-      }
-      t.Barrier();
-      for (int pair = t.thread(); t.Below(pair, kSize / 2); pair += t.threads()) {
-        const int64_t d = begin + 2 * pair;
-        if (!t.Below(d, a.width)) break;
-        const double first = UniformOf(Mersenne::Draw(state.Get(2 * pair)));
-        const double second = UniformOf(Mersenne::Draw(state.Get(2 * pair + 1)));
-        if (a.masking) {
-          Write(t, a, d, first <= a.amount, 0);
-          if (t.Below(d + 1, a.width)) Write(t, a, d + 1, second <= a.amount, 0);
-        } else {
-          const double radius = sqrt(-2.0 * log(first)), angle = 2.0 * 3.14159265358979323846 * second;
-          Write(t, a, d, false, radius * cos(angle));
-          if (t.Below(d + 1, a.width)) Write(t, a, d + 1, false, radius * sin(angle));
-        }
-      }
-    }
-  }
-
- private:
-  template <typename Thread>
-  static KWTA_HOST_DEVICE void Write(Thread& t, const Args& a, int64_t d, bool mask, double noise) {
-    const float x = t.Load(a.x, t.block() * a.width + d);
-    const float changed = mask ? 0.0f : a.masking ? x : static_cast<float>(x + a.amount * noise);
-    t.Store(a.out, t.block() * a.width + d, a.difference ? changed - x : changed);
   }
 };
 
-// h = s(a) and, if asked for, v = s'(a) u, where a is the product plus the bias: a thread an activity.
+// h = s(a) times its dropout and, if asked for, v = s'(a) u, where a is the product plus the bias: a thread an
+// activity.
 struct ActivateKernel {
   static constexpr KernelId kId = KernelId::kActivate;
   static constexpr const char* kName = "activate";
@@ -109,6 +125,7 @@ struct ActivateKernel {
     Global<const float> products, bias, u;
     int64_t units = 0;
     Activation activation = Activation::kReLU;
+    DropoutFactors dropout;
     Global<float> h, v;
   };
   static int64_t SharedBytes(const Args&, int) { return 0; }
@@ -118,7 +135,7 @@ struct ActivateKernel {
     const int64_t i = t.block() * t.threads() + t.thread();
     if (!t.Below(i, a.products.size)) return;
     const auto point = ActivationAt(a.activation, t.Load(a.products, i) + t.Load(a.bias, i % a.units));
-    t.Store(a.h, i, point.value);
+    t.Store(a.h, i, point.value * a.dropout.Of(i / a.units, i % a.units));
     if (!IsNull(a.v)) t.Store(a.v, i, point.slope * t.Load(a.u, i));
   }
 };
@@ -210,6 +227,7 @@ struct OutputErrorKernel {
     Global<const float> bias, x, change;  // change: p, or none
     int64_t width = 0;
     double rows = 1;
+    bool sigmoid = false;                 // y is the sigmoid, and the loss the cross-entropy: half the gradient
     Global<float> output;                 // in: y without bias; out: 2 / rows r
     Global<float> gradient;               // out: 2 / rows (r + p)
     Global<double> squares, first_order;  // [rows]
@@ -222,10 +240,12 @@ struct OutputErrorKernel {
     double squares = 0, first_order = 0;
     for (int64_t d = t.thread(); t.Below(d, a.width); d += t.threads()) {
       const int64_t i = t.block() * a.width + d;
-      const double r = static_cast<double>(t.Load(a.output, i)) + t.Load(a.bias, d) - t.Load(a.x, i);
+      double y = static_cast<double>(t.Load(a.output, i)) + t.Load(a.bias, d);
+      if (a.sigmoid) y = ActivationAt(Activation::kSigmoid, y).value;
+      const double r = y - t.Load(a.x, i);
       const double p = IsNull(a.change) ? 0.0f : t.Load(a.change, i);
       t.Store(a.output, i, static_cast<float>(2 / a.rows * r));
-      t.Store(a.gradient, i, static_cast<float>(2 / a.rows * (r + p)));
+      t.Store(a.gradient, i, static_cast<float>((a.sigmoid ? 1 : 2) / a.rows * (r + p)));
       squares += r * r;
       first_order += 2 * r * p;
     }
@@ -249,6 +269,7 @@ struct ActivityGradientKernel {
     int64_t units = 0;
     double rows = 1;
     Activation activation = Activation::kReLU;
+    DropoutFactors dropout;
     Global<float> dh;  // in: gradient times atoms; out: da
     Global<float> dv;  // in: 2 / rows r times atoms; out: du. Or none
   };
@@ -261,7 +282,7 @@ struct ActivityGradientKernel {
     const int64_t unit = i % a.units;
     const auto point = ActivationAt(a.activation, t.Load(a.products, i) + t.Load(a.bias, unit));
     const float dh = t.Load(a.dh, i) + t.Load(a.terms.slope_of_mean, unit);
-    float da = point.slope * dh +
+    float da = a.dropout.Of(i / a.units, unit) * point.slope * dh +
                static_cast<float>(2 / a.rows) * t.Load(a.terms.contraction, unit) * point.slope * point.curvature;
     if (!IsNull(a.dv)) {
       const float dv = t.Load(a.dv, i);

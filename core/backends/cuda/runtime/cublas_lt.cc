@@ -12,12 +12,13 @@
 namespace kwta::cuda {
 
 // Every function that is used, with the type that its header gives it.
-#define KWTA_CUBLAS_LT(X)                                                                                      \
-  X(cublasLtCreate)                                                                                            \
-  X(cublasLtDestroy)                                                                                           \
-  X(cublasLtMatmul) X(cublasLtMatmulAlgoGetHeuristic) X(cublasLtMatmulDescCreate) X(cublasLtMatmulDescDestroy) \
-      X(cublasLtMatmulDescSetAttribute) X(cublasLtMatrixLayoutCreate) X(cublasLtMatrixLayoutDestroy)           \
-          X(cublasLtMatmulPreferenceCreate) X(cublasLtMatmulPreferenceDestroy) X(cublasLtMatmulPreferenceSetAttribute)
+// clang-format off
+#define KWTA_CUBLAS_LT(X)                                                                                     \
+  X(cublasLtCreate) X(cublasLtDestroy) X(cublasLtMatmul) X(cublasLtMatmulAlgoGetHeuristic)                    \
+  X(cublasLtMatmulDescCreate) X(cublasLtMatmulDescDestroy) X(cublasLtMatmulDescSetAttribute)                  \
+  X(cublasLtMatrixLayoutCreate) X(cublasLtMatrixLayoutDestroy) X(cublasLtMatmulPreferenceCreate)              \
+  X(cublasLtMatmulPreferenceDestroy) X(cublasLtMatmulPreferenceSetAttribute)
+// clang-format on
 
 struct CublasLt::Functions {
 #define KWTA_POINTER(name) decltype(&::name) name = nullptr;

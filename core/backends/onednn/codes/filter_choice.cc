@@ -35,7 +35,9 @@ absl::StatusOr<support::Filter> FastestFilter(support::Context& context, const f
                                               int64_t units, int64_t width) {
   if (units * width < kFewestWeights) return support::Filter::kBytes;
   std::vector<support::Filter> filters = {support::Filter::kBytes, support::Filter::kFloats};
-  if (Bf16Atoms::Native()) filters.push_back(support::Filter::kBf16);
+  // A lower instruction set than the processor's stands for a processor that has no more.
+  const bool best_set = context.instruction_set == simd::InstructionSet::kAvx512Vnni;
+  if (best_set && Bf16Atoms::Native()) filters.push_back(support::Filter::kBf16);
   const int64_t part = std::min(units, std::max<int64_t>(1, kMostWeights / width));
   std::vector<Candidate> candidates;
   for (support::Filter filter : filters) {

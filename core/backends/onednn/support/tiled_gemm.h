@@ -7,7 +7,8 @@
 
 namespace kwta::onednn::support {
 
-// DnnlGemm in tiles. The result has the same bits on any number of threads. Errors: as DnnlGemm.
-absl::Status TiledGemm(Context& context, const DnnlGemmArgs& args);
+// DnnlGemm in tiles. The result has the same bits on any number of threads. With `even`, the tiles are as equally wide
+// as can be, so that two threads have the same work. Errors: as DnnlGemm.
+absl::Status TiledGemm(Context& context, const DnnlGemmArgs& args, bool even = false);
 
 }  // namespace kwta::onednn::support

@@ -58,11 +58,29 @@ TEST_F(CheckDatasetTest, CountsTheRowsOfFiles) {
   EXPECT_THAT(CheckPath("c", 5), StatusIs(StatusCode::kInvalidArgument, "validation_rows is 5, but 'c' has 5 rows"));
 }
 
+TEST_F(CheckDatasetTest, CountsPicturesAndRowsOfNorb) {
+  directory_.Write("x/a/1.png", "");
+  directory_.Write("x/b/1.png", "");
+  directory_.Write("n-dat.mat", LittleEndian(0x1E3D4C55, 4) + LittleEndian(4, 4) + LittleEndian(2, 4) +
+                                    LittleEndian(1, 4) + LittleEndian(1, 4) + LittleEndian(1, 4) + "ab");
+  for (const char* path : {"x/", "n-dat.mat"}) {
+    EXPECT_THAT(CheckPath(path, 1), IsOk());
+    EXPECT_THAT(CheckPath(path, 2), StatusIs(StatusCode::kInvalidArgument, "has 2 rows; expected at most 1")) << path;
+  }
+  directory_.Write("y/notes.txt", "");
+  EXPECT_THAT(CheckPath("y/"), StatusIs(StatusCode::kInvalidArgument, "holds no data set"));
+}
+
 TEST_F(CheckDatasetTest, SaysWhatIsWrongWithFiles) {
   EXPECT_THAT(CheckPath("a.npy"), StatusIs(StatusCode::kNotFound, "data file 'a.npy' was not found; looked in"));
   EXPECT_THAT(CheckPath("photos/"), StatusIs(StatusCode::kNotFound, "'photos/'"));
   EXPECT_THAT(CheckPath("a.csv"), StatusIs(StatusCode::kInvalidArgument, "is of no known kind"));
   EXPECT_THAT(CheckPath("../a.npy"), StatusIs(StatusCode::kInvalidArgument, "contains '..'"));
+  ASSERT_THAT(WriteNpy(directory_.File("flat.npy"), {DType::kU8, {3}, "abc"}), IsOk());
+  EXPECT_THAT(CheckPath("flat.npy"),
+              StatusIs(StatusCode::kInvalidArgument, "has shape [3]; expected rows of at least"));
+  ASSERT_THAT(WriteNpy(directory_.File("none.npy"), {DType::kU8, {0, 3}, ""}), IsOk());
+  EXPECT_THAT(CheckPath("none.npy"), StatusIs(StatusCode::kInvalidArgument, "it holds no rows to use"));
   directory_.Write("a.npy", "x");
   EXPECT_THAT(CheckPath("a.npy", 5), IsOk());  // a damaged one is for who reads it
 }

@@ -125,8 +125,7 @@ TEST_F(DatasetFolder, OfImagesRefusesMixedOnes) {
 
 TEST_F(DatasetFolder, WithoutADataSetSaysWhatIsExpected) {
   directory_.Write("a/README", "x");
-  EXPECT_THAT(Read("a"),
-              StatusIs(StatusCode::kInvalidArgument, "holds no data set; expected a folder of .png or .jpg"));
+  EXPECT_THAT(Read("a"), StatusIs(StatusCode::kInvalidArgument, "holds no data set; expected a folder of .png, .jpg"));
   EXPECT_THAT(Read("a", /*test=*/true), StatusIs(StatusCode::kInvalidArgument, "has no test rows"));
   EXPECT_THAT(Read("none"), StatusIs(StatusCode::kNotFound, "none"));
   EXPECT_THAT(Read("a/README"), StatusIs(StatusCode::kNotFound, "README"));

@@ -7,8 +7,10 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
+#include "core/io/images/bmp.h"
 #include "core/io/images/jpeg.h"
 #include "core/io/images/png.h"
+#include "core/io/images/webp.h"
 #include "tests/core/io/io_test_util.h"
 
 namespace kwta {
@@ -17,6 +19,13 @@ namespace {
 using absl::StatusCode;
 
 constexpr int64_t kMaxPictureSide = 100;
+
+absl::StatusOr<Image> Decode(const std::string& file, const std::string& name, int64_t max_pixels) {
+  if (absl::EndsWith(name, ".png")) return DecodePng(file, name, max_pixels);
+  if (absl::EndsWith(name, ".webp")) return DecodeWebp(file, name, max_pixels);
+  if (absl::EndsWith(name, ".bmp")) return DecodeBmp(file, name, max_pixels);
+  return DecodeJpeg(file, name, max_pixels);
+}
 
 TEST(Pictures, HaveThePixelsThatPillowReadsOrAreRefused) {
   const std::string folder = KWTA_TEST_DATA "/images/";
@@ -28,9 +37,7 @@ TEST(Pictures, HaveThePixelsThatPillowReadsOrAreRefused) {
     fields >> name >> channels;
     SCOPED_TRACE(name);
     const std::string file = ReadAll(folder + name);
-    const bool is_png = absl::EndsWith(name, ".png");
-    const auto image = is_png ? DecodePng(file, name, kMaxPictureSide * kMaxPictureSide)
-                              : DecodeJpeg(file, name, kMaxPictureSide * kMaxPictureSide);
+    const auto image = Decode(file, name, kMaxPictureSide * kMaxPictureSide);
     if (channels == "refused") {
       std::string why;
       std::getline(fields >> std::ws, why);
@@ -47,14 +54,48 @@ TEST(Pictures, HaveThePixelsThatPillowReadsOrAreRefused) {
     EXPECT_EQ(image->width, width);
     const std::string expected = absl::HexStringToBytes(pixels);
     ASSERT_EQ(image->pixels.size(), expected.size());
-    // Versions of libjpeg may round differently where they have other instructions.
-    const int tolerance = is_png ? 0 : 1;
+    // Versions of libjpeg and libwebp may round differently where they have other instructions.
+    const bool lossy = absl::EndsWith(name, ".jpg") || absl::StrContains(name, "lossy");
+    const int tolerance = lossy ? 1 : 0;
     for (size_t i = 0; i < expected.size(); ++i) {
       ASSERT_LE(std::abs(image->pixels[i] - static_cast<uint8_t>(expected[i])), tolerance) << "at byte " << i;
     }
   }
-  EXPECT_EQ(pictures, 69);
-  EXPECT_EQ(refused, 18);
+  EXPECT_EQ(pictures, 95);
+  EXPECT_EQ(refused, 24);
+}
+
+TEST(Pictures, OfEveryKindAreBoundedAndCheckedForTheirEnd) {
+  for (const char* name : {"rgb-lossless.webp", "rgb-lossy.webp", "rgb-24.bmp", "palette-4.bmp", "rgb-32-masks.bmp"}) {
+    SCOPED_TRACE(name);
+    const std::string file = ReadAll(absl::StrCat(KWTA_TEST_DATA "/images/", name));
+    const auto image = Decode(file, name, kMaxPictureSide * kMaxPictureSide);
+    ASSERT_THAT(image, IsOk());
+    EXPECT_THAT(Decode(file, name, image->height * image->width), IsOk());
+    EXPECT_THAT(Decode(file, name, image->height * image->width - 1),
+                StatusIs(StatusCode::kInvalidArgument, "are accepted"));
+    for (size_t length = 0; length < file.size(); length += length < 64 ? 1 : 7) {
+      EXPECT_THAT(Decode(file.substr(0, length), name, 1 << 20), StatusIs(StatusCode::kDataLoss, name)) << length;
+    }
+  }
+}
+
+TEST(Pictures, OfBmpWithBadHeadersAreRefused) {
+  const std::string file = ReadAll(KWTA_TEST_DATA "/images/palette-8-short.bmp");
+  const auto with = [&file](size_t at, uint64_t value, int bytes) {
+    std::string changed = file;
+    changed.replace(at, static_cast<size_t>(bytes), LittleEndian(value, bytes));
+    return DecodeBmp(changed, "a.bmp", 1 << 20);
+  };
+  EXPECT_THAT(with(18, 0, 4), StatusIs(StatusCode::kDataLoss, "it has no pixels"));
+  EXPECT_THAT(with(18, 0x80000000, 4), StatusIs(StatusCode::kDataLoss, "it has no pixels"));
+  EXPECT_THAT(with(22, 0x80000000, 4), StatusIs(StatusCode::kInvalidArgument, "2147483648 x 7 pixels"));
+  EXPECT_THAT(with(10, 0xFFFFFFFF, 4), StatusIs(StatusCode::kDataLoss, "cut short"));
+  EXPECT_THAT(with(14, 41, 4), StatusIs(StatusCode::kDataLoss, "no known form"));
+  EXPECT_THAT(with(14, 0xFFFFFFFF, 4), StatusIs(StatusCode::kDataLoss, "no known form"));
+  EXPECT_THAT(with(28, 7, 2), StatusIs(StatusCode::kInvalidArgument, "7 bits a pixel"));
+  EXPECT_THAT(with(46, 257, 4), StatusIs(StatusCode::kDataLoss, "more colours"));
+  EXPECT_THAT(with(46, 5, 4), StatusIs(StatusCode::kDataLoss, "a colour that its palette has not"));
 }
 
 // A PNG file of one grey channel that says that it has so many pixels, and has none.

@@ -73,7 +73,7 @@ TEST_F(ReproductionTest, GoesOnWhereItWasStoppedAndMeasuresNothingTwice) {
   EXPECT_EQ(stages, 0);
   EXPECT_EQ(Numbers(again->json_path), first);
   const nlohmann::json& rows = first["tables"][0]["rows"];
-  ASSERT_EQ(rows.size(), 4u);
+  ASSERT_EQ(rows.size(), 8u);
   for (const nlohmann::json& row : rows) {
     EXPECT_GT(row["values"][0].get<double>(), 5);
     EXPECT_LT(row["values"][0].get<double>(), 60);

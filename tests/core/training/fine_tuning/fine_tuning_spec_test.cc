@@ -35,8 +35,8 @@ TEST(ResolveFineTuning, FillsInEveryDefaultOnce) {
   EXPECT_EQ(tuning.classifier_epochs(), 20u);
   EXPECT_EQ(tuning.classifier_rate(), 0.1f);
   EXPECT_EQ(tuning.classifier_l2(), 1e-5f);
-  EXPECT_TRUE(tuning.has_encoder_l2() && tuning.has_input_dropout() && tuning.has_code_dropout() &&
-              tuning.has_adversarial_length() && tuning.has_max_shift());
+  EXPECT_TRUE(tuning.has_encoder_l2() && tuning.has_adversarial_length() && tuning.has_max_shift());
+  EXPECT_FALSE(tuning.has_input_dropout() || tuning.has_code_dropout()) << "their defaults are those of the model";
   EXPECT_EQ(spec.training().learning_rate(), 0.02f);
   EXPECT_TRUE(spec.training().has_final_learning_rate());
   EXPECT_EQ(spec.training().final_learning_rate(), 0);
@@ -99,7 +99,7 @@ v1::EncoderSpec KSparse() {
   return spec;
 }
 
-TEST(CheckCanBeTuned, TakesKSparseLayersOfWholeRows) {
+TEST(CheckCanBeTuned, TakesLayersOfOneMatrixThatEncodeWholeRows) {
   v1::ModelDescription model;
   *model.mutable_encoder() = KSparse();
   EXPECT_EQ(CheckCanBeTuned(model), absl::OkStatus());
@@ -107,10 +107,17 @@ TEST(CheckCanBeTuned, TakesKSparseLayersOfWholeRows) {
   *stack.add_layers() = KSparse();
   *stack.add_layers() = KSparse();
   EXPECT_EQ(CheckCanBeTuned(model), absl::OkStatus());
+  stack.mutable_layers(0)->mutable_dropout();
+  stack.mutable_layers(1)->mutable_rbm();
+  EXPECT_EQ(CheckCanBeTuned(model), absl::OkStatus());
+  stack.mutable_layers(0)->mutable_regularised();
+  EXPECT_EQ(CheckCanBeTuned(model), absl::OkStatus());
   stack.mutable_layers(1)->mutable_winner_take_all();
   absl::Status status = CheckCanBeTuned(model);
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("layer 1 of the model is winner-take-all; only k-sparse"));
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("layer 1 of the model is winner-take-all; only k-sparse, regularised, dropout, "
+                        "rbm layers can be fine-tuned"));
   *stack.mutable_layers(1) = KSparse();
   model.mutable_preprocessing()->add_steps()->mutable_separate_views();
   status = CheckCanBeTuned(model);

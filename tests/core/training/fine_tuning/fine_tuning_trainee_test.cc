@@ -177,7 +177,10 @@ TEST_F(FineTuningTest, ReportsAndDescribesWhatItDid) {
   const v1::ModelDescription& description = tuned.description;
   EXPECT_EQ(description.name(), "tuned");
   EXPECT_EQ(description.training().SerializeAsString(), spec_.training().SerializeAsString());
-  EXPECT_EQ(description.fine_tuning().SerializeAsString(), spec_.fine_tuning().SerializeAsString());
+  v1::FineTuningSpec resolved = spec_.fine_tuning();
+  resolved.set_input_dropout(0);  // what the model was trained with
+  resolved.set_code_dropout(0);
+  EXPECT_EQ(description.fine_tuning().SerializeAsString(), resolved.SerializeAsString());
   EXPECT_EQ(description.dataset().SerializeAsString(), spec_.dataset().SerializeAsString());
   EXPECT_EQ(description.encoder().SerializeAsString(), deep_->description.encoder().SerializeAsString());
   EXPECT_EQ(description.backend(), CreateBackend("", {1}).value()->name());
@@ -372,7 +375,7 @@ TEST_F(FineTuningTest, RefusesRowsAndModelsThatCannotBeTuned) {
   training().set_batch_size(2049);
   ExpectRefused(wide, *data_, "training.batch_size is 2049; expected 1 .. 2048");
   wide.description.mutable_encoder()->mutable_winner_take_all();
-  ExpectRefused(wide, *data_, "only k-sparse layers can be fine-tuned");
+  ExpectRefused(wide, *data_, "only k-sparse, regularised, dropout, rbm layers can be fine-tuned");
 }
 
 }  // namespace

@@ -53,6 +53,13 @@ TEST_F(RestResponseTest, NumbersReadBackAsTheSame) {
                           R"({"name":"row_splits","datatype":"INT64","shape":[1,1],"data":[1099511627776]}]})");
 }
 
+TEST_F(RestResponseTest, SaysHowManyElementsWereZeroed) {
+  (*response_.mutable_parameters())["zeroed_elements"].set_int64_param(3);
+  const auto answer = WriteRestInferResponse(response_, request_, 1 << 20);
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(nlohmann::json::parse(answer->body)["parameters"], nlohmann::json({{"zeroed_elements", 3}}));
+}
+
 TEST_F(RestResponseTest, BinaryDataFollowTheJson) {
   request_.binary_outputs = true;
   request_.binary_output["indices"] = false;

@@ -1,0 +1,62 @@
+#include "core/research/reproduction/compared_jobs.h"
+
+namespace kwta {
+namespace {
+
+// The paper's: table 1.
+constexpr float kHiddenDropout = 0.5f, kInputDropout = 0.2f;
+
+// Chosen on validation rows.
+constexpr uint32_t kRbmEpochs = 60, kAutoencoderEpochs = 60;
+constexpr float kRbmRate = 0.05f, kAutoencoderRate = 0.01f;
+
+}  // namespace
+
+std::vector<ComparedRow> ComparedRows() {
+  return {{ComparedMethod::kRbm, "RBM", 1.81},
+          {ComparedMethod::kDropout, "dropout autoencoder, 50% of the hidden units", 1.80},
+          {ComparedMethod::kDenoising, "denoising autoencoder, 20% of the inputs", 1.95},
+          {ComparedMethod::kDropoutAndDenoising, "dropout and denoising autoencoder, 50% and 20%", 1.60}};
+}
+
+v1::JobSpec ComparedJob(const KSparseScale& scale, const std::string& dataset, ComparedMethod method, uint64_t seed) {
+  v1::JobSpec job;
+  v1::TrainingSpec& training = *job.mutable_training();
+  const bool rbm = method == ComparedMethod::kRbm;
+  training.set_epochs(scale.epochs > 0 ? scale.epochs : rbm ? kRbmEpochs : kAutoencoderEpochs);
+  training.set_learning_rate(rbm ? kRbmRate : kAutoencoderRate);
+  training.set_final_learning_rate(0);
+  training.set_seed(seed);
+  job.mutable_preprocessing()->set_subtract_mean(false);
+  *job.mutable_dataset() = Part(dataset, v1::DATASET_SPLIT_TRAIN, scale.training_rows);
+  v1::EncoderSpec& encoder = *job.mutable_encoder();
+  if (rbm) {
+    encoder.mutable_rbm()->set_units(scale.units);
+    return job;
+  }
+  if (method == ComparedMethod::kDenoising) {
+    encoder.mutable_regularised()->set_units(scale.units);
+    encoder.mutable_regularised()->set_masking_noise(kInputDropout);
+    encoder.mutable_regularised()->set_unit_length(false);
+    return job;
+  }
+  encoder.mutable_dropout()->set_units(scale.units);
+  encoder.mutable_dropout()->set_hidden_dropout(kHiddenDropout);
+  if (method == ComparedMethod::kDropoutAndDenoising) encoder.mutable_dropout()->set_masking_noise(kInputDropout);
+  return job;
+}
+
+v1::JobSpec UntrainedJob(const KSparseScale& scale, const std::string& dataset, uint64_t seed) {
+  v1::JobSpec job = ComparedJob(scale, dataset, ComparedMethod::kDropout, seed);
+  job.mutable_encoder()->mutable_dropout()->set_hidden_dropout(0);
+  // A rate cannot be zero; this one changes no weight.
+  job.mutable_training()->set_learning_rate(1e-30f);
+  job.mutable_training()->set_epochs(1);
+  return job;
+}
+
+std::vector<FeatureChoice> CodeChoice(Workbench& bench, const ModelBundle& model) {
+  return {{"codes", [&bench, &model](const Dataset& data) { return bench.Codes(model, data, {}); }}};
+}
+
+}  // namespace kwta
