@@ -15,7 +15,9 @@ enum class Activation {
 };
 
 // Arpit et al., section 3: a unit is active above this activity (delta_min).
-KWTA_HOST_DEVICE inline float ActivationThreshold(Activation activation) { return activation == Activation::kReLU ? 0.0f : 0.1f; }
+KWTA_HOST_DEVICE inline float ActivationThreshold(Activation activation) {
+  return activation == Activation::kReLU ? 0.0f : 0.1f;
+}
 
 // s(a), s'(a) and s''(a). ReLU has s'(0) = s''(0) = 0.
 template <typename Real>
