@@ -13,6 +13,7 @@ set(package_dir ${PROJECT_SOURCE_DIR}/cmake/package)
 # What only the package has: a plain `cmake --install` writes no units and no configuration.
 install(FILES deploy/systemd/kwta-server.service DESTINATION lib/systemd/system COMPONENT server EXCLUDE_FROM_ALL)
 install(FILES deploy/kwta-server.toml DESTINATION etc/kwta COMPONENT server EXCLUDE_FROM_ALL)
+install(PROGRAMS deploy/backup/kwta-backup DESTINATION ${CMAKE_INSTALL_SBINDIR} COMPONENT server EXCLUDE_FROM_ALL)
 install(FILES README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/kwta-server COMPONENT server EXCLUDE_FROM_ALL)
 install(FILES docs/operations.md docs/security.md docs/serving.md docs/metrics.md
         DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/kwta-server COMPONENT server EXCLUDE_FROM_ALL)
@@ -35,6 +36,7 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_SERVER_PACKAGE_NAME kwta-server)
 set(CPACK_DEBIAN_SERVER_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_SERVER_PACKAGE_DEPENDS passwd)
+set(CPACK_DEBIAN_SERVER_PACKAGE_RECOMMENDS sqlite3)
 set(CPACK_DEBIAN_SERVER_PACKAGE_SUGGESTS kwta)
 set(CPACK_DEBIAN_SERVER_DESCRIPTION "The service kwta-server keeps models and jobs in /var/lib/kwta and listens on
 127.0.0.1:8500 (gRPC) and 127.0.0.1:8501 (HTTP) until /etc/kwta/kwta-server.toml

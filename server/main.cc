@@ -40,7 +40,11 @@ int main(int argc, char** argv) {
   kwta::server::RaiseDescriptorLimit();
   kwta::server::KeepNewFilesPrivate();
   kwta::server::StopSignals stop;
-  auto server = kwta::server::Server::Start(command.options);
+  auto server = kwta::server::Server::Start(command.options, [&stop] { return stop.Arrived(); });
+  if (absl::IsCancelled(server.status())) {
+    spdlog::info("stopped before it was ready");
+    return 0;
+  }
   if (!server.ok()) {
     std::fprintf(stderr, "kwta-server: %s\n", std::string(server.status().message()).c_str());
     return kFailed;

@@ -57,6 +57,12 @@ StopSignals::StopSignals() {
   for (const int signal : {SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2}) ::signal(signal, SIG_IGN);
 }
 
+bool StopSignals::Arrived() const {
+  sigset_t pending, stopping;
+  return ::sigpending(&pending) == 0 && ::sigandset(&stopping, &pending, &signals_) == 0 &&
+         ::sigisemptyset(&stopping) == 0;
+}
+
 void StopSignals::Wait() {
   int signal = 0;
   ::sigwait(&signals_, &signal);

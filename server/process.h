@@ -28,6 +28,8 @@ class StopSignals {
  public:
   StopSignals();
 
+  // True if a signal that stops the server has arrived and Wait has not returned for it. Any thread may ask.
+  bool Arrived() const;
   // Returns when the first signal arrives that stops the server.
   void Wait();
   // Makes the next such signal end the process at once, with exit code 1. This needs no thread and no memory.

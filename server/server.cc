@@ -54,16 +54,18 @@ absl::Status Server::Check(const Options& options) {
   return Parts(options).Check();
 }
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options) {
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options, std::function<bool()> stopping) {
   KWTA_RETURN_IF_ERROR(CheckReadyDescriptor(options.ready_descriptor));
   auto owned = std::make_unique<Parts>(options);
   Parts& parts = *owned;
+  parts.stopping = std::move(stopping);
   std::unique_ptr<Server> server(new Server(std::move(owned)));
   KWTA_RETURN_IF_ERROR(parts.StartSecurity());
   KWTA_RETURN_IF_ERROR(parts.StartBase());
   KWTA_RETURN_IF_ERROR(parts.StartModels());
   KWTA_RETURN_IF_ERROR(parts.StartJobs());
   KWTA_RETURN_IF_ERROR(parts.StartGrpc());
+  if (parts.stopping && parts.stopping()) return absl::CancelledError("the server stops before it was ready");
   parts.ServeHttp();
   // Start jobs last: a server that cannot start must not touch them.
   parts.runner->Start();

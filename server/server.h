@@ -1,6 +1,7 @@
 // The whole server: makes all of its parts, in order, and destroys them.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -13,8 +14,9 @@ class Server {
  public:
   // Returns once the server answers on both ports. Errors tell the operator what to do: PERMISSION_DENIED (state
   // directory), FAILED_PRECONDITION (in use by another server), UNAVAILABLE (port in use), NOT_FOUND
-  // (backend). A job store that cannot be opened is none of them: jobs wait until it can.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(const Options& options);
+  // (backend), CANCELLED (`stopping` returned true before the server was ready; it may be empty, and any thread may
+  // call it). A job store that cannot be opened is none of them: jobs wait until it can.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const Options& options, std::function<bool()> stopping = {});
   // Checks whether Start would succeed, as far as possible without making, taking or changing anything. Does not check
   // what another server uses now. Errors: those of Start.
   static absl::Status Check(const Options& options);

@@ -20,7 +20,8 @@ void Server::Parts::MakeStatusApi() {
   api.load = [this] {
     const ServerGauges gauges = Gauges();
     const std::vector<uint64_t> rows = metrics->RowsBySecond();
-    return ServerLoad{gauges.queue_rows, gauges.queue_bytes, gauges.calls, {rows.begin(), rows.end()}};
+    return ServerLoad{gauges.queue_rows,          gauges.queue_bytes,          gauges.calls,
+                      {rows.begin(), rows.end()}, metrics->calls().Refusals(), metrics->connections().Refusals()};
   };
   api.live_use = [this](const ServedModel& model) {
     const std::optional<ModelActivity> activity = metrics->Activity(model.name, model.version);

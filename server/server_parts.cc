@@ -65,6 +65,11 @@ std::string WithPort(const std::string& address, int port) {
   return absl::StrCat(address.substr(0, address.rfind(':') + 1), port);
 }
 
+// Bytes of bodies that the HTTP port holds at most.
+int64_t HttpHeldLimit(const Options& options) {
+  return std::max(HttpServerOptions().max_held_bytes, 4 * options.max_message_bytes);
+}
+
 // Returns null if TLS is off.
 absl::StatusOr<std::unique_ptr<Certificates>> OpenCertificates(const Options& options, Certificates::Events events) {
   if (options.tls_certificate.empty()) return nullptr;
@@ -187,9 +192,10 @@ absl::Status Server::Parts::StartHttp() {
   HttpServerOptions http_options;
   http_options.address = options.http_address;
   http_options.max_connections = HttpConnectionsFor(DescriptorLimit());
+  http_options.series = &metrics->connections();
   http_options.body_time = absl::Seconds(options.body_timeout_seconds);
   http_options.accept_compression = options.accept_compression;
-  http_options.max_held_bytes = std::max(http_options.max_held_bytes, 4 * options.max_message_bytes);
+  http_options.max_held_bytes = HttpHeldLimit(options);
   auto starting = std::make_shared<HttpRoutes>(monitoring);
   starting->SetMissing(absl::UnavailableError("the server starts and serves only /metrics, /healthz and /readyz yet"));
   KWTA_ASSIGN_OR_RETURN(http, HttpServer::Start(http_options, std::move(tls), &pipeline, std::move(starting)));
@@ -207,7 +213,16 @@ ServerGauges Server::Parts::Gauges() const {
   gauges.queue_rows_limit = options.max_queue_rows;
   gauges.queue_bytes_limit = options.max_queue_bytes;
   gauges.state_directory = state->path();
+  gauges.grpc_held.limit = options.max_held_bytes;
+  gauges.http_held.limit = HttpHeldLimit(options);
+  gauges.health_watchers_limit = options.max_health_watchers;
   if (!ready) return gauges;  // there may be no batcher yet
+  gauges.grpc_held.bytes = watch->held_bytes();
+  gauges.http_held.bytes = http->held_bytes();
+  gauges.quick_calls_waiting = quick_threads->waiting();
+  gauges.slow_calls_waiting = slow_threads->waiting();
+  gauges.control_calls_limit = quick_threads->most_waiting();
+  gauges.health_watchers = health->watchers();
   const QueueSize waiting = batcher->Waiting();
   gauges.queue_requests = waiting.requests;
   gauges.queue_rows = waiting.rows;
@@ -222,6 +237,7 @@ absl::Status Server::Parts::StartModels() {
   ModelManagerOptions model_options;
   model_options.memory_bytes = options.model_memory_bytes;
   model_options.warm_up_rows = options.max_batch_rows;
+  model_options.stopping = stopping;
   KWTA_ASSIGN_OR_RETURN(models, ModelManager::Open(
                                     ModelsDirectory(), model_options,
                                     [this](const ModelBundle& bundle) { return CreateEncoder(bundle, backend); },

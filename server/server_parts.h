@@ -58,6 +58,7 @@ struct Server::Parts {
   ~Parts() { http.reset(); }
 
   const Options options;
+  std::function<bool()> stopping;  // see Server::Start
   ServerFacts facts;
   std::atomic<bool> ready{false};
   std::atomic<bool> draining{false};

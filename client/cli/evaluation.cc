@@ -127,10 +127,7 @@ class Evaluator {
 
   ActivationStatistics Statistics(const EncodeResult& codes) const {
     if (const auto* dense = std::get_if<Tensor>(&codes.codes)) {
-      const v1::EncoderSpec& encoder = report_.model.description().encoder();
-      const EncoderKind* kind = FindEncoderKind(encoder);
-      const bool has_threshold = kind != nullptr && kind->active_above != nullptr;
-      ActivationStatistics statistics(dense->shape()[1], has_threshold ? kind->active_above(encoder) : 0);
+      ActivationStatistics statistics(dense->shape()[1], ActiveAbove(report_.model.description().encoder()));
       statistics.AddDense(dense->as<float>(), dense->shape()[0]);
       return statistics;
     }

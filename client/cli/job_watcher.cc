@@ -4,7 +4,6 @@
 
 #include <functional>
 #include <iostream>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -154,8 +153,8 @@ std::string StateName(v1::JobState state) {
 
 ExitCode FollowJob(Client& client, const std::string& job_id, const GlobalOptions& global) {
   EventPrinter printer(global, [&client, &job_id] {
-    const std::optional<size_t> before = JobsBefore(QueuedJobs(client), job_id);
-    return before ? PositionWords(*before) : "";
+    const auto job = client.GetJob(job_id);
+    return job.ok() ? PositionWords(QueuedJobs(client), *job) : "";
   });
   absl::StatusOr<v1::JobEvent> last;
   {

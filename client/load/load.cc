@@ -1,10 +1,12 @@
 #include "client/load/load.h"
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -14,7 +16,9 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "client/connection.h"
+#include "client/grpc_status.h"
 #include "client/load/load_stream.h"
+#include "client/retry.h"
 #include "client/tensor_message.h"
 #include "core/base/status_macros.h"
 #include "kwta/v1/service.pb.h"
@@ -42,6 +46,7 @@ absl::Status CheckLoadOptions(const LoadOptions& options, const RowsView& rows) 
   if (options.stream && options.rate > 0) {
     return absl::InvalidArgumentError("a stream has no rate: leave one of the two out");
   }
+  if (options.stream && options.repeat) return absl::InvalidArgumentError("messages of a stream are not repeated");
   if (options.stream && options.empty) return absl::InvalidArgumentError("empty calls have no stream");
   if (options.duration <= absl::ZeroDuration()) return absl::InvalidArgumentError("the duration must be positive");
   return absl::OkStatus();
@@ -70,7 +75,7 @@ absl::StatusOr<std::vector<v1::EncodeRequest>> DifferentCalls(const std::string&
 class LoadRun {
  public:
   LoadRun(const Options& server, const LoadOptions& options, const std::vector<v1::EncodeRequest>& requests)
-      : options_(options) {
+      : options_(options), retry_(server.retry) {
     // Serialise the requests once, so that the client's own work disturbs little.
     for (const v1::EncodeRequest& request : requests) {
       const grpc::Slice slice(request.SerializeAsString());
@@ -114,7 +119,10 @@ class LoadRun {
     std::unique_ptr<grpc::GenericClientAsyncResponseReader> reader;
     grpc::ByteBuffer response;
     grpc::Status status;
-    absl::Time due;
+    absl::Time due, deadline;
+    std::unique_ptr<Backoff> backoff;  // once the call has found the server unavailable
+    bool pauses = false;               // before it is made again
+    grpc::Alarm alarm;                 // the end of the pause
   };
 
   bool Stopped() const { return options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed); }
@@ -152,10 +160,16 @@ class LoadRun {
   bool NoneUnderWay() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return under_way_ == 0; }
 
   void Make(std::unique_ptr<Call> call, absl::Time due) {
-    const uint64_t number = next_++;
     call->due = due;
+    call->deadline = absl::Now() + options_.deadline;
+    call->backoff.reset();
+    Start(std::move(call));
+  }
+
+  void Start(std::unique_ptr<Call> call) {
+    const uint64_t number = next_++;
     call->context = std::make_unique<grpc::ClientContext>();
-    Connection::SetDeadline(absl::Now() + options_.deadline, call->context.get());
+    Connection::SetDeadline(call->deadline, call->context.get());
     call->reader = stubs_[number % stubs_.size()]->PrepareUnaryCall(call->context.get(), kMethod,
                                                                     requests_[number % requests_.size()], &queue_);
     call->reader->StartCall();
@@ -168,7 +182,18 @@ class LoadRun {
     bool ok;
     while (queue_.Next(&tag, &ok)) {
       std::unique_ptr<Call> call(static_cast<Call*>(tag));
+      if (std::exchange(call->pauses, false)) {
+        Start(std::move(call));
+        continue;
+      }
       const absl::Time now = absl::Now();
+      if (const std::optional<absl::Time> next = NextAttempt(*call, now)) {
+        if (Counts(call->due)) ++report_.repeated;
+        call->pauses = true;
+        Call* const paused = call.release();
+        paused->alarm.Set(&queue_, absl::ToChronoTime(*next), paused);
+        continue;
+      }
       if (Counts(call->due)) Count(*call, now);
       if (options_.rate == 0 && !Over(now)) {
         Make(std::move(call), now);
@@ -177,6 +202,15 @@ class LoadRun {
       absl::MutexLock lock(&mutex_);
       --under_way_;
     }
+  }
+
+  // Returns when to make the call again, if at all: as RetryUnavailable does for callers of the library.
+  std::optional<absl::Time> NextAttempt(Call& call, absl::Time now) const {
+    if (!options_.repeat || !absl::IsUnavailable(FromGrpcUncancelled(call.status)) || Stopped()) return std::nullopt;
+    if (call.backoff == nullptr) call.backoff = std::make_unique<Backoff>(retry_);
+    if (call.backoff->pauses() + 1 >= retry_.attempts) return std::nullopt;
+    const absl::Time next = now + call.backoff->Next();
+    return next < call.deadline ? std::optional(next) : std::nullopt;
   }
 
   void Count(const Call& call, absl::Time now) {
@@ -198,6 +232,7 @@ class LoadRun {
   }
 
   const LoadOptions& options_;
+  const RetryOptions retry_;
   std::vector<grpc::ByteBuffer> requests_;
   std::vector<std::unique_ptr<grpc::GenericStub>> stubs_;
   grpc::CompletionQueue queue_;
@@ -215,6 +250,7 @@ class LoadRun {
 void LoadReport::Merge(const LoadReport& other) {
   due += other.due;
   not_made += other.not_made;
+  repeated += other.repeated;
   for (const auto& [code, count] : other.answers) answers[code] += count;
   if (first_error.empty()) first_error = other.first_error;
   accepted.Merge(other.accepted);

@@ -32,6 +32,9 @@ struct LoadOptions {
   // Send unary calls that name no model and hold no rows. The server refuses them at once, so this measures the cost of
   // the transport.
   bool empty = false;
+  // Make a call again that finds the server unavailable, with the pauses of Options::retry, as the library does for
+  // callers of Encode. Its latency counts from the moment when it was first due. Not with `stream`.
+  bool repeat = false;
   absl::Duration warm_up = absl::Seconds(1);  // calls that begin in it are not counted
   absl::Duration duration = absl::Seconds(10);
   absl::Duration deadline = absl::Seconds(10);     // per call
@@ -46,6 +49,7 @@ struct LoadReport {
   absl::Duration elapsed;                       // duration of the counted part
   int64_t due = 0;                              // calls due in the counted part
   int64_t not_made = 0;                         // due calls not made because too many were in flight
+  int64_t repeated = 0;                         // attempts after a call's first
   std::map<absl::StatusCode, int64_t> answers;  // by status
   std::string first_error;                      // the message of the first answer that is not OK
   LatencyHistogram accepted;                    // latencies of OK answers, from the moment the call was due

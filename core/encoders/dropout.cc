@@ -70,6 +70,9 @@ const EncoderKind& DropoutKind() {
       KWTA_RETURN_IF_ERROR(InDescription(ResolveDropout(&spec)));
       TiedEncoderForm form{"a dropout autoencoder", spec.units(), ActivationOf(spec.activation())};
       form.sigmoid_output = spec.decoder() == v1::DECODER_SIGMOID;
+      const RegularisedPassArgs pass = DropoutLearning(spec).pass;
+      form.corruption = pass.corruption;
+      form.dropout = pass.dropout;
       return CreateTiedEncoder(form, bundle, std::move(backend));
     };
     return row;

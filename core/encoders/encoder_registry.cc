@@ -72,6 +72,12 @@ Shape CodeShape(const v1::ModelDescription& model) {
   return shape;
 }
 
+float ActiveAbove(const v1::EncoderSpec& spec) {
+  const v1::EncoderSpec& top = LayerSpec(spec, LayerCount(spec) - 1);
+  const EncoderKind* kind = FindEncoderKind(top);
+  return kind != nullptr && kind->active_above != nullptr ? kind->active_above(top) : 0;
+}
+
 absl::Status ResolveEncoder(v1::EncoderSpec* spec) {
   const EncoderKind* kind = FindEncoderKind(*spec);
   if (kind == nullptr) return absl::InvalidArgumentError(NoKindMessage());

@@ -33,6 +33,10 @@ Shape CodeShape(const v1::ModelDescription& model);
 // Returns how many units, or maps, training counts; 0 if the spec does not say.
 int64_t UnitCount(const v1::EncoderSpec& spec);
 
+// Returns the magnitude above which a unit of a dense code counts as active, as training counted it: that of the top
+// layer. REQUIRES: spec is resolved.
+float ActiveAbove(const v1::EncoderSpec& spec);
+
 // Fills in defaults and checks ranges. Errors: INVALID_ARGUMENT naming the field, its value and its range.
 absl::Status ResolveEncoder(v1::EncoderSpec* spec);
 

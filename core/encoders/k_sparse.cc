@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -10,7 +9,8 @@
 #include "core/backends/staging.h"
 #include "core/base/invalid_field.h"
 #include "core/base/row_blocks.h"
-#include "core/io/arrays/find_tensor.h"
+#include "core/base/status_macros.h"
+#include "core/encoders/affine_layer.h"
 
 namespace kwta {
 namespace {
@@ -19,47 +19,27 @@ constexpr uint32_t kMaxUnits = 1u << 20;
 
 class KSparseEncoder : public Encoder {
  public:
-  KSparseEncoder(const v1::KSparseSpec& spec, Preprocessor preprocessor, std::shared_ptr<Backend> backend)
-      : spec_(spec),
-        units_(spec.units()),
-        width_(ElementCount(preprocessor.output_shape())),
-        preprocessor_(std::move(preprocessor)),
-        backend_(std::move(backend)) {}
+  KSparseEncoder(const v1::KSparseSpec& spec, AffineLayer layer)
+      : spec_(spec), units_(spec.units()), layer_(std::move(layer)) {}
 
-  // Takes arrays as the bundle stores them.
-  absl::Status Load(const float* atoms, const float* bias, const float* decoder_bias) {
-    std::vector<float> folded_bias(bias, bias + units_);
-    std::vector<float> folded_decoder_bias(decoder_bias, decoder_bias + width_);
-    if (!preprocessor_.mean().empty()) {
-      const float* mean = preprocessor_.mean().data();
-      for (int64_t h = 0; h < units_; ++h) {
-        const double shift = std::inner_product(mean, mean + width_, atoms + h * width_, 0.0, std::plus<>(),
-                                                [](float m, float w) { return double{m} * w; });
-        folded_bias[h] = static_cast<float>(bias[h] - shift);
-      }
-      for (int64_t d = 0; d < width_; ++d) folded_decoder_bias[d] = decoder_bias[d] + mean[d];
-    }
-    KWTA_ASSIGN_OR_RETURN(atoms_, CopyToBackend(*backend_, atoms, units_ * width_ * sizeof(float)));
-    KWTA_ASSIGN_OR_RETURN(bias_, CopyToBackend(*backend_, folded_bias.data(), units_ * sizeof(float)));
-    KWTA_ASSIGN_OR_RETURN(decoder_bias_, CopyToBackend(*backend_, folded_decoder_bias.data(), width_ * sizeof(float)));
+  absl::Status Prepare() {
     KWTA_ASSIGN_OR_RETURN(dictionary_,
-                          backend_->PrepareDictionary(atoms_.as<float>(), bias_.as<float>(), units_, width_));
+                          layer_.backend().PrepareDictionary(layer_.atoms(), layer_.bias(), units_, layer_.width()));
     return absl::OkStatus();
   }
 
-  int64_t input_width() const override { return ElementCount(preprocessor_.input_shape()); }
-  int64_t reconstruction_width() const override { return width_; }
+  int64_t input_width() const override { return layer_.input_width(); }
+  int64_t reconstruction_width() const override { return layer_.width(); }
   int64_t code_width() const override { return units_; }
-  int64_t parameter_bytes() const override {
-    return static_cast<int64_t>(atoms_.bytes() + bias_.bytes() + decoder_bias_.bytes());
-  }
+  int64_t parameter_bytes() const override { return layer_.bytes(); }
 
   absl::StatusOr<int64_t> ResolveK(const EncodeOptions& options) const override;
   absl::Status Encode(const RowsView& x, int64_t k, Codes* codes) const override;
   absl::Status Decode(const SparseCodes& codes, float* out) const override;
   absl::StatusOr<TrainedRows> ReconstructAsTrained(const RowsView& x) const override {
-    TrainedRows trained{width_, std::vector<float>(x.rows * width_), std::vector<float>(x.rows * width_)};
-    KWTA_RETURN_IF_ERROR(preprocessor_.ApplySteps(x, trained.x.data()));
+    const int64_t size = x.rows * layer_.width();
+    TrainedRows trained{layer_.width(), std::vector<float>(size), std::vector<float>(size)};
+    KWTA_RETURN_IF_ERROR(layer_.preprocessor().ApplySteps(x, trained.x.data()));
     KWTA_RETURN_IF_ERROR(Reconstruct(x, spec_.k(), trained.reconstructions.data()));
     return trained;
   }
@@ -67,13 +47,8 @@ class KSparseEncoder : public Encoder {
  private:
   const v1::KSparseSpec spec_;
   const int64_t units_;
-  const int64_t width_;  // of a preprocessed row
-  const Preprocessor preprocessor_;
-  const std::shared_ptr<Backend> backend_;
-  Buffer atoms_;                            // [units, width]
-  Buffer bias_;                             // [units], b - W'm
-  Buffer decoder_bias_;                     // [width], b' + m
-  std::unique_ptr<Dictionary> dictionary_;  // points to atoms_ and bias_
+  const AffineLayer layer_;
+  std::unique_ptr<Dictionary> dictionary_;  // points to the layer's atoms and biases
 };
 
 absl::StatusOr<int64_t> KSparseEncoder::ResolveK(const EncodeOptions& options) const {
@@ -106,30 +81,33 @@ absl::Status KSparseEncoder::Encode(const RowsView& x, int64_t k, Codes* out) co
   codes->indices.resize(x.rows * k);
   codes->values.resize(x.rows * k);
 
-  const int64_t block_rows = ScratchRows(width_ * sizeof(float));
+  const int64_t width = layer_.width();
+  const Preprocessor& preprocessor = layer_.preprocessor();
+  Backend& backend = layer_.backend();
+  const int64_t block_rows = ScratchRows(width * sizeof(float));
   std::unique_ptr<float[]> converted;
   // Backends convert bytes themselves, and only if they must.
-  const bool bytes = x.dtype == DType::kU8 && !preprocessor_.has_steps();
-  if (!bytes && (x.dtype != DType::kF32 || preprocessor_.has_steps())) {
-    converted.reset(new float[std::min(block_rows, x.rows) * width_]);
+  const bool bytes = x.dtype == DType::kU8 && !preprocessor.has_steps();
+  if (!bytes && (x.dtype != DType::kF32 || preprocessor.has_steps())) {
+    converted.reset(new float[std::min(block_rows, x.rows) * width]);
   }
   return ForEachRowBlock(x.rows, block_rows, [&](int64_t begin, int64_t rows) {
     const void* taken = x.row(begin);
     if (converted != nullptr) {
-      KWTA_RETURN_IF_ERROR(preprocessor_.ApplySteps(x.Slice(begin, rows), converted.get()));
+      KWTA_RETURN_IF_ERROR(preprocessor.ApplySteps(x.Slice(begin, rows), converted.get()));
       taken = converted.get();
     }
     KWTA_ASSIGN_OR_RETURN(StagedInput input,
-                          StagedInput::Create(*backend_, taken, rows * width_ * (bytes ? 1 : sizeof(float))));
-    KWTA_ASSIGN_OR_RETURN(StagedOutput indices, StagedOutput::Create(*backend_, codes->indices.data() + begin * k,
-                                                                     rows * k * sizeof(int32_t)));
+                          StagedInput::Create(backend, taken, rows * width * (bytes ? 1 : sizeof(float))));
+    KWTA_ASSIGN_OR_RETURN(StagedOutput indices,
+                          StagedOutput::Create(backend, codes->indices.data() + begin * k, rows * k * sizeof(int32_t)));
     KWTA_ASSIGN_OR_RETURN(StagedOutput values,
-                          StagedOutput::Create(*backend_, codes->values.data() + begin * k, rows * k * sizeof(float)));
+                          StagedOutput::Create(backend, codes->values.data() + begin * k, rows * k * sizeof(float)));
     AffineTopKArgs args;
     args.dictionary = dictionary_.get();
     if (bytes) {
       args.bytes = input.as<uint8_t>();
-      args.divisor = preprocessor_.u8_divisor();
+      args.divisor = preprocessor.u8_divisor();
     } else {
       args.x = input.as<float>();
     }
@@ -137,33 +115,17 @@ absl::Status KSparseEncoder::Encode(const RowsView& x, int64_t k, Codes* out) co
     args.k = k;
     args.indices = indices.as<int32_t>();
     args.values = values.as<float>();
-    KWTA_RETURN_IF_ERROR(backend_->AffineTopK(args));
-    KWTA_RETURN_IF_ERROR(indices.Finish(*backend_));
-    return values.Finish(*backend_);
+    KWTA_RETURN_IF_ERROR(backend.AffineTopK(args));
+    KWTA_RETURN_IF_ERROR(indices.Finish(backend));
+    return values.Finish(backend);
   });
 }
 
 absl::Status KSparseEncoder::Decode(const SparseCodes& codes, float* out) const {
-  const int64_t k = codes.RectangularWidth();
-  const int64_t block_rows = ScratchRows((width_ + 2 * k) * sizeof(float));
-  return ForEachRowBlock(codes.rows(), block_rows, [&](int64_t begin, int64_t rows) {
-    KWTA_ASSIGN_OR_RETURN(StagedInput indices,
-                          StagedInput::Create(*backend_, codes.indices.data() + begin * k, rows * k * sizeof(int32_t)));
-    KWTA_ASSIGN_OR_RETURN(StagedInput values,
-                          StagedInput::Create(*backend_, codes.values.data() + begin * k, rows * k * sizeof(float)));
-    KWTA_ASSIGN_OR_RETURN(StagedOutput output,
-                          StagedOutput::Create(*backend_, out + begin * width_, rows * width_ * sizeof(float)));
-    SparseDecodeArgs args;
-    args.atoms = atoms_.as<float>();
-    args.bias = decoder_bias_.as<float>();
-    args.indices = indices.as<int32_t>();
-    args.values = values.as<float>();
-    args.rows = rows;
-    args.k = k;
-    args.width = width_;
-    args.output = output.as<float>();
-    KWTA_RETURN_IF_ERROR(backend_->SparseDecode(args));
-    return output.Finish(*backend_);
+  const int64_t k = codes.RectangularWidth(), width = layer_.width();
+  return ForEachRowBlock(codes.rows(), ScratchRows((width + 2 * k) * sizeof(float)), [&](int64_t begin, int64_t rows) {
+    return layer_.Decode(codes.indices.data() + begin * k, codes.values.data() + begin * k, rows, k,
+                         out + begin * width);
   });
 }
 
@@ -261,21 +223,9 @@ absl::StatusOr<std::shared_ptr<const Encoder>> CreateKSparseEncoder(const ModelB
   if (const absl::Status status = ResolveKSparse(&spec); !status.ok()) {
     return absl::DataLossError(absl::StrCat("the model's description is not valid: ", status.message()));
   }
-  const int64_t units = spec.units();
-  const int64_t input_width = bundle.description.input_width();
-  if (input_width < 1 || bundle.description.code_width() != spec.units()) {
-    return absl::DataLossError(absl::StrCat("the model's description has input_width ", input_width, " and code_width ",
-                                            bundle.description.code_width(), "; expected at least 1, and ", units,
-                                            ", the units"));
-  }
-  KWTA_ASSIGN_OR_RETURN(Preprocessor preprocessor,
-                        Preprocessor::Load(bundle.description.preprocessing(), input_width, bundle.tensors));
-  const int64_t width = ElementCount(preprocessor.output_shape());
-  KWTA_ASSIGN_OR_RETURN(const float* atoms, FindFloats(bundle.tensors, "atoms", {units, width}));
-  KWTA_ASSIGN_OR_RETURN(const float* bias, FindFloats(bundle.tensors, "bias", {units}));
-  KWTA_ASSIGN_OR_RETURN(const float* decoder_bias, FindFloats(bundle.tensors, "decoder_bias", {width}));
-  auto encoder = std::make_shared<KSparseEncoder>(spec, std::move(preprocessor), std::move(backend));
-  KWTA_RETURN_IF_ERROR(encoder->Load(atoms, bias, decoder_bias));
+  KWTA_ASSIGN_OR_RETURN(AffineLayer layer, AffineLayer::Load(bundle, spec.units(), std::move(backend)));
+  auto encoder = std::make_shared<KSparseEncoder>(spec, std::move(layer));
+  KWTA_RETURN_IF_ERROR(encoder->Prepare());
   return encoder;
 }
 

@@ -129,8 +129,10 @@ const EncoderKind& RegularisedKind() {
                             std::shared_ptr<Backend> backend) -> absl::StatusOr<std::shared_ptr<const Encoder>> {
       Spec spec = bundle.description.encoder().regularised();
       KWTA_RETURN_IF_ERROR(InDescription(ResolveRegularised(&spec)));
-      return CreateTiedEncoder({"a regularised autoencoder", spec.units(), ActivationOf(spec.activation())}, bundle,
-                               std::move(backend));
+      TiedEncoderForm form{"a regularised autoencoder", spec.units(), ActivationOf(spec.activation())};
+      const RegularisedPassArgs pass = RegularisedLearning(spec).pass;
+      if (!pass.first_order) form.corruption = pass.corruption;  // eDAE reconstructs clean rows
+      return CreateTiedEncoder(form, bundle, std::move(backend));
     };
     return row;
   }();

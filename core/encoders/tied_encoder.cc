@@ -2,52 +2,27 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
+#include <functional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/backends/staging.h"
 #include "core/base/row_blocks.h"
 #include "core/base/status_macros.h"
-#include "core/io/arrays/find_tensor.h"
+#include "core/encoders/affine_layer.h"
 
 namespace kwta {
 namespace {
 
 class TiedEncoder : public Encoder {
  public:
-  TiedEncoder(const TiedEncoderForm& form, Preprocessor preprocessor, std::shared_ptr<Backend> backend)
-      : form_(form),
-        units_(form.units),
-        width_(ElementCount(preprocessor.output_shape())),
-        preprocessor_(std::move(preprocessor)),
-        backend_(std::move(backend)) {}
+  TiedEncoder(const TiedEncoderForm& form, AffineLayer layer)
+      : form_(form), units_(form.units), width_(layer.width()), layer_(std::move(layer)) {}
 
-  // Takes arrays as the bundle stores them.
-  absl::Status Load(const float* atoms, const float* bias, const float* decoder_bias) {
-    std::vector<float> folded_bias(bias, bias + units_);
-    std::vector<float> folded_decoder_bias(decoder_bias, decoder_bias + width_);
-    if (!preprocessor_.mean().empty()) {
-      const float* mean = preprocessor_.mean().data();
-      for (int64_t j = 0; j < units_; ++j) {
-        const double shift = std::inner_product(mean, mean + width_, atoms + j * width_, 0.0, std::plus<>(),
-                                                [](float m, float w) { return double{m} * w; });
-        folded_bias[j] = static_cast<float>(bias[j] - shift);
-      }
-      for (int64_t d = 0; d < width_; ++d) folded_decoder_bias[d] += mean[d];
-    }
-    KWTA_ASSIGN_OR_RETURN(atoms_, CopyToBackend(*backend_, atoms, units_ * width_ * sizeof(float)));
-    KWTA_ASSIGN_OR_RETURN(bias_, CopyToBackend(*backend_, folded_bias.data(), units_ * sizeof(float)));
-    KWTA_ASSIGN_OR_RETURN(decoder_bias_, CopyToBackend(*backend_, folded_decoder_bias.data(), width_ * sizeof(float)));
-    return absl::OkStatus();
-  }
-
-  int64_t input_width() const override { return ElementCount(preprocessor_.input_shape()); }
+  int64_t input_width() const override { return layer_.input_width(); }
   int64_t reconstruction_width() const override { return width_; }
   int64_t code_width() const override { return units_; }
-  int64_t parameter_bytes() const override {
-    return static_cast<int64_t>(atoms_.bytes() + bias_.bytes() + decoder_bias_.bytes());
-  }
+  int64_t parameter_bytes() const override { return layer_.bytes(); }
   bool dense_codes() const override { return form_.activation != Activation::kReLU; }
   bool takes_k() const override { return false; }
 
@@ -60,45 +35,52 @@ class TiedEncoder : public Encoder {
   absl::Status Encode(const RowsView& x, int64_t k, Codes* codes) const override;
   absl::Status EncodeDense(const RowsView& x, int64_t k, float* out) const override;
   absl::Status Decode(const SparseCodes& codes, float* out) const override;
+  absl::StatusOr<TrainedRows> ReconstructAsTrained(const RowsView& x) const override;
 
  private:
   // How many rows fit in a block if each needs `row_floats` floats.
   static int64_t BlockRows(int64_t row_floats) { return ScratchRows(row_floats * static_cast<int64_t>(sizeof(float))); }
   // Writes the activities of a block of rows to out[x.rows, units].
   absl::Status EncodeBlock(const RowsView& x, float* out) const;
+  // Makes codes of no rows; adds the activities of some rows that are not zero.
+  void StartCodes(SparseCodes* codes) const;
+  void AppendNonZero(const float* dense, int64_t rows, SparseCodes* codes) const;
+  // Writes those of preprocessed rows [rows, width].
+  absl::Status Activities(const void* x, int64_t rows, float* out) const;
 
   const TiedEncoderForm form_;
   const int64_t units_;
   const int64_t width_;  // of a preprocessed row
-  const Preprocessor preprocessor_;
-  const std::shared_ptr<Backend> backend_;
-  Buffer atoms_;         // [units, width]
-  Buffer bias_;          // [units], b - W m
-  Buffer decoder_bias_;  // [width], b' + m
+  const AffineLayer layer_;
 };
 
 absl::Status TiedEncoder::EncodeBlock(const RowsView& x, float* out) const {
   std::unique_ptr<float[]> converted;
   const void* taken = x.data;
-  if (x.dtype != DType::kF32 || preprocessor_.has_steps()) {
+  if (x.dtype != DType::kF32 || layer_.preprocessor().has_steps()) {
     converted.reset(new float[x.rows * width_]);
-    KWTA_RETURN_IF_ERROR(preprocessor_.ApplySteps(x, converted.get()));
+    KWTA_RETURN_IF_ERROR(layer_.preprocessor().ApplySteps(x, converted.get()));
     taken = converted.get();
   }
+  return Activities(taken, x.rows, out);
+}
+
+absl::Status TiedEncoder::Activities(const void* x, int64_t rows, float* out) const {
   KWTA_ASSIGN_OR_RETURN(const StagedInput input,
-                        StagedInput::Create(*backend_, taken, x.rows * width_ * sizeof(float)));
-  KWTA_ASSIGN_OR_RETURN(StagedOutput output, StagedOutput::Create(*backend_, out, x.rows * units_ * sizeof(float)));
+                        StagedInput::Create(layer_.backend(), x, rows * width_ * sizeof(float)));
+  KWTA_ASSIGN_OR_RETURN(StagedOutput output,
+                        StagedOutput::Create(layer_.backend(), out, rows * units_ * sizeof(float)));
   AffineActivationArgs args;
-  args.atoms = atoms_.as<float>();
-  args.bias = bias_.as<float>();
+  args.atoms = layer_.atoms();
+  args.bias = layer_.bias();
   args.units = units_;
   args.width = width_;
   args.x = input.as<float>();
-  args.rows = x.rows;
+  args.rows = rows;
   args.activation = form_.activation;
   args.output = output.as<float>();
-  KWTA_RETURN_IF_ERROR(backend_->AffineActivation(args));
-  return output.Finish(*backend_);
+  KWTA_RETURN_IF_ERROR(layer_.backend().AffineActivation(args));
+  return output.Finish(layer_.backend());
 }
 
 absl::Status TiedEncoder::EncodeDense(const RowsView& x, int64_t, float* out) const {
@@ -110,25 +92,41 @@ absl::Status TiedEncoder::EncodeDense(const RowsView& x, int64_t, float* out) co
 absl::Status TiedEncoder::Encode(const RowsView& x, int64_t k, Codes* out) const {
   if (dense_codes()) return EncodeDense(x, k, DenseIn(out, x.rows, units_));
   SparseCodes* const codes = SparseIn(out);
-  codes->units = units_;
-  codes->row_offsets.assign(1, 0);
-  codes->indices.clear();
-  codes->values.clear();
+  StartCodes(codes);
   const int64_t block_rows = std::min(BlockRows(width_ + units_), std::max<int64_t>(x.rows, 1));
   const std::unique_ptr<float[]> dense(new float[block_rows * units_]);
   return ForEachRowBlock(x.rows, block_rows, [&](int64_t begin, int64_t rows) {
     KWTA_RETURN_IF_ERROR(EncodeBlock(x.Slice(begin, rows), dense.get()));
-    for (int64_t i = 0; i < rows; ++i) {
-      const float* const activities = dense.get() + i * units_;
-      for (int64_t j = 0; j < units_; ++j) {
-        if (activities[j] == 0) continue;
-        codes->indices.push_back(static_cast<int32_t>(j));
-        codes->values.push_back(activities[j]);
-      }
-      codes->row_offsets.push_back(codes->entries());
-    }
+    AppendNonZero(dense.get(), rows, codes);
     return absl::OkStatus();
   });
+}
+
+void TiedEncoder::StartCodes(SparseCodes* codes) const {
+  codes->units = units_;
+  codes->row_offsets.assign(1, 0);
+  codes->indices.clear();
+  codes->values.clear();
+}
+
+void TiedEncoder::AppendNonZero(const float* dense, int64_t rows, SparseCodes* codes) const {
+  int64_t count = codes->entries();
+  codes->indices.resize(count + rows * units_);
+  codes->values.resize(count + rows * units_);
+  int32_t* const indices = codes->indices.data();
+  float* const values = codes->values.data();
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < units_; ++j) {
+      // Without a branch: whether a unit is active is hard to predict.
+      const float activity = dense[i * units_ + j];
+      indices[count] = static_cast<int32_t>(j);
+      values[count] = activity;
+      count += activity != 0;
+    }
+    codes->row_offsets.push_back(count);
+  }
+  codes->indices.resize(count);
+  codes->values.resize(count);
 }
 
 // SparseDecode takes rows of the same number of entries, so the shorter rows of a block get entries of zero.
@@ -146,23 +144,7 @@ absl::Status TiedEncoder::Decode(const SparseCodes& codes, float* out) const {
       std::copy_n(codes.indices.begin() + first, count, units.begin() + i * k);
       std::copy_n(codes.values.begin() + first, count, activities.begin() + i * k);
     }
-    KWTA_ASSIGN_OR_RETURN(const StagedInput indices,
-                          StagedInput::Create(*backend_, units.data(), units.size() * sizeof(int32_t)));
-    KWTA_ASSIGN_OR_RETURN(const StagedInput values,
-                          StagedInput::Create(*backend_, activities.data(), activities.size() * sizeof(float)));
-    KWTA_ASSIGN_OR_RETURN(StagedOutput output,
-                          StagedOutput::Create(*backend_, out + begin * width_, rows * width_ * sizeof(float)));
-    SparseDecodeArgs args;
-    args.atoms = atoms_.as<float>();
-    args.bias = decoder_bias_.as<float>();
-    args.indices = indices.as<int32_t>();
-    args.values = values.as<float>();
-    args.rows = rows;
-    args.k = k;
-    args.width = width_;
-    args.output = output.as<float>();
-    KWTA_RETURN_IF_ERROR(backend_->SparseDecode(args));
-    KWTA_RETURN_IF_ERROR(output.Finish(*backend_));
+    KWTA_RETURN_IF_ERROR(layer_.Decode(units.data(), activities.data(), rows, k, out + begin * width_));
     if (!form_.sigmoid_output) return absl::OkStatus();
     for (float* y = out + begin * width_; y != out + (begin + rows) * width_; ++y) {
       *y = ActivationAt(Activation::kSigmoid, *y).value;
@@ -171,28 +153,41 @@ absl::Status TiedEncoder::Decode(const SparseCodes& codes, float* out) const {
   });
 }
 
+// Training corrupts rows from which the mean has been subtracted.
+absl::StatusOr<TrainedRows> TiedEncoder::ReconstructAsTrained(const RowsView& x) const {
+  TrainedRows trained{width_, std::vector<float>(x.rows * width_), std::vector<float>(x.rows * width_)};
+  KWTA_RETURN_IF_ERROR(layer_.preprocessor().ApplySteps(x, trained.x.data()));
+  const std::vector<float>& mean = layer_.preprocessor().mean();
+  std::vector<float> seen = trained.x;
+  for (int64_t i = 0; i < x.rows && form_.corruption.kind != CorruptionKind::kNone; ++i) {
+    float* const row = seen.data() + i * width_;
+    if (!mean.empty()) std::transform(row, row + width_, mean.begin(), row, std::minus<>());
+    CorruptRow(form_.corruption, i, row, width_, row);
+    if (!mean.empty()) std::transform(row, row + width_, mean.begin(), row, std::plus<>());
+  }
+  std::vector<float> activities(x.rows * units_), factors(units_);
+  KWTA_RETURN_IF_ERROR(Activities(seen.data(), x.rows, activities.data()));
+  for (int64_t i = 0; i < x.rows && form_.dropout.probability > 0; ++i) {
+    DrawDropout(form_.dropout, i, units_, factors.data());
+    float* const row = activities.data() + i * units_;
+    std::transform(row, row + units_, factors.begin(), row, std::multiplies<>());
+  }
+  SparseCodes codes;
+  StartCodes(&codes);
+  AppendNonZero(activities.data(), x.rows, &codes);
+  KWTA_RETURN_IF_ERROR(Decode(codes, trained.reconstructions.data()));
+  return trained;
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Encoder>> CreateTiedEncoder(const TiedEncoderForm& form, const ModelBundle& bundle,
                                                                  std::shared_ptr<Backend> backend) {
-  const int64_t units = form.units, input_width = bundle.description.input_width();
-  if (input_width < 1 || bundle.description.code_width() != units) {
-    return absl::DataLossError(absl::StrCat("the model's description has input_width ", input_width, " and code_width ",
-                                            bundle.description.code_width(), "; expected at least 1, and ", units,
-                                            ", the units"));
-  }
-  KWTA_ASSIGN_OR_RETURN(Preprocessor preprocessor,
-                        Preprocessor::Load(bundle.description.preprocessing(), input_width, bundle.tensors));
-  if (form.sigmoid_output && !preprocessor.mean().empty()) {
+  KWTA_ASSIGN_OR_RETURN(AffineLayer layer, AffineLayer::Load(bundle, form.units, std::move(backend)));
+  if (form.sigmoid_output && !layer.preprocessor().mean().empty()) {
     return absl::DataLossError("the model's description subtracts a mean, but a sigmoid decoder reconstructs 0 .. 1");
   }
-  const int64_t width = ElementCount(preprocessor.output_shape());
-  KWTA_ASSIGN_OR_RETURN(const float* atoms, FindFloats(bundle.tensors, "atoms", {units, width}));
-  KWTA_ASSIGN_OR_RETURN(const float* bias, FindFloats(bundle.tensors, "bias", {units}));
-  KWTA_ASSIGN_OR_RETURN(const float* decoder_bias, FindFloats(bundle.tensors, "decoder_bias", {width}));
-  auto encoder = std::make_shared<TiedEncoder>(form, std::move(preprocessor), std::move(backend));
-  KWTA_RETURN_IF_ERROR(encoder->Load(atoms, bias, decoder_bias));
-  return encoder;
+  return std::make_shared<TiedEncoder>(form, std::move(layer));
 }
 
 Activation ActivationOf(v1::Activation activation) {

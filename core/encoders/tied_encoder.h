@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/backends/activation.h"
+#include "core/backends/corruption.h"
 #include "core/encoders/encoder.h"
 
 namespace kwta {
@@ -22,6 +23,9 @@ struct TiedEncoderForm {
   int64_t units = 0;
   Activation activation = Activation::kReLU;
   bool sigmoid_output = false;  // y = sigmoid(W'h + b')
+  // What training did to rows and activities before it measured its error: Encoder::ReconstructAsTrained does it too.
+  Corruption corruption;
+  Dropout dropout;
 };
 
 // Makes the encoder of a bundle. Folds the mean m: W x + (b - W m), and W'h + (b' + m). Errors: DATA_LOSS if tensors

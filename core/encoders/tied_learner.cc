@@ -101,19 +101,23 @@ class ActivityWindow {
 
 class TiedLearner : public Learner {
  public:
-  TiedLearner(const TiedLearning& learning, int64_t width, uint64_t seed, std::shared_ptr<Backend> backend)
+  TiedLearner(const TiedLearning& learning, const LearnerSetup& setup)
       : units_(learning.pass.units),
-        width_(width),
-        backend_(std::move(backend)),
+        width_(ElementCount(setup.row_shape)),
+        backend_(setup.backend),
         pass_(learning.pass),
         row_length_(learning.row_length),
         parameters_(v1::OPTIMISER_SGD, backend_) {
     pass_.width = width_;
-    pass_.corruption.seed = seed ^ kCorruptionSeed;
-    pass_.dropout.seed = seed ^ kDropoutSeed;
+    pass_.corruption.seed = setup.training.seed() ^ kCorruptionSeed;
+    pass_.dropout.seed = setup.training.seed() ^ kDropoutSeed;
   }
 
-  absl::Status Initialise(uint64_t seed) {
+  absl::Status Initialise(uint64_t seed, const std::vector<float>& mean) {
+    if (!mean.empty()) {
+      KWTA_ASSIGN_OR_RETURN(mean_, CopyToBackend(*backend_, mean.data(), mean.size() * sizeof(float)));
+      pass_.offset = mean_.as<float>();
+    }
     KWTA_ASSIGN_OR_RETURN(
         atoms_, parameters_.Add("atoms", {units_, width_}, NormalisedInitialisation(units_, width_, row_length_, seed),
                                 row_length_));
@@ -150,6 +154,7 @@ class TiedLearner : public Learner {
   ParameterSet parameters_;
   int atoms_ = 0, bias_ = 0, decoder_bias_ = 0;  // indices into parameters_
   Buffer running_mean_;                          // [units]
+  Buffer mean_;                                  // [width], which was subtracted from the rows; or empty
   int64_t rows_seen_ = 0;                        // by all steps: numbers the rows for the corruption
   ActivityWindow window_{"window"}, last_window_{"last_window"};
   StepRecord record_;
@@ -261,9 +266,8 @@ absl::StatusOr<std::unique_ptr<Learner>> CreateTiedLearner(const TiedLearning& l
     return absl::InvalidArgumentError(
         "preprocessing.subtract_mean is true; expected false: a sigmoid decoder reconstructs numbers of 0 .. 1");
   }
-  const uint64_t seed = setup.training.seed();
-  auto learner = std::make_unique<TiedLearner>(learning, ElementCount(setup.row_shape), seed, setup.backend);
-  KWTA_RETURN_IF_ERROR(learner->Initialise(seed));
+  auto learner = std::make_unique<TiedLearner>(learning, setup);
+  KWTA_RETURN_IF_ERROR(learner->Initialise(setup.training.seed(), setup.mean));
   return learner;
 }
 

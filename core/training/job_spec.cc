@@ -1,5 +1,6 @@
 #include "core/training/job_spec.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -89,6 +90,19 @@ void SetTrainingDefaults(v1::JobSpec* spec) {
 }
 
 }  // namespace
+
+absl::Status CheckBatchIsFilled(int64_t rows, const v1::TrainingSpec& training) {
+  const uint32_t batch_size = training.batch_size();
+  if (rows >= int64_t{batch_size}) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("the data have ", rows, " rows but training.batch_size is ",
+                                                 batch_size, "; give more rows or take a batch_size of 1 .. ",
+                                                 std::max<int64_t>(rows, 1)));
+}
+
+absl::Status CheckRowsSuffice(int64_t rows, const v1::JobSpec& spec) {
+  if (!spec.has_encoder() || spec.has_base() || DatasetSteps(spec.preprocessing()) > 0) return absl::OkStatus();
+  return CheckBatchIsFilled(rows, spec.training());
+}
 
 absl::Status ResolveJobSpec(v1::JobSpec* spec) {
   KWTA_RETURN_IF_ERROR(ValidateName("model", spec->model()));

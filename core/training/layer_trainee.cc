@@ -14,6 +14,7 @@
 #include "core/base/steady_time.h"
 #include "core/encoders/encoder_registry.h"
 #include "core/training/dead_units.h"
+#include "core/training/job_spec.h"
 #include "core/training/schedules.h"
 
 namespace kwta {
@@ -148,12 +149,7 @@ absl::StatusOr<ModelBundle> LayerTrainee::Finish(const EpochTotals& last_epoch) 
 
 absl::StatusOr<std::unique_ptr<Trainee>> CreateLayerTrainee(const v1::JobSpec& spec, LearnerRows& rows,
                                                             std::shared_ptr<Backend> backend) {
-  const uint32_t batch_size = spec.training().batch_size();
-  if (rows.rows() < batch_size) {
-    return absl::InvalidArgumentError(absl::StrCat("the data have ", rows.rows(), " rows but training.batch_size is ",
-                                                   batch_size, "; give more rows or take a batch_size of 1 .. ",
-                                                   std::max<int64_t>(rows.rows(), 1)));
-  }
+  KWTA_RETURN_IF_ERROR(CheckBatchIsFilled(rows.rows(), spec.training()));
   v1::EncoderSpec encoder = spec.encoder();
   KWTA_RETURN_IF_ERROR(FitEncoder(&encoder, rows.shape()));
   if (rows.squared_deviation() == 0) {

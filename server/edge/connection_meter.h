@@ -74,7 +74,7 @@ class ConnectionMeter {
   static constexpr size_t kMostHeaderBytes = 64 << 10;
   static constexpr int kMostHeaderFrames = 64;
   static constexpr int64_t kMostHeld = 48 << 20;
-  static constexpr int64_t kMostHeldBeside = 1 << 20;
+  static constexpr int64_t kMostHeldBeside = 256 << 10;
   static constexpr int64_t kMostHeldIfSmall = 8 << 20;
 
  private:

@@ -222,6 +222,8 @@ absl::Status ConnectionWatch::Works() {
   return works;
 }
 
+int64_t ConnectionWatch::held_bytes() const { return shared_->held_bytes; }
+
 void ConnectionWatch::Expect(int descriptor, const std::string& host, bool offender) {
   if (!Works().ok()) return;
   WatchTable::Instance().Expect(descriptor, std::make_unique<WatchedConnection>(shared_, host, offender));

@@ -49,6 +49,9 @@ class ConnectionWatch {
   // and the connection may hold little. So strangers whose calls need no token cannot send large ones.
   std::shared_ptr<void> ExpectSmall(const std::string& peer);
 
+  // Bytes of unfinished messages that the connections make the server hold now.
+  int64_t held_bytes() const;
+
   // What the hooks share with it.
   struct Shared;
 

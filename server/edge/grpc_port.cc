@@ -13,6 +13,28 @@
 #include "server/process.h"
 
 namespace kwta::server {
+namespace {
+
+ConnectionRefusal RefusalFor(Offence offence) {
+  switch (offence) {
+    case Offence::kRapidResets:
+      return ConnectionRefusal::kRapidResets;
+    case Offence::kAbandonedCalls:
+      return ConnectionRefusal::kAbandonedCalls;
+    case Offence::kStreams:
+      return ConnectionRefusal::kStreams;
+    case Offence::kHeaders:
+      return ConnectionRefusal::kHeaders;
+    case Offence::kControlFrames:
+      return ConnectionRefusal::kControlFrames;
+    case Offence::kHeldBytes:
+    case Offence::kNone:
+      break;
+  }
+  return ConnectionRefusal::kHeldBytes;
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Acceptor>> OpenGrpcPort(const Options& options, ConnectionSeries* series) {
   const int room = ConnectionsFor(DescriptorLimit(), HttpConnectionsFor(DescriptorLimit()));
@@ -45,8 +67,7 @@ std::unique_ptr<ConnectionWatch> WatchGrpcPort(const Options& options, Acceptor*
   ConnectionWatch::Events events;
   events.ended = [acceptor, metrics, log = std::make_shared<QuietLog>()](const std::string& host, Offence offence) {
     acceptor->Offended(host);
-    metrics->connections().Refused(
-        Port::kGrpc, offence == Offence::kHeldBytes ? ConnectionRefusal::kHeldBytes : ConnectionRefusal::kResets);
+    metrics->connections().Refused(Port::kGrpc, RefusalFor(offence));
     const int ended = log->Count(SteadyTime::Now());
     if (ended != 0) spdlog::warn("{} connections ended, the last one of {}: {}", ended, host, OffenceName(offence));
   };

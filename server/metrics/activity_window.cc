@@ -1,13 +1,14 @@
 #include "server/metrics/activity_window.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace kwta::server {
-
 int64_t UnitCounts::dead_units() const { return std::count(active_in.begin(), active_in.end(), 0u); }
 
-ActivityWindow::ActivityWindow(int64_t units, int64_t window_rows) : window_rows_(window_rows) {
+ActivityWindow::ActivityWindow(int64_t units, int64_t window_rows, float active_above)
+    : window_rows_(window_rows), active_above_(active_above) {
   current_.active_in.assign(static_cast<size_t>(units), 0);
   complete_.active_in.assign(static_cast<size_t>(units), 0);
 }
@@ -24,7 +25,7 @@ bool ActivityWindow::Add(const Codes& codes) {
       const float* row = static_cast<const float*>(dense.row(i));
       int32_t entries = 0;  // of a row, which the loop below can add in vectors
       for (int64_t unit = 0; unit < dense.width; ++unit) {
-        const auto active = static_cast<uint32_t>(row[unit] != 0);
+        const auto active = static_cast<uint32_t>(std::abs(row[unit]) > active_above_);
         active_in[unit] += active;
         entries += static_cast<int32_t>(active);
       }

@@ -26,13 +26,14 @@ struct UnitCounts {
 // thread-safe.
 class ActivityWindow {
  public:
-  // REQUIRES: units > 0, window_rows > 0.
-  ActivityWindow(int64_t units, int64_t window_rows);
+  // An entry of a dense code is active if its magnitude is above active_above. REQUIRES: units > 0, window_rows > 0.
+  ActivityWindow(int64_t units, int64_t window_rows, float active_above = 0);
 
-  // Adds codes of `units` units. A unit is active if it is an entry of a sparse code, or nonzero in a dense one.
+  // Adds codes of `units` units. A unit is active if it is an entry of a sparse code, or active in a dense one.
   // Returns true if the codes completed a window; the next window then starts empty.
   bool Add(const Codes& codes);
 
+  float active_above() const { return active_above_; }
   int64_t units() const { return static_cast<int64_t>(current_.active_in.size()); }
   const UnitCounts& current() const { return current_; }
   // The last complete window; without rows until one is complete.
@@ -42,6 +43,7 @@ class ActivityWindow {
 
  private:
   const int64_t window_rows_;
+  const float active_above_;
   UnitCounts current_, complete_;
 };
 

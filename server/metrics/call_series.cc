@@ -51,6 +51,15 @@ void CallSeries::Done(absl::string_view name, const absl::Status& status, std::o
   if (const std::optional<Refusal> refusal = RefusalOf(status); refusal.has_value()) Refuse(*refusal);
 }
 
+std::map<std::string, uint64_t> CallSeries::Refusals() const {
+  std::map<std::string, uint64_t> refusals;
+  for (size_t i = 0; i < kRefusals; ++i) {
+    const uint64_t count = refusals_[i].load(std::memory_order_relaxed);
+    if (count > 0) refusals[RefusalName(static_cast<Refusal>(i))] = count;
+  }
+  return refusals;
+}
+
 void CallSeries::Collect(Collection* collection) const {
   for (size_t i = 0; i < kRefusals; ++i) {
     collection->Add("kwta_refusals_total", {{"reason", RefusalName(static_cast<Refusal>(i))}},

@@ -42,6 +42,9 @@ class CallSeries {
             const RequestSubject& subject);
   void Refuse(Refusal refusal) { refusals_[static_cast<size_t>(refusal)].fetch_add(1, std::memory_order_relaxed); }
 
+  // The reasons for which calls were refused, and how many of them.
+  std::map<std::string, uint64_t> Refusals() const;
+
   // Answers to Encode, and to requests of EncodeStream.
   uint64_t encode_requests() const { return encode_requests_.load(std::memory_order_relaxed); }
 

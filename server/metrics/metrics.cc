@@ -1,5 +1,7 @@
 #include "server/metrics/metrics.h"
 
+#include <utility>
+
 #include "core/simd/instruction_sets.h"
 #include "server/metrics/collection.h"
 #include "server/metrics/process_stats.h"
@@ -41,30 +43,42 @@ std::optional<ModelActivity> Metrics::Activity(const std::string& model, uint64_
 }
 
 void Metrics::CollectServer(const ServerGauges& gauges, Collection* collection) const {
-  const auto add = [collection](const char* family, double value) { collection->Add(family, {}, value); };
-  add("kwta_ready", gauges.ready ? 1 : 0);
-  add("kwta_requests_in_flight", static_cast<double>(gauges.calls));
-  add("kwta_requests_in_flight_limit", static_cast<double>(gauges.calls_limit));
-  add("kwta_queue_requests", static_cast<double>(gauges.queue_requests));
-  add("kwta_queue_rows", static_cast<double>(gauges.queue_rows));
-  add("kwta_queue_rows_limit", static_cast<double>(gauges.queue_rows_limit));
-  add("kwta_queue_bytes", static_cast<double>(gauges.queue_bytes));
-  add("kwta_queue_bytes_limit", static_cast<double>(gauges.queue_bytes_limit));
-  add("kwta_tls_certificate_expiry_seconds", certificate_expiry_);
-  add("kwta_tls_files_refused", certificates_refused_ ? 1 : 0);
+  const DiskSpace disk = gauges.state_directory.empty() ? DiskSpace() : ReadDiskSpace(gauges.state_directory);
+  const ProcessStats process = ReadProcessStats();
+  const std::pair<const char*, double> values[] = {
+      {"kwta_ready", gauges.ready ? 1 : 0},
+      {"kwta_requests_in_flight", gauges.calls},
+      {"kwta_requests_in_flight_limit", gauges.calls_limit},
+      {"kwta_queue_requests", gauges.queue_requests},
+      {"kwta_queue_rows", gauges.queue_rows},
+      {"kwta_queue_rows_limit", gauges.queue_rows_limit},
+      {"kwta_queue_bytes", gauges.queue_bytes},
+      {"kwta_queue_bytes_limit", gauges.queue_bytes_limit},
+      {"kwta_control_calls_waiting_limit", gauges.control_calls_limit},
+      {"kwta_health_watchers", gauges.health_watchers},
+      {"kwta_health_watchers_limit", gauges.health_watchers_limit},
+      {"kwta_tls_certificate_expiry_seconds", certificate_expiry_.load()},
+      {"kwta_tls_files_refused", certificates_refused_ ? 1 : 0},
+      {"kwta_state_disk_free_bytes", disk.free_bytes},
+      {"kwta_state_disk_size_bytes", disk.size_bytes},
+      {"process_cpu_seconds_total", process.cpu_seconds},
+      {"process_resident_memory_bytes", process.resident_bytes},
+      {"process_virtual_memory_bytes", process.virtual_bytes},
+      {"process_threads", process.threads},
+      {"process_open_fds", process.open_fds},
+      {"process_max_fds", process.max_fds},
+      {"process_start_time_seconds", absl::ToDoubleSeconds(started_ - absl::UnixEpoch())}};
+  for (const auto& [family, value] : values) collection->Add(family, {}, value);
+  for (const auto& [port, held] :
+       {std::pair(Port::kGrpc, gauges.grpc_held), std::pair(Port::kHttp, gauges.http_held)}) {
+    const SampleLabels labels = {{"port", PortName(port)}};
+    collection->Add("kwta_connections_held_bytes", labels, static_cast<double>(held.bytes));
+    collection->Add("kwta_connections_held_bytes_limit", labels, static_cast<double>(held.limit));
+  }
+  collection->Add("kwta_control_calls_waiting", {{"kind", "quick"}}, gauges.quick_calls_waiting);
+  collection->Add("kwta_control_calls_waiting", {{"kind", "slow"}}, gauges.slow_calls_waiting);
   collection->Add("kwta_build_info",
                   {{"version", version_}, {"backend", backend_}, {"instruction_set", instruction_set_}}, 1);
-  const DiskSpace disk = gauges.state_directory.empty() ? DiskSpace() : ReadDiskSpace(gauges.state_directory);
-  add("kwta_state_disk_free_bytes", disk.free_bytes);
-  add("kwta_state_disk_size_bytes", disk.size_bytes);
-  const ProcessStats process = ReadProcessStats();
-  add("process_cpu_seconds_total", process.cpu_seconds);
-  add("process_resident_memory_bytes", process.resident_bytes);
-  add("process_virtual_memory_bytes", process.virtual_bytes);
-  add("process_threads", process.threads);
-  add("process_open_fds", process.open_fds);
-  add("process_max_fds", process.max_fds);
-  add("process_start_time_seconds", absl::ToDoubleSeconds(started_ - absl::UnixEpoch()));
 }
 
 std::string Metrics::Render(const ServerGauges& gauges) const {

@@ -22,6 +22,11 @@
 
 namespace kwta::server {
 
+// Bytes of requests that are not whole, of all connections of a port.
+struct HeldByPort {
+  int64_t bytes = 0, limit = 0;
+};
+
 // What is measured at the moment of a scrape.
 struct ServerGauges {
   bool ready = false;
@@ -29,6 +34,10 @@ struct ServerGauges {
   int64_t queue_requests = 0;
   int64_t queue_rows = 0, queue_rows_limit = 0;
   int64_t queue_bytes = 0, queue_bytes_limit = 0;
+  HeldByPort grpc_held, http_held;
+  // Calls that wait for a thread: those that look up or record, and those that read or write files.
+  int quick_calls_waiting = 0, slow_calls_waiting = 0, control_calls_limit = 0;
+  int health_watchers = 0, health_watchers_limit = 0;
   std::string state_directory;  // empty: none
 };
 

@@ -53,8 +53,9 @@ ModelUse::ModelUse(std::string model, uint64_t version, std::shared_ptr<ModelTim
 void ModelUse::Describe(const v1::ModelDescription& description, int64_t code_width) {
   absl::MutexLock lock(&mutex_);
   description_ = description;
-  if (window_ != nullptr && window_->units() == code_width) return;
-  window_ = std::make_unique<ActivityWindow>(code_width, kActivityWindowRows);
+  const float active_above = ActiveAbove(description.encoder());
+  if (window_ != nullptr && window_->units() == code_width && window_->active_above() == active_above) return;
+  window_ = std::make_unique<ActivityWindow>(code_width, kActivityWindowRows, active_above);
   dead_units_ = 0;
 }
 

@@ -35,6 +35,7 @@ absl::Status ModelLoader::WarmUp(const Encoder& encoder) const {
   for (float& value : rows) value = static_cast<float>(rng.Uniform());
   KWTA_ASSIGN_OR_RETURN(const int64_t k, encoder.ResolveK({}));
   for (int64_t count = 1;; count = std::min(2 * count, most)) {
+    if (stopping_ && stopping_()) return absl::CancelledError("the server stops");
     const RowsView view = {DType::kF32, rows.data(), count, width};
     Codes codes;
     KWTA_RETURN_IF_ERROR(encoder.Encode(view, k, &codes));

@@ -19,11 +19,13 @@ class ModelLoader {
  public:
   using Create = std::function<absl::StatusOr<std::shared_ptr<const Encoder>>(const ModelBundle&)>;
 
-  // `warm_up_rows` is the largest batch to expect.
-  ModelLoader(Create create, int64_t warm_up_rows) : create_(std::move(create)), warm_up_rows_(warm_up_rows) {}
+  // `warm_up_rows` is the largest batch to expect. Once `stopping` returns true, loads end; it may be empty.
+  ModelLoader(Create create, int64_t warm_up_rows, std::function<bool()> stopping = {})
+      : create_(std::move(create)), warm_up_rows_(warm_up_rows), stopping_(std::move(stopping)) {}
 
   // Loads and warms up the bundle of `name` at `path`. The caller sets version and directory. Errors: NOT_FOUND,
-  // DATA_LOSS (corrupt, incomplete, of another model, or its codes are not finite), and those of the file system.
+  // DATA_LOSS (corrupt, incomplete, of another model, or its codes are not finite), CANCELLED (`stopping`), and those
+  // of the file system.
   absl::StatusOr<std::shared_ptr<ServedModel>> Load(const std::string& name, const std::string& path) const;
 
  private:
@@ -33,6 +35,7 @@ class ModelLoader {
 
   const Create create_;
   const int64_t warm_up_rows_;
+  const std::function<bool()> stopping_;
 };
 
 }  // namespace kwta::server

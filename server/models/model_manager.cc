@@ -29,7 +29,7 @@ ModelManager::ModelManager(const std::string& directory, const ModelManagerOptio
                            Events events)
     : root_(directory),
       options_(options),
-      loader_(std::move(create), options.warm_up_rows),
+      loader_(std::move(create), options.warm_up_rows, options.stopping),
       events_(std::move(events)),
       directory_(directory),
       waiting_([this](const VersionKey& key) { return LoadIfNeeded(key); }) {}
@@ -58,7 +58,10 @@ absl::StatusOr<std::unique_ptr<ModelManager>> ModelManager::Open(const std::stri
       names.push_back(entry.name);
     }
   }
-  for (const std::string& name : names) manager->LoadAtStart(name);
+  for (const std::string& name : names) {
+    if (!manager->Stopping()) manager->LoadAtStart(name);
+  }
+  if (manager->Stopping()) return absl::CancelledError("the server stops before its models are loaded");
   return manager;
 }
 
@@ -94,7 +97,7 @@ void ModelManager::LoadAtStart(const std::string& name) {
                                      [](const ModelVersionInfo& each) { return each.usable(); });
     if (usable == now->versions.rend() || usable->state == ModelState::kReady) break;
     const absl::Status status = LoadVersion({name, usable->version}).status();
-    if (status.ok() || absl::IsUnavailable(status)) break;
+    if (status.ok() || absl::IsUnavailable(status) || absl::IsCancelled(status)) break;
   }
   Tell(name);
 }
@@ -171,6 +174,7 @@ absl::StatusOr<ServedModelPtr> ModelManager::LoadVersion(const VersionKey& key) 
   const SteadyTime start = SteadyTime::Now();
   KWTA_ASSIGN_OR_RETURN(const ModelVersionInfo info, table_.Describe({name, version}));
   absl::StatusOr<std::shared_ptr<ServedModel>> model = LoadWithin(info);
+  if (absl::IsCancelled(model.status())) return model.status();
   if (!model.ok()) {
     const absl::Status failure = WithoutRoot(model.status());
     table_.Fail(key, failure);

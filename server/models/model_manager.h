@@ -35,6 +35,8 @@ struct ModelManagerOptions {
   int64_t warm_up_rows = 256;
   // How long the files of a bundle put into the directory must stay unchanged before the manager takes it.
   absl::Duration settle = absl::Seconds(1);
+  // Returns true once the process is to end: loads then stop where they are. Any thread may call it; may be empty.
+  std::function<bool()> stopping;
 };
 
 // Thread-safe. Loads and changes take turns with each other. They never delay a caller that asks for a version in
@@ -56,7 +58,7 @@ class ModelManager {
 
   // Opens `directory`. For each model, loads the versions that labels name and the newest version that loads, and sets
   // aside what cannot be read. From then on, the thread that makes a change calls the events, which must not call the
-  // manager. Errors: those of the directory itself.
+  // manager. Errors: those of the directory itself; CANCELLED (options.stopping).
   static absl::StatusOr<std::unique_ptr<ModelManager>> Open(const std::string& directory,
                                                             const ModelManagerOptions& options,
                                                             ModelLoader::Create create, Events events);
@@ -122,6 +124,7 @@ class ModelManager {
   ModelManager(const std::string& directory, const ModelManagerOptions& options, ModelLoader::Create create,
                Events events);
 
+  bool Stopping() const { return options_.stopping && options_.stopping(); }
   void LoadAtStart(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loading_);
   absl::StatusOr<ServedModelPtr> LoadIfNeeded(const VersionKey& key) ABSL_LOCKS_EXCLUDED(loading_);
   absl::StatusOr<ServedModelPtr> LoadVersion(const VersionKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loading_);

@@ -48,6 +48,11 @@ absl::Status ControlThreads::Run(absl::string_view caller, std::function<void()>
   return absl::OkStatus();
 }
 
+int ControlThreads::waiting() const {
+  absl::MutexLock lock(&mutex_);
+  return waiting_;
+}
+
 void ControlThreads::Work() {
   for (;;) {
     std::function<void()> work;

@@ -34,6 +34,10 @@ class ControlThreads {
   // Errors: RESOURCE_EXHAUSTED naming the limit, with a RetryAfter; `work` then never runs.
   absl::Status Run(absl::string_view caller, std::function<void()> work);
 
+  // How much waits for a thread now, and how much may.
+  int waiting() const;
+  int most_waiting() const { return options_.most_waiting; }
+
  private:
   using Works = std::deque<std::function<void()>>;
   using Callers = std::map<std::string, Works, std::less<>>;
@@ -42,7 +46,7 @@ class ControlThreads {
   bool HasWorkOrStops() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return stops_ || !turns_.empty(); }
 
   const Options options_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   Callers callers_ ABSL_GUARDED_BY(mutex_);                      // none without work
   std::deque<Callers::iterator> turns_ ABSL_GUARDED_BY(mutex_);  // each caller once
   int waiting_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -93,11 +93,11 @@ std::string PathOfEntry(const fs::directory_entry& entry) {
 
 }  // namespace
 
-absl::Status DatasetHandler::CheckIsUsable(const v1::DatasetRef& dataset) const {
-  const absl::Status status = CheckDataset(dataset, DatasetOptions{directories_});
-  if (!absl::IsNotFound(status) || !dataset.has_path()) return status;
+absl::StatusOr<std::optional<int64_t>> DatasetHandler::CheckIsUsable(const v1::DatasetRef& dataset) const {
+  auto rows = CheckDataset(dataset, DatasetOptions{directories_});
+  if (!absl::IsNotFound(rows.status()) || !dataset.has_path()) return rows;
   return absl::NotFoundError(
-      absl::StrCat(status.message(), "; upload it with UploadDataset, or name its directory with --data-dir"));
+      absl::StrCat(rows.status().message(), "; upload it with UploadDataset, or name its directory with --data-dir"));
 }
 
 v1::DatasetOrigin DatasetHandler::OriginOf(const Place& place) const {

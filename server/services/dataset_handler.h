@@ -2,6 +2,8 @@
 // them.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +26,8 @@ class DatasetHandler {
       : journal_(journal), directories_(std::move(directories)) {}
 
   // Makes the quick checks of a data set that a job names. Reading the rows may take long and is left to the trainer.
-  // Errors: those of CheckDataset.
-  absl::Status CheckIsUsable(const v1::DatasetRef& dataset) const;
+  // Result and errors: those of CheckDataset.
+  absl::StatusOr<std::optional<int64_t>> CheckIsUsable(const v1::DatasetRef& dataset) const;
   // Hold this shared from CheckIsUsable until the job is stored. Nothing is deleted meanwhile.
   absl::Mutex& submissions() ABSL_LOCK_RETURNED(submissions_) { return submissions_; }
 

@@ -1,6 +1,7 @@
 #include "server/services/job_handler.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
@@ -21,7 +22,8 @@ absl::StatusOr<v1::TrainResponse> JobHandler::Train(const v1::TrainRequest& requ
   v1::JobSpec spec = request.spec();
   KWTA_RETURN_IF_ERROR(ResolveJobSpec(&spec));
   const absl::ReaderMutexLock lock(&datasets_->submissions());
-  KWTA_RETURN_IF_ERROR(datasets_->CheckIsUsable(spec.dataset()));
+  KWTA_ASSIGN_OR_RETURN(const std::optional<int64_t> rows, datasets_->CheckIsUsable(spec.dataset()));
+  if (rows.has_value()) KWTA_RETURN_IF_ERROR(CheckRowsSuffice(*rows, spec));
   if (spec.has_base()) KWTA_RETURN_IF_ERROR(ResolveBase(request.job_id(), &spec));
   v1::TrainResponse response;
   KWTA_ASSIGN_OR_RETURN(*response.mutable_job(), runner_->Submit(request.job_id(), spec));

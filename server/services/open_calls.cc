@@ -30,6 +30,11 @@ absl::StatusOr<OpenCalls::Place> OpenCalls::Take(const std::string& host) {
   return Place(this, place);
 }
 
+int OpenCalls::open() const {
+  absl::MutexLock lock(&mutex_);
+  return open_;
+}
+
 void OpenCalls::GiveBack(Hosts::iterator host) {
   absl::MutexLock lock(&mutex_);
   --open_;

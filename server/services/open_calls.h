@@ -44,11 +44,13 @@ class OpenCalls {
   // Errors: RESOURCE_EXHAUSTED naming the limit, with a RetryAfter.
   absl::StatusOr<Place> Take(const std::string& host);
 
+  int open() const;
+
  private:
   void GiveBack(Hosts::iterator host);
 
   const Limits limits_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   int open_ ABSL_GUARDED_BY(mutex_) = 0;
   Hosts hosts_ ABSL_GUARDED_BY(mutex_);  // none with 0
 };

@@ -33,6 +33,11 @@ void HeldBytes::Remove(const std::string& host, int64_t bytes) {
   if (found != of_hosts_.end() && (found->second -= bytes) == 0) of_hosts_.erase(found);
 }
 
+int64_t HeldBytes::all() const {
+  absl::MutexLock lock(&mutex_);
+  return all_;
+}
+
 bool HeldBytesClaim::Add(int64_t bytes) {
   if (!held_->Add(host_, bytes)) return false;
   bytes_ += bytes;

@@ -22,10 +22,11 @@ class HeldBytes {
   // Returns false, and counts nothing, if this is too much.
   bool Add(const std::string& host, int64_t bytes);
   void Remove(const std::string& host, int64_t bytes);
+  int64_t all() const;
 
  private:
   const int64_t limit_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   int64_t all_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<std::string, int64_t> of_hosts_ ABSL_GUARDED_BY(mutex_);  // none with 0
 };

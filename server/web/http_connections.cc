@@ -4,18 +4,13 @@ namespace kwta::server {
 
 HttpConnections::Room HttpConnections::FindRoom(const std::string& host) {
   const auto known = hosts_.find(host);
-  const IdleOnes* idle = nullptr;
-  if (known != hosts_.end() && known->second.connections >= limit_of_host_) {
-    idle = &known->second.idle;
-  } else if (counted_ >= limit_) {
-    idle = &idle_;
-  } else {
-    return {true, nullptr};
-  }
-  if (idle->empty()) return {false, nullptr};
-  const Id id = idle->begin()->second;
+  const bool of_host = known != hosts_.end() && known->second.connections >= limit_of_host_;
+  if (!of_host && counted_ < limit_) return {true, nullptr, false};
+  const IdleOnes& idle = of_host ? known->second.idle : idle_;
+  if (idle.empty()) return {false, nullptr, of_host};
+  const Id id = idle.begin()->second;
   Uncount(id, &connections_.at(id));
-  return {true, id};
+  return {true, id, of_host};
 }
 
 void HttpConnections::Opened(Id id, std::string host) {

@@ -18,7 +18,8 @@ class HttpConnections {
 
   struct Room {
     bool found = false;
-    Id close = nullptr;  // the connection whose room this is; null: there was room
+    Id close = nullptr;    // the connection whose room this is; null: there was room
+    bool of_host = false;  // the host has as many as it may have
   };
   // Finds room for one more connection of `host`. The connection to close no longer counts.
   Room FindRoom(const std::string& host);

@@ -114,6 +114,7 @@ class HttpServer::Loop {
       : options_(options),
         tls_(std::move(tls)),
         pipeline_(pipeline),
+        series_(options.series != nullptr ? *options.series : unread_),
         shared_(std::make_shared<HttpShared>(options.max_held_bytes, options.max_streams, options.max_streams_of_host)),
         connections_(options.max_connections, options.max_connections_of_host),
         routes_(std::move(routes)) {}
@@ -146,6 +147,8 @@ class HttpServer::Loop {
   void SetRoutes(std::shared_ptr<const HttpRoutes> routes) {
     shared_->posts.Post([this, routes = std::move(routes)] { routes_ = routes; });
   }
+
+  const HeldBytes& held() const { return *shared_->held; }
 
   void EndStreams() {
     shared_->slots.Close();
@@ -222,6 +225,7 @@ class HttpServer::Loop {
       transaction.Tick(now);
       if (!transaction.body_complete() && now - transaction.start() > options_.body_time) {
         ::shutdown(DescriptorOf(request->connection), SHUT_RDWR);
+        series_.Refused(Port::kHttp, ConnectionRefusal::kSlow);
       }
     }
   }
@@ -236,8 +240,7 @@ class HttpServer::Loop {
     CloseStreams();
     for (const Request* request : requests_) {
       request->transaction->Reply(
-          HttpError(absl::UnavailableError("the server stops; try again, at another server if "
-                                           "there is one")));
+          HttpError(absl::UnavailableError("the server stops; try again, at another server if there is one")));
     }
     const SteadyTime end = SteadyTime::Now() + kLastAnswers;
     const auto answers = [](const Request* request) { return request->transaction->body_complete(); };
@@ -247,10 +250,14 @@ class HttpServer::Loop {
   // The library's callbacks, on the loop's thread.
 
   static MHD_Result OnAccept(void* self, const sockaddr* address, socklen_t) {
-    const HttpConnections::Room room = static_cast<Loop*>(self)->connections_.FindRoom(HostOfAddress(address));
+    auto* loop = static_cast<Loop*>(self);
+    const HttpConnections::Room room = loop->connections_.FindRoom(HostOfAddress(address));
     if (room.close != nullptr) {
       ::shutdown(DescriptorOf(static_cast<MHD_Connection*>(const_cast<void*>(room.close))), SHUT_RDWR);
+      loop->series_.Refused(Port::kHttp, ConnectionRefusal::kMadeRoom);
     }
+    if (!room.found)
+      loop->series_.Refused(Port::kHttp, room.of_host ? ConnectionRefusal::kHost : ConnectionRefusal::kTotal);
     return room.found ? MHD_YES : MHD_NO;
   }
 
@@ -259,10 +266,12 @@ class HttpServer::Loop {
     auto* loop = static_cast<Loop*>(self);
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
       loop->connections_.Closed(connection);
+      loop->series_.Closed(Port::kHttp);
       delete static_cast<TlsCredentials::Shared*>(*kept);
       return;
     }
     loop->connections_.Opened(connection, HostOf(connection));
+    loop->series_.Opened(Port::kHttp);
     if (loop->tls_ == nullptr) return;
     const gnutls_session_t session = SessionOf(connection);
     auto current = std::make_unique<TlsCredentials::Shared>(loop->tls_->Current());
@@ -351,12 +360,15 @@ class HttpServer::Loop {
     if (request == nullptr) return;
     loop->requests_.erase(request.get());
     request->transaction->Gone(code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    if (code == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED) loop->series_.Refused(Port::kHttp, ConnectionRefusal::kSlow);
     loop->connections_.Idle(connection);
   }
 
   const HttpServerOptions options_;
   const std::unique_ptr<TlsCredentials> tls_;
   const CallPipeline* const pipeline_;
+  ConnectionSeries unread_;
+  ConnectionSeries& series_;
   const std::shared_ptr<HttpShared> shared_;
   HttpConnections connections_;
   std::shared_ptr<const HttpRoutes> routes_;
@@ -383,5 +395,6 @@ HttpServer::~HttpServer() = default;
 void HttpServer::SetRoutes(std::shared_ptr<const HttpRoutes> routes) { loop_->SetRoutes(std::move(routes)); }
 
 void HttpServer::EndStreams() { loop_->EndStreams(); }
+int64_t HttpServer::held_bytes() const { return loop_->held().all(); }
 
 }  // namespace kwta::server

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/metrics/connection_series.h"
 #include "server/services/call.h"
 #include "server/web/http_routes.h"
 #include "server/web/tls_credentials.h"
@@ -23,7 +24,8 @@ struct HttpServerOptions {
 
   int max_connections = 1024, max_connections_of_host = 128;
   int max_streams = 256, max_streams_of_host = 32;
-  int silence_seconds = 10;                     // connections that send or take nothing for this long are closed
+  ConnectionSeries* series = nullptr;  // counts connections; null: nothing does. REQUIRES: it outlives the server
+  int silence_seconds = 10;            // connections that send or take nothing for this long are closed
   absl::Duration body_time = absl::Minutes(1);  // how long the body of a request may take to arrive
 };
 
@@ -53,6 +55,8 @@ class HttpServer {
   void EndStreams();
 
   int port() const { return port_; }
+  // Bytes of bodies that are on their way or being answered. Thread-safe.
+  int64_t held_bytes() const;
 
  private:
   class Loop;

@@ -137,8 +137,9 @@ TEST_F(CommandLine, ManagesDataSets) {
             std::string::npos);
 
   // A job that is to train on it keeps it.
-  const std::vector<std::string> train = {"train",  "--model",  "m",        "--units", "4",        "--k",    "1",
-                                          "--data", "rows.idx", "--job-id", "long",    "--epochs", "1000000"};
+  const std::vector<std::string> train = {"train", "--model",  "m",       "--units",      "4",
+                                          "--k",   "1",        "--data",  "rows.idx",     "--job-id",
+                                          "long",  "--epochs", "1000000", "--batch-size", "1"};
   ASSERT_EQ(Run(train).exit_code, 0);
   const ProgramResult kept = Run({"datasets", "delete", "rows.idx"});
   EXPECT_EQ(kept.exit_code, 1);

@@ -51,6 +51,19 @@ TEST(ProcessTest, EachSignalThatStopsDoesSoTwice) {
   }
 }
 
+TEST(ProcessTest, ASignalThatStopsIsSeenBeforeItIsWaitedFor) {
+  const int status = Elsewhere([] {
+    StopSignals stop;
+    ::raise(SIGUSR1);
+    if (stop.Arrived()) ::_exit(1);
+    ::kill(::getpid(), SIGTERM);
+    if (!stop.Arrived()) ::_exit(2);
+    stop.Wait();
+    if (stop.Arrived()) ::_exit(3);
+  });
+  EXPECT_EQ(status, 0);
+}
+
 TEST(ProcessTest, OtherSignalsChangeNothing) {
   const int status = Elsewhere([] {
     const StopSignals stop;

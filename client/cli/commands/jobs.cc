@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <iostream>
 #include <map>
-#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -24,13 +23,12 @@ std::string TrainingTime(const v1::Job& job, absl::Time now) {
   return HumanDuration((job.has_finished() ? ToTime(job.finished()) : now) - ToTime(job.started()));
 }
 
-std::string JobStateWords(const v1::Job& job, const std::vector<v1::Job>& queued) {
-  const std::string state = StateName(job.state());
-  const std::optional<size_t> before = JobsBefore(queued, job.id());
-  return before ? absl::StrCat(state, ", ", PositionWords(*before)) : state;
+std::string JobStateWords(const v1::Job& job, const JobQueue& queue) {
+  const std::string state = StateName(job.state()), position = PositionWords(queue, job);
+  return position.empty() ? state : absl::StrCat(state, ", ", position);
 }
 
-void PrintJobs(const std::vector<v1::Job>& jobs, const std::vector<v1::Job>& queued) {
+void PrintJobs(const std::vector<v1::Job>& jobs, const JobQueue& queue) {
   using Align = Table::Align;
   const absl::Time now = absl::Now();
   Table table({{"JOB"},
@@ -45,7 +43,7 @@ void PrintJobs(const std::vector<v1::Job>& jobs, const std::vector<v1::Job>& que
   for (const v1::Job& job : jobs) {
     const v1::TrainingProgress& progress = job.progress();
     const bool reconstructs = progress.images_done() > 0 && progress.units() > 0;
-    table.AddRow({job.id(), JobStateWords(job, queued), job.spec().model(),
+    table.AddRow({job.id(), JobStateWords(job, queue), job.spec().model(),
                   job.has_progress() ? absl::StrCat(progress.epochs_done(), "/", progress.epochs()) : "-",
                   reconstructs ? absl::StrFormat("%.4f", progress.fraction_variance_unexplained()) : "-",
                   progress.dead_window_rows() > 0 ? absl::StrCat(progress.dead_units()) : "-", TrainingTime(job, now),
@@ -67,7 +65,7 @@ ExitCode RunJobs(const v1::ListJobsRequest& request, const GlobalOptions& global
   } else {
     const bool waiting =
         std::any_of(jobs->begin(), jobs->end(), [](const v1::Job& job) { return job.state() == v1::JOB_STATE_QUEUED; });
-    PrintJobs(*jobs, waiting ? QueuedJobs(*client) : std::vector<v1::Job>());
+    PrintJobs(*jobs, waiting ? QueuedJobs(*client) : JobQueue());
   }
   return kSuccess;
 }

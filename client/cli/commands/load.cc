@@ -95,6 +95,7 @@ nlohmann::json LoadJson(const LoadCommand& command, const LoadReport& report) {
           {"seconds", absl::ToDoubleSeconds(report.elapsed)},
           {"due", report.due},
           {"not_made", report.not_made},
+          {"repeated", report.repeated},
           {"answers", answers},
           {"calls_per_second", report.calls_per_second()},
           {"rows_per_second", report.calls_per_second() * static_cast<double>(command.load.rows_per_call)},
@@ -151,6 +152,9 @@ void PrintReport(const LoadCommand& command, const LoadReport& report) {
   if (report.not_made > 0) {
     std::cout << "  " << HumanCount(report.not_made) << " calls were due but not made: --outstanding "
               << command.load.outstanding << " were on their way\n";
+  }
+  if (report.repeated > 0) {
+    std::cout << "  " << HumanCount(report.repeated) << " attempts found no server that took them and were repeated\n";
   }
   PrintLatencies(report.accepted, report.refused);
   PrintHistogram(report.accepted);
@@ -211,6 +215,10 @@ void AddLoad(CLI::App& app, Action* action) {
   command->add_flag("--stream", load.stream, "Send messages over one stream a connection instead of calls")
       ->excludes(rate);
   command->add_flag("--empty", load.empty, "Send calls without rows, which the server refuses at once")
+      ->excludes(command->get_option("--stream"));
+  command
+      ->add_flag("--repeat", load.repeat,
+                 "Make calls again that find the server unavailable, as callers of the library do")
       ->excludes(command->get_option("--stream"));
   command->add_option("--connections", load.connections, "Connections that calls are spread over")
       ->transform(NumberIn<int32_t>::Between(1, 10'000).As<CLI::Validator>())

@@ -1,30 +1,42 @@
 #include "client/cli/terminal/queue_position.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
 namespace kwta::client::cli {
+namespace {
 
-std::optional<size_t> JobsBefore(const std::vector<v1::Job>& queued, const std::string& job_id) {
-  for (size_t i = 0; i < queued.size(); ++i) {
-    if (queued[i].id() == job_id) return queued.size() - 1 - i;
+std::string JobsText(size_t count) { return absl::StrCat(count, count == 1 ? " job" : " jobs", " before it"); }
+
+}  // namespace
+
+std::string PositionWords(const JobQueue& queue, const v1::Job& job) {
+  if (job.state() != v1::JOB_STATE_QUEUED) return "";
+  const auto found = std::find_if(queue.newest.begin(), queue.newest.end(),
+                                  [&job](const v1::Job& each) { return each.id() == job.id(); });
+  const size_t size = std::max(queue.size, queue.newest.size());
+  if (found != queue.newest.end()) {
+    const size_t before = size - 1 - static_cast<size_t>(found - queue.newest.begin());
+    return before == 0 ? "next" : JobsText(before);
   }
-  return std::nullopt;
+  const size_t older = size - queue.newest.size();
+  return older == 0 ? "" : absl::StrCat("fewer than ", JobsText(older));
 }
 
-std::string PositionWords(size_t before) {
-  if (before == 0) return "next";
-  return absl::StrCat(before, before == 1 ? " job before it" : " jobs before it");
-}
-
-std::vector<v1::Job> QueuedJobs(Client& client) {
-  constexpr uint32_t kMost = 1000;
+JobQueue QueuedJobs(Client& client) {
   v1::ListJobsRequest request;
   request.set_state(v1::JOB_STATE_QUEUED);
-  request.set_limit(kMost);
+  request.set_limit(JobQueue::kMostListed);
   auto jobs = client.ListJobs(request);
-  return jobs.ok() ? *std::move(jobs) : std::vector<v1::Job>();
+  if (!jobs.ok()) return {};
+  JobQueue queue{*std::move(jobs), 0};
+  queue.size = queue.newest.size();
+  if (queue.size < JobQueue::kMostListed) return queue;
+  const auto status = client.ServerStatus();
+  if (status.ok()) queue.size = std::max<size_t>(queue.size, status->jobs_queued());
+  return queue;
 }
 
 }  // namespace kwta::client::cli

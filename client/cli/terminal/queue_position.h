@@ -1,7 +1,7 @@
 // Where a job stands in the queue.
 #pragma once
 
-#include <optional>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -9,14 +9,19 @@
 
 namespace kwta::client::cli {
 
-// Returns how many of the `queued` jobs, newest first as ListJobs returns them, are before the job; nullopt if the job
-// is not among them.
-std::optional<size_t> JobsBefore(const std::vector<v1::Job>& queued, const std::string& job_id);
+// The jobs that wait.
+struct JobQueue {
+  std::vector<v1::Job> newest;  // the newest first; a server lists no more than kMostListed
+  size_t size = 0;              // how many wait in all
 
-// Returns "next", "1 job before it", "7 jobs before it".
-std::string PositionWords(size_t before);
+  static constexpr size_t kMostListed = 1000;
+};
 
-// Asks the server which jobs are queued; returns none if it does not answer.
-std::vector<v1::Job> QueuedJobs(Client& client);
+// Returns "next", "1 job before it", "7 jobs before it"; "fewer than 7 jobs before it" if it is older than those listed
+// of a longer queue; an empty string if the job does not wait.
+std::string PositionWords(const JobQueue& queue, const v1::Job& job);
+
+// Asks the server which jobs are queued; returns an empty queue if it does not answer.
+JobQueue QueuedJobs(Client& client);
 
 }  // namespace kwta::client::cli

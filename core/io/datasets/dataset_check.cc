@@ -1,6 +1,7 @@
 #include "core/io/datasets/dataset_check.h"
 
 #include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
 #include "core/io/datasets/dataset_summary.h"
 
 namespace kwta {
@@ -25,12 +26,21 @@ absl::Status CheckValidationRows(const v1::DatasetRef& ref, int64_t rows, const 
                                                  "' has ", rows, " rows; expected at most ", rows - 1));
 }
 
-absl::Status CheckDataset(const v1::DatasetRef& ref, const DatasetOptions& options) {
+absl::StatusOr<std::optional<int64_t>> CheckDataset(const v1::DatasetRef& ref, const DatasetOptions& options) {
   const absl::StatusOr<DatasetSummary> summary = SummariseDataset(ref, options);
-  if (absl::IsDataLoss(summary.status())) return absl::OkStatus();  // the reader reports damaged contents
+  if (absl::IsDataLoss(summary.status())) return std::nullopt;  // the reader reports damaged contents
   if (!summary.ok()) return summary.status();
-  if (summary->rows == 0) return absl::OkStatus();  // and refuses an empty data set
-  return CheckValidationRows(ref, summary->rows, ref.has_path() ? ref.path() : ref.name());
+  int64_t rows = summary->rows;
+  if (rows == 0) return std::nullopt;  // and refuses an empty data set
+  KWTA_RETURN_IF_ERROR(CheckValidationRows(ref, rows, ref.has_path() ? ref.path() : ref.name()));
+  const auto held_out = static_cast<int64_t>(ref.validation_rows());
+  if (ref.split() == v1::DATASET_SPLIT_VALIDATION) {
+    rows = held_out;
+  } else if (ref.split() != v1::DATASET_SPLIT_TEST) {
+    rows -= held_out;
+  }
+  if (ref.max_rows() > 0 && ref.max_rows() < static_cast<uint64_t>(rows)) rows = static_cast<int64_t>(ref.max_rows());
+  return rows;
 }
 
 }  // namespace kwta

@@ -19,6 +19,13 @@ std::vector<ComparedRow> ComparedRows() {
           {ComparedMethod::kDropoutAndDenoising, "dropout and denoising autoencoder, 50% and 20%", 1.60}};
 }
 
+const char* NameOf(ComparedMethod method) {
+  for (const ComparedRow& row : ComparedRows()) {
+    if (row.method == method) return row.name;
+  }
+  return "";
+}
+
 v1::JobSpec ComparedJob(const KSparseScale& scale, const std::string& dataset, ComparedMethod method, uint64_t seed) {
   v1::JobSpec job;
   v1::TrainingSpec& training = *job.mutable_training();

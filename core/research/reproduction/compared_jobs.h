@@ -18,6 +18,7 @@ struct ComparedRow {
   double paper;  // test error, %
 };
 std::vector<ComparedRow> ComparedRows();
+const char* NameOf(ComparedMethod method);
 
 // A job that trains the method on all training rows without their labels. The settings were chosen on validation rows
 // (docs/results.md).

@@ -10,6 +10,7 @@
 #include "core/evaluation/activation_statistics.h"
 #include "core/io/arrays/find_tensor.h"
 #include "core/preprocessing/preprocessor.h"
+#include "core/research/reproduction/compared_jobs.h"
 #include "core/research/reproduction/k_sparse_jobs.h"
 #include "core/research/reproduction/pictures.h"
 #include "core/research/reproduction/recipes.h"
@@ -178,6 +179,12 @@ absl::Status KSparseFigures(Workbench& bench, Report* report) {
     options.k = model.description.code_width();
     KWTA_ASSIGN_OR_RETURN(const Tensor all, bench.Codes(model, test, options));
     histograms.push_back(Histogram("the same, nothing set to zero", all));
+  }
+  for (const ComparedRow& row : ComparedRows()) {
+    KWTA_ASSIGN_OR_RETURN(const ModelBundle model,
+                          bench.Train(absl::StrCat(row.name, ", seed 1"), ComparedJob(scale, digits, row.method, 1)));
+    KWTA_ASSIGN_OR_RETURN(const Tensor codes, bench.Codes(model, test, {}));
+    histograms.push_back(Histogram(row.name, codes));
   }
   report->pictures.push_back({"Histogram of activities (k-sparse, figure 4)",
                               absl::StrCat("Of all units over ", test.rows(), " test images; zeros are counted."), "",

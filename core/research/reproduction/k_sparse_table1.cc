@@ -4,6 +4,7 @@
 #include "core/base/status_macros.h"
 #include "core/research/reproduction/compared_jobs.h"
 #include "core/research/reproduction/k_sparse_jobs.h"
+#include "core/research/reproduction/measured_features.h"
 #include "core/research/reproduction/pictures.h"
 #include "core/research/reproduction/recipes.h"
 
@@ -46,44 +47,29 @@ absl::Status KSparseTable1(Workbench& bench, Report* report) {
   rows.push_back(std::move(pixels));
   KWTA_RETURN_IF_ERROR(bench.Publish(report));
 
-  // The k-sparse rows.
-  const auto first_k_sparse = rows.size();
+  const size_t first_k_sparse = rows.size();
   for (const KSparseRow& row : kRows) {
-    rows.push_back({absl::StrCat("k-sparse autoencoder, k = ", row.k), row.paper});
-    for (int seed = 1; seed <= bench.seeds(); ++seed) {
-      const v1::JobSpec job = KSparseJob(scale, digits, row.k, seed);
-      const std::string label = absl::StrCat("k = ", row.k, ", seed ", seed);
-      KWTA_ASSIGN_OR_RETURN(const ModelBundle model, bench.Train(label, job));
-      plan.label = label;
-      plan.key = {{"model", ModelJson(model)}};
-      plan.choices = AlphaChoices(bench, model, scale.alphas);
-      KWTA_ASSIGN_OR_RETURN(nlohmann::json result, Classify(bench, plan));
-      rows.back().values.push_back(result["test_error"]);
-      result["model"] = ModelJson(model);
-      rows.back().details.push_back(std::move(result));
-      if (seed == 1) {
-        KWTA_ASSIGN_OR_RETURN(ReportPicture picture, AtomsPicture(model));
-        picture.title = absl::StrCat("Filters, k = ", row.k, " (figure 1)");
-        report->pictures.push_back(std::move(picture));
-      }
-      KWTA_RETURN_IF_ERROR(bench.Publish(report));
-    }
+    MeasuredFeatures measured;
+    measured.name = absl::StrCat("k-sparse autoencoder, k = ", row.k);
+    measured.label = absl::StrCat("k = ", row.k);
+    measured.paper = row.paper;
+    measured.job = [&](int seed) { return KSparseJob(scale, digits, row.k, seed); };
+    measured.choices = [&](const ModelBundle& model) { return AlphaChoices(bench, model, scale.alphas); };
+    measured.visit = [&](const ModelBundle& model, int seed) -> absl::Status {
+      if (seed > 1) return absl::OkStatus();
+      KWTA_ASSIGN_OR_RETURN(ReportPicture picture, AtomsPicture(model));
+      picture.title = absl::StrCat("Filters, k = ", row.k, " (figure 1)");
+      report->pictures.push_back(std::move(picture));
+      return absl::OkStatus();
+    };
+    KWTA_RETURN_IF_ERROR(MeasureFeatures(bench, plan, measured, report));
   }
   const size_t first_compared = rows.size();
   for (const ComparedRow& row : ComparedRows()) {
-    rows.push_back({row.name, row.paper});
-    for (int seed = 1; seed <= bench.seeds(); ++seed) {
-      const std::string label = absl::StrCat(row.name, ", seed ", seed);
-      KWTA_ASSIGN_OR_RETURN(const ModelBundle model, bench.Train(label, ComparedJob(scale, digits, row.method, seed)));
-      plan.label = label;
-      plan.key = {{"model", ModelJson(model)}};
-      plan.choices = CodeChoice(bench, model);
-      KWTA_ASSIGN_OR_RETURN(nlohmann::json result, Classify(bench, plan));
-      rows.back().values.push_back(result["test_error"]);
-      result["model"] = ModelJson(model);
-      rows.back().details.push_back(std::move(result));
-      KWTA_RETURN_IF_ERROR(bench.Publish(report));
-    }
+    MeasuredFeatures measured{row.name, row.name, row.paper};
+    measured.job = [&](int seed) { return ComparedJob(scale, digits, row.method, seed); };
+    measured.choices = [&](const ModelBundle& model) { return CodeChoice(bench, model); };
+    KWTA_RETURN_IF_ERROR(MeasureFeatures(bench, plan, measured, report));
   }
   const double pixel_error = rows[0].Mean(), at_25 = rows[first_k_sparse].Mean(),
                at_10 = rows[first_k_sparse + 2].Mean();

@@ -9,8 +9,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/evaluation/stored_classifier.h"
 #include "core/research/reproduction/compared_jobs.h"
+#include "core/research/reproduction/fine_tuned_rows.h"
 #include "core/research/reproduction/k_sparse_jobs.h"
 #include "core/research/reproduction/pictures.h"
 #include "core/research/reproduction/recipes.h"
@@ -21,93 +21,10 @@ namespace {
 // Chosen on validation rows (docs/results.md) for one layer; two layers use the same.
 constexpr uint32_t kActive = 40;  // k in both layers
 constexpr float kCodeDropout = 0.2f;
-constexpr uint64_t kSplitSeed = 1;  // draws the validation rows
-
-// The digits, and their parts: those that fine-tuning learns from and those that judge it.
-struct Parts {
-  std::string name;
-  v1::DatasetRef fitted, all;
-  Dataset training, validation, test;
-};
-
-// How a model is fine-tuned.
-struct Tuning {
-  const char* label;  // follows the model's label
-  uint32_t max_shift;
-  float adversarial_length;
-  uint32_t epochs;
-  float learning_rate;
-  std::optional<float> code_dropout;  // none: what each layer was trained with
-};
 // These are adversarial, with dropout; the paper has neither.
 constexpr Tuning kInPlace = {"", 0, 0.7f, 30, 0.05f, kCodeDropout};
 constexpr Tuning kMoved = {", images moved by up to a pixel", 1, 0.3f, 30, 0.05f, kCodeDropout};
-// As the paper does: with the regularisation of each layer's own training, and nothing besides.
-constexpr Tuning kAsTrained = {"", 0, 0, 60, 0.05f, std::nullopt};
-
-v1::JobSpec TuningJob(const Workbench& bench, const Tuning& how, const v1::DatasetRef& rows, int seed) {
-  v1::JobSpec job;
-  v1::FineTuningSpec& tuning = *job.mutable_fine_tuning();
-  if (how.code_dropout.has_value()) tuning.set_code_dropout(*how.code_dropout);
-  tuning.set_adversarial_length(how.adversarial_length);
-  tuning.set_max_shift(how.max_shift);
-  job.mutable_training()->set_learning_rate(how.learning_rate);
-  job.mutable_training()->set_seed(seed);
-  job.mutable_training()->set_epochs(bench.quick() ? 5 : how.epochs);
-  *job.mutable_dataset() = rows;
-  return job;
-}
-
-// Judges a fine-tuned model on `judged`: {"error": percentage, "seconds", "model"}.
-absl::StatusOr<nlohmann::json> Judge(Workbench& bench, const std::string& label, const ModelBundle& tuned,
-                                     const Dataset& judged) {
-  const nlohmann::json key = {{"tuned", ModelJson(tuned)}, {"judged_rows", judged.rows()}};
-  return bench.Once(label, key, [&]() -> absl::StatusOr<nlohmann::json> {
-    KWTA_ASSIGN_OR_RETURN(const double error, ClassificationError(tuned, judged, bench.backend()));
-    return nlohmann::json{{"error", 100 * error},
-                          {"seconds", tuned.description.statistics().train_seconds()},
-                          {"model", ModelJson(tuned)}};
-  });
-}
-
-// Tunes on all training rows and judges on the test rows. With the first seed it also tunes on one part of the training
-// rows and judges on the other.
-absl::StatusOr<nlohmann::json> TuneAndTest(Workbench& bench, const std::string& name, const ModelBundle& model,
-                                           const Tuning& how, const Parts& parts, int seed) {
-  const auto judge = [&](const char* stage, const v1::DatasetRef& rows,
-                         const Dataset& judged) -> absl::StatusOr<nlohmann::json> {
-    const std::string label = absl::StrCat(stage, name, how.label);
-    KWTA_ASSIGN_OR_RETURN(const ModelBundle tuned, bench.Train(label, TuningJob(bench, how, rows, seed), &model));
-    return Judge(bench, label, tuned, judged);
-  };
-  nlohmann::json result;
-  if (seed == 1) {
-    KWTA_ASSIGN_OR_RETURN(const nlohmann::json validated, judge("validating: ", parts.fitted, parts.validation));
-    result["validation_error"] = validated["error"];
-  }
-  KWTA_ASSIGN_OR_RETURN(const nlohmann::json tested, judge("testing: ", parts.all, parts.test));
-  result["test_error"] = tested["error"];
-  result["seconds"] = tested["seconds"];
-  result["model"] = tested["model"];
-  return result;
-}
-
 std::string LabelOf(int seed) { return absl::StrCat("k = ", kActive, ", seed ", seed); }
-
-absl::StatusOr<Parts> LoadParts(const Workbench& bench, const KSparseScale& scale) {
-  KWTA_ASSIGN_OR_RETURN(const std::string digits, bench.Digits());
-  const v1::DatasetRef all = Part(digits, v1::DATASET_SPLIT_TRAIN, scale.training_rows);
-  v1::DatasetRef reference = all;
-  reference.set_validation_rows(static_cast<uint32_t>(scale.validation_rows));
-  reference.set_split_seed(kSplitSeed);
-  if (scale.training_rows > 0) reference.set_max_rows(scale.training_rows - scale.validation_rows);
-  const v1::DatasetRef fitted = reference;
-  reference.set_split(v1::DATASET_SPLIT_VALIDATION);
-  KWTA_ASSIGN_OR_RETURN(Dataset training, bench.Load(all));
-  KWTA_ASSIGN_OR_RETURN(Dataset validation, bench.Load(reference));
-  KWTA_ASSIGN_OR_RETURN(Dataset test, bench.Load(Part(digits, v1::DATASET_SPLIT_TEST, scale.test_rows)));
-  return Parts{digits, fitted, all, std::move(training), std::move(validation), std::move(test)};
-}
 
 // What a compared row pre-trains.
 struct ComparedNetwork {
@@ -132,9 +49,12 @@ absl::Status AddCompared(Workbench& bench, const KSparseScale& scale, const Part
     for (size_t i = 0; i < std::size(kCompared); ++i) {
       const ComparedNetwork& network = kCompared[i];
       const std::string label = absl::StrCat(network.label, ", seed ", seed);
+      // Table 1 shares the first layers.
+      const std::string first_label =
+          network.method.has_value() ? absl::StrCat(NameOf(*network.method), ", seed ", seed) : label;
       const v1::JobSpec job = network.method.has_value() ? ComparedJob(scale, parts.name, *network.method, seed)
                                                          : UntrainedJob(scale, parts.name, seed);
-      KWTA_ASSIGN_OR_RETURN(ModelBundle model, bench.Train(label, job));
+      KWTA_ASSIGN_OR_RETURN(ModelBundle model, bench.Train(first_label, job));
       for (int layer = 2; layer <= network.layers; ++layer) {
         v1::JobSpec above = job;
         above.clear_preprocessing();
@@ -162,7 +82,8 @@ absl::Status AddCompared(Workbench& bench, const KSparseScale& scale, const Part
 
 absl::Status KSparseTable3(Workbench& bench, Report* report) {
   const KSparseScale scale = KSparseScaleOf(bench);
-  KWTA_ASSIGN_OR_RETURN(const Parts parts, LoadParts(bench, scale));
+  KWTA_ASSIGN_OR_RETURN(const std::string digits, bench.Digits());
+  KWTA_ASSIGN_OR_RETURN(const Parts parts, LoadParts(bench, scale, digits));
   report->title = "k-Sparse Autoencoders, table 3";
   report->notes = {
       absl::StrCat("Layers of ", scale.units, " units, k = ", kActive, ", alpha = ", kEncodeAlpha,

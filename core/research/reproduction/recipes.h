@@ -8,7 +8,9 @@
 namespace kwta {
 
 absl::Status KSparseTable1(Workbench& bench, Report* report);
+absl::Status KSparseTable2(Workbench& bench, Report* report);
 absl::Status KSparseTable3(Workbench& bench, Report* report);
+absl::Status KSparseTable4(Workbench& bench, Report* report);
 absl::Status WinnerTakeAllTable1(Workbench& bench, Report* report);
 absl::Status WinnerTakeAllTable2(Workbench& bench, Report* report);
 absl::Status Figures(Workbench& bench, Report* report);

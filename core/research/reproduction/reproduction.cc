@@ -19,8 +19,12 @@ struct Recipe {
 };
 
 constexpr Recipe kRecipes[] = {
-    {{"k-sparse-table1", "MNIST, k-sparse features of 1000 units under softmax regression"}, KSparseTable1},
-    {{"k-sparse-table3", "MNIST, k-sparse encoders of one and two layers after fine-tuning"}, KSparseTable3},
+    {{"k-sparse-table1", "MNIST, features of 1000 units, k-sparse and others, under softmax regression"},
+     KSparseTable1},
+    {{"k-sparse-table2", "small NORB, the same with 4000 units"}, KSparseTable2},
+    {{"k-sparse-table3", "MNIST, encoders of one and two layers, k-sparse and others, after fine-tuning"},
+     KSparseTable3},
+    {{"k-sparse-table4", "small NORB, the same"}, KSparseTable4},
     {{"wta-table1", "MNIST, winner-take-all convolutional features under softmax regression"}, WinnerTakeAllTable1},
     {{"wta-table2", "CIFAR-10, the same on whitened images, with k-means and a supervised network"},
      WinnerTakeAllTable2},

@@ -6,11 +6,17 @@ NO_CALLS = "no calls"
 NO_MODEL = "no model yet"
 NOT_OK = MODEL + ', code!~"OK|"'  # A family without series has one without a code.
 
+# What a connection is ended for at once, and the other reasons.
+OFFENCE = "rapid_resets|abandoned_calls|streams|headers|control_frames|held_bytes"
+OFFENCES, NO_OFFENCES = f'reason=~"{OFFENCE}"', f'reason!~"{OFFENCE}"'
+
 # Of each limit the part that is used.
 SATURATION = [
     (f"kwta_requests_in_flight{{{INSTANCE}}} / kwta_requests_in_flight_limit{{{INSTANCE}}}", "calls", "{{instance}} calls"),
     (f"kwta_queue_rows{{{INSTANCE}}} / kwta_queue_rows_limit{{{INSTANCE}}}", "rows", "{{instance}} queued rows"),
     (f"kwta_queue_bytes{{{INSTANCE}}} / kwta_queue_bytes_limit{{{INSTANCE}}}", "bytes", "{{instance}} queued bytes"),
+    (f"kwta_connections_held_bytes{{{INSTANCE}}} / kwta_connections_held_bytes_limit{{{INSTANCE}}}", "held",
+     "{{instance}} bytes held by {{port}}"),
 ]
 WORST_SATURATION = "max(" + " or ".join(
     f'label_replace({query}, "limit", "{limit}", "", "")' for query, limit, _ in SATURATION) + ")"
@@ -30,7 +36,7 @@ def now():
         number("p99 latency", "Ninety-nine of a hundred calls that compute are answered within this time.", "s",
                [(quantile(0.99, "kwta_request_seconds", f"{INSTANCE}, {COMPUTING}") + " >= 0", "p99")], NO_CALLS,
                thresholds=steps((None, "green"), (0.1, "yellow"), (0.25, "red"))),
-        gauge("Saturation", "The limit that is nearest to used up: calls in flight, rows or bytes that wait.",
+        gauge("Saturation", "The limit that is nearest to used up: calls in flight, rows or bytes that wait, bytes of requests that are not whole.",
               [(WORST_SATURATION, "used")], "nothing is scraped", thresholds=USED),
         number("Replicas ready", "Replicas that take requests, and all that are scraped.", "none",
                [(f"sum(kwta_ready{{{INSTANCE}}})", "ready"), (f"count(kwta_build_info{{{INSTANCE}}})", "scraped")],
@@ -87,7 +93,20 @@ def queue():
               [(mean("kwta_batch_rows", NAMED, "model"), "{{model}}")], NO_MODEL, width=6),
         lines("Batches", "Batches computed a second.", "ops",
               [(f"sum by (model) ({rate('kwta_batch_rows_count', NAMED)})", "{{model}}")], NO_MODEL, width=6),
+        *control(),
     ])
+
+
+def control():
+    """What stands beside the queue of rows."""
+    return [
+        lines("Control calls that wait", "Calls that wait for a thread: quick ones look up or record, slow ones read or write files.", "short",
+              [(f"sum by (instance, kind) (kwta_control_calls_waiting{{{INSTANCE}}})", "{{instance}} {{kind}}"),
+               (f"min(kwta_control_calls_waiting_limit{{{INSTANCE}}})", "limit of a kind")], "nothing is scraped", width=12, by_instance=True),
+        lines("Health watchers", "Open calls that watch the server's health, as load balancers and clients make them.", "short",
+              [(f"sum by (instance) (kwta_health_watchers{{{INSTANCE}}})", "{{instance}}"),
+               (f"min(kwta_health_watchers_limit{{{INSTANCE}}})", "limit of a replica")], "nothing is scraped", width=12, by_instance=True),
+    ]
 
 
 def saturation():
@@ -136,8 +155,16 @@ def connections():
               [(f"sum by (instance, port) (kwta_connections_open{{{INSTANCE}}})", "{{instance}} {{port}}")], "none", by_instance=True),
         lines("Accepted", "Connections accepted a second. Many for few calls: callers do not keep theirs.", "cps",
               [(f"sum by (port) ({rate('kwta_connections_total', INSTANCE)})", "{{port}}")], "none"),
-        lines("Refused or closed at the edge", "Connections beyond a limit, broken handshakes, peers that misbehave.", "cps",
-              [(f"sum by (port, reason) ({rate('kwta_connections_refused_total', INSTANCE)})", "{{port}} {{reason}}")], "none refused"),
+        lines("Refused or closed", "Connections a second beyond a limit, idle ones that made room for new ones, and clients that are too slow.",
+              "cps", [(f"sum by (port, reason) ({rate('kwta_connections_refused_total', f'{INSTANCE}, {NO_OFFENCES}')})",
+                       "{{port}} {{reason}}")], "none refused"),
+        lines("Offenders ended", "Connections a second that the gRPC port ended because their clients broke a rule: docs/security.md has them.",
+              "cps", [(f"sum by (reason) ({rate('kwta_connections_refused_total', f'{INSTANCE}, {OFFENCES}')})", "{{reason}}")],
+              "no offenders", width=12),
+        lines("Bytes held", "Bytes of requests that are not whole, which connections make the server hold, and the limit of a replica.", "bytes",
+              [(f"sum by (instance, port) (kwta_connections_held_bytes{{{INSTANCE}}})", "{{instance}} {{port}}"),
+               (f"min by (port) (kwta_connections_held_bytes_limit{{{INSTANCE}}})", "limit of {{port}}")], "nothing is scraped",
+              width=12, by_instance=True),
     ], collapsed=True)
 
 

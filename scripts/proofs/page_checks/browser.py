@@ -54,6 +54,12 @@ class Browser:
         for key in keys:
             self.driver.switch_to.active_element.send_keys(key)
 
+    def focused(self):
+        """The text, or the label, of what has the focus."""
+        return self.driver.execute_script("""
+            const e = document.activeElement;
+            return e.getAttribute("aria-label") || e.textContent.trim();""")
+
     def painted(self, css):
         """Whether some canvas that the selector finds shows more than one colour."""
         return self.driver.execute_script("""

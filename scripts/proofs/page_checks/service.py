@@ -19,7 +19,7 @@ class Service:
         with open(work / f"{name}.log", "wb") as log:
             self.process = subprocess.Popen(
                 [programs / "kwta-server", "--state-dir", work / name, "--data-dir", data, "--data-dir", work,
-                 "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--ready-fd", str(writer),
+                 "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--ready-fd", str(writer), "--trainer-niceness", "0",
                  *(["--tokens", self.token_file] if tokens else [])], pass_fds=[writer], stderr=log, stdout=log)
         os.close(writer)
         with os.fdopen(reader) as ready:
@@ -43,6 +43,12 @@ class Service:
         if run.returncode != 0:
             sys.exit(f"page: kwta {' '.join(map(str, command))} fails:\n{run.stdout}")
         return run.stdout
+
+    def fail_a_call(self):
+        """Asks a model that is not there."""
+        run = subprocess.run([self.programs / "kwta", "--server", self.grpc, "load", "--model", "nobody", "--seconds", "1"],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        assert run.returncode != 0
 
     def train(self, model, *options, watch=True):
         """Returns the job's id."""

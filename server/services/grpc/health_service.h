@@ -39,6 +39,9 @@ class HealthService {
   // Also notifies the watchers. REQUIRES: the loop has not finished.
   void SetServing(bool serving);
 
+  // Open calls of Watch.
+  int watchers() const { return watching_.open(); }
+
  private:
   using Response = grpc::health::v1::HealthCheckResponse;
   class CheckCall;

@@ -70,7 +70,6 @@ class StatusApiRoutes : public StatusApi {
     AddJobs(routes);
     AddModels(routes);
     Add(routes, "GET", "/api/overview", methods::kStatus,
-
         BlockingHandler([this](const HttpRequest&) { return Overview(); }));
     Add(routes, "GET", "/api/events", methods::kStatus,
         [this](const HttpExchangePtr& exchange) { live_.AddOverview(exchange->Stream(EventStream())); });
@@ -117,6 +116,7 @@ class StatusApiRoutes : public StatusApi {
     overview["queue"] = {{"rows", load.queue_rows}, {"bytes", load.queue_bytes}};
     overview["calls_in_flight"] = load.calls_in_flight;
     overview["rows_per_second"] = load.rows_per_second;
+    overview["refused"] = {{"calls", load.refused_calls}, {"connections", load.refused_connections}};
     return HttpJson(overview.dump());
   }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +24,8 @@ struct ServerLoad {
   int64_t queue_rows = 0, queue_bytes = 0;  // that wait to be encoded
   int64_t calls_in_flight = 0;
   std::vector<double> rows_per_second;  // encoded, one entry a second, oldest first
+  // By reason, as in metrics, since the start.
+  std::map<std::string, uint64_t> refused_calls, refused_connections;
 };
 
 // What the API depends on. REQUIRES: all of it outlives the API.

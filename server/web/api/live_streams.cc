@@ -53,6 +53,9 @@ void LiveStreams::Run() {
     jobs.erase(std::remove_if(jobs.begin(), jobs.end(), [this](JobStream& job) { return !SendEvents(&job); }),
                jobs.end());
   }
+  absl::MutexLock lock(&mutex_);
+  overviews.insert(overviews.end(), new_overviews_.begin(), new_overviews_.end());
+  jobs.insert(jobs.end(), new_jobs_.begin(), new_jobs_.end());
   for (const HttpStreamPtr& stream : overviews) stream->Close();
   for (const JobStream& job : jobs) job.stream->Close();
 }

@@ -57,7 +57,9 @@ absl::StatusOr<Tensor> RowsToStudy(const v1::ModelDescription& model, const Data
 // Gathers a study from codes, block by block.
 class StudyMaker {
  public:
-  StudyMaker(ModelStudy* study, int64_t rows) : study_(*study), rows_(rows) {
+  // Activities count as use if their magnitudes are above active_above.
+  StudyMaker(ModelStudy* study, int64_t rows, float active_above)
+      : study_(*study), rows_(rows), active_above_(active_above) {
     study_.use.assign(study_.units, 0);
     study_.exciting.assign(study_.units * ModelStudy::kExciting, -1);
     study_.excitement.assign(study_.units * ModelStudy::kExciting, 0);
@@ -70,8 +72,11 @@ class StudyMaker {
         const float value = codes.values[e];
         if (value == 0) continue;
         const int64_t unit = codes.indices[e] / study_.positions;
-        study_.use[unit] += 1;
         activities_.push_back(value);
+        if (std::fabs(value) > active_above_) {
+          study_.use[unit] += 1;
+          ++active_;
+        }
         if (peaks_[unit] == 0) touched_.push_back(unit);
         if (std::fabs(value) > std::fabs(peaks_[unit])) peaks_[unit] = value;
       }
@@ -86,7 +91,7 @@ class StudyMaker {
   void Finish() {
     const double all = static_cast<double>(rows_ * study_.positions);
     study_.dead_units = std::count(study_.use.begin(), study_.use.end(), 0.0f);
-    study_.active_fraction = static_cast<double>(activities_.size()) / all / static_cast<double>(study_.units);
+    study_.active_fraction = static_cast<double>(active_) / all / static_cast<double>(study_.units);
     for (float& use : study_.use) use = static_cast<float>(use / all);
     if (activities_.empty()) return;
     const auto [low, high] = std::minmax_element(activities_.begin(), activities_.end());
@@ -116,6 +121,8 @@ class StudyMaker {
 
   ModelStudy& study_;
   const int64_t rows_;
+  const float active_above_;
+  int64_t active_ = 0;
   std::vector<float> activities_;
   std::vector<float> peaks_;  // [units]: in the current row
   std::vector<int64_t> touched_;
@@ -140,7 +147,7 @@ absl::StatusOr<ModelStudyPtr> StudyModel(const ServedModel& model, const std::ve
   study->positions = code.size() == 3 ? code[1] * code[2] : 1;
   study->units = encoder.code_width() / study->positions;
   const RowsView rows = study->rows.rows();
-  StudyMaker maker(study.get(), rows.rows);
+  StudyMaker maker(study.get(), rows.rows, ActiveAbove(description.encoder()));
   SparseCodes codes;
   for (int64_t begin = 0; begin < rows.rows; begin += kRowsOfABlock) {
     const RowsView block = rows.Slice(begin, std::min(kRowsOfABlock, rows.rows - begin));

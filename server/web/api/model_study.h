@@ -29,15 +29,15 @@ struct ModelStudy {
   Tensor rows;
   int64_t units = 0;      // or maps, of all views
   int64_t positions = 1;  // activities of a map for a row
-  // [units]: the share of the unit's activities that are not zero, and the rows that excite it most, kExciting of them,
-  // strongest first; -1 where fewer rows excite it.
+  // [units]: the share of the unit's activities that count as active (ActiveAbove), and the rows that excite it most,
+  // kExciting of them, strongest first; -1 where fewer rows excite it.
   std::vector<float> use;
   static constexpr int64_t kExciting = 8;
   std::vector<int32_t> exciting;  // [units, kExciting]
   std::vector<float> excitement;  // their largest activities, [units, kExciting]
-  // Mean share of the activities of a row that are not zero.
+  // Mean share of the activities of a row that count as active.
   double active_fraction = 0;
-  int64_t dead_units = 0;  // in no code
+  int64_t dead_units = 0;  // never active
   // Of the activities that are not zero. "k-Sparse Autoencoders", figure 4.
   Histogram activities;
 };

@@ -1,10 +1,12 @@
 #include "server/web/page/page_routes.h"
 
+#include <memory>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "server/web/http_compression.h"
 #include "server/web/page/page_files.h"
 
 namespace kwta::server {
@@ -23,25 +25,39 @@ const char* TypeOf(absl::string_view name) {
   return "text/javascript; charset=utf-8";
 }
 
-HttpResponse ResponseOf(const PageFile& file) {
+// A text of the page, and the same in gzip's form.
+struct PackedText {
+  explicit PackedText(std::string text) : plain(std::move(text)), gzip(GzipOf(plain)) {}
+
+  const std::string plain, gzip;
+};
+
+HttpResponse ResponseOf(const PackedText& text, const char* type, const HttpRequest& request) {
   HttpResponse response;
-  response.type = TypeOf(file.name);
-  response.body = std::string(file.contents);
+  response.type = type;
   response.headers = {{"Content-Security-Policy", kContentPolicy},
                       {"Referrer-Policy", "no-referrer"},
                       {"Cross-Origin-Opener-Policy", "same-origin"},
-                      {"Cross-Origin-Resource-Policy", "same-origin"}};
+                      {"Cross-Origin-Resource-Policy", "same-origin"},
+                      {"Vary", "Accept-Encoding"}};
+  const bool packed = !text.gzip.empty() && TakesGzip(request.Header("accept-encoding"));
+  if (packed) response.headers.emplace_back("Content-Encoding", "gzip");
+  response.body = packed ? text.gzip : text.plain;
   return response;
 }
 
-HttpResponse StartPage(const PageFile& file, const absl::Status& access) {
-  HttpResponse response = ResponseOf(file);
-  if (access.ok()) return response;
+HttpResponse AskForToken(const PackedText& form, const char* type, const HttpRequest& request,
+                       const absl::Status& access) {
+  HttpResponse response = ResponseOf(form, type, request);
   response.code = 401;
   response.status = access;
   response.headers.emplace_back("WWW-Authenticate", "Bearer");
-  absl::StrReplaceAll({{"data-access=\"open\"", "data-access=\"token\""}}, &response.body);
   return response;
+}
+
+// The start page as a browser sees it that must show a token.
+std::string WithForm(absl::string_view page) {
+  return absl::StrReplaceAll(page, {{"data-access=\"open\"", "data-access=\"token\""}});
 }
 
 }  // namespace
@@ -51,11 +67,15 @@ void AddStatusPage(std::function<absl::Status(const std::string& authorization)>
     HttpRoute route;
     route.verb = "GET";
     route.pattern = absl::StrCat("/page/", file.name);
-    route.handler = QuickHandler([file](const HttpRequest&) { return ResponseOf(file); });
+    const char* const type = TypeOf(file.name);
+    const auto text = std::make_shared<const PackedText>(std::string(file.contents));
+    route.handler = QuickHandler([text, type](const HttpRequest& request) { return ResponseOf(*text, type, request); });
     if (file.name == kStartPage) {
       route.pattern = "/";
-      route.handler = QuickHandler([file, may_see](const HttpRequest& request) {
-        return StartPage(file, may_see ? may_see(request.Header("authorization")) : absl::OkStatus());
+      const auto form = std::make_shared<const PackedText>(WithForm(file.contents));
+      route.handler = QuickHandler([text, form, type, may_see](const HttpRequest& request) {
+        const absl::Status access = may_see ? may_see(request.Header("authorization")) : absl::OkStatus();
+        return access.ok() ? ResponseOf(*text, type, request) : AskForToken(*form, type, request, access);
       });
     }
     routes->Add(std::move(route));

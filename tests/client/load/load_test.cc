@@ -87,6 +87,34 @@ TEST(Load, RefusalsAreToldApart) {
   EXPECT_EQ(report->accepted.count(), report->ok());
 }
 
+TEST(Load, RepeatsCallsThatFindTheServerUnavailable) {
+  FakeServer server;
+  // A server cancels the calls that reach it in its last moment.
+  server.FailNext({absl::UnavailableError("it drains"), absl::CancelledError("it is gone")});
+  LoadOptions options = Short();
+  options.rate = 500;
+  options.outstanding = 1000;
+  options.repeat = true;
+  const auto report = Load(server, options);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->ok(), 100);
+  EXPECT_EQ(report->repeated, 2);
+  EXPECT_EQ(report->first_error, "");
+}
+
+TEST(Load, RepeatsNoCallForEver) {
+  FakeServer server;
+  server.FailNext(std::vector<absl::Status>(100'000, absl::UnavailableError("it drains")));
+  LoadOptions options = Short();
+  options.rate = 500;
+  options.outstanding = 1000;
+  options.repeat = true;
+  const auto report = Load(server, options);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->answers.at(absl::StatusCode::kUnavailable), 100);
+  EXPECT_EQ(report->repeated, 100 * (QuickOptions(server.address()).retry.attempts - 1));
+}
+
 TEST(Load, StreamsCarryMessages) {
   FakeServer server;
   LoadOptions options = Short();
@@ -134,6 +162,11 @@ TEST(Load, RefusesOptionsThatMakeNoSense) {
                 o->rate = 1;
               }),
               HasSubstr("a stream has no rate"));
+  EXPECT_THAT(message([](LoadOptions* o) {
+                o->stream = true;
+                o->repeat = true;
+              }),
+              HasSubstr("are not repeated"));
   EXPECT_EQ(server.calls(), 0);
 }
 

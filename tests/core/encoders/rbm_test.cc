@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/backends/backend_registry.h"
 #include "core/encoders/encoder_registry.h"
+#include "core/encoders/fast_sigmoid.h"
 #include "core/io/arrays/safetensors.h"
 #include "tests/core/backends/distant_backend.h"
 #include "tests/core/encoders/k_sparse_fixture.h"
@@ -232,6 +233,17 @@ class RbmOnEveryBackend : public testing::TestWithParam<std::string> {
 };
 INSTANTIATE_TEST_SUITE_P(Backends, RbmOnEveryBackend, testing::ValuesIn(AllBackendNames()),
                          [](const auto& info) { return info.param; });
+
+TEST(FastSigmoid, IsTheLogisticFunction) {
+  for (float a = -80; a <= 80; a += 0.013f) {
+    const double expected = Logistic(a);
+    ASSERT_NEAR(FastSigmoid(a), expected, 4e-6 * expected) << a;
+  }
+  EXPECT_EQ(FastSigmoid(0), 0.5f);
+  EXPECT_EQ(FastSigmoid(200), 1);
+  EXPECT_LT(FastSigmoid(-200), 1e-37f);
+  for (const float a : {NAN, INFINITY, -INFINITY}) EXPECT_TRUE(std::isnan(FastSigmoid(a))) << a;
+}
 
 TEST_P(RbmOnEveryBackend, CodesAreThoseOfNumPy) {
   const TensorMap fixture = ReadSafetensors(KWTA_TEST_DATA "/rbm/codes.safetensors").value().tensors;

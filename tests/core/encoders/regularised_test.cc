@@ -195,6 +195,34 @@ TEST_P(RegularisedOnEveryBackend, CodesAreThoseOfNumPy) {
   }
 }
 
+TEST_P(RegularisedOnEveryBackend, ReconstructsAsTrainedFromCorruptedRows) {
+  const Tensor& rows = Fixture().at("rows");
+  for (const auto& [activation, name] : kNamedActivations) {
+    SCOPED_TRACE(name);
+    // Without noise: what Reconstruct gives.
+    ModelBundle bundle = Bundle(activation);
+    v1::RegularisedSpec& spec = *bundle.description.mutable_encoder()->mutable_regularised();
+    spec.set_contraction(1);
+    const auto clean = CreateEncoder(bundle, backend_).value();
+    std::vector<float> reconstructed(5 * 9);
+    ASSERT_EQ(clean->Reconstruct(rows.rows(), 11, reconstructed.data()), absl::OkStatus());
+    const TrainedRows as_trained = clean->ReconstructAsTrained(rows.rows()).value();
+    EXPECT_EQ(as_trained.width, 9);
+    EXPECT_EQ(as_trained.x, Floats(rows));
+    EXPECT_EQ(as_trained.reconstructions, reconstructed);
+    // A mask of nearly everything leaves the mean of the rows, whose elements are then zero: training masks after it
+    // has subtracted the mean.
+    spec.set_masking_noise(0.999999f);
+    const TrainedRows masked = CreateEncoder(bundle, backend_).value()->ReconstructAsTrained(rows.rows()).value();
+    EXPECT_EQ(masked.x, Floats(rows));
+    std::vector<float> of_mean(9);
+    Tensor mean(DType::kF32, {1, 9});
+    std::copy_n(Fixture().at("mean").as<float>(), 9, mean.as<float>());
+    ASSERT_EQ(clean->Reconstruct(mean.rows(), 11, of_mean.data()), absl::OkStatus());
+    for (size_t e = 0; e < 5 * 9; ++e) EXPECT_NEAR(masked.reconstructions[e], of_mean[e % 9], 1e-5);
+  }
+}
+
 TEST_P(RegularisedOnEveryBackend, SparseRowsHaveTheActiveUnitsAlone) {
   const auto encoder = CreateEncoder(Bundle(v1::ACTIVATION_RELU), backend_).value();
   Codes codes;

@@ -149,5 +149,21 @@ TEST(ResolveJobSpec, RefusesValuesOutOfRange) {
   EXPECT_EQ(ResolveJobSpec(&unknown).code(), absl::StatusCode::kNotFound);
 }
 
+TEST(CheckRowsSuffice, ComparesRowsWithABatchWhereItKnowsThem) {
+  v1::JobSpec spec = MinimalSpec();
+  ASSERT_TRUE(ResolveJobSpec(&spec).ok());
+  EXPECT_TRUE(CheckRowsSuffice(100, spec).ok());
+  const absl::Status status = CheckRowsSuffice(99, spec);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("the data have 99 rows but training.batch_size is 100"));
+  // Patches are as many as the step says; what a base model does to rows it alone knows.
+  v1::JobSpec patches = spec;
+  patches.mutable_preprocessing()->add_steps()->mutable_random_patches();
+  EXPECT_TRUE(CheckRowsSuffice(1, patches).ok());
+  v1::JobSpec layer = spec;
+  layer.mutable_base()->set_model("digits");
+  EXPECT_TRUE(CheckRowsSuffice(1, layer).ok());
+}
+
 }  // namespace
 }  // namespace kwta::job_spec_test

@@ -36,10 +36,12 @@ v1::JobSpec Job(void (*set)(v1::EncoderSpec*)) {
 }
 
 v1::JobSpec DropoutJob() {
-  return Job([](v1::EncoderSpec* encoder) {
+  v1::JobSpec job = Job([](v1::EncoderSpec* encoder) {
     encoder->mutable_dropout()->set_units(60);
     encoder->mutable_dropout()->set_masking_noise(0.2f);
   });
+  job.mutable_training()->set_learning_rate(0.0005f);
+  return job;
 }
 v1::JobSpec RbmJob() {
   return Job([](v1::EncoderSpec* encoder) { encoder->mutable_rbm()->set_units(60); });
@@ -50,6 +52,7 @@ v1::JobSpec TuningJob() {
   job.mutable_base()->set_model("m");
   job.mutable_fine_tuning()->set_classifier_epochs(3);
   job.mutable_training()->set_epochs(6);
+  job.mutable_training()->set_learning_rate(0.005f);
   return job;
 }
 
@@ -88,7 +91,6 @@ TEST_F(KindsOfActivities, AreTrainedStackedAndFineTunedWithTheirOwnRegularisatio
   v1::JobSpec upper_job = DropoutJob();
   upper_job.mutable_encoder()->mutable_dropout()->set_hidden_dropout(0.3f);
   upper_job.mutable_encoder()->mutable_dropout()->set_masking_noise(0);
-  upper_job.mutable_training()->set_learning_rate(0.001f);  // codes are larger than pixels
   const ModelBundle stack = Run(upper_job, &lower).value();
   ASSERT_EQ(LayerCount(stack.description.encoder()), 2);
   const ModelBundle tuned = Run(TuningJob(), &stack).value();
@@ -153,8 +155,8 @@ TEST_F(KindsOfActivities, RefuseRowsThatAreNoProbabilities) {
   ExpectRefused(job, "expected 0 .. 1: a sigmoid decoder reconstructs probabilities");
   // ReLU's activities are no probabilities.
   job = DropoutJob();
-  job.mutable_preprocessing()->set_u8_divisor(25);
-  job.mutable_training()->set_learning_rate(1e-4f);
+  job.mutable_preprocessing()->set_u8_divisor(100);
+  job.mutable_training()->set_learning_rate(1e-5f);
   const ModelBundle lower = Run(job).value();
   ExpectRefused(RbmJob(), "expected 0 .. 1", &lower);
 }

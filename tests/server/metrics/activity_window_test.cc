@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "tests/server/metrics/codes.h"
 
 namespace kwta::server {
@@ -36,6 +39,17 @@ TEST(ActivityWindowTest, CountsTheNonzerosOfDenseCodes) {
   EXPECT_TRUE(window.Add(std::move(codes)));
   EXPECT_THAT(window.complete().active_in, ElementsAre(4, 3, 3, 0));
   EXPECT_DOUBLE_EQ(window.complete().l0(), 1);
+  EXPECT_EQ(window.complete().dead_units(), 1);
+}
+
+TEST(ActivityWindowTest, DenseCodesMayHaveAThreshold) {
+  ActivityWindow window(3, 2, 0.1f);
+  Tensor codes(DType::kF32, {2, 3});
+  const float values[] = {0.1f, 0.11f, 0.9f, 0.05f, -0.5f, 0.2f};
+  std::copy(std::begin(values), std::end(values), codes.as<float>());
+  EXPECT_TRUE(window.Add(std::move(codes)));
+  EXPECT_THAT(window.complete().active_in, ElementsAre(0, 2, 2));
+  EXPECT_DOUBLE_EQ(window.complete().l0(), 2);
   EXPECT_EQ(window.complete().dead_units(), 1);
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -20,8 +21,10 @@
 namespace kwta::server {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::Pair;
 
 int64_t SamplesIn(const std::string& text) {
   const std::vector<std::string> lines = absl::StrSplit(text, '\n', absl::SkipEmpty());
@@ -131,6 +134,21 @@ TEST_F(MetricsTest, MeasuresHowAVersionUsesItsUnits) {
   EXPECT_FALSE(metrics_.Activity("digits", 2).has_value());
 }
 
+TEST_F(MetricsTest, UnitsAreActiveWhereTrainingCountedThem) {
+  const auto model = Serve("smooth", 1, 4);
+  v1::RegularisedSpec* spec = model->description.mutable_encoder()->mutable_regularised();
+  spec->set_units(4);
+  spec->set_activation(v1::ACTIVATION_SIGMOID);
+  model->use = metrics_.models().UseOf(*model);
+  Tensor codes(DType::kF32, {2, 4});
+  const float values[] = {0.5f, 0.1f, 0.2f, 0.01f, 0.9f, 0.02f, 0.03f, 0.04f};
+  std::copy(std::begin(values), std::end(values), codes.as<float>());
+  metrics_.RowsEncoded(*model, Codes(std::move(codes)));
+  const std::string text = metrics_.Render();
+  EXPECT_THAT(text, HasSubstr("kwta_code_l0{model=\"smooth\",version=\"1\"} 1.5\n"));
+  EXPECT_THAT(text, HasSubstr("kwta_active_unit_fraction{model=\"smooth\",version=\"1\"} 0.375\n"));
+}
+
 TEST_F(MetricsTest, VersionsKeepTheirSeriesUntilTheyAreUnloaded) {
   const auto first = Serve("digits", 1, 10), second = Serve("digits", 2, 20);
   metrics_.models().SetServing("digits", 2);
@@ -198,12 +216,18 @@ TEST_F(MetricsTest, FactsOfTheServer) {
   metrics_.connections().Opened(Port::kGrpc);
   metrics_.connections().Closed(Port::kGrpc);
   metrics_.connections().Refused(Port::kHttp, ConnectionRefusal::kHost);
+  metrics_.connections().Refused(Port::kGrpc, ConnectionRefusal::kHost);
+  metrics_.connections().Refused(Port::kGrpc, ConnectionRefusal::kHeldBytes);
   ServerGauges gauges;
   gauges.ready = true;
   gauges.calls = 3;
   gauges.calls_limit = 512;
   gauges.queue_rows = 70;
   gauges.queue_bytes = 7000;
+  gauges.grpc_held = {50, 1000};
+  gauges.slow_calls_waiting = 4;
+  gauges.health_watchers = 9;
+  gauges.http_held = {60, 2000};
   gauges.state_directory = "/";
   const std::string text = metrics_.Render(gauges);
   EXPECT_THAT(text, HasSubstr("kwta_model_load_failures_total{code=\"DATA_LOSS\"} 1\n"));
@@ -216,6 +240,13 @@ TEST_F(MetricsTest, FactsOfTheServer) {
   EXPECT_THAT(text, HasSubstr("kwta_connections_open{port=\"grpc\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("kwta_connections_total{port=\"grpc\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("kwta_connections_refused_total{port=\"http\",reason=\"host\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("kwta_connections_refused_total{port=\"grpc\",reason=\"held_bytes\"} 1\n"));
+  EXPECT_THAT(text, Not(HasSubstr("port=\"http\",reason=\"held_bytes\""))) << "the port has no such rule";
+  EXPECT_THAT(text, HasSubstr("kwta_connections_held_bytes{port=\"grpc\"} 50\n"));
+  EXPECT_THAT(text, HasSubstr("kwta_control_calls_waiting{kind=\"slow\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr("kwta_health_watchers 9\n"));
+  EXPECT_THAT(text, HasSubstr("kwta_connections_held_bytes_limit{port=\"http\"} 2000\n"));
+  EXPECT_THAT(metrics_.connections().Refusals(), ElementsAre(Pair("held_bytes", 1), Pair("host", 2)));
   EXPECT_THAT(text, HasSubstr("kwta_ready 1\n"));
   EXPECT_THAT(text, HasSubstr("kwta_requests_in_flight 3\n"));
   EXPECT_THAT(text, HasSubstr("kwta_requests_in_flight_limit 512\n"));

@@ -62,6 +62,7 @@ TEST_F(ControlThreadsTest, WhatWaitsIsBoundedForACallerAndInAll) {
   EXPECT_THAT(std::string(own.message()), HasSubstr("3 calls of this caller that look things up"));
   EXPECT_TRUE(RetryAfter(own).has_value());
   for (const char* name : {"b1", "b2", "b3"}) ASSERT_TRUE(Run("b", name).ok()) << "others have their half";
+  EXPECT_EQ(threads_->waiting(), threads_->most_waiting());
   const absl::Status all = Run("c", "c1");
   EXPECT_EQ(all.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(all.message()), HasSubstr("6 calls that look things up"));

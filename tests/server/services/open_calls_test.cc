@@ -33,7 +33,9 @@ TEST(OpenCallsTest, LimitsAHostAndAll) {
   const absl::Status all = take("c");
   EXPECT_EQ(all.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(all.message()), HasSubstr("has 3 watchers already"));
+  EXPECT_EQ(calls.open(), 3);
   places.pop_back();
+  EXPECT_EQ(calls.open(), 2);
   EXPECT_TRUE(take("c").ok()) << "a place that was given back";
 }
 

@@ -41,7 +41,9 @@ TEST_F(HttpConnectionsTest, BusyOnesStay) {
   Open(1, "a");
   connections_.Busy(Id(0));
   connections_.Busy(Id(1));
-  EXPECT_FALSE(connections_.FindRoom("a").found);
+  const HttpConnections::Room none = connections_.FindRoom("a");
+  EXPECT_FALSE(none.found);
+  EXPECT_TRUE(none.of_host);
   EXPECT_TRUE(connections_.FindRoom("b").found);
   connections_.Idle(Id(1));
   EXPECT_EQ(connections_.FindRoom("a").close, Id(1));

@@ -44,6 +44,7 @@ std::string HttpClient::ReadUntil(absl::string_view end) {
 void HttpFixture::StartServer(std::shared_ptr<const HttpRoutes> routes, HttpServerOptions options,
                               std::unique_ptr<TlsCredentials> tls) {
   options.address = "127.0.0.1:0";
+  options.series = &metrics_.connections();
   server_ = HttpServer::Start(options, std::move(tls), &pipeline_, std::move(routes)).value();
 }
 

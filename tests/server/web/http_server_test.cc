@@ -71,6 +71,22 @@ TEST_F(HttpServerTest, OtherPathsAndMethods) {
   EXPECT_THAT(Ask("HEAD", "/metrics"), EndsWith("\r\n\r\n"));
 }
 
+TEST_F(HttpServerTest, ConnectionsAreCounted) {
+  HttpServerOptions options;
+  options.max_connections_of_host = 2;
+  StartServer(std::make_shared<HttpRoutes>(), options);
+  {
+    const HttpClient first(server_->port()), second(server_->port());  // they ask nothing
+    EXPECT_THAT(Ask("GET", "/"), StartsWith("HTTP/1.1 404 "));         // in the place of the first
+  }
+  server_.reset();
+  const std::string text = metrics_.Render();
+  EXPECT_THAT(text, HasSubstr("kwta_connections_total{port=\"http\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("kwta_connections_open{port=\"http\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("kwta_connections_refused_total{port=\"http\",reason=\"made_room\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("kwta_connections_refused_total{port=\"http\",reason=\"total\"} 0\n"));
+}
+
 TEST_F(HttpServerTest, APortInUseIsUnavailable) {
   HttpServerOptions options;
   options.address = absl::StrCat("127.0.0.1:", server_->port());

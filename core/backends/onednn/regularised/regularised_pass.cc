@@ -4,6 +4,8 @@
 #include <cmath>
 #include <vector>
 
+#include "core/backends/onednn/regularised/atom_gradients.h"
+#include "core/backends/onednn/regularised/pass_arrays.h"
 #include "core/backends/onednn/regularised/unit_kernels.h"
 #include "core/backends/onednn/support/scratch.h"
 #include "core/backends/onednn/support/sparse_products.h"
@@ -20,35 +22,26 @@ constexpr int64_t kPassRows = 4;  // rows that a thread takes at once
 // Below these shares of elements that are not zero, sums over these elements beat dense products.
 constexpr double kSparseInputs = 0.4;
 constexpr double kSparseActivities = 0.65;
+// Transposing what sums over inputs give costs as much as so large a share of activities.
+constexpr double kTransposedShare = 0.1;
 
-int64_t WholeVectors(int64_t n) { return kUnitLanes * DivideUp(n, kUnitLanes); }
-
-// One call of RegularisedPass. The atoms' gradient is left' right: `left` [parts, rows, unit_stride] holds the
-// activities, the gradients of the pre-activations and, with first_order, v = h' * W e and the gradients of W e;
-// `right` [parts, rows, width] holds what each multiplies. Products leave out the zeros of inputs, and those of
-// activities, if there are many.
+// One call of RegularisedPass.
 class Pass {
  public:
   Pass(support::Context& context, const RegularisedPassArgs& args)
       : context_(context),
         args_(args),
-        parts_(args.first_order ? 4 : 2),
-        unit_stride_(WholeVectors(args.units)),
-        left_part_(args.rows * unit_stride_),
-        right_part_(args.rows * args.width),
-        inputs_may_be_sparse_(!args.first_order && args.corruption.kind != CorruptionKind::kGaussian),
-        activities_may_be_sparse_(!args.first_order && args.activation == Activation::kReLU),
+        arrays_(args),
         output_scale_((args.sigmoid_output ? 1 : 2) / static_cast<float>(args.rows)),
         row_errors_(args.rows),
         row_firsts_(args.rows),
         unit_penalties_(args.units),
         activity_sums_(args.units),
         squared_slopes_(args.units),
-        active_(args.units),
-        atom_scales_(args.units) {}
+        active_(args.units) {}
 
   absl::Status Run() {
-    KWTA_ASSIGN_OR_RETURN(const support::ScratchPool::Lease memory, TakeMemory());
+    KWTA_ASSIGN_OR_RETURN(const support::ScratchPool::Lease memory, arrays_.TakeMemory(context_));
     ReadInputs();
     KWTA_RETURN_IF_ERROR(Encode());
     Activate();
@@ -57,23 +50,13 @@ class Pass {
     KWTA_RETURN_IF_ERROR(Differentiate());
     const bool finite = std::isfinite(*args_.squared_error);
     ForUnitBlocks([&](int64_t first, int64_t units) { UnitGradients(first, units, finite); });
-    KWTA_RETURN_IF_ERROR(AtomGradients());
+    KWTA_RETURN_IF_ERROR(AtomGradients(context_, args_, arrays_));
     DecoderBiasGradient();
     *args_.penalty = (Sum(row_firsts_) / static_cast<double>(args_.rows)) + Sum(unit_penalties_);
     return absl::OkStatus();
   }
 
  private:
-  // The parts of `left` and `right` that belong together.
-  float* Activities() { return left_; }
-  float* OutputGradient() { return right_; }
-  float* ActivityGradient() { return left_ + left_part_; }  // becomes that of the pre-activations
-  float* Seen() { return right_ + right_part_; }
-  float* Directional() { return left_ + 2 * left_part_; }  // v
-  float* FirstOrderGradient() { return right_ + 2 * right_part_; }
-  float* DirectionalGradient() { return left_ + 3 * left_part_; }  // of v, becomes that of W e
-  float* Along() { return right_ + 3 * right_part_; }
-
   static double Sum(const std::vector<double>& numbers) {
     double sum = 0;
     for (const double number : numbers) sum += number;
@@ -93,45 +76,6 @@ class Pass {
     });
   }
 
-  // Takes the memory of all arrays. Lists are for the products that may leave out zeros.
-  absl::StatusOr<support::ScratchPool::Lease> TakeMemory() {
-    std::vector<std::pair<float**, int64_t>> pieces = {{&left_, parts_ * left_part_},
-                                                       {&right_, parts_ * right_part_},
-                                                       {&slopes_, left_part_},
-                                                       {&residual_, right_part_}};
-    if (args_.dropout.probability > 0) pieces.emplace_back(&factors_, left_part_);
-    if (args_.first_order) pieces.emplace_back(&directional_, left_part_);
-    const auto add_lists = [&pieces](support::SparseRows* lists, int64_t rows, int64_t columns) {
-      lists->rows = rows;
-      lists->stride = support::SparseRows::StrideFor(columns);
-      // Places and counts are as large as floats.
-      pieces.emplace_back(reinterpret_cast<float**>(&lists->indices), rows * lists->stride);
-      pieces.emplace_back(&lists->values, rows * lists->stride);
-      pieces.emplace_back(reinterpret_cast<float**>(&lists->counts), rows);
-    };
-    if (inputs_may_be_sparse_) {
-      add_lists(&inputs_, args_.rows, args_.width);
-      add_lists(&input_columns_, args_.width, args_.rows);
-      pieces.emplace_back(&columns_, args_.width * args_.rows);
-    }
-    if (activities_may_be_sparse_) {
-      add_lists(&active_units_, args_.rows, args_.units);
-      add_lists(&active_rows_, args_.units, args_.rows);
-      pieces.emplace_back(&unit_columns_, unit_stride_ * args_.rows);
-      pieces.emplace_back(&entry_gradients_,
-                          std::max(active_units_.rows * active_units_.stride, active_rows_.rows * active_rows_.stride));
-    }
-    int64_t floats = 0;
-    for (const auto& [pointer, size] : pieces) floats += WholeVectors(size);
-    KWTA_ASSIGN_OR_RETURN(support::ScratchPool::Lease memory, context_.scratch.Take(floats * sizeof(float)));
-    float* next = memory.as<float>();
-    for (const auto& [pointer, size] : pieces) {
-      *pointer = next;
-      next += WholeVectors(size);
-    }
-    return memory;
-  }
-
   // out[rows, units] = rows[rows, width] W'.
   absl::Status TimesAtoms(const float* rows, float* out) {
     support::DnnlGemmArgs product;
@@ -141,7 +85,7 @@ class Pass {
     product.ldb = args_.width;
     product.transpose_b = true;
     product.c = out;
-    product.ldc = unit_stride_;
+    product.ldc = arrays_.unit_stride;
     product.m = args_.rows;
     product.n = args_.units;
     product.k = args_.width;
@@ -151,7 +95,7 @@ class Pass {
   absl::Status TimesAtomsBack(const float* activities, float* out) {
     support::DnnlGemmArgs product;
     product.a = activities;
-    product.lda = unit_stride_;
+    product.lda = arrays_.unit_stride;
     product.b = args_.atoms;
     product.ldb = args_.width;
     product.c = out;
@@ -165,21 +109,23 @@ class Pass {
   // Corrupts the rows, draws the factors of dropout and lists the inputs that are not zero.
   void ReadInputs() {
     ForRows([&](int64_t i) {
-      if (factors_ != nullptr) DrawDropout(args_.dropout, i, args_.units, factors_ + i * unit_stride_);
+      if (arrays_.factors != nullptr)
+        DrawDropout(args_.dropout, i, args_.units, arrays_.factors + i * arrays_.unit_stride);
       const int64_t first = i * args_.width;
-      float* const corrupted = (args_.first_order ? Along() : Seen()) + first;
+      float* const corrupted = (args_.first_order ? arrays_.Along() : arrays_.Seen()) + first;
       CorruptRow(args_.corruption, i, args_.x + first, args_.width, corrupted);
       if (args_.first_order) {
         context_.rows.subtract(args_.x + first, args_.width, corrupted);
-        std::copy_n(args_.x + first, args_.width, Seen() + first);
+        std::copy_n(args_.x + first, args_.width, arrays_.Seen() + first);
       }
-      if (inputs_may_be_sparse_) {
-        const int64_t entries = i * inputs_.stride;
-        inputs_.counts[i] = static_cast<int32_t>(sparse_.compress(corrupted, args_.offset, args_.width,
-                                                                  inputs_.indices + entries, inputs_.values + entries));
+      if (arrays_.inputs_may_be_sparse) {
+        const int64_t entries = i * arrays_.inputs.stride;
+        arrays_.inputs.counts[i] = static_cast<int32_t>(sparse_.compress(
+            corrupted, args_.offset, args_.width, arrays_.inputs.indices + entries, arrays_.inputs.values + entries));
       }
     });
-    sparse_inputs_ = inputs_may_be_sparse_ && ShareOf(inputs_, args_.width) < kSparseInputs;
+    input_share_ = arrays_.inputs_may_be_sparse ? ShareOf(arrays_.inputs, args_.width) : 1;
+    arrays_.sparse_inputs = input_share_ < kSparseInputs;
   }
   static double ShareOf(const support::SparseRows& lists, int64_t columns) {
     int64_t sum = 0;
@@ -189,16 +135,16 @@ class Pass {
 
   // W times the rows, and times e.
   absl::Status Encode() {
-    if (args_.first_order) KWTA_RETURN_IF_ERROR(TimesAtoms(Along(), directional_));
-    if (!sparse_inputs_) return TimesAtoms(Seen(), slopes_);
+    if (args_.first_order) KWTA_RETURN_IF_ERROR(TimesAtoms(arrays_.Along(), arrays_.directional));
+    if (!arrays_.sparse_inputs) return TimesAtoms(arrays_.Seen(), arrays_.slopes);
     support::SparseTimesTransposedArgs product;
-    product.a = inputs_;
+    product.a = arrays_.inputs;
     product.b = args_.atoms;
     product.inner = args_.width;
     product.n = args_.units;
     product.offset = args_.offset;
-    product.out = slopes_;
-    product.out_stride = unit_stride_;
+    product.out = arrays_.slopes;
+    product.out_stride = arrays_.unit_stride;
     return support::SparseTimesTransposed(context_, product);
   }
 
@@ -206,15 +152,15 @@ class Pass {
     UnitArrays arrays;
     arrays.activation = args_.activation;
     arrays.rows = args_.rows;
-    arrays.stride = unit_stride_;
-    arrays.slopes = slopes_ + first;
-    arrays.activities = Activities() + first;
-    arrays.gradient = ActivityGradient() + first;
-    if (factors_ != nullptr) arrays.factors = factors_ + first;
+    arrays.stride = arrays_.unit_stride;
+    arrays.slopes = arrays_.slopes + first;
+    arrays.activities = arrays_.Activities() + first;
+    arrays.gradient = arrays_.ActivityGradient() + first;
+    if (arrays_.factors != nullptr) arrays.factors = arrays_.factors + first;
     if (args_.first_order) {
-      arrays.directional = directional_ + first;
-      arrays.along = Directional() + first;
-      arrays.along_gradient = DirectionalGradient() + first;
+      arrays.directional = arrays_.directional + first;
+      arrays.along = arrays_.Directional() + first;
+      arrays.along_gradient = arrays_.DirectionalGradient() + first;
     }
     return arrays;
   }
@@ -242,56 +188,43 @@ class Pass {
     });
     int64_t sum = 0;
     for (const int64_t rows : non_zero) sum += rows;
-    sparse_activities_ = activities_may_be_sparse_ && static_cast<double>(sum) < kSparseActivities *
-                                                                                     static_cast<double>(args_.rows) *
-                                                                                     static_cast<double>(args_.units);
-    if (!sparse_activities_) return;
-    ForRows([&](int64_t i) { List(Activities() + i * unit_stride_, args_.units, i, &active_units_); });
+    const double share = static_cast<double>(sum) / static_cast<double>(args_.rows * args_.units);
+    arrays_.sparse_activities = arrays_.activities_may_be_sparse && share < kSparseActivities;
+    arrays_.by_inputs =
+        arrays_.sparse_inputs && (!arrays_.sparse_activities || input_share_ + kTransposedShare < share);
+    if (!arrays_.sparse_activities) return;
+    ForRows([&](int64_t i) {
+      ListNonZero(sparse_, arrays_.Activities() + i * arrays_.unit_stride, args_.units, i, &arrays_.active_units);
+    });
     ForUnitBlocks([&](int64_t first, int64_t units) {
-      ListColumns(Activities() + first, unit_stride_, first, units, unit_columns_, &active_rows_);
+      ListColumns(sparse_, arrays_.Activities() + first, arrays_.unit_stride, args_.rows, first, units, nullptr,
+                  arrays_.unit_columns, &arrays_.active_rows);
     });
   }
-  // Lists the elements of x[n] that are not zero as row `row`.
-  void List(const float* x, int64_t n, int64_t row, support::SparseRows* lists) {
-    const int64_t entries = row * lists->stride;
-    lists->counts[row] =
-        static_cast<int32_t>(sparse_.compress(x, nullptr, n, lists->indices + entries, lists->values + entries));
-  }
-  // Lists those of columns of a matrix with as many rows as the batch. x points to the first of them.
-  void ListColumns(const float* x, int64_t stride, int64_t first, int64_t count, float* columns,
-                   support::SparseRows* lists, const float* offset = nullptr) {
-    sparse_.transpose(x, stride, args_.rows, count, columns + first * args_.rows, args_.rows);
-    for (int64_t c = first; c < first + count; ++c) {
-      float* const column = columns + c * args_.rows;
-      for (int64_t i = 0; offset != nullptr && i < args_.rows; ++i) column[i] += offset[c];
-      List(column, args_.rows, c, lists);
-    }
-  }
-
   // The residual, the gradients of the outputs, the squared errors and first-order terms of the rows.
   absl::Status Decode() {
-    if (sparse_activities_) {
+    if (arrays_.sparse_activities) {
       support::SparseTimesDenseArgs product;
-      product.a = active_units_;
+      product.a = arrays_.active_units;
       product.b = args_.atoms;
       product.inner = args_.units;
       product.n = args_.width;
       product.start = args_.decoder_bias;
-      product.out = residual_;
+      product.out = arrays_.residual;
       support::SparseTimesDense(context_, product);
     } else {
-      KWTA_RETURN_IF_ERROR(TimesAtomsBack(Activities(), residual_));
+      KWTA_RETURN_IF_ERROR(TimesAtomsBack(arrays_.Activities(), arrays_.residual));
     }
-    if (args_.first_order) KWTA_RETURN_IF_ERROR(TimesAtomsBack(Directional(), OutputGradient()));
+    if (args_.first_order) KWTA_RETURN_IF_ERROR(TimesAtomsBack(arrays_.Directional(), arrays_.OutputGradient()));
     ForRows([&](int64_t i) {
-      float* const residual = residual_ + i * args_.width;
-      if (!sparse_activities_) WeightedSum(residual, args_.decoder_bias, 1, residual);
+      float* const residual = arrays_.residual + i * args_.width;
+      if (!arrays_.sparse_activities) WeightedSum(residual, args_.decoder_bias, 1, residual);
       if (args_.sigmoid_output) kernels_.sigmoid(residual, args_.width);
       context_.rows.subtract(args_.x + i * args_.width, args_.width, residual);
       row_errors_[i] = context_.rows.squared_norm(residual, args_.width);
-      float* const output = OutputGradient() + i * args_.width;
+      float* const output = arrays_.OutputGradient() + i * args_.width;
       if (!args_.first_order) return WeightedSum(nullptr, residual, output_scale_, output);
-      float* const first_order = FirstOrderGradient() + i * args_.width;
+      float* const first_order = arrays_.FirstOrderGradient() + i * args_.width;
       double sum = 0;
       for (int64_t d = 0; d < args_.width; ++d) {
         sum += 2.0 * residual[d] * output[d];
@@ -309,23 +242,25 @@ class Pass {
 
   // The gradients of the activities, where they matter, and of v.
   absl::Status Differentiate() {
-    if (!sparse_activities_) {
-      KWTA_RETURN_IF_ERROR(TimesAtoms(OutputGradient(), ActivityGradient()));
-      return args_.first_order ? TimesAtoms(FirstOrderGradient(), DirectionalGradient()) : absl::OkStatus();
+    if (!arrays_.sparse_activities) {
+      KWTA_RETURN_IF_ERROR(TimesAtoms(arrays_.OutputGradient(), arrays_.ActivityGradient()));
+      return args_.first_order ? TimesAtoms(arrays_.FirstOrderGradient(), arrays_.DirectionalGradient())
+                               : absl::OkStatus();
     }
     support::DotsAtEntriesArgs dots;
-    dots.a = active_units_;
-    dots.x = OutputGradient();
+    dots.a = arrays_.active_units;
+    dots.x = arrays_.OutputGradient();
     dots.b = args_.atoms;
     dots.width = args_.width;
     dots.n = args_.units;
-    dots.products = entry_gradients_;
+    dots.products = arrays_.entry_gradients;
     support::DotsAtEntries(context_, dots);
     ForRows([&](int64_t i) {
-      const int32_t* const units = active_units_.indices + i * active_units_.stride;
-      const float* const products = entry_gradients_ + i * active_units_.stride;
-      float* const gradient = ActivityGradient() + i * unit_stride_;
-      for (int32_t e = 0; e < active_units_.counts[i]; ++e) gradient[units[e]] = products[e];
+      const int32_t* const units = arrays_.active_units.indices + i * arrays_.active_units.stride;
+      const float* const products = arrays_.entry_gradients + i * arrays_.active_units.stride;
+      float* const gradient = arrays_.ActivityGradient() + i * arrays_.unit_stride;
+      if (arrays_.by_inputs) std::fill_n(gradient, args_.units, 0.0f);
+      for (int32_t e = 0; e < arrays_.active_units.counts[i]; ++e) gradient[units[e]] = products[e];
     });
     return absl::OkStatus();
   }
@@ -353,12 +288,12 @@ class Pass {
       terms.activity[u] = SparsitySlope(unit);
       terms.bend[u] = 2 / static_cast<float>(args_.rows) * static_cast<float>(contraction);
       unit_penalties_[unit] += contraction * mean_slope;
-      atom_scales_[unit] = static_cast<float>(args_.weight_decay +
-                                              mean_slope * (2.0 * args_.contraction + 4.0 * args_.marginal * length2));
+      arrays_.atom_scales[unit] = static_cast<float>(
+          args_.weight_decay + mean_slope * (2.0 * args_.contraction + 4.0 * args_.marginal * length2));
       if (count_rows) args_.active_rows[unit] += active_[unit];
     }
     double bias[kUnitLanes] = {};
-    if (!sparse_activities_) {
+    if (!arrays_.sparse_activities) {
       kernels_.differentiate(ArraysOf(first), terms, bias);
     } else {
       for (int64_t u = 0; u < units; ++u) bias[u] = SparseUnitGradient(first + u, terms.activity[u]);
@@ -367,83 +302,22 @@ class Pass {
   }
   // The gradients of a unit's pre-activations, in the order of its list, and their sum.
   double SparseUnitGradient(int64_t unit, float sparsity) {
-    const int32_t* const rows = active_rows_.indices + unit * active_rows_.stride;
-    float* const gradients = entry_gradients_ + unit * active_rows_.stride;
+    const int32_t* const rows = arrays_.active_rows.indices + unit * arrays_.active_rows.stride;
+    float* const gradients = arrays_.entry_gradients + unit * arrays_.active_rows.stride;
     double sum = 0;
-    for (int32_t e = 0; e < active_rows_.counts[unit]; ++e) {
-      const int64_t at = rows[e] * unit_stride_ + unit;
-      float gradient = ActivityGradient()[at] + sparsity;
-      if (factors_ != nullptr) gradient *= factors_[at];
-      gradients[e] = gradient;
+    for (int32_t e = 0; e < arrays_.active_rows.counts[unit]; ++e) {
+      const int64_t at = rows[e] * arrays_.unit_stride + unit;
+      float gradient = arrays_.ActivityGradient()[at] + sparsity;
+      if (arrays_.factors != nullptr) gradient *= arrays_.factors[at];
+      gradients[e] = arrays_.ActivityGradient()[at] = gradient;
       sum += gradient;
     }
     return sum;
   }
 
-  absl::Status AtomGradients() {
-    const bool own_share = args_.contraction > 0 || args_.marginal > 0 || args_.weight_decay > 0;
-    if (sparse_activities_) {
-      support::SparseTimesDenseArgs product;
-      product.a = active_rows_;
-      product.b = OutputGradient();
-      product.inner = args_.rows;
-      product.n = args_.width;
-      product.out = args_.gradient_atoms;
-      if (own_share) {
-        product.start = args_.atoms;
-        product.start_stride = args_.width;
-        product.start_scales = atom_scales_.data();
-      }
-      support::SparseTimesDense(context_, product);
-      product.values = entry_gradients_;
-      product.b = Seen();
-      product.add = true;
-      support::SparseTimesDense(context_, product);
-      return absl::OkStatus();
-    }
-    support::DnnlGemmArgs product;
-    product.a = left_;
-    product.lda = unit_stride_;
-    product.transpose_a = true;
-    product.b = right_;
-    product.ldb = args_.width;
-    product.c = args_.gradient_atoms;
-    product.ldc = args_.width;
-    product.m = args_.units;
-    product.n = args_.width;
-    product.k = (sparse_inputs_ ? 1 : parts_) * args_.rows;
-    KWTA_RETURN_IF_ERROR(support::TiledGemm(context_, product, true));
-    const auto add_own_share = [&](int64_t unit) {
-      float* const gradient = args_.gradient_atoms + unit * args_.width;
-      if (own_share) WeightedSum(gradient, args_.atoms + unit * args_.width, atom_scales_[unit], gradient);
-      if (sparse_inputs_ && args_.offset != nullptr) {
-        WeightedSum(gradient, args_.offset, -args_.gradient_bias[unit], gradient);
-      }
-    };
-    if (!sparse_inputs_) {
-      if (!own_share) return absl::OkStatus();
-      ForUnitBlocks([&](int64_t first, int64_t units) {
-        for (int64_t unit = first; unit < first + units; ++unit) add_own_share(unit);
-      });
-      return absl::OkStatus();
-    }
-    context_.pool.ParallelFor(args_.width, kUnitLanes, [&](int64_t begin, int64_t end, int) {
-      ListColumns(Seen() + begin, args_.width, begin, end - begin, columns_, &input_columns_, args_.offset);
-    });
-    support::AddTransposedProductArgs of_inputs;
-    of_inputs.a = input_columns_;
-    of_inputs.b = ActivityGradient();
-    of_inputs.b_stride = unit_stride_;
-    of_inputs.inner = args_.rows;
-    of_inputs.n = args_.units;
-    of_inputs.out = args_.gradient_atoms;
-    of_inputs.after_row = add_own_share;
-    return support::AddTransposedProduct(context_, of_inputs);
-  }
-
   void DecoderBiasGradient() {
     std::vector<const float*> rows(args_.rows);
-    for (int64_t i = 0; i < args_.rows; ++i) rows[i] = OutputGradient() + i * args_.width;
+    for (int64_t i = 0; i < args_.rows; ++i) rows[i] = arrays_.OutputGradient() + i * args_.width;
     const std::vector<float> ones(args_.rows, 1.0f);
     context_.rows.weighted_sum(nullptr, rows.data(), ones.data(), args_.rows, args_.width, args_.gradient_decoder_bias);
   }
@@ -452,25 +326,12 @@ class Pass {
   const RegularisedPassArgs& args_;
   const UnitKernels& kernels_ = UnitKernelsFor(context_.instruction_set);
   const support::SparseKernels& sparse_ = support::SparseKernelsFor(context_.instruction_set);
-  const int64_t parts_, unit_stride_, left_part_, right_part_;
-  const bool inputs_may_be_sparse_, activities_may_be_sparse_;
+  PassArrays arrays_;
   const float output_scale_;  // from a residual to the gradient of its output
-  bool sparse_inputs_ = false, sparse_activities_ = false;
+  double input_share_ = 1;    // of inputs that are not zero
   std::vector<double> row_errors_, row_firsts_, unit_penalties_;
   std::vector<double> activity_sums_, squared_slopes_;  // of the units over the rows
   std::vector<int32_t> active_;                         // rows in which the units are active
-  std::vector<float> atom_scales_;                      // of the atoms in their own gradients
-
-  float *left_ = nullptr, *right_ = nullptr;
-  float* slopes_ = nullptr;       // [rows, unit_stride]: W x, then s'
-  float* directional_ = nullptr;  // [rows, unit_stride]: W e
-  float* factors_ = nullptr;      // [rows, unit_stride]: of dropout; null without
-  float* residual_ = nullptr;     // [rows, width]
-
-  support::SparseRows inputs_, input_columns_;          // inputs of rows, rows of inputs
-  support::SparseRows active_units_, active_rows_;      // units of rows, rows of units
-  float *columns_ = nullptr, *unit_columns_ = nullptr;  // [width, rows], [units, rows]
-  float* entry_gradients_ = nullptr;                    // of active_units_, then of active_rows_
 };
 
 }  // namespace

@@ -10,7 +10,7 @@ namespace kwta::onednn::support {
 namespace {
 
 // A panel's part of the dense rows that are read together stays in the first cache.
-constexpr int64_t kPanelBytes = int64_t{32} << 10;
+constexpr int64_t kPanelBytes = int64_t{44} << 10;
 constexpr int64_t kPanelLanes = 16;
 constexpr int64_t kPanelVectors = 8;  // what the kernels keep in registers
 constexpr int64_t kTaskRows = 64;

@@ -16,9 +16,18 @@ function tiles(data) {
     { name: "Encoded", value: `${compact(data.rows_encoded)} ${data.rows_encoded === 1 ? "row" : "rows"}`, note: plural(data.encode_requests, "request") },
     { name: "Queue", value: `${whole(data.queue.rows)} rows`, note: data.queue.rows ? `${bytes(data.queue.bytes)} wait` : "nothing waits" },
     { name: "In flight", value: plural(data.calls_in_flight, "call"), note: "being served now" },
+    refusedTile(data.refused),
     { name: "Jobs", value: `${data.jobs.running} running`, note: `${data.jobs.queued} queued, ${whole(data.jobs.failed)} failed` },
     { name: "Job store", value: waits ? "waits" : "writes", note: waits ? "see above" : "no job waits for it", warn: Boolean(waits) },
   ];
+}
+
+// Calls and connections that the server refused since it started, and the reason of the most.
+function refusedTile({ calls, connections }) {
+  const sum = (counts) => Object.values(counts).reduce((all, count) => all + count, 0);
+  const all = Object.entries({ ...calls, ...connections }).sort((a, b) => b[1] - a[1]);
+  return { name: "Refused", value: plural(sum(calls), "call"),
+    note: `${plural(sum(connections), "connection")}${all.length > 0 ? `; most: ${all[0][0].replaceAll("_", " ")}` : ""}` };
 }
 
 export async function show(main, context) {

@@ -134,6 +134,24 @@ TEST(TrainOptions, RefusesOptionsOfAnotherKindOfEncoder) {
   }
 }
 
+TEST(TrainOptions, RefusesTwoOptionsOfWhichAModelTakesOne) {
+  const auto refusal = [](const std::string& arguments) -> std::string {
+    try {
+      Parse("--model m --data d --encoder regularised " + arguments);
+    } catch (const CLI::ParseError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  EXPECT_THAT(refusal("--contraction 1 --sparse-penalty 2"),
+              HasSubstr("--sparse-penalty: and --contraction are both given; choose one regulariser"));
+  EXPECT_THAT(refusal("--gaussian-noise 0 --masking-noise 0.5"),
+              HasSubstr("--masking-noise: and --gaussian-noise are both given; choose one regulariser"));
+  EXPECT_THAT(refusal("--unit-length --max-length 2"),
+              HasSubstr("--max-length: and --unit-length are both given; choose one weights"));
+  EXPECT_EQ(refusal("--contraction 1 --max-length 2"), "accepted");
+}
+
 TEST(TrainOptions, KeepsZeroAndFalseApartFromUnset) {
   ExpectRequest(Parse("--model m --data d --final-rate 0 --no-unit-norm"),
                 R"(spec { model: "m" encoder { k_sparse { unit_norm_atoms: false } } preprocessing {}

@@ -5,17 +5,29 @@
 namespace kwta::client::cli {
 namespace {
 
+v1::Job QueuedJob(const std::string& id) {
+  v1::Job job;
+  job.set_id(id);
+  job.set_state(v1::JOB_STATE_QUEUED);
+  return job;
+}
+
 TEST(QueuePosition, CountsTheJobsBefore) {
-  std::vector<v1::Job> queued(3);  // newest first
-  queued[0].set_id("c");
-  queued[1].set_id("b");
-  queued[2].set_id("a");
-  EXPECT_EQ(JobsBefore(queued, "a"), 0u);
-  EXPECT_EQ(JobsBefore(queued, "c"), 2u);
-  EXPECT_EQ(JobsBefore(queued, "d"), std::nullopt);
-  EXPECT_EQ(PositionWords(0), "next");
-  EXPECT_EQ(PositionWords(1), "1 job before it");
-  EXPECT_EQ(PositionWords(7), "7 jobs before it");
+  const JobQueue queue = {{QueuedJob("d"), QueuedJob("c"), QueuedJob("a")}, 3};
+  EXPECT_EQ(PositionWords(queue, QueuedJob("a")), "next");
+  EXPECT_EQ(PositionWords(queue, QueuedJob("c")), "1 job before it");
+  EXPECT_EQ(PositionWords(queue, QueuedJob("d")), "2 jobs before it");
+  EXPECT_EQ(PositionWords(queue, QueuedJob("e")), "");
+  v1::Job running = QueuedJob("a");
+  running.set_state(v1::JOB_STATE_RUNNING);
+  EXPECT_EQ(PositionWords(queue, running), "");
+}
+
+TEST(QueuePosition, AQueueMayBeLongerThanItsList) {
+  const JobQueue queue = {{QueuedJob("d"), QueuedJob("c")}, 1002};
+  EXPECT_EQ(PositionWords(queue, QueuedJob("d")), "1001 jobs before it");
+  EXPECT_EQ(PositionWords(queue, QueuedJob("c")), "1000 jobs before it");
+  EXPECT_EQ(PositionWords(queue, QueuedJob("a")), "fewer than 1000 jobs before it");
 }
 
 }  // namespace

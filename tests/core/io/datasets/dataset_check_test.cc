@@ -15,7 +15,7 @@ class CheckDatasetTest : public testing::Test {
     v1::DatasetRef ref;
     ref.set_path(path);
     ref.set_validation_rows(validation_rows);
-    return CheckDataset(ref, {{directory_.path()}});
+    return CheckDataset(ref, {{directory_.path()}}).status();
   }
   static v1::DatasetRef Named(const std::string& name, uint32_t validation_rows, v1::DatasetSplit split) {
     v1::DatasetRef ref;
@@ -56,6 +56,20 @@ TEST_F(CheckDatasetTest, CountsTheRowsOfFiles) {
   }
   EXPECT_THAT(CheckPath("c", 4), IsOk());
   EXPECT_THAT(CheckPath("c", 5), StatusIs(StatusCode::kInvalidArgument, "validation_rows is 5, but 'c' has 5 rows"));
+}
+
+TEST_F(CheckDatasetTest, SaysHowManyRowsAreChosen) {
+  const DatasetOptions data{{KWTA_TEST_DATA "/datasets"}};
+  v1::DatasetRef ref = Named("fashion-mnist", 300, v1::DATASET_SPLIT_TRAIN);
+  EXPECT_EQ(CheckDataset(ref, data).value(), 1700);
+  ref.set_max_rows(50);
+  EXPECT_EQ(CheckDataset(ref, data).value(), 50);
+  EXPECT_EQ(CheckDataset(Named("fashion-mnist", 300, v1::DATASET_SPLIT_VALIDATION), data).value(), 300);
+  EXPECT_EQ(CheckDataset(Named("fashion-mnist", 300, v1::DATASET_SPLIT_TEST), data).value(), 500);
+  directory_.Write("a.npy", "x");
+  v1::DatasetRef damaged;
+  damaged.set_path("a.npy");
+  EXPECT_EQ(CheckDataset(damaged, {{directory_.path()}}).value(), std::nullopt);
 }
 
 TEST_F(CheckDatasetTest, CountsPicturesAndRowsOfNorb) {

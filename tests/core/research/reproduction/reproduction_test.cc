@@ -106,6 +106,23 @@ TEST_F(ReproductionTest, TablesShareWhatTheyTrain) {
   EXPECT_EQ(trained, 0);
 }
 
+TEST_F(ReproductionTest, RowsOfDataThatAreNotThereSaySo) {
+  for (const auto& [table, count] : {std::pair("k-sparse-table2", 7u), std::pair("k-sparse-table4", 9u)}) {
+    options_.table = table;
+    const auto result = Reproduce(options_);
+    ASSERT_TRUE(result.ok()) << result.status();
+    const nlohmann::json report = Numbers(result->json_path);
+    EXPECT_THAT(report["notes"][1].get<std::string>(), HasSubstr("small-norb"));
+    const nlohmann::json& rows = report["tables"][0]["rows"];
+    ASSERT_EQ(rows.size(), count);
+    for (const nlohmann::json& row : rows) {
+      EXPECT_TRUE(row["values"].empty());
+      EXPECT_GT(row["paper"].get<double>(), 5);
+      EXPECT_THAT(row["note"].get<std::string>(), HasSubstr("not measured"));
+    }
+  }
+}
+
 TEST_F(ReproductionTest, NamesWhatThereIs) {
   options_.table = "table9";
   const absl::Status status = Reproduce(options_).status();

@@ -5,50 +5,15 @@
 
 #include <numeric>
 
-#include "core/backends/backend_registry.h"
-#include "core/encoders/encoder_registry.h"
-#include "core/io/arrays/find_tensor.h"
+#include "tests/server/web/api/small_models.h"
 
 namespace kwta::server {
 namespace {
 
 constexpr int64_t kWidth = 784;
 
-// A model of two units: the first is excited by bright images, the second never.
-std::shared_ptr<ServedModel> BrightnessModel() {
-  ModelBundle bundle;
-  v1::ModelDescription& about = bundle.description;
-  about.set_name("brightness");
-  about.set_input_width(kWidth);
-  about.set_code_width(2);
-  about.mutable_dataset()->set_name("fashion-mnist");
-  about.mutable_preprocessing()->set_u8_divisor(255);
-  about.mutable_preprocessing()->set_subtract_mean(false);
-  v1::KSparseSpec* spec = about.mutable_encoder()->mutable_k_sparse();
-  spec->set_units(2);
-  spec->set_k(1);
-  EXPECT_TRUE(ResolveEncoder(about.mutable_encoder()).ok());
-  std::vector<float> atoms(2 * kWidth, 1);
-  std::fill(atoms.begin() + kWidth, atoms.end(), -1.0f);
-  bundle.tensors.emplace("atoms", FloatTensor(atoms, {2, kWidth}));
-  bundle.tensors.emplace("bias", FloatTensor({0, 0}, {2}));
-  bundle.tensors.emplace("decoder_bias", FloatTensor(std::vector<float>(kWidth, 0), {kWidth}));
-  BackendOptions options;
-  options.threads = 1;
-  auto backend = CreateBackend("reference", options);
-  EXPECT_TRUE(backend.ok()) << backend.status();
-  auto encoder = CreateEncoder(bundle, *backend);
-  EXPECT_TRUE(encoder.ok()) << encoder.status();
-  auto model = std::make_shared<ServedModel>();
-  model->name = about.name();
-  model->version = 1;
-  model->description = about;
-  model->encoder = *encoder;
-  return model;
-}
-
 TEST(ModelStudyTest, UnitsAreCountedOverTheTrainingData) {
-  const auto model = BrightnessModel();
+  const auto model = Serve(BrightnessBundle());
   const absl::StatusOr<ModelStudyPtr> made = StudyModel(*model, {KWTA_TEST_DATA "/datasets"});
   ASSERT_TRUE(made.ok()) << made.status();
   const ModelStudy& study = **made;
@@ -75,24 +40,24 @@ TEST(ModelStudyTest, UnitsAreCountedOverTheTrainingData) {
 }
 
 TEST(ModelStudyTest, AMissingDataSetSaysSo) {
-  const auto model = BrightnessModel();
+  const auto model = Serve(BrightnessBundle());
   model->description.mutable_dataset()->set_path("gone.npy");
   EXPECT_EQ(StudyModel(*model, {KWTA_TEST_DATA "/datasets"}).status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST(ModelStudyTest, HugeDataSetsAreNotRead) {
-  const auto model = BrightnessModel();
+  const auto model = Serve(BrightnessBundle());
   model->description.mutable_statistics()->set_training_rows(10'000'000);
   EXPECT_EQ(StudyModel(*model, {KWTA_TEST_DATA "/datasets"}).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(ModelStudyTest, AStudyIsKeptAsLongAsItsModel) {
   ModelStudies studies({KWTA_TEST_DATA "/datasets"});
-  const ServedModelPtr model = BrightnessModel();
+  const ServedModelPtr model = Serve(BrightnessBundle());
   const absl::StatusOr<ModelStudyPtr> first = studies.Get(model);
   ASSERT_TRUE(first.ok()) << first.status();
   EXPECT_EQ(*studies.Get(model), *first);
-  EXPECT_NE(*studies.Get(BrightnessModel()), *first);
+  EXPECT_NE(*studies.Get(Serve(BrightnessBundle())), *first);
 }
 
 }  // namespace

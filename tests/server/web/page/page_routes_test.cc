@@ -45,6 +45,24 @@ TEST_F(PageRoutesTest, EveryFileIsServed) {
   EXPECT_THAT(Ask("GET", "/page/icon.svg"), HasSubstr("Content-Type: image/svg+xml"));
 }
 
+TEST_F(PageRoutesTest, FilesAreSentInGzipToThoseWhoTakeIt) {
+  Start([](const std::string&) { return absl::UnauthenticatedError("no token"); });
+  size_t all = 0;
+  for (const PageFile& file : PageFiles()) {
+    const bool start = file.name == "index.html";
+    const std::string path = start ? "/" : "/page/" + std::string(file.name);
+    const std::string answer = Ask("GET", path, "", "Accept-Encoding: gzip, br\r\n");
+    EXPECT_THAT(answer,
+                AllOf(StartsWith(start ? "HTTP/1.1 401 " : "HTTP/1.1 200 "), HasSubstr("Content-Encoding: gzip\r\n"),
+                      HasSubstr("Vary: Accept-Encoding\r\n"), HasSubstr("Content-Security-Policy: ")));
+    const std::string body = answer.substr(answer.find("\r\n\r\n") + 4);
+    EXPECT_EQ(body.substr(0, 2), "\x1f\x8b") << path;
+    all += answer.size();
+  }
+  EXPECT_LT(all, 60'000u);
+  EXPECT_THAT(Ask("GET", "/", "", "Accept-Encoding: gzip;q=0\r\n"), Not(HasSubstr("Content-Encoding")));
+}
+
 TEST_F(PageRoutesTest, WithoutATokenThePageSaysWhatToDo) {
   Start([](const std::string& header) {
     return header == "Bearer right" ? absl::OkStatus() : absl::UnauthenticatedError("no token");
