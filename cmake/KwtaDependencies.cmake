@@ -25,6 +25,13 @@ if(KWTA_ONEDNN)
   find_package(OpenMP REQUIRED COMPONENTS CXX)  # oneDNN's threads: we keep them to one a caller
 endif()
 
+if(KWTA_CUDA)
+  find_package(CUDAToolkit 12.4 REQUIRED)
+  # The header alone: the library is loaded when it is needed. The toolkit has it, or PyPI's nvidia-cublas.
+  find_path(KWTA_CUBLAS_INCLUDE cublasLt.h HINTS ${CUDAToolkit_INCLUDE_DIRS} REQUIRED)
+  mark_as_advanced(KWTA_CUBLAS_INCLUDE)
+endif()
+
 if(KWTA_SERVER)
   find_package(gRPC CONFIG REQUIRED)
   find_package(SQLite3 REQUIRED)
@@ -40,6 +47,7 @@ endif()
 if(KWTA_TESTS)
   find_package(OpenSSL REQUIRED COMPONENTS SSL)  # a client of the HTTP port
   find_package(GTest CONFIG REQUIRED)
+  find_package(Boost REQUIRED COMPONENTS context)  # fibers: the threads of an emulated device
 endif()
 if(KWTA_BENCH)
   find_package(benchmark CONFIG REQUIRED)

@@ -138,6 +138,9 @@ absl::Status Server::Parts::StartBase() {
   KWTA_ASSIGN_OR_RETURN(state, StateDirectory::Open(options.state_directory));
   BackendOptions backend_options;
   backend_options.threads = options.threads;
+  backend_options.passed_over = [](absl::string_view backend, const absl::Status& why) {
+    spdlog::warn("the {} backend cannot run here, the next one computes instead: {}", backend, why.message());
+  };
   absl::StatusOr<std::shared_ptr<Backend>> created;
   // The backend's threads inherit the priority of the thread that creates them.
   std::thread([&] {

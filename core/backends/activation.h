@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/base/host_device.h"
+
 namespace kwta {
 
 enum class Activation {
@@ -13,7 +15,9 @@ enum class Activation {
 };
 
 // Arpit et al., section 3: a unit is active above this activity (delta_min).
-inline float ActivationThreshold(Activation activation) { return activation == Activation::kReLU ? 0.0f : 0.1f; }
+KWTA_HOST_DEVICE inline float ActivationThreshold(Activation activation) {
+  return activation == Activation::kReLU ? 0.0f : 0.1f;
+}
 
 // s(a), s'(a) and s''(a). ReLU has s'(0) = s''(0) = 0.
 template <typename Real>
@@ -22,7 +26,7 @@ struct ActivationPoint {
 };
 
 template <typename Real>
-ActivationPoint<Real> ActivationAt(Activation activation, Real a) {
+KWTA_HOST_DEVICE ActivationPoint<Real> ActivationAt(Activation activation, Real a) {
   if (activation == Activation::kReLU) return a > 0 ? ActivationPoint<Real>{a, 1, 0} : ActivationPoint<Real>{};
   const Real small = std::exp(-std::abs(a));  // no overflow
   const Real sigmoid = (a < 0 ? small : Real{1}) / (1 + small);

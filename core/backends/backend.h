@@ -15,7 +15,6 @@
 // Every method is required. core/backends/host_backend.h composes some of them for processors.
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -26,6 +25,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/backends/active_gradient.h"
+#include "core/backends/length_factor.h"
 #include "core/backends/regularised_args.h"
 #include "core/backends/tied_training.h"
 #include "core/backends/winner_args.h"
@@ -150,10 +150,7 @@ struct MomentumUpdateArgs {
 
 // The factor that brings a row of parameter, with this sum of squares, to the length that the step asks for.
 inline double LengthFactor(const MomentumUpdateArgs& args, double squared_norm) {
-  if (squared_norm == 0) return 1;
-  if (args.unit_norm) return 1 / std::sqrt(squared_norm);
-  const double longest = args.max_norm;
-  return longest > 0 && squared_norm > longest * longest ? longest / std::sqrt(squared_norm) : 1;
+  return LengthFactor(args.unit_norm, args.max_norm, squared_norm);
 }
 
 // Adam step on `size` numbers (Kingma & Ba, "Adam", 2015, algorithm 1); step >= 1 counts updates:

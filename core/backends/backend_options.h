@@ -1,6 +1,7 @@
 // Options for creating a backend.
 #pragma once
 
+#include <functional>
 #include <initializer_list>
 #include <map>
 #include <string>
@@ -14,6 +15,8 @@ struct BackendOptions {
   int threads = 0;  // 0: every processor this process may use
   // Settings of the backend to create, by name; its header lists them.
   std::map<std::string, std::string> settings;
+  // Called for each better backend of this build that this machine cannot run, if no backend is named.
+  std::function<void(absl::string_view backend, const absl::Status& why)> passed_over = {};
 };
 
 // INVALID_ARGUMENT if `options` has a setting outside `known`, the settings of `backend`.

@@ -4,6 +4,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/backends/reference/reference_backend.h"
+#ifdef KWTA_CUDA
+#include "core/backends/cuda/runtime/create_backend.h"
+#endif
 #ifdef KWTA_ONEDNN
 #include "core/backends/onednn/onednn_backend.h"
 #endif
@@ -18,6 +21,9 @@ struct Row {
 
 // Best first.
 constexpr Row kBackends[] = {
+#ifdef KWTA_CUDA
+    {"cuda", cuda::CreateBackend},
+#endif
 #ifdef KWTA_ONEDNN
     {"onednn", onednn::CreateBackend},
 #endif
@@ -39,6 +45,7 @@ absl::StatusOr<std::shared_ptr<Backend>> CreateBackend(absl::string_view name, c
     absl::StatusOr<std::shared_ptr<Backend>> backend = row.create(options);
     if (backend.ok() || !name.empty() || absl::IsInvalidArgument(backend.status())) return backend;
     last_failure = backend.status();
+    if (options.passed_over) options.passed_over(row.name, last_failure);
   }
   if (!last_failure.ok()) return last_failure;
   return absl::NotFoundError(absl::StrCat("there is no backend \"", name, "\" in this build; it has ",

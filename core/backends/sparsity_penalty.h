@@ -13,7 +13,7 @@ struct SparsityPoint {
   double value = 0, slope = 0;
 };
 
-inline SparsityPoint SparsityAt(const SparsityPenalty& penalty, double rho) {
+KWTA_HOST_DEVICE inline SparsityPoint SparsityAt(const SparsityPenalty& penalty, double rho) {
   const double target = penalty.target;
   const double inside = std::clamp(rho, target / 1000, double{penalty.limit});
   double value = -(1 - target) * std::log1p(-inside), slope = (1 - target) / (1 - inside);
@@ -25,7 +25,7 @@ inline SparsityPoint SparsityAt(const SparsityPenalty& penalty, double rho) {
 }
 
 // The running mean after a batch whose mean is `mean`.
-inline double NextMeanActivity(const SparsityPenalty& penalty, double running, double mean) {
+KWTA_HOST_DEVICE inline double NextMeanActivity(const SparsityPenalty& penalty, double running, double mean) {
   return running < 0 ? mean : penalty.mean_decay * running + (1 - double{penalty.mean_decay}) * mean;
 }
 

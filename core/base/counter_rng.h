@@ -4,21 +4,26 @@
 
 #include <cstdint>
 
+#include "core/base/host_device.h"
+
 namespace kwta {
 
 // Thread-safe: has no state.
 class CounterRng {
  public:
   // Keys with different (seed, stream) pairs are independent for every practical purpose.
-  CounterRng(uint64_t seed, uint64_t stream) : key_(Mix(Mix(seed) ^ Mix(~stream))) {}
+  KWTA_HOST_DEVICE CounterRng(uint64_t seed, uint64_t stream) : key_(Mix(Mix(seed) ^ Mix(~stream))) {}
 
   // Two numbers of 32 bits: number 2 i in the lower half, number 2 i + 1 in the upper.
-  uint64_t Pair(uint64_t i) const { return Mix(key_ + i * kStride); }
+  KWTA_HOST_DEVICE uint64_t Pair(uint64_t i) const { return Mix(key_ + i * kStride); }
+
+  // StreamKey(seed, stream): core/base/rng.h.
+  KWTA_HOST_DEVICE uint64_t key() const { return key_; }
 
  private:
   static constexpr uint64_t kStride = 0x9E3779B97F4A7C15ull;
   // SplitMix64: Steele, Lea & Flood, "Fast splittable pseudorandom number generators", 2014.
-  static uint64_t Mix(uint64_t x) {
+  static KWTA_HOST_DEVICE uint64_t Mix(uint64_t x) {
     x += kStride;
     x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ull;
     x = (x ^ (x >> 27)) * 0x94D049BB133111EBull;

@@ -28,6 +28,8 @@ constexpr Package kPackages[] = {
     {"dnnl", "DNNL::"},
     {"oneapi/dnnl", "DNNL::"},
     {"omp.h", "OpenMP::"},
+    {"cuda_runtime", "CUDA::"},
+    {"cublasLt.h", "CUDA::"},
     {"jpeglib.h", "JPEG::"},
     {"png.h", "PNG::"},
     {"webp/", "PkgConfig::libwebp"},

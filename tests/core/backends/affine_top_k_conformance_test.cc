@@ -306,7 +306,7 @@ TEST_P(AffineTopKConformance, ManyUnitsWithinTheBoundAreStillToldApart) {
   ExpectSameBits(problem);
 }
 
-// Every way of the onednn backend to find candidates that this processor has, beside the cases of all suites.
+// Every way of the backends to find candidates that this processor has, beside the cases of all suites.
 std::vector<BackendCase> AllFilterCases() {
   std::vector<BackendCase> cases = AllBackendCases();
   // The reference has but one thread.
@@ -319,6 +319,7 @@ std::vector<BackendCase> AllFilterCases() {
       if (CreateBackend(forced.name, {1, forced.settings}).ok()) cases.push_back(forced);
     }
   }
+  cases.push_back({"emulated", 1, {{"filter", "bf16"}, {"seed", "11"}}});
   const BackendCase rounded{"onednn", 2, {{"filter", "bf16"}}};
   if (CreateBackend(rounded.name, {1, rounded.settings}).ok()) cases.push_back(rounded);
   return cases;

@@ -3,6 +3,7 @@
 #include "core/base/cpu.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/core/backends/distant_backend.h"
 
 namespace kwta::backend_registry_test {
 namespace {
@@ -15,7 +16,7 @@ TEST(BackendRegistry, TheReferenceIsAlwaysThereAndLast) {
 }
 
 TEST(BackendRegistry, EachNameCreatesTheBackendOfThatName) {
-  for (const std::string& name : BackendNames()) {
+  for (const std::string& name : RunnableBackendNames()) {
     const auto backend = CreateBackend(name, BackendOptions());
     ASSERT_TRUE(backend.ok()) << backend.status();
     EXPECT_EQ((*backend)->name(), name);
@@ -26,7 +27,20 @@ TEST(BackendRegistry, EachNameCreatesTheBackendOfThatName) {
 TEST(BackendRegistry, NoNameTakesTheBest) {
   const auto backend = CreateBackend("", BackendOptions());
   ASSERT_TRUE(backend.ok()) << backend.status();
-  EXPECT_EQ((*backend)->name(), BackendNames().front());
+  EXPECT_EQ((*backend)->name(), RunnableBackendNames().front());
+}
+
+TEST(BackendRegistry, SaysWhatItPassedOver) {
+  std::vector<std::string> passed_over;
+  BackendOptions options;
+  options.passed_over = [&](absl::string_view name, const absl::Status& why) {
+    EXPECT_EQ(why.code(), absl::StatusCode::kUnavailable) << why;
+    passed_over.emplace_back(name);
+  };
+  ASSERT_TRUE(CreateBackend("", options).ok());
+  std::vector<std::string> expected = BackendNames();
+  expected.resize(expected.size() - RunnableBackendNames().size());  // the best are those that lack their device
+  EXPECT_EQ(passed_over, expected);
 }
 
 TEST(BackendRegistry, AnUnknownNameIsAnsweredWithTheKnownOnes) {
@@ -50,7 +64,7 @@ TEST(BackendRegistry, SettingsThatABackendDoesNotHaveAreRefused) {
 }
 
 TEST(BackendRegistry, SettingsThatNameNothingHereAreRefused) {
-  if (BackendNames().front() != "onednn") GTEST_SKIP() << "the settings are the onednn backend's";
+  if (RunnableBackendNames().front() != "onednn") GTEST_SKIP() << "the settings are the onednn backend's";
   BackendOptions options;
   options.settings["instruction_set"] = "abacus";
   for (const char* name : {"onednn", ""}) {

@@ -4,11 +4,13 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
 #include <ostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/backends/backend.h"
@@ -31,13 +33,26 @@ inline void PrintTo(const BackendCase& value, std::ostream* out) {
   *out << value.name << ", " << value.threads << " threads";
 }
 
-// Those of the registry, and one whose memory the host cannot look into.
+// The CUDA backend's kernels on an emulated device, with each way to find candidates in turn. The environment variable
+// KWTA_EMULATION_SEEDS says in how many orders the threads run: one, if it is not set.
+inline std::vector<BackendCase> EmulatedCases() {
+  constexpr const char* kFilters[] = {"auto", "bf16", "none"};
+  const char* const seeds = std::getenv("KWTA_EMULATION_SEEDS");
+  std::vector<BackendCase> cases;
+  for (int seed = 1; seed <= (seeds == nullptr ? 1 : std::atoi(seeds)); ++seed) {
+    cases.push_back({"emulated", 1, {{"filter", kFilters[(seed - 1) % 3]}, {"seed", std::to_string(seed)}}});
+  }
+  return cases;
+}
+
+// Those of the registry, one whose memory the host cannot look into, and the emulated ones.
 inline std::vector<BackendCase> AllBackendCases() {
   std::vector<BackendCase> cases;
-  for (const std::string& name : BackendNames()) {
+  for (const std::string& name : RunnableBackendNames()) {
     for (int threads : {1, 2, 3}) cases.push_back({name, threads});
   }
   cases.push_back({"distant", 1});
+  for (BackendCase& emulated : EmulatedCases()) cases.push_back(std::move(emulated));
   return cases;
 }
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/backends/backend_registry.h"
 #include "core/base/status_macros.h"
+#include "tests/core/backends/cuda/emulation/emulated_backend.h"
 
 namespace kwta {
 namespace {
@@ -344,14 +345,25 @@ absl::Status DistantBackend::TiedAtoms(const TiedAtomsArgs& args) {
   });
 }
 
+std::vector<std::string> RunnableBackendNames() {
+  std::vector<std::string> names;
+  for (const std::string& name : BackendNames()) {
+    const absl::Status status = CreateBackend(name, BackendOptions()).status();
+    if (!absl::IsUnavailable(status)) names.push_back(name);
+  }
+  return names;
+}
+
 std::vector<std::string> AllBackendNames() {
-  std::vector<std::string> names = BackendNames();
+  std::vector<std::string> names = RunnableBackendNames();
   names.push_back("distant");
+  names.push_back("emulated");
   return names;
 }
 
 absl::StatusOr<std::shared_ptr<Backend>> CreateAnyBackend(const std::string& name, const BackendOptions& options) {
   if (name == "distant") return std::make_shared<DistantBackend>();
+  if (name == "emulated") return cuda::CreateEmulatedBackend(options);
   return CreateBackend(name, options);
 }
 

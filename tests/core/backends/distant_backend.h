@@ -94,7 +94,9 @@ class DistantBackend final : public Backend {
   int waits_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-// The names of the registry's backends, and "distant".
+// The names of the registry's backends, but those whose device this machine lacks.
+std::vector<std::string> RunnableBackendNames();
+// These, "distant", and "emulated": the CUDA backend on an emulated device.
 std::vector<std::string> AllBackendNames();
 // As CreateBackend, of any of these.
 absl::StatusOr<std::shared_ptr<Backend>> CreateAnyBackend(const std::string& name, const BackendOptions& options);

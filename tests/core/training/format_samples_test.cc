@@ -16,6 +16,7 @@
 #include "core/encoders/encoder_registry.h"
 #include "core/evaluation/stored_classifier.h"
 #include "core/files/sha256.h"
+#include "tests/core/backends/distant_backend.h"
 #include "tests/temporary_directory.h"
 
 namespace kwta::format_samples_test {
@@ -75,7 +76,7 @@ std::map<std::string, std::string> HashesOf(const TensorMap& tensors) {
 // The backends of this build that work on this machine, with one thread and with three.
 std::vector<std::shared_ptr<Backend>> WorkingBackends() {
   std::vector<std::shared_ptr<Backend>> backends;
-  for (const std::string& name : BackendNames()) {
+  for (const std::string& name : RunnableBackendNames()) {
     for (const int threads : {1, 3}) {
       absl::StatusOr<std::shared_ptr<Backend>> backend = CreateBackend(name, {threads});
       if (absl::IsUnavailable(backend.status())) continue;

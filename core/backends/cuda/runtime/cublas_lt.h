@@ -1,0 +1,38 @@
+// Products by cuBLASLt, which is loaded when it is first needed.
+#pragma once
+
+#include <cublasLt.h>
+#include <cuda_runtime_api.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/backends/cuda/device.h"
+
+namespace kwta::cuda {
+
+// Thread-safe.
+class CublasLt {
+ public:
+  // Loads `library`, or the first of the usual names that the dynamic loader finds. Errors: NOT_FOUND.
+  static absl::StatusOr<std::unique_ptr<CublasLt>> Load(const std::string& library);
+  ~CublasLt();
+  CublasLt(const CublasLt&) = delete;
+  CublasLt& operator=(const CublasLt&) = delete;
+
+  // Bytes of device memory that a product may use meanwhile.
+  static constexpr size_t kWorkspaceBytes = size_t{32} << 20;
+  // Queues the product on `stream`. Errors: INTERNAL.
+  absl::Status Multiply(const Bf16ProductArgs& args, void* workspace, cudaStream_t stream);
+
+ private:
+  struct Functions;
+  CublasLt(std::unique_ptr<Functions> functions, cublasLtHandle_t handle);
+
+  const std::unique_ptr<Functions> functions_;
+  const cublasLtHandle_t handle_;
+};
+
+}  // namespace kwta::cuda

@@ -1,0 +1,21 @@
+#include "core/backends/cuda/work.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace kwta::cuda {
+
+void* Work::TemporaryBytes(int64_t bytes) {
+  if (bytes == 0 || !status_.ok()) return nullptr;
+  const absl::StatusOr<void*> memory = device_.Allocate(static_cast<size_t>(bytes));
+  Note(memory.status());
+  if (!memory.ok()) return nullptr;
+  temporary_.push_back(*memory);
+  return *memory;
+}
+
+void Work::Note(const absl::Status& status) {
+  if (status.ok() || !status_.ok()) return;
+  status_ = absl::Status(status.code(), absl::StrCat(operation_, ": ", status.message()));
+}
+
+}  // namespace kwta::cuda

@@ -1,0 +1,16 @@
+// The CUDA backend on the emulated device.
+#pragma once
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "core/backends/backend.h"
+#include "core/backends/backend_options.h"
+
+namespace kwta::cuda {
+
+// Its name is "emulated". Settings: "filter" as of the CUDA backend, and "seed" of the order of blocks and threads. The
+// environment may name a fault that kernels have on purpose: KWTA_EMULATION_MUTANT=file:line:kind, see Mutation.
+absl::StatusOr<std::shared_ptr<Backend>> CreateEmulatedBackend(const BackendOptions& options);
+
+}  // namespace kwta::cuda
