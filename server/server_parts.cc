@@ -139,7 +139,8 @@ absl::Status Server::Parts::StartBase() {
   BackendOptions backend_options;
   backend_options.threads = options.threads;
   backend_options.passed_over = [](absl::string_view backend, const absl::Status& why) {
-    spdlog::warn("the {} backend cannot run here, the next one computes instead: {}", backend, why.message());
+    spdlog::warn("the {} backend cannot run here, the next one computes instead: {}", std::string(backend),
+                 std::string(why.message()));
   };
   absl::StatusOr<std::shared_ptr<Backend>> created;
   // The backend's threads inherit the priority of the thread that creates them.
