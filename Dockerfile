@@ -34,10 +34,11 @@ FROM ${BASE} AS root
 # The number is fixed, so that volumes keep their owner and Kubernetes can check that it is not root.
 RUN groupadd --system --gid 8500 kwta \
     && useradd --system --uid 8500 --gid kwta --no-create-home --home-dir /var/lib/kwta --shell /usr/sbin/nologin kwta
+# Not by a mount: some builders then do not see that the packages have changed.
+COPY --from=build /packages /packages
 # Versions come with the base's release of Debian, which only mends them.
 # hadolint ignore=DL3008
-RUN --mount=type=bind,from=build,source=/packages,target=/packages \
-    apt-get update \
+RUN apt-get update \
     && apt-get install -y --no-install-recommends /packages/kwta-server_*.deb /packages/kwta_*.deb \
     && rm -rf /var/lib/apt/lists/*
 COPY deploy/image/gather /usr/local/bin/gather

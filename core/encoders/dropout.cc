@@ -45,7 +45,7 @@ const EncoderKind& DropoutKind() {
     EncoderKind row;
     row.name = "dropout";
     row.kind_case = v1::EncoderSpec::kDropout;
-    row.training_defaults = {false, 0.01f, 0};
+    row.training_defaults = {false, 0.01f, 0.1f};
     row.options = kDropoutOptions;
     row.resolve = [](v1::EncoderSpec* spec) { return ResolveDropout(spec->mutable_dropout()); };
     row.code_shape = [](const v1::EncoderSpec& spec) -> Shape { return {spec.dropout().units()}; };

@@ -40,6 +40,8 @@ void WatchTable::Expect(int descriptor, std::unique_ptr<WatchedConnection> conne
   connection->peer = PeerOf(descriptor);
   absl::MutexLock lock(&mutex_);
   if (!connection->peer.empty()) small_expected_[connection->peer] = connection->small_expected;
+  // One whose handshake failed may have had the descriptor before.
+  if (const auto earlier = expected_.find(descriptor); earlier != expected_.end()) ForgetPeer(*earlier->second);
   expected_[descriptor] = std::move(connection);
 }
 
@@ -76,11 +78,14 @@ std::unique_ptr<WatchedConnection> WatchTable::Remove(const void* transport) {
     shard.connections.erase(found);
   }
   absl::MutexLock lock(&mutex_);
-  // Another connection may have the name by now.
-  const auto named = small_expected_.find(connection->peer);
-  if (named != small_expected_.end() && named->second.lock() == connection->small_expected)
-    small_expected_.erase(named);
+  ForgetPeer(*connection);
   return connection;
+}
+
+void WatchTable::ForgetPeer(const WatchedConnection& connection) {
+  // Another connection may have the name by now.
+  const auto named = small_expected_.find(connection.peer);
+  if (named != small_expected_.end() && named->second.lock() == connection.small_expected) small_expected_.erase(named);
 }
 
 std::shared_ptr<void> WatchTable::ExpectSmall(const std::string& peer) {

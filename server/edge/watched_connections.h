@@ -83,6 +83,7 @@ class WatchTable {
     absl::Mutex mutex;
     absl::flat_hash_map<const void*, std::unique_ptr<WatchedConnection>> connections ABSL_GUARDED_BY(mutex);
   };
+  void ForgetPeer(const WatchedConnection& connection) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Shard& ShardOf(const void* transport) { return shards_[reinterpret_cast<uintptr_t>(transport) / 1024 % kShards]; }
 
   std::array<Shard, kShards> shards_;

@@ -30,6 +30,7 @@ constexpr Package kPackages[] = {
     {"omp.h", "OpenMP::"},
     {"jpeglib.h", "JPEG::"},
     {"png.h", "PNG::"},
+    {"webp/", "PkgConfig::libwebp"},
     {"zlib.h", "ZLIB::"},
     {"openssl/", "OpenSSL::"},
     {"Eigen/", "Eigen3::"},

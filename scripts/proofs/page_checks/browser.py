@@ -3,6 +3,7 @@ import base64
 
 from axe_core_python.selenium import Axe
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -40,15 +41,22 @@ class Browser:
         return self.wait(lambda: next(iter(self.driver.find_elements(By.CSS_SELECTOR, css)), None), css)
 
     def button(self, name):
-        return self.wait(lambda: next((b for b in self.driver.find_elements(By.TAG_NAME, "button")
-                                       if b.text == name and b.is_displayed()), None), f"button '{name}'")
+        """The button of that name, in the middle of the window, where nothing covers it."""
+        button = self.wait(lambda: next((b for b in self.driver.find_elements(By.TAG_NAME, "button")
+                                         if b.text == name and b.is_displayed()), None), f"button '{name}'")
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+        return button
 
     def wait(self, condition, what):
-        return WebDriverWait(self.driver, PATIENCE_S, 0.05).until(lambda _: condition(), f"waited in vain for {what}")
+        # Elements may be replaced while they are looked at.
+        patience = WebDriverWait(self.driver, PATIENCE_S, 0.05, ignored_exceptions=[StaleElementReferenceException])
+        return patience.until(lambda _: condition(), f"waited in vain for {what}")
+
+    def texts(self, css):
+        return self.driver.execute_script("return [...document.querySelectorAll(arguments[0])].map((e) => e.innerText)", css)
 
     def wait_text(self, css, part):
-        return self.wait(lambda: any(part in e.text for e in self.driver.find_elements(By.CSS_SELECTOR, css)),
-                         f"'{part}' in {css}; it says {[e.text for e in self.driver.find_elements(By.CSS_SELECTOR, css)][:4]}")
+        return self.wait(lambda: any(part in text for text in self.texts(css)), f"'{part}' in {css}; it says {self.texts(css)[:4]}")
 
     def press(self, *keys):
         for key in keys:
@@ -64,7 +72,10 @@ class Browser:
         """Whether some canvas that the selector finds shows more than one colour."""
         return self.driver.execute_script("""
             return [...document.querySelectorAll(arguments[0])].some((canvas) => {
-              const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+              // Read from a copy, since the page need not make its own canvases easy to read.
+              const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+              copy.drawImage(canvas, 0, 0);
+              const data = copy.getImageData(0, 0, canvas.width, canvas.height).data;
               return data.some((value, i) => i % 4 < 3 && value !== data[i % 4]);
             });""", css)
 

@@ -3,6 +3,8 @@ import json
 import os
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 
 
 class Service:
@@ -46,9 +48,14 @@ class Service:
 
     def fail_a_call(self):
         """Asks a model that is not there."""
-        run = subprocess.run([self.programs / "kwta", "--server", self.grpc, "load", "--model", "nobody", "--seconds", "1"],
-                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        assert run.returncode != 0
+        row = {"inputs": [{"name": "input", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]}
+        request = urllib.request.Request(f"{self.url}v2/models/nobody/infer", json.dumps(row).encode(), {"Content-Type": "application/json"})
+        try:
+            urllib.request.urlopen(request)
+        except urllib.error.HTTPError as error:
+            assert error.code == 404, error
+            return
+        raise AssertionError("a model that is not there has answered")
 
     def train(self, model, *options, watch=True):
         """Returns the job's id."""

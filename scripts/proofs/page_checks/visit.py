@@ -73,10 +73,12 @@ def see_tokens(browser, service):
     browser.find("#signin h1")
     expect("asks for a token" in browser.find("#signin").text and "kwta token" in browser.find("#signin").text,
            "a browser without a token sees what to do")
-    expect(browser.overflow() <= 0, "the form for a token fits")
-    found = browser.accessibility()
-    expect(not found, f"axe-core finds nothing in the form for a token: {found}")
-    browser.shot("token")
+    for width, dark in ((375, True), (1280, False)):
+        browser.look(width, dark)
+        expect(browser.overflow() <= 0, f"the form for a token fits {width} pixels")
+        found = browser.accessibility()
+        expect(not found, f"axe-core finds nothing in the form for a token: {found}")
+        browser.shot(f"token-{width}")
     job = service.train("endless", "--data", "fashion-mnist", "--units", "500", "--epochs", "100000", watch=False)
     sign_in(browser, "wrong")
     expect(browser.wait_text("#token-message", "token"), "a wrong token is refused")
@@ -128,11 +130,11 @@ def see_markup(browser, service):
     (work / "plain" / "models" / "<img src=x onerror=alert(1)>").mkdir()
     (work / "plain" / "models" / "digits" / "<b>not a version").mkdir()
     browser.open(f"{service.url}#/models/digits")
-    browser.wait(lambda: "<b>not a version" in browser.find("main").text or browser.driver.refresh(), "the problem")
-    expect(not browser.driver.find_elements(By.CSS_SELECTOR, "main b, main img"), "markup in names is shown as text")
+    browser.wait(lambda: "<b>not a version" in browser.find("#main").text or browser.driver.refresh(), "the problem")
+    expect(not browser.driver.find_elements(By.CSS_SELECTOR, "#main b, #main img"), "markup in names is shown as text")
     browser.open(f"{service.url}#/models/%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E")
     browser.find(".banner")
-    expect(not browser.driver.find_elements(By.CSS_SELECTOR, "main img"), "markup in an address is shown as text")
+    expect(not browser.driver.find_elements(By.CSS_SELECTOR, "#main img"), "markup in an address is shown as text")
     browser.read_console(refused=(400, 404))
 
 

@@ -47,7 +47,7 @@ HttpResponse ResponseOf(const PackedText& text, const char* type, const HttpRequ
 }
 
 HttpResponse AskForToken(const PackedText& form, const char* type, const HttpRequest& request,
-                       const absl::Status& access) {
+                         const absl::Status& access) {
   HttpResponse response = ResponseOf(form, type, request);
   response.code = 401;
   response.status = access;

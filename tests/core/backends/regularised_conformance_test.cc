@@ -97,7 +97,7 @@ class RegularisedConformance : public Conformance {};
 TEST_P(RegularisedConformance, GradientsAreThoseOfTheLoss) {
   // Biases of -1.2 leave few ReLU units active: the sparse form of a pass.
   for (const double bias : {0.1, -1.2}) {
-    const RegularisedProblem problem = RandomRegularisedProblem(5, 7, 6, bias, bias < 0 ? 41 : 31);
+    const RegularisedProblem problem = RandomRegularisedProblem(5, 7, 6, bias, bias < 0 ? 42 : 31);
     for (const Activation activation : kActivations) {
       for (const Regulariser& regulariser : Regularisers()) {
         SCOPED_TRACE(testing::Message() << regulariser.name << ", activation " << static_cast<int>(activation)
@@ -212,7 +212,7 @@ TEST_P(RegularisedConformance, TheRunningMeanForgets) {
 
 TEST_P(RegularisedConformance, AnOffsetChangesOnlyRounding) {
   for (const double bias : {0.4, -1.0}) {
-    Problem problem = RandomProblem(60, 130, 97, bias, 13);
+    RegularisedProblem problem = RandomRegularisedProblem(60, 130, 97, bias, 13);
     // Rows that were mostly zeros before the offset was subtracted.
     const std::vector<float> offset = Gaussians(97, 14, 0.2);
     Rng rng(15);

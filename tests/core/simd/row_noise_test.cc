@@ -43,6 +43,20 @@ TEST(RowNoise, HasTheSameBitsOnEveryInstructionSet) {
   }
 }
 
+TEST(RowNoise, NeedsNoAlignment) {
+  const std::vector<float> x(101, 0.5f);
+  for (const simd::InstructionSet set : simd::AvailableInstructionSets()) {
+    const simd::RowNoise& noise = simd::RowNoiseFor(set);
+    std::vector<float> first(101), other(101);
+    noise.mask(5, 1u << 31, x.data(), 100, first.data());
+    noise.mask(5, 1u << 31, x.data() + 1, 100, other.data() + 1);
+    EXPECT_TRUE(std::equal(first.begin(), first.begin() + 100, other.begin() + 1));
+    noise.add_gaussian(5, 1, x.data(), 100, first.data());
+    noise.add_gaussian(5, 1, x.data() + 1, 100, other.data() + 1);
+    EXPECT_TRUE(std::equal(first.begin(), first.begin() + 100, other.begin() + 1));
+  }
+}
+
 TEST(RowNoise, IsGaussian) {
   const std::vector<float> z = Gaussians(Best(), 123456789012345u, kMany);
   double moments[5] = {};

@@ -12,6 +12,7 @@ namespace {
 constexpr uint8_t kDataFrame = 0, kHeadersFrame = 1, kResetFrame = 3, kSettingsFrame = 4, kPingFrame = 6,
                   kWindowUpdateFrame = 8, kContinuationFrame = 9;
 constexpr uint8_t kEnd = 1, kAck = 1;
+constexpr int64_t kLargestMessage = 64 << 20;
 
 std::string BigEndian(uint32_t value, int bytes) {
   std::string text;
@@ -31,7 +32,7 @@ std::string Message(size_t bytes, size_t sent) {
 // A connection whose client has said hello and confirmed the settings.
 class Client {
  public:
-  explicit Client(bool offender = false, bool confirm = true) : meter_(offender, 60 << 20) {
+  explicit Client(bool offender = false, bool confirm = true) : meter_(offender, kLargestMessage) {
     Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Frame(kSettingsFrame, 0, 0));
     if (confirm) Send(Frame(kSettingsFrame, kAck, 0));
   }
@@ -185,8 +186,8 @@ TEST(ConnectionMeterTest, AnIdleConnectionMayPingForever) {
 
 TEST(ConnectionMeterTest, HeldBytesAreThoseOfUnfinishedMessages) {
   Client client;
-  // A message of 64 MiB that comes slowly, in frames that stand across reads.
-  constexpr size_t kMessage = 64 << 20, kPart = 16 << 10;
+  // A message of 32 MiB that comes slowly, in frames that stand across reads.
+  constexpr size_t kMessage = 32 << 20, kPart = 16 << 10;
   ASSERT_EQ(client.Send(client.Begin(0, Message(kMessage, 0))), Offence::kNone);
   EXPECT_EQ(client.meter_.held_bytes(), 5);
   const std::string part = Frame(kDataFrame, 0, client.stream_, std::string(kPart, 'x'));
@@ -215,13 +216,13 @@ TEST(ConnectionMeterTest, StreamsThatTheServerEndedHoldNothing) {
 
 TEST(ConnectionMeterTest, AMessageThatIsTooLargeIsRefusedAtItsLength) {
   Client client;
-  ASSERT_EQ(client.Send(client.Begin(0, Message(60 << 20, 100))), Offence::kNone);
+  ASSERT_EQ(client.Send(client.Begin(0, Message(kLargestMessage, 100))), Offence::kNone);
   EXPECT_TRUE(client.meter_.TakeRefused().empty());
-  ASSERT_EQ(client.Send(client.Begin(0, Message((60 << 20) + 1, 100))), Offence::kNone);
+  ASSERT_EQ(client.Send(client.Begin(0, Message(kLargestMessage + 1, 100))), Offence::kNone);
   const std::vector<RefusedMessage> refused = client.meter_.TakeRefused();
   ASSERT_EQ(refused.size(), 1u);
   EXPECT_EQ(refused[0].stream, client.stream_);
-  EXPECT_EQ(refused[0].bytes, (60 << 20) + 1);
+  EXPECT_EQ(refused[0].bytes, kLargestMessage + 1);
   EXPECT_TRUE(refused[0].too_large);
   EXPECT_EQ(client.meter_.held_bytes(), 105);  // the first one
   EXPECT_TRUE(client.meter_.TakeRefused().empty());

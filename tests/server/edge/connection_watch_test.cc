@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -25,7 +26,7 @@ using ::testing::ElementsAre;
 using ::testing::Pair;
 
 constexpr char kHello[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-constexpr int kDataType = 0, kHeadersType = 1, kResetType = 3, kSettingsType = 4, kPingType = 6;
+constexpr int kDataType = 0, kHeadersType = 1, kResetType = 3, kSettingsType = 4, kPingType = 6, kWindowUpdateType = 8;
 constexpr int kEndOfHeaders = 4, kConfirms = 1;
 
 std::string Number(uint64_t value, int bytes) {
@@ -89,18 +90,39 @@ class Peer {
   uint64_t pings_ = 0;
 };
 
+// How many of something there are.
+class Count {
+ public:
+  void Add(int more) {
+    absl::MutexLock lock(&mutex_);
+    count_ += more;
+  }
+  void AwaitNone() {
+    absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(
+        +[](int* count) { return *count == 0; }, &count_));
+  }
+
+ private:
+  absl::Mutex mutex_;
+  int count_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
 // A call of any method: its message is read, and then it ends.
 class OneCall {
  public:
-  OneCall(grpc::AsyncGenericService* service, grpc::ServerCompletionQueue* queue) : service_(*service), queue_(*queue) {
+  OneCall(grpc::AsyncGenericService* service, grpc::ServerCompletionQueue* queue, Count* calls)
+      : service_(*service), queue_(*queue), calls_(*calls) {
+    calls_.Add(1);
     service_.RequestCall(&context_, &stream_, &queue_, &queue_, this);
   }
+  ~OneCall() { calls_.Add(-1); }
 
   void Go(bool ok) {
     switch (std::exchange(step_, step_ + 1)) {
       case 0:
         if (!ok) break;
-        new OneCall(&service_, &queue_);
+        new OneCall(&service_, &queue_, &calls_);
         return stream_.Read(&message_, this);
       case 1:
         return stream_.Finish(grpc::Status::OK, this);
@@ -113,6 +135,7 @@ class OneCall {
  private:
   grpc::AsyncGenericService& service_;
   grpc::ServerCompletionQueue& queue_;
+  Count& calls_;
   grpc::GenericServerContext context_;
   grpc::GenericServerAsyncReaderWriter stream_{&context_};
   grpc::ByteBuffer message_;
@@ -130,7 +153,7 @@ class ConnectionWatchTest : public ::testing::Test {
     acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
         grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, grpc::InsecureServerCredentials());
     server_ = builder.BuildAndStart();
-    new OneCall(&service_, queue_.get());
+    new OneCall(&service_, queue_.get(), &calls_);
     thread_ = std::thread([this] {
       void* tag = nullptr;
       bool ok = false;
@@ -139,6 +162,7 @@ class ConnectionWatchTest : public ::testing::Test {
   }
   ~ConnectionWatchTest() override {
     server_->Shutdown(std::chrono::system_clock::now());
+    calls_.AwaitNone();  // gRPC accepts nothing for a queue that is shut down
     queue_->Shutdown();
     thread_.join();
   }
@@ -191,6 +215,7 @@ class ConnectionWatchTest : public ::testing::Test {
   std::vector<std::pair<std::string, Offence>> ended_ ABSL_GUARDED_BY(mutex_);
   int refused_ ABSL_GUARDED_BY(mutex_) = 0;
   std::unique_ptr<ConnectionWatch> watch_;
+  Count calls_;
   grpc::AsyncGenericService service_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
@@ -217,6 +242,7 @@ TEST_F(ConnectionWatchTest, RapidResetsEndTheConnectionThatMakesThem) {
 TEST_F(ConnectionWatchTest, AHostThatOffendedMayDoLess) {
   Watch({});
   const std::unique_ptr<Peer> attacker = Connect("10.0.0.2", /*offender=*/true);
+  ASSERT_TRUE(attacker->Send(FrameOf(kSettingsType, kConfirms, 0)));
   EXPECT_LT(Reset(attacker.get(), 10'000), static_cast<int>(ConnectionMeter::kFirstResets) / 2);
   EXPECT_THAT(Ended(), ElementsAre(Pair("10.0.0.2", Offence::kRapidResets)));
 }
@@ -257,10 +283,15 @@ TEST_F(ConnectionWatchTest, TheConnectionThatHoldsMostIsEndedThoughItIsSilent) {
   options.max_held_bytes = 1'000'000;
   Watch(options);
   const auto hold = [](Peer* peer, size_t bytes) {
-    if (!peer->Alive()) return false;  // so the server's windows are there
-    std::string frames = HeadersOf(1);
-    std::string message = Number(0, 1) + Number(2'000'000, 4) + std::string(bytes, 'x');
-    for (size_t at = 0; at < message.size(); at += 16384) frames += FrameOf(kDataType, 0, 1, message.substr(at, 16384));
+    // The server announces room for the whole message once it knows how long that is. A stream that sends more than
+    // was announced would be ended.
+    const std::string begin = HeadersOf(1) + FrameOf(kDataType, 0, 1, Number(0, 1) + Number(2'000'000, 4));
+    const std::string room = Number(4, 3) + Number(kWindowUpdateType, 1) + Number(0, 1) + Number(1, 4);
+    if (!peer->Send(begin) || !peer->Await(room) || !peer->Alive()) return false;
+    std::string frames;
+    for (size_t at = 0; at < bytes; at += 16384) {
+      frames += FrameOf(kDataType, 0, 1, std::string(std::min<size_t>(16384, bytes - at), 'x'));
+    }
     return peer->Send(frames) && peer->Alive();
   };
   const std::unique_ptr<Peer> small = Connect("10.0.0.1"), large = Connect("10.0.0.2"), last = Connect("10.0.0.3");

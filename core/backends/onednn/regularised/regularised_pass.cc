@@ -21,7 +21,7 @@ constexpr int64_t kPassRows = 4;  // rows that a thread takes at once
 
 // Below these shares of elements that are not zero, sums over these elements beat dense products.
 constexpr double kSparseInputs = 0.4;
-constexpr double kSparseActivities = 0.65;
+constexpr double kSparseActivities = 0.4;
 // Transposing what sums over inputs give costs as much as so large a share of activities.
 constexpr double kTransposedShare = 0.1;
 

@@ -25,16 +25,16 @@ function tiles(data) {
 // Calls and connections that the server refused since it started, and the reason of the most.
 function refusedTile({ calls, connections }) {
   const sum = (counts) => Object.values(counts).reduce((all, count) => all + count, 0);
-  const all = Object.entries({ ...calls, ...connections }).sort((a, b) => b[1] - a[1]);
-  return { name: "Refused", value: plural(sum(calls), "call"),
-    note: `${plural(sum(connections), "connection")}${all.length > 0 ? `; most: ${all[0][0].replaceAll("_", " ")}` : ""}` };
+  const [most] = Object.entries({ ...calls, ...connections }).sort((a, b) => b[1] - a[1]);
+  const notes = [sum(connections) > 0 && plural(sum(connections), "connection"), most && `most: ${most[0].replaceAll("_", " ")}`];
+  return { name: "Refused", value: plural(sum(calls), "call"), note: notes.filter(Boolean).join("; ") || "no connection" };
 }
 
 export async function show(main, context) {
   const rate = h("p", { class: "big" }, "–");
   const spark = sparkline("Rows encoded per second, last five minutes");
   const store = h("p", { class: "banner", role: "status", hidden: true });
-  const grid = h("dl", { class: "tiles" });
+  const grid = h("dl", { class: "tiles four" });
   const jobs = h("div");
   const models = h("div", {}, h("p", { class: "muted" }, "Loading…"));
   main.append(
