@@ -34,7 +34,7 @@ class TrainerPriority {
  private:
   void Apply(bool yields) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  std::atomic<int64_t> last_use_{INT64_MIN};  // nanoseconds of the steady clock
+  std::atomic<int64_t> last_use_{INT64_MIN / 2};  // nanoseconds of the steady clock; long ago at first
   std::atomic<bool> yields_{false};
   absl::Mutex mutex_;
   std::set<pid_t> trainers_ ABSL_GUARDED_BY(mutex_);
