@@ -20,8 +20,8 @@ struct ComparedRow {
 std::vector<ComparedRow> ComparedRows();
 const char* NameOf(ComparedMethod method);
 
-// A job that trains the method on all training rows without their labels. The settings were chosen on validation rows
-// (docs/results.md).
+// A job that trains the method on all training rows without their labels. No search on
+// validation rows has chosen the settings yet.
 v1::JobSpec ComparedJob(const KSparseScale& scale, const std::string& dataset, ComparedMethod method, uint64_t seed);
 
 // A network that has learnt nothing: a job that leaves random weights as they are.
