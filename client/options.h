@@ -51,7 +51,7 @@ struct Options {
   // Time for a call, retries included, unless the call sets its own.
   absl::Duration default_deadline = absl::Seconds(60);
   // Largest message sent or received. The server has its own limit, by default the same.
-  int64_t max_message_bytes = int64_t{64} << 20;
+  int64_t max_message_bytes = int64_t{56} << 20;
   RetryOptions retry;
   HedgeOptions hedge;
 };

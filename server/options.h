@@ -45,7 +45,7 @@ struct Options {
   int64_t max_queue_bytes = int64_t{256} << 20;
   double max_queue_milliseconds = 20;  // 0: no limit
   double batch_linger_milliseconds = 0;
-  int64_t max_message_bytes = int64_t{64} << 20;
+  int64_t max_message_bytes = int64_t{56} << 20;
   // Compressed messages are unpacked before anybody has looked at the caller's token or at their size.
   bool accept_compression = false;
   int64_t max_upload_bytes = int64_t{4} << 30;
