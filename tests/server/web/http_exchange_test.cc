@@ -196,7 +196,7 @@ TEST_F(HttpExchangeTest, WhoForgetsToAnswerIsNoticed) {
 }
 
 TEST_F(HttpExchangeTest, ContextsKnowThatTheClientLeft) {
-  absl::Notification arrived, left;
+  absl::Notification started, arrived, left;
   bool before = true, after = false;
   std::thread thread;
   handler_ = [&](const HttpExchangePtr& exchange) {
@@ -208,6 +208,7 @@ TEST_F(HttpExchangeTest, ContextsKnowThatTheClientLeft) {
       after = context.cancelled();
       exchange->Reply(Text(""));
     });
+    started.Notify();
   };
   Start();
   {
@@ -216,6 +217,7 @@ TEST_F(HttpExchangeTest, ContextsKnowThatTheClientLeft) {
     arrived.WaitForNotification();
   }
   left.Notify();
+  started.WaitForNotification();  // `thread` is whole, which its own first steps do not tell
   thread.join();
   EXPECT_FALSE(before);
   EXPECT_TRUE(after);
