@@ -48,7 +48,8 @@ def base(suite):
     print(f"{suite}: debootstrap", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder) / "root"
-        run("debootstrap", "--variant=minbase", suite, root, mirror("Debian") or "http://deb.debian.org/debian")
+        # debootstrap knows an address of its own, if apt has none.
+        run("debootstrap", "--variant=minbase", suite, root, *filter(None, [mirror("Debian")]))
         security = mirror("Debian-Security")
         if security:
             with open(root / "etc/apt/sources.list", "a") as sources:
