@@ -1,9 +1,11 @@
 // A device that fails when it is told to.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/backends/cuda/device_errors.h"
@@ -27,7 +29,7 @@ class FaultyDevice final : public Device {
 
   const DeviceFacts& facts() const override { return emulated_.facts(); }
   absl::StatusOr<void*> Allocate(size_t bytes) override {
-    if (absl::Status status = Enter("Allocate"); !status.ok()) return status;
+    if (absl::Status status = Enter(); !status.ok()) return status;
     if (++allocations == fail_allocation) return absl::ResourceExhaustedError(absl::StrCat("no memory for ", bytes));
     absl::StatusOr<void*> memory = emulated_.Allocate(bytes);
     if (memory.ok()) living_.insert(*memory);
@@ -37,43 +39,61 @@ class FaultyDevice final : public Device {
     living_.erase(memory);
     emulated_.Free(memory);
   }
-  absl::Status Clear(void* memory, size_t bytes) override {
-    if (absl::Status status = Enter("Clear"); !status.ok()) return status;
-    return emulated_.Clear(memory, bytes);
+  absl::StatusOr<void*> AllocateHost(size_t bytes) override {
+    if (absl::Status status = Enter(); !status.ok()) return status;
+    return emulated_.AllocateHost(bytes);
   }
-  absl::Status CopyFromHost(const void* host, void* memory, size_t bytes) override {
-    if (absl::Status status = Waits("CopyFromHost"); !status.ok()) return status;
-    return emulated_.CopyFromHost(host, memory, bytes);
+  void FreeHost(void* memory) override { emulated_.FreeHost(memory); }
+  absl::StatusOr<Event> CreateEvent() override { return emulated_.CreateEvent(); }
+  absl::Status Record(Event event, Stream stream) override {
+    if (absl::Status status = Enter(); !status.ok()) return status;
+    marks_[event] = errors_.last();
+    return emulated_.Record(event, stream);
   }
-  absl::Status CopyToHost(const void* memory, void* host, size_t bytes) override {
-    if (absl::Status status = Waits("CopyToHost"); !status.ok()) return status;
-    return emulated_.CopyToHost(memory, host, bytes);
+  absl::Status WaitFor(Stream stream, Event event) override {
+    if (absl::Status status = Enter(); !status.ok()) return status;
+    return emulated_.WaitFor(stream, event);
   }
-  absl::Status Wait() override { return Waits("Wait"); }
-  absl::Status Launch(KernelId kernel, int64_t blocks, int threads, int64_t shared_bytes, const void* args) override {
-    if (absl::Status status = Enter("a kernel"); !status.ok()) return status;
-    if (++launches == fail_launch) kernel_failed_ = true;
-    return kernel_failed_ ? absl::OkStatus() : emulated_.Launch(kernel, blocks, threads, shared_bytes, args);
+  absl::Status Wait(Event event) override {
+    if (absl::Status status = Enter(); !status.ok()) return status;
+    if (kernel_failed_) return errors_.Failed("an illegal address");
+    if (absl::Status status = emulated_.Wait(event); !status.ok()) return status;
+    errors_.Done(marks_[event]);
+    return absl::OkStatus();
+  }
+  absl::Status Copy(Stream stream, const void* from, void* to, size_t bytes) override {
+    if (absl::Status status = Enter(); !status.ok()) return status;
+    return kernel_failed_ ? absl::OkStatus() : emulated_.Copy(stream, from, to, bytes);
+  }
+  absl::Status Submit(const char* operation, const std::vector<Command>& commands) override {
+    if (absl::Status status = Enter(); !status.ok()) return status;
+    errors_.Queued(operation);
+    launches += static_cast<int64_t>(commands.size());
+    if (fail_launch > 0 && launches >= fail_launch) kernel_failed_ = true;
+    return kernel_failed_ ? absl::OkStatus() : emulated_.Submit(operation, commands);
   }
   bool has_products() override { return emulated_.has_products(); }
-  absl::Status Bf16Product(const Bf16ProductArgs& args) override {
-    if (absl::Status status = Enter("bf16_product"); !status.ok()) return status;
-    return emulated_.Bf16Product(args);
+  absl::Status Bf16Product(const char* operation, const Bf16ProductArgs& args) override {
+    if (absl::Status status = Enter(); !status.ok()) return status;
+    errors_.Queued(operation);
+    return kernel_failed_ ? absl::OkStatus() : emulated_.Bf16Product(operation, args);
+  }
+  absl::Status FloatProduct(const char* operation, const FloatProductArgs& args) override {
+    if (absl::Status status = Enter(); !status.ok()) return status;
+    errors_.Queued(operation);
+    return kernel_failed_ ? absl::OkStatus() : emulated_.FloatProduct(operation, args);
   }
 
  private:
-  absl::Status Enter(const char* operation) {
-    if (absl::Status status = errors_.Enter(operation); !status.ok()) return status;
+  absl::Status Enter() {
+    if (absl::Status status = errors_.failure(); !status.ok()) return status;
     return ++calls == lose_at_call ? errors_.Lost("it fell off the bus") : absl::OkStatus();
-  }
-  absl::Status Waits(const char* operation) {
-    if (absl::Status status = Enter(operation); !status.ok()) return status;
-    return kernel_failed_ ? errors_.Failed("an illegal address") : absl::OkStatus();
   }
 
   EmulatedDevice emulated_;
   DeviceErrors errors_{"device 0"};
   bool kernel_failed_ = false;
+  std::map<Event, int64_t> marks_;
   std::set<void*> living_;
 };
 
