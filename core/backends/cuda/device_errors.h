@@ -23,6 +23,7 @@ class DeviceErrors {
   // `device` names the device in messages.
   explicit DeviceErrors(std::string device) : device_(std::move(device)) {}
 
+  const std::string& device() const { return device_; }
   // The failure, if there is one: what every call asks first.
   absl::Status failure() const {
     absl::MutexLock lock(&mutex_);

@@ -77,9 +77,8 @@ KWTA_HOST_DEVICE inline uint64_t LargestKeys(Thread& t, Shared& shared, const Gl
     found |= static_cast<uint64_t>(shared.Get(kDigits)) << shift;
     known |= uint64_t{255} << shift;
     k = shared.Get(kDigits + 1);
-    const bool all = k == shared.Get(kDigits + 2);
-    t.Barrier();
-    if (all) break;
+    // No barrier: who goes on waits at the next one before these three change.
+    if (k == shared.Get(kDigits + 2)) break;
   }
   return found;
 }

@@ -13,6 +13,7 @@
 #include "core/backends/cuda/graphs.h"
 #include "core/backends/cuda/runtime/cublas_lt.h"
 #include "core/backends/cuda/runtime/cuda_graph.h"
+#include "core/backends/cuda/runtime/device_times.h"
 #include "core/base/status_macros.h"
 
 namespace kwta::cuda {
@@ -57,6 +58,28 @@ class CudaDevice final : public Device {
   }
 
   const DeviceFacts& facts() const override { return facts_; }
+
+  DeviceReport report() const override {
+    DeviceReport report;
+    report.device = errors_.device();
+    report.memory_bytes = static_cast<int64_t>(facts_.memory_bytes);
+    report.failure = errors_.failure();
+    cudaSetDevice(options_.index);
+    report.copy_seconds = copies_.Seconds();
+    report.kernel_seconds = kernels_.Seconds();
+    cudaMemPool_t pool = nullptr;
+    uint64_t used = 0, kept = 0;
+    size_t free = 0, total = 0;
+    const bool known = cudaDeviceGetDefaultMemPool(&pool, options_.index) == cudaSuccess &&
+                       cudaMemPoolGetAttribute(pool, cudaMemPoolAttrUsedMemCurrent, &used) == cudaSuccess &&
+                       cudaMemPoolGetAttribute(pool, cudaMemPoolAttrReservedMemCurrent, &kept) == cudaSuccess &&
+                       cudaMemGetInfo(&free, &total) == cudaSuccess;
+    if (known) {
+      report.used_bytes = static_cast<int64_t>(used);
+      report.free_bytes = static_cast<int64_t>(free + (kept - used));
+    }
+    return report;
+  }
 
   absl::StatusOr<void*> Allocate(size_t bytes) override {
     KWTA_RETURN_IF_ERROR(Enter());
@@ -121,7 +144,10 @@ class CudaDevice final : public Device {
   absl::Status Copy(Stream stream, const void* from, void* to, size_t bytes) override {
     KWTA_RETURN_IF_ERROR(Enter());
     errors_.Queued("a copy");
-    return Check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, Of(stream)));
+    // Copies within the device are work of its kernels.
+    if (stream == Stream::kCompute) return Check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, Of(stream)));
+    return Check(
+        copies_.Time(Of(stream), [&] { return cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, Of(stream)); }));
   }
 
   absl::Status Submit(const char* operation, const std::vector<Command>& commands) override {
@@ -130,11 +156,14 @@ class CudaDevice final : public Device {
     absl::MutexLock lock(&mutex_);
     errors_.Queued(operation);
     KWTA_ASSIGN_OR_RETURN(Graph* const graph, graphs_.Find(commands));
-    if (graph != nullptr) return Check(static_cast<CudaGraph*>(graph)->Launch(Of(Stream::kCompute)));
-    for (const Command& command : commands) {
-      KWTA_RETURN_IF_ERROR(Check(LaunchCommand(command, Of(Stream::kCompute))));
-    }
-    return absl::OkStatus();
+    return Check(kernels_.Time(Of(Stream::kCompute), [&] {
+      if (graph != nullptr) return static_cast<CudaGraph*>(graph)->Launch(Of(Stream::kCompute));
+      cudaError_t error = cudaSuccess;
+      for (const Command& command : commands) {
+        if (error == cudaSuccess) error = LaunchCommand(command, Of(Stream::kCompute));
+      }
+      return error;
+    }));
   }
 
   bool has_products() override {
@@ -143,17 +172,11 @@ class CudaDevice final : public Device {
   }
   absl::Status Bf16Product(const char* operation, const Bf16ProductArgs& args) override {
     KWTA_RETURN_IF_ERROR(Enter());
-    absl::MutexLock lock(&mutex_);
-    KWTA_RETURN_IF_ERROR(LoadProducts());
-    errors_.Queued(operation);
-    return products_->Multiply(args, workspace_, Of(Stream::kCompute));
+    return Multiply(operation, args);
   }
   absl::Status FloatProduct(const char* operation, const FloatProductArgs& args) override {
     KWTA_RETURN_IF_ERROR(Enter());
-    absl::MutexLock lock(&mutex_);
-    KWTA_RETURN_IF_ERROR(LoadProducts());
-    errors_.Queued(operation);
-    return products_->Multiply(args, workspace_, Of(Stream::kCompute));
+    return Multiply(operation, args);
   }
 
  private:
@@ -166,6 +189,18 @@ class CudaDevice final : public Device {
   Mark MarkOf(Event event) {
     absl::MutexLock lock(&marks_mutex_);
     return marks_[event];
+  }
+  template <typename Args>
+  absl::Status Multiply(const char* operation, const Args& args) {
+    absl::MutexLock lock(&mutex_);
+    KWTA_RETURN_IF_ERROR(LoadProducts());
+    errors_.Queued(operation);
+    absl::Status multiplied;
+    KWTA_RETURN_IF_ERROR(Check(kernels_.Time(Of(Stream::kCompute), [&] {
+      multiplied = products_->Multiply(args, workspace_, Of(Stream::kCompute));
+      return cudaSuccess;
+    })));
+    return multiplied;
   }
   // Before each call of the runtime. Devices are chosen by thread.
   absl::Status Enter() {
@@ -194,6 +229,7 @@ class CudaDevice final : public Device {
   const CudaDeviceOptions options_;
   const std::array<cudaStream_t, kStreams> streams_;
   DeviceErrors errors_;
+  mutable DeviceTimes copies_, kernels_;
   absl::Mutex marks_mutex_;
   std::vector<Mark> marks_ ABSL_GUARDED_BY(marks_mutex_);
   absl::Mutex mutex_;

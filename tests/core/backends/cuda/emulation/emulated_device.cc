@@ -148,6 +148,17 @@ EmulatedDevice::~EmulatedDevice() {
   for (void* const memory : host_memory_) std::free(memory);
 }
 
+DeviceReport EmulatedDevice::report() const {
+  absl::MutexLock lock(&mutex_);
+  DeviceReport report;
+  report.device = facts_.name;
+  report.failure = failure_;
+  report.memory_bytes = static_cast<int64_t>(options_.memory_bytes);
+  report.used_bytes = static_cast<int64_t>(allocated_);
+  report.free_bytes = report.memory_bytes - report.used_bytes;
+  return report;
+}
+
 absl::StatusOr<void*> EmulatedDevice::Allocate(size_t bytes) {
   absl::MutexLock lock(&mutex_);
   if (!failure_.ok()) return failure_;
@@ -195,6 +206,7 @@ absl::StatusOr<void*> EmulatedDevice::AllocateHost(size_t bytes) {
 void EmulatedDevice::FreeHost(void* memory) {
   absl::MutexLock lock(&mutex_);
   if (host_memory_.erase(memory) == 0) std::abort();
+  queues_.Drain();  // as a driver does: copies of a device that failed may be queued
   std::free(memory);
 }
 
