@@ -23,7 +23,8 @@ struct LaunchCounts {
   int64_t operations = 0;  // sums and products of exact kernels
 };
 
-// What a kernel does wrong on purpose: "barrier" leaves one out, "widen" and "narrow" move the end of an index by one.
+// What a kernel does wrong on purpose: "barrier" leaves one out, "widen" and "narrow" move the end of an index by one,
+// "tail" moves it down to a whole number of warps.
 struct Mutation {
   std::string file;  // without its folder
   int line = 0;      // 0: none
@@ -83,8 +84,12 @@ class EmulatedBlock {
   void Mutate(const Mutation& mutation) { mutation_ = mutation; }
   bool RemovesBarrier(const char* file, int line) const { return Hits(file, line) && mutation_.kind == "barrier"; }
   // By how much the end of an index is off.
-  int EndChange(const char* file, int line) const {
-    return !Hits(file, line) ? 0 : mutation_.kind == "widen" ? 1 : mutation_.kind == "narrow" ? -1 : 0;
+  int64_t EndChange(const char* file, int line, int64_t end) const {
+    if (!Hits(file, line)) return 0;
+    return mutation_.kind == "widen"    ? 1
+           : mutation_.kind == "narrow" ? -1
+           : mutation_.kind == "tail"   ? -(end % kWarp)
+                                        : 0;
   }
 
  private:
