@@ -116,7 +116,7 @@ absl::StatusOr<double> SecondsToTrain(Backend& backend, int64_t units, int64_t w
 
 // Seconds of 100 steps of winner-take-all training.
 absl::StatusOr<double> SecondsToTrainWta128(Backend& backend) {
-  constexpr int64_t kMaps = 128, kSize = 5, kDecoderSize = 11, kRows = 100, kPixels = 784;
+  constexpr int64_t kMaps = 128, kSize = 7, kDecoderSize = 7, kRows = 100, kPixels = 784;
   constexpr int64_t kEncoder = kMaps * kSize * kSize, kDecoder = kMaps * kDecoderSize * kDecoderSize;
   Arrays arrays(backend);
   const std::vector<float> host = Normals(kRows * kPixels, 8);

@@ -10,7 +10,7 @@ namespace {
 cudaKernelNodeParams KernelNode(const Command& command, void** argument) {
   *argument = const_cast<uint64_t*>(command.args.data());
   cudaKernelNodeParams node = {};
-  node.func = const_cast<void*>(KernelOf(command.kernel).function);
+  node.func = KernelFunction(command.kernel);
   node.gridDim = dim3(static_cast<unsigned>(command.blocks));
   node.blockDim = dim3(static_cast<unsigned>(command.threads));
   node.sharedMemBytes = static_cast<unsigned>(command.shared_bytes);

@@ -25,7 +25,11 @@ class DeviceTimes {
     cudaError_t error = Begin(stream, &pair);
     if (error == cudaSuccess) error = queue();
     if (error == cudaSuccess) error = cudaEventRecord(pair.second, stream);
-    (error == cudaSuccess ? passing_ : broken_).push_back(pair);
+    if (error == cudaSuccess) {
+      passing_.push_back(pair);
+    } else {
+      broken_.push_back(pair);
+    }
     return error;
   }
 

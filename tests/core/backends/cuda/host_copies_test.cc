@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -23,15 +24,16 @@ std::vector<int32_t> Numbers(int32_t first, size_t count = kCount) {
   return numbers;
 }
 
-std::unique_ptr<CudaBackend> Backend(uint64_t seed) {
+std::unique_ptr<CudaBackend> MakeEmulated(uint64_t seed, std::optional<Stream> without_waits = std::nullopt) {
   EmulationOptions options;
   options.seed = seed;
+  options.without_waits = without_waits;
   return std::make_unique<CudaBackend>("emulated", std::make_unique<EmulatedDevice>(options), Filter::kNone);
 }
 
 TEST(HostCopies, TheHostsBytesMayChangeAsSoonAsACopyReturns) {
   for (uint64_t seed = 0; seed < 50; ++seed) {
-    const auto backend = Backend(seed);
+    const auto backend = MakeEmulated(seed);
     Ints array(*backend, kCount);
     for (int32_t copy = 0; copy < 12; ++copy) {
       std::vector<int32_t> numbers = Numbers(copy);
@@ -44,7 +46,7 @@ TEST(HostCopies, TheHostsBytesMayChangeAsSoonAsACopyReturns) {
 
 TEST(HostCopies, EachOperationSeesTheCopiesBeforeItAndNoneAfter) {
   for (uint64_t seed = 0; seed < 50; ++seed) {
-    const auto backend = Backend(seed);
+    const auto backend = MakeEmulated(seed);
     constexpr int64_t kSteps = 9;
     // One array takes every batch in turn, as in training; the product with 1 is what a step sees.
     Floats batch(*backend, 64), one(*backend, std::vector<float>{1}), seen(*backend, 64 * kSteps);
@@ -60,9 +62,25 @@ TEST(HostCopies, EachOperationSeesTheCopiesBeforeItAndNoneAfter) {
   }
 }
 
+TEST(HostCopies, EveryWaitBetweenQueuesIsNeeded) {
+  for (const Stream stream : {Stream::kCompute, Stream::kCopyIn, Stream::kCopyOut}) {
+    int64_t wrong = 0;
+    for (uint64_t seed = 0; seed < 50; ++seed) {
+      const auto backend = MakeEmulated(seed, stream);
+      std::vector<std::unique_ptr<Ints>> arrays;
+      for (int32_t copy = 0; copy < 12; ++copy) {
+        arrays.push_back(std::make_unique<Ints>(*backend, kCount));
+        arrays.back()->Write(Numbers(copy));
+      }
+      for (int32_t copy = 0; copy < 12; ++copy) wrong += arrays[copy]->Read() != Numbers(copy);
+    }
+    EXPECT_GT(wrong, 0) << "without the waits of queue " << static_cast<int>(stream) << " all numbers are right";
+  }
+}
+
 TEST(HostCopies, CopiesThatAreLargerThanABufferTravelInPieces) {
   for (uint64_t seed = 0; seed < 3; ++seed) {
-    const auto backend = Backend(seed);
+    const auto backend = MakeEmulated(seed);
     const std::vector<int32_t> numbers = Numbers(7, 2 * HostCopies::kMostBytes / 4 + 5);
     Ints array(*backend, numbers.size());
     array.Write(numbers);
@@ -71,7 +89,7 @@ TEST(HostCopies, CopiesThatAreLargerThanABufferTravelInPieces) {
 }
 
 TEST(HostCopies, ManyThreadsHaveBatchesUnderWay) {
-  const auto backend = Backend(5);
+  const auto backend = MakeEmulated(5);
   std::vector<std::thread> threads;
   for (int32_t thread = 0; thread < 12; ++thread) {
     threads.emplace_back([&backend, thread] {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -23,7 +24,8 @@ struct EmulationOptions {
   bool products = true;  // has_products
   size_t memory_bytes = size_t{1} << 40;
   Mutation mutation;
-  bool counting = false;  // counts distinct sectors too: slow
+  bool counting = false;                // counts distinct sectors too: slow
+  std::optional<Stream> without_waits;  // a queue that forgets to wait for others: a fault on purpose
 };
 
 // Work is done later than it is asked for, in any order that queues and events allow (queues.h). What goes wrong in a
