@@ -65,11 +65,14 @@ absl::Status KSparseTable1(Workbench& bench, Report* report) {
     KWTA_RETURN_IF_ERROR(MeasureFeatures(bench, plan, measured, report));
   }
   const size_t first_compared = rows.size();
+  ClassificationPlan compared_plan = ComparedPlan(bench, scale.validation_rows);
+  compared_plan.training = &training;
+  compared_plan.test = &test;
   for (const ComparedRow& row : ComparedRows()) {
     MeasuredFeatures measured{row.name, row.name, row.paper};
     measured.job = [&](int seed) { return ComparedJob(scale, digits, row.method, seed); };
     measured.choices = [&](const ModelBundle& model) { return CodeChoice(bench, model); };
-    KWTA_RETURN_IF_ERROR(MeasureFeatures(bench, plan, measured, report));
+    KWTA_RETURN_IF_ERROR(MeasureFeatures(bench, compared_plan, measured, report));
   }
   const double pixel_error = rows[0].Mean(), at_25 = rows[first_k_sparse].Mean(),
                at_10 = rows[first_k_sparse + 2].Mean();
