@@ -1,12 +1,30 @@
 #include "tests/core/backends/cuda/emulation/block.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <iostream>
 #include <numeric>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 
 namespace kwta::cuda {
+
+Mutation MutationOfEnvironment() {
+  Mutation mutation;
+  const char* const mutant = std::getenv("KWTA_EMULATION_MUTANT");
+  if (mutant == nullptr) return mutation;
+  const std::vector<std::string> parts = absl::StrSplit(mutant, ':');
+  if (parts.size() != 3 || !absl::SimpleAtoi(parts[1], &mutation.line)) {
+    std::cerr << "KWTA_EMULATION_MUTANT is not of the form file:line:kind\n";
+    std::abort();
+  }
+  mutation.file = parts[0];
+  mutation.kind = parts[2];
+  return mutation;
+}
 
 struct EmulatedBlock::Worker {
   Worker(EmulatedBlock* of, int number) : block(of), fiber(RunThread, this, number) {}

@@ -31,6 +31,10 @@ struct Mutation {
   std::string kind;
 };
 
+// The fault that the environment names: KWTA_EMULATION_MUTANT=file:line:kind. None if it names none. Ends the program
+// if it is of another form.
+Mutation MutationOfEnvironment();
+
 // Runs the threads of one block after another, in an order that `seed` draws anew at every barrier. Finds: accesses
 // outside shared memory, reads of shared memory that nobody wrote, two threads that touch the same shared memory
 // without a barrier between them of which one writes, barriers that some threads never reach. Keeps the first of these

@@ -23,7 +23,7 @@ struct EmulationOptions {
   uint64_t seed = 1;     // of the order of queues, blocks and threads
   bool products = true;  // has_products
   size_t memory_bytes = size_t{1} << 40;
-  Mutation mutation;
+  Mutation mutation = MutationOfEnvironment();
   bool counting = false;                // counts distinct sectors too: slow
   std::optional<Stream> without_waits;  // a queue that forgets to wait for others: a fault on purpose
 };
