@@ -78,6 +78,7 @@ absl::Status KSparseTable1(Workbench& bench, Report* report) {
                at_10 = rows[first_k_sparse + 2].Mean();
   report->claims.push_back({"codes of k = 25 are better than raw pixels", at_25 < pixel_error});
   report->claims.push_back({"k = 25 is better than k = 10", at_25 < at_10});
+  if (bench.quick()) return absl::OkStatus();  // so few updates favour the methods that learn fastest
   for (size_t row = first_compared; row < rows.size(); ++row) {
     report->claims.push_back({absl::StrCat("k = 25 is better than the ", rows[row].label), at_25 < rows[row].Mean()});
   }
