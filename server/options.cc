@@ -162,7 +162,7 @@ void AddOptions(CLI::App& app, Options& options) {
       ->transform(positive)
       ->group("Encoding");
   add("--max-queue-ms", options.max_queue_milliseconds,
-      "Time that a call may have to wait before it is refused, if 8 wait already; 0: any")
+      "Time that a call may have to wait before it is refused, if 8, or 32 rows, wait already; 0: any")
       ->transform(take(count(0.0, 86'400'000.0).Of("milliseconds")))
       ->group("Encoding");
   add("--batch-linger-ms", options.batch_linger_milliseconds, "Time that a batch waits for more rows; 0: none")

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "core/base/divide_up.h"
+#include "core/base/idle_class.h"
 
 #if defined(__SSE2__)
 #include <immintrin.h>
@@ -68,6 +69,7 @@ struct ThreadPool::Loop {
         const int64_t begin = part.next.fetch_add(grain, std::memory_order_relaxed);
         if (begin >= part.end) break;
         body(begin, std::min(begin + grain, part.end), thread);
+        YieldInIdleClass();
       }
     }
   }
@@ -91,7 +93,10 @@ void ThreadPool::ParallelFor(int64_t count, int64_t grain, const std::function<v
   grain = std::max<int64_t>(grain, 1);
   absl::MutexLock one_loop_at_a_time(&callers_);
   if (workers_.empty() || count <= grain) {
-    for (int64_t begin = 0; begin < count; begin += grain) body(begin, std::min(begin + grain, count), 0);
+    for (int64_t begin = 0; begin < count; begin += grain) {
+      body(begin, std::min(begin + grain, count), 0);
+      YieldInIdleClass();
+    }
     return;
   }
   Loop loop{count, grain, body, parts_};

@@ -17,7 +17,8 @@ namespace kwta {
 // part in it. If other programs hold the processors, the caller does the work of the threads that do not arrive. If
 // loops follow each other closely, an idle thread stays awake for a few dozen microseconds before it sleeps. Each
 // thread owns the same part of every loop that has the same number of ranges. It takes ranges from other parts only
-// when its own is done, so what it writes in one loop is in its own cache in the next.
+// when its own is done, so what it writes in one loop is in its own cache in the next. Between ranges, threads of the
+// system's idle class let others have the processor.
 class ThreadPool {
  public:
   // REQUIRES: threads >= 1. A pool of one runs everything in the caller.

@@ -32,9 +32,9 @@ absl::Status QueuedRequest::Alive(absl::Time now) const {
 absl::Status BatchQueue::Push(QueuedRequestPtr request, absl::Time now, std::vector<DeadRequest>* displaced) {
   const int64_t rows = request->rows_left();
   KWTA_RETURN_IF_ERROR(CheckWait(*request, now));
-  KWTA_RETURN_IF_ERROR(MakeRoom(*request, &QueueSize::rows, rows, options_.max_queue_rows, kRowWords, displaced));
-  KWTA_RETURN_IF_ERROR(
-      MakeRoom(*request, &QueueSize::bytes, request->bytes_left(), options_.max_queue_bytes, kByteWords, displaced));
+  KWTA_RETURN_IF_ERROR(MakeRoom(*request, &QueueSize::rows, rows, options_.max_queue_rows, kRowWords, now, displaced));
+  KWTA_RETURN_IF_ERROR(MakeRoom(*request, &QueueSize::bytes, request->bytes_left(), options_.max_queue_bytes,
+                                kByteWords, now, displaced));
   Count(*request, 1, rows);
   const ServedModel* model = request->work.model.get();
   FairLine& line = lines_[model];
@@ -44,36 +44,40 @@ absl::Status BatchQueue::Push(QueuedRequestPtr request, absl::Time now, std::vec
   return absl::OkStatus();
 }
 
-absl::Duration BatchQueue::Cost(const ServedModel& model, int64_t rows) const {
+absl::Duration BatchQueue::Cost(const ServedModel& model, int64_t rows, absl::Time now) const {
   const auto found = costs_.find(model.name);
-  return found == costs_.end() ? absl::ZeroDuration() : found->second.Of(rows);
+  const absl::Duration measured = found == costs_.end() ? absl::ZeroDuration() : found->second.Of(rows);
+  if (running_.model == nullptr || running_.model->name != model.name) return measured;
+  return std::max(measured, (now - running_.since) / running_.rows * rows);
 }
 
-int64_t BatchQueue::RowsTogether(const ServedModel& model) const {
-  const absl::Duration full = Cost(model, options_.max_batch_rows);
+int64_t BatchQueue::RowsTogether(const ServedModel& model, absl::Time now) const {
+  const absl::Duration full = Cost(model, options_.max_batch_rows, now);
   if (full <= options_.max_batch_time) return options_.max_batch_rows;
   const auto rows = static_cast<int64_t>(absl::FDivDuration(options_.max_batch_time, full) *
                                          static_cast<double>(options_.max_batch_rows));
   return std::min(std::max(rows, kAlwaysTogether), options_.max_batch_rows);
 }
 
-absl::Duration BatchQueue::ExpectedWait(const QueuedRequest& request) const {
+absl::Duration BatchQueue::ExpectedWait(const QueuedRequest& request, absl::Time now) const {
   const ServedModel* own = request.work.model.get();
   const auto line = lines_.find(own);
   const int64_t rows = request.rows_left();
   const int64_t until = line == lines_.end() ? rows : line->second.RowsUntilTaken(request.work.caller, rows);
   const int64_t turns = DivideUp(until, options_.max_batch_rows);
-  absl::Duration wait = Cost(*own, until - rows);
+  absl::Duration wait = Cost(*own, until - rows, now);
   for (const auto& [model, other] : lines_) {
-    if (model != own) wait += Cost(*model, std::min(other.rows(), turns * options_.max_batch_rows));
+    if (model != own) wait += Cost(*model, std::min(other.rows(), turns * options_.max_batch_rows), now);
   }
+  if (running_.model != nullptr) wait += Cost(*running_.model, running_.rows, now) - (now - running_.since);
   return wait;
 }
 
 absl::Status BatchQueue::CheckWait(const QueuedRequest& request, absl::Time now) const {
-  const bool may_be_long = !request.work.patient && total_.requests >= kAlwaysQueued;
+  const bool is_short = total_.requests < kAlwaysQueued && total_.rows + request.rows_left() <= kAlwaysTogether;
+  const bool may_be_long = !request.work.patient && !is_short;
   if (empty() || (!may_be_long && request.work.deadline == absl::InfiniteFuture())) return absl::OkStatus();
-  const absl::Duration wait = ExpectedWait(request);
+  const absl::Duration wait = ExpectedWait(request, now);
   if (may_be_long && wait > options_.max_queue_time) {
     return WithRetryAfter(
         Refused(Refusal::kQueueSeconds,
@@ -94,13 +98,13 @@ absl::Status BatchQueue::CheckWait(const QueuedRequest& request, absl::Time now)
 }
 
 absl::Status BatchQueue::MakeRoom(const QueuedRequest& request, int64_t QueueSize::*what, int64_t more, int64_t limit,
-                                  const char* words, std::vector<DeadRequest>* displaced) {
+                                  const char* words, absl::Time now, std::vector<DeadRequest>* displaced) {
   const Refusal refusal = what == &QueueSize::rows ? Refusal::kQueueRows : Refusal::kQueueBytes;
   const auto full = [&](int64_t waiting) {
     return WithRetryAfter(Refused(refusal, absl::ResourceExhaustedError(absl::StrCat(
                                                "the queue is full: ", waiting, " ", words, " and ", more,
                                                " more would pass the limit of ", limit, "; try again later"))),
-                          ExpectedWait(request));
+                          ExpectedWait(request, now));
   };
   while (total_.rows > 0 && more > limit - total_.*what) {
     QueuedRequestPtr other = NewestOfHeaviest(request.work.caller, what, more);
@@ -138,12 +142,16 @@ std::vector<BatchPiece> BatchQueue::Take(absl::Time now, std::vector<DeadRequest
     const ServedModel* model = turns_.front();
     turns_.pop_front();
     FairLine& line = lines_[model];
-    batch = TakeFrom(line, RowsTogether(*model), now, dead);
+    batch = TakeFrom(line, RowsTogether(*model, now), now, dead);
     if (line.empty()) {
       lines_.erase(model);
     } else {
       turns_.push_back(model);
     }
+  }
+  if (!batch.empty()) {
+    running_ = {batch.front().request->work.model.get(), 0, now};
+    for (const BatchPiece& piece : batch) running_.rows += piece.rows;
   }
   return batch;
 }
@@ -191,8 +199,9 @@ void BatchQueue::Remove(const QueuedRequestPtr& request) {
   lines_.erase(found);
 }
 
-void BatchQueue::Computed(const ServedModel& model, int64_t rows, absl::Duration compute) {
-  costs_[model.name].Add(rows, compute);
+void BatchQueue::Finished(int64_t rows, absl::Time now) {
+  if (rows > 0) costs_[running_.model->name].Add(rows, now - running_.since);
+  running_ = {};
 }
 
 absl::Time BatchQueue::DueAt() const {

@@ -41,7 +41,11 @@ bool Batcher::RunOneBatch() {
     batch = queue_.Take(now, &dead);
   }
   for (const DeadRequest& each : dead) each.request->done(each.status);
-  Compute(batch);
+  if (batch.empty()) return true;
+  const int64_t computed = Compute(batch);
+  const absl::Time end = now_();
+  absl::MutexLock lock(&mutex_);
+  queue_.Finished(computed, end);
   return true;
 }
 
@@ -67,7 +71,7 @@ void Take(Codes& computed, int64_t begin, int64_t rows, bool all, QueuedRequest*
 
 }  // namespace
 
-void Batcher::Compute(const std::vector<BatchPiece>& taken) {
+int64_t Batcher::Compute(const std::vector<BatchPiece>& taken) {
   const absl::Time start = now_();
   // Check once more before the work, so that callers that went away in the meantime cost nothing.
   std::vector<BatchPiece> batch;
@@ -79,7 +83,7 @@ void Batcher::Compute(const std::vector<BatchPiece>& taken) {
       Fail(piece.request, alive);
     }
   }
-  if (batch.empty()) return;
+  if (batch.empty()) return 0;
 
   int64_t rows = 0;
   for (const BatchPiece& piece : batch) {
@@ -94,13 +98,9 @@ void Batcher::Compute(const std::vector<BatchPiece>& taken) {
   const absl::Status status = ComputeRows(first, x, &computed);
   const absl::Duration compute = now_() - start;
   if (events_.batch_done) events_.batch_done(*first.model, rows, compute);
-  {
-    absl::MutexLock lock(&mutex_);
-    queue_.Computed(*first.model, rows, compute);
-  }
   if (!status.ok()) {
     for (const BatchPiece& piece : batch) Fail(piece.request, status);
-    return;
+    return 0;
   }
   if (events_.encoded && !first.reconstruct) events_.encoded(first.model, x, computed);
 
@@ -118,6 +118,7 @@ void Batcher::Compute(const std::vector<BatchPiece>& taken) {
     if (request.rows_done == request.work.rows.rows) request.done(std::move(request.result));
   }
   if (events_.answered) events_.answered();
+  return rows;
 }
 
 RowsView Batcher::Gather(const std::vector<BatchPiece>& batch, int64_t rows) {

@@ -56,7 +56,8 @@ class Batcher {
   bool BatchIsFullOrDrains() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     return draining_ || queue_.DueAt() == absl::InfinitePast();
   }
-  void Compute(const std::vector<BatchPiece>& taken);
+  // Returns how many rows were computed.
+  int64_t Compute(const std::vector<BatchPiece>& taken);
   RowsView Gather(const std::vector<BatchPiece>& batch, int64_t rows);
   // Answers `request` with an error and drops its waiting rows.
   void Fail(const QueuedRequestPtr& request, const absl::Status& status);

@@ -7,13 +7,14 @@
 
 namespace kwta::server {
 
-// Fits a line through the origin to recent batches: its slope is sum r t / sum r^2 over batches of r rows and t
-// seconds. Large batches count most, since a long queue turns into large batches. Not thread-safe.
+// Fits a line through the origin to recent batches: its slope is sum r t / sum r^2 over batches of r rows that occupied
+// the computing thread for t seconds. Large batches count most, since a long queue turns into large batches. Not
+// thread-safe.
 class ComputeCost {
  public:
-  void Add(int64_t rows, absl::Duration compute) {
+  void Add(int64_t rows, absl::Duration time) {
     const auto r = static_cast<double>(rows);
-    rt_ = kKept * rt_ + r * absl::ToDoubleSeconds(compute);
+    rt_ = kKept * rt_ + r * absl::ToDoubleSeconds(time);
     rr_ = kKept * rr_ + r * r;
   }
 

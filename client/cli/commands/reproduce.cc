@@ -78,6 +78,11 @@ void AddReproduce(CLI::App& app, Action* action) {
   command->add_flag("--quick", options->quick, "A few minutes, on a part of the data");
   command->add_option("--seeds", options->seeds, "Runs of each measurement; default 3, or 1 with --quick")
       ->transform(NumberIn<int32_t>::Between(1, 1000).As<CLI::Validator>());
+  command
+      ->add_option("--only", options->only,
+                   "Of arpit-fig1 to arpit-fig5: only trainings with such a name, as 'mnist*' or '*, DAE, *seed 1'; "
+                   "may be given several times")
+      ->type_name("PATTERN");
   command->add_option("--threads", options->threads, "Threads; 0 takes every processor")
       ->transform(NumberIn<int32_t>::Between(0, 1024).As<CLI::Validator>())
       ->capture_default_str();

@@ -6,9 +6,25 @@ namespace {
 // The paper's: table 1.
 constexpr float kHiddenDropout = 0.5f, kInputDropout = 0.2f;
 
-// Rates at which these kinds learn on MNIST; no search on validation rows has been made yet.
-constexpr uint32_t kRbmEpochs = 60, kAutoencoderEpochs = 60;
-constexpr float kRbmRate = 0.05f, kAutoencoderRate = 0.01f;
+// How a method is trained. Validation rows chose these (docs/results.md).
+struct ComparedTraining {
+  uint32_t epochs;
+  float rate;
+  bool subtract_mean;  // a machine's inputs are probabilities, so it cannot
+};
+
+ComparedTraining TrainingOf(ComparedMethod method) {
+  switch (method) {
+    case ComparedMethod::kRbm:
+      return {60, 0.05f, false};
+    case ComparedMethod::kDropout:
+      return {30, 0.03f, true};
+    case ComparedMethod::kDenoising:
+      return {10, 0.05f, true};
+    default:
+      return {10, 0.02f, true};
+  }
+}
 
 }  // namespace
 
@@ -29,15 +45,15 @@ const char* NameOf(ComparedMethod method) {
 v1::JobSpec ComparedJob(const KSparseScale& scale, const std::string& dataset, ComparedMethod method, uint64_t seed) {
   v1::JobSpec job;
   v1::TrainingSpec& training = *job.mutable_training();
-  const bool rbm = method == ComparedMethod::kRbm;
-  training.set_epochs(scale.epochs > 0 ? scale.epochs : rbm ? kRbmEpochs : kAutoencoderEpochs);
-  training.set_learning_rate(rbm ? kRbmRate : kAutoencoderRate);
+  const ComparedTraining chosen = TrainingOf(method);
+  training.set_epochs(scale.epochs > 0 ? scale.epochs : chosen.epochs);
+  training.set_learning_rate(chosen.rate);
   training.set_final_learning_rate(0);
   training.set_seed(seed);
-  job.mutable_preprocessing()->set_subtract_mean(false);
+  job.mutable_preprocessing()->set_subtract_mean(chosen.subtract_mean);
   *job.mutable_dataset() = Part(dataset, v1::DATASET_SPLIT_TRAIN, scale.training_rows);
   v1::EncoderSpec& encoder = *job.mutable_encoder();
-  if (rbm) {
+  if (method == ComparedMethod::kRbm) {
     encoder.mutable_rbm()->set_units(scale.units);
     return job;
   }
@@ -60,6 +76,19 @@ v1::JobSpec UntrainedJob(const KSparseScale& scale, const std::string& dataset, 
   job.mutable_training()->set_learning_rate(1e-30f);
   job.mutable_training()->set_epochs(1);
   return job;
+}
+
+ClassificationPlan ComparedPlan(const Workbench& bench, int64_t validation_rows) {
+  ClassificationPlan plan = SoftmaxPlan(bench, validation_rows);
+  if (bench.quick()) return plan;
+  // Codes of which a quarter or more is active want less dropout and smaller steps than sparse ones.
+  const LinearProbeOptions sparse = plan.probes.front();
+  plan.grid.dropout = {0.1, 0.3};
+  for (const double rate : {0.3, 0.1}) {
+    plan.probes.push_back(sparse);
+    plan.probes.back().learning_rate = rate;
+  }
+  return plan;
 }
 
 std::vector<FeatureChoice> CodeChoice(Workbench& bench, const ModelBundle& model) {

@@ -41,10 +41,22 @@ constexpr ComparedNetwork kCompared[] = {
     {"dropout autoencoder + fine-tuning, two layers", 0.85, ComparedMethod::kDropout, 2},
 };
 
+// Each network is tuned as in the paper, and again with the help that k-sparse networks get here. Rates and epochs were
+// chosen on validation rows.
+constexpr Tuning kComparedTunings[] = {
+    {"", 0, 0, 40, 0.1f, std::nullopt},
+    {", adversarial images", 0, 0.7f, 40, 0.1f, std::nullopt},
+};
+
 // Adds the rows of the other methods.
 absl::Status AddCompared(Workbench& bench, const KSparseScale& scale, const Parts& parts, Report* report) {
   const size_t first = report->tables.back().rows.size();
-  for (const ComparedNetwork& network : kCompared) report->tables.back().rows.push_back({network.label, network.paper});
+  const size_t tunings = bench.quick() ? 1 : std::size(kComparedTunings);
+  for (const ComparedNetwork& network : kCompared) {
+    for (size_t t = 0; t < tunings; ++t) {
+      report->tables.back().rows.push_back({absl::StrCat(network.label, kComparedTunings[t].label), network.paper});
+    }
+  }
   for (int seed = 1; seed <= bench.seeds(); ++seed) {
     for (size_t i = 0; i < std::size(kCompared); ++i) {
       const ComparedNetwork& network = kCompared[i];
@@ -61,17 +73,21 @@ absl::Status AddCompared(Workbench& bench, const KSparseScale& scale, const Part
         above.mutable_training()->set_learning_rate(job.training().learning_rate() / 10);
         KWTA_ASSIGN_OR_RETURN(model, bench.Train(absl::StrCat(label, ", layer ", layer), above, &model));
       }
-      KWTA_ASSIGN_OR_RETURN(nlohmann::json result, TuneAndTest(bench, label, model, kAsTrained, parts, seed));
-      Measurement& row = report->tables.back().rows[first + i];
-      row.values.push_back(result["test_error"]);
-      row.details.push_back(std::move(result));
-      KWTA_RETURN_IF_ERROR(bench.Publish(report));
+      for (size_t t = 0; t < tunings; ++t) {
+        KWTA_ASSIGN_OR_RETURN(nlohmann::json result,
+                              TuneAndTest(bench, label, model, kComparedTunings[t], parts, seed));
+        Measurement& row = report->tables.back().rows[first + i * tunings + t];
+        row.values.push_back(result["test_error"]);
+        row.details.push_back(std::move(result));
+        KWTA_RETURN_IF_ERROR(bench.Publish(report));
+      }
     }
   }
+  if (bench.quick()) return absl::OkStatus();  // so few updates favour the methods that learn fastest
   std::vector<Measurement>& rows = report->tables.back().rows;
   for (size_t i = first; i < rows.size(); ++i) {
     // Two layers against two, one against one.
-    const Measurement& k_sparse = rows[kCompared[i - first].layers];
+    const Measurement& k_sparse = rows[kCompared[(i - first) / tunings].layers];
     report->claims.push_back(
         {absl::StrCat(k_sparse.label, " is better than: ", rows[i].label), k_sparse.Mean() < rows[i].Mean()});
   }
@@ -91,7 +107,7 @@ absl::Status KSparseTable3(Workbench& bench, Report* report) {
                    ", then fine-tuned with labels, with dropout and on adversarial images, which the paper did not do, "
                    "and in rows of their own on images moved by up to a pixel in each direction. "
                    "The other methods are fine-tuned with the regularisation of their own training alone, as in the "
-                   "paper. The settings were chosen on ",
+                   "paper, and again on adversarial images too. The settings were chosen on ",
                    parts.validation.rows(),
                    " of the training images with one layer of the first seed; the test images are looked at once for "
                    "each seed.")};

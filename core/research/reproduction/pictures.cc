@@ -1,7 +1,5 @@
 #include "core/research/reproduction/pictures.h"
 
-#include <google/protobuf/util/json_util.h>
-
 #include <algorithm>
 #include <cmath>
 
@@ -58,11 +56,7 @@ class Axis {
 
 }  // namespace
 
-nlohmann::json ModelJson(const ModelBundle& model) {
-  std::string text;
-  if (!google::protobuf::util::MessageToJsonString(model.description, &text).ok()) return nullptr;
-  return nlohmann::json::parse(text, nullptr, false);
-}
+nlohmann::json ModelJson(const ModelBundle& model) { return ProtoJson(model.description); }
 
 absl::StatusOr<ReportPicture> FiltersPicture(const float* filters, int64_t count, const Shape& shape, int64_t zoom) {
   TileOptions options;

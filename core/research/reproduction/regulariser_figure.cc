@@ -1,6 +1,8 @@
 #include "core/research/reproduction/regulariser_figure.h"
 
+#include <algorithm>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,14 +14,283 @@
 namespace kwta {
 namespace {
 
-Scale ScaleOf(const Workbench& bench) {
+// A checkpoint after each tenth epoch of a full run: half a minute at most is lost.
+constexpr uint32_t kCheckpointsOfRun = 5;
+
+// What is kept of a training.
+constexpr char kDiverged[] = "diverged", kFraction[] = "activation_fraction", kDead[] = "dead_fraction",
+               kLoss[] = "loss";
+
+absl::StatusOr<nlohmann::json> NumbersOf(const absl::StatusOr<ModelBundle>& model) {
+  if (absl::IsFailedPrecondition(model.status())) {
+    return nlohmann::json{{kDiverged, std::string(model.status().message())}};
+  }
+  KWTA_RETURN_IF_ERROR(model.status());
+  const v1::ModelDescription& description = model->description;
+  const v1::TrainingStatistics& statistics = description.statistics();
+  return nlohmann::json{{kFraction, statistics.activation_fraction()},
+                        {kDead, static_cast<double>(statistics.dead_units()) / description.code_width()},
+                        {kLoss, statistics.loss()},
+                        {"fraction_variance_unexplained", statistics.fraction_variance_unexplained()},
+                        {"mean_pre_activation", statistics.mean_pre_activation()},
+                        {"pre_activation_variance", statistics.pre_activation_variance()},
+                        {"activity_window_rows", statistics.activity_window_rows()},
+                        {"train_seconds", statistics.train_seconds()},
+                        {"backend", description.backend()},
+                        {"kwta_version", description.kwta_version()}};
+}
+
+// Computes one figure. Not thread-safe.
+class Figure {
+ public:
+  // Refers to all.
+  Figure(Workbench& bench, const FigurePlan& plan, Report* report)
+      : bench_(bench),
+        plan_(plan),
+        report_(report),
+        notes_(report->notes),
+        scale_(FigureScale(bench)),
+        rates_(plan.panels.size()),
+        numbers_(plan.panels.size() * plan.regularisers.size() * scale_.sigma2.size() * bench.seeds()) {}
+
+  absl::Status Measure();
+
+ private:
+  // One training: indices into the plan and the scale.
+  struct Point {
+    size_t panel, regulariser, sigma2;
+    int seed;
+  };
+
+  const Panel& PanelOf(const Point& point) const { return plan_.panels[point.panel]; }
+  std::optional<nlohmann::json>& NumbersAt(const Point& point) {
+    return numbers_[((point.panel * plan_.regularisers.size() + point.regulariser) * scale_.sigma2.size() +
+                     point.sigma2) *
+                        bench_.seeds() +
+                    point.seed - 1];
+  }
+  // In the order of their computation.
+  std::vector<Point> Points() const;
+  // The name that ReproductionOptions.only is about.
+  std::string NameOf(const Point& point) const;
+  absl::StatusOr<std::optional<nlohmann::json>> Look(const Point& point, float rate);
+  absl::StatusOr<nlohmann::json> Train(const Point& point, float rate);
+  // The rate with which a plain autoencoder has the least training loss. Nothing if it is not known and no run of the
+  // panel is wanted.
+  absl::StatusOr<std::optional<float>> ChooseRate(size_t panel);
+  // Writes the report with what there is.
+  absl::Status Publish();
+  absl::Status AddPanel(size_t panel, std::vector<MeasuredPanel>* measured);
+  Measurement RowOf(size_t panel, size_t regulariser, size_t sigma2);
+  Curve CurveOf(size_t panel, size_t regulariser);
+  void Draw(const MeasuredPanel& measured);
+
+  // A training as Workbench::MeasureOnce takes it.
+  struct Training {
+    std::string label;
+    v1::JobSpec job;
+  };
+  absl::StatusOr<Training> TrainingOf(const Point& point, float rate) const;
+
+  Workbench& bench_;
+  const FigurePlan& plan_;
+  Report* const report_;
+  const std::vector<std::string> notes_;
+  const Scale scale_;
+  std::vector<std::optional<float>> rates_;             // of the panels
+  std::vector<std::optional<nlohmann::json>> numbers_;  // of the points
+};
+
+std::vector<Figure::Point> Figure::Points() const {
+  std::vector<Point> points;
+  for (int seed = 1; seed <= bench_.seeds(); ++seed) {
+    for (size_t panel = 0; panel < plan_.panels.size(); ++panel) {
+      for (size_t regulariser = 0; regulariser < plan_.regularisers.size(); ++regulariser) {
+        for (size_t sigma2 = 0; sigma2 < scale_.sigma2.size(); ++sigma2) {
+          points.push_back({panel, regulariser, sigma2, seed});
+        }
+      }
+    }
+  }
+  return points;
+}
+
+std::string Figure::NameOf(const Point& point) const {
+  return absl::StrFormat("%s, %s, sigma^2 = %g, seed %d", PanelOf(point).name,
+                         plan_.regularisers[point.regulariser].name, scale_.sigma2[point.sigma2], point.seed);
+}
+
+absl::StatusOr<Figure::Training> Figure::TrainingOf(const Point& point, float rate) const {
+  const Panel& panel = PanelOf(point);
+  const float sigma2 = scale_.sigma2[point.sigma2];
+  // All regularisers start from the same autoencoder at 0.
+  const Regulariser& regulariser = sigma2 == 0 ? kDae : plan_.regularisers[point.regulariser];
+  KWTA_ASSIGN_OR_RETURN(const std::string dataset, panel.patches ? std::string("cifar10") : bench_.Digits());
+  Training training{
+      absl::StrFormat("%s, %s, sigma^2 = %g, rate %g, seed %d", panel.name, regulariser.name, sigma2, rate, point.seed),
+      PanelJob(scale_, panel, dataset, rate, static_cast<uint64_t>(point.seed))};
+  regulariser.set(sigma2, training.job.mutable_encoder()->mutable_regularised());
+  return training;
+}
+
+absl::StatusOr<std::optional<nlohmann::json>> Figure::Look(const Point& point, float rate) {
+  KWTA_ASSIGN_OR_RETURN(const Training training, TrainingOf(point, rate));
+  return bench_.Measured(training.label, training.job, "statistics");
+}
+
+absl::StatusOr<nlohmann::json> Figure::Train(const Point& point, float rate) {
+  KWTA_ASSIGN_OR_RETURN(const Training training, TrainingOf(point, rate));
+  return bench_.MeasureOnce(training.label, training.job, "statistics", NumbersOf);
+}
+
+absl::StatusOr<std::optional<float>> Figure::ChooseRate(size_t panel) {
+  bool wanted = false;
+  for (const Point& point : Points()) wanted |= point.panel == panel && bench_.Wants(NameOf(point));
+  float best = 0;
+  double least = std::numeric_limits<double>::infinity();
+  for (const float rate : scale_.rates) {
+    const Point plain{panel, 0, 0, 1};  // sigma^2 = 0
+    KWTA_ASSIGN_OR_RETURN(std::optional<nlohmann::json> numbers, Look(plain, rate));
+    if (!numbers.has_value()) {
+      if (!wanted) return std::nullopt;
+      KWTA_ASSIGN_OR_RETURN(numbers, Train(plain, rate));
+    }
+    if (numbers->contains(kDiverged) || (*numbers)[kLoss] >= least) continue;
+    least = (*numbers)[kLoss];
+    best = rate;
+  }
+  if (best > 0) return best;
+  return absl::FailedPreconditionError(absl::StrCat(plan_.panels[panel].name, ": training diverged at every rate"));
+}
+
+absl::Status Figure::Measure() {
+  for (size_t panel = 0; panel < plan_.panels.size(); ++panel) {
+    KWTA_ASSIGN_OR_RETURN(rates_[panel], ChooseRate(panel));
+  }
+  const std::vector<Point> points = Points();
+  for (const Point& point : points) {
+    if (!rates_[point.panel].has_value()) continue;
+    KWTA_ASSIGN_OR_RETURN(NumbersAt(point), Look(point, *rates_[point.panel]));
+  }
+  for (const Point& point : points) {
+    if (NumbersAt(point).has_value() || !bench_.Wants(NameOf(point))) continue;
+    KWTA_ASSIGN_OR_RETURN(NumbersAt(point), Train(point, *rates_[point.panel]));
+    KWTA_RETURN_IF_ERROR(Publish());
+  }
+  return Publish();
+}
+
+absl::Status Figure::Publish() {
+  const size_t there =
+      numbers_.size() - static_cast<size_t>(std::count(numbers_.begin(), numbers_.end(), std::nullopt));
+  report_->left_out = 0;
+  for (const Point& point : Points())
+    report_->left_out += !NumbersAt(point).has_value() && !bench_.Wants(NameOf(point));
+  report_->notes = notes_;
+  report_->notes.push_back(absl::StrCat(there, " of ", numbers_.size(),
+                                        " trainings are there. Curves and claims rest on the seeds that "
+                                        "have a training at each sigma^2; claims say how many those are."));
+  report_->tables.clear();
+  report_->pictures.clear();
+  report_->claims.clear();
+  std::vector<MeasuredPanel> measured;
+  for (size_t panel = 0; panel < plan_.panels.size(); ++panel) KWTA_RETURN_IF_ERROR(AddPanel(panel, &measured));
+  plan_.judge(measured, report_);
+  return bench_.Publish(report_);
+}
+
+absl::Status Figure::AddPanel(size_t panel, std::vector<MeasuredPanel>* measured) {
+  const std::string& name = plan_.panels[panel].name;
+  const std::string rate = rates_[panel].has_value() ? absl::StrFormat("rate %g", *rates_[panel]) : "no rate yet";
+  ReportTable table{absl::StrCat(name, ", ", rate), "average activation fraction", {}};
+  MeasuredPanel result{plan_.panels[panel], {}};
+  for (size_t r = 0; r < plan_.regularisers.size(); ++r) {
+    for (size_t s = 0; s < scale_.sigma2.size(); ++s) table.rows.push_back(RowOf(panel, r, s));
+    Curve curve = CurveOf(panel, r);
+    if (curve.seeds == 0) continue;
+    if (curve.fraction.size() < 2) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(name, ": training of ", curve.name, " diverged nearly everywhere"));
+    }
+    result.curves.push_back(std::move(curve));
+  }
+  report_->tables.push_back(std::move(table));
+  Draw(result);
+  measured->push_back(std::move(result));
+  return absl::OkStatus();
+}
+
+Measurement Figure::RowOf(size_t panel, size_t regulariser, size_t sigma2) {
+  Measurement row{absl::StrFormat("%s, sigma^2 = %g", plan_.regularisers[regulariser].name, scale_.sigma2[sigma2]),
+                  std::nullopt};
+  double dead = 0;
+  for (int seed = 1; seed <= bench_.seeds(); ++seed) {
+    const std::optional<nlohmann::json>& numbers = NumbersAt({panel, regulariser, sigma2, seed});
+    if (!numbers.has_value()) continue;
+    row.details.push_back(*numbers);
+    row.details.back()["seed"] = seed;
+    if (numbers->contains(kDiverged)) {
+      absl::StrAppend(&row.note, "seed ", seed, " diverged; ");
+      continue;
+    }
+    row.values.push_back((*numbers)[kFraction]);
+    dead += (*numbers)[kDead].get<double>();
+  }
+  if (row.details.is_null()) row.note = "not measured yet";
+  if (!row.values.empty()) {
+    absl::StrAppend(&row.note, absl::StrFormat("%.1f%% dead", 100 * dead / static_cast<double>(row.values.size())));
+  }
+  return row;
+}
+
+Curve Figure::CurveOf(size_t panel, size_t regulariser) {
+  Curve curve{plan_.regularisers[regulariser].name, 0, {}, {}, {}};
+  std::vector<int> whole;
+  for (int seed = 1; seed <= bench_.seeds(); ++seed) {
+    bool everywhere = true;
+    for (size_t s = 0; s < scale_.sigma2.size(); ++s)
+      everywhere &= NumbersAt({panel, regulariser, s, seed}).has_value();
+    if (everywhere) whole.push_back(seed);
+  }
+  curve.seeds = static_cast<int>(whole.size());
+  for (size_t s = 0; s < scale_.sigma2.size(); ++s) {
+    double values = 0, fraction = 0, dead = 0;
+    for (const int seed : whole) {
+      const nlohmann::json& numbers = *NumbersAt({panel, regulariser, s, seed});
+      if (numbers.contains(kDiverged)) continue;
+      ++values;
+      fraction += numbers[kFraction].get<double>();
+      dead += numbers[kDead].get<double>();
+    }
+    if (values == 0) continue;
+    curve.sigma2.push_back(scale_.sigma2[s]);
+    curve.fraction.push_back(fraction / values);
+    curve.dead.push_back(dead / values);
+  }
+  return curve;
+}
+
+void Figure::Draw(const MeasuredPanel& measured) {
+  if (measured.curves.empty()) return;
+  std::vector<Series> fractions, dead;
+  for (const Curve& curve : measured.curves) {
+    fractions.push_back({curve.name, curve.sigma2, curve.fraction});
+    dead.push_back({curve.name, curve.sigma2, curve.dead});
+  }
+  report_->pictures.push_back({measured.panel.name, "Average activation fraction, equation (14).", "",
+                               LineChart("sigma^2", "activation fraction", fractions, false, false)});
+  report_->pictures.push_back({measured.panel.name, "Units that no row of the last epoch activates.", "",
+                               LineChart("sigma^2", "fraction of dead units", dead, false, false)});
+}
+
+}  // namespace
+
+Scale FigureScale(const Workbench& bench) {
   if (bench.quick()) return {200, 8, 50, 2000, {0, 0.01f, 0.25f, 1}, {0.001f, 0.003f}};
   Scale scale{1000, 50, 50, 50'000, {0, 0.001f}, {0.001f, 0.002f, 0.005f}};
   for (int tenths = 1; tenths <= 10; ++tenths) scale.sigma2.push_back(static_cast<float>(tenths * tenths) / 100);
   return scale;
 }
-
-}  // namespace
 
 v1::JobSpec PanelJob(const Scale& scale, const Panel& panel, const std::string& dataset, float rate, uint64_t seed) {
   v1::JobSpec job;
@@ -43,6 +314,7 @@ v1::JobSpec PanelJob(const Scale& scale, const Panel& panel, const std::string& 
   training.set_learning_rate(rate);
   training.set_final_learning_rate(rate);
   training.set_seed(seed);
+  training.set_checkpoint_epochs(std::max<uint32_t>(1, scale.epochs / kCheckpointsOfRun));
   *job.mutable_dataset() = Part(dataset, v1::DATASET_SPLIT_TRAIN, scale.rows);
   return job;
 }
@@ -53,105 +325,39 @@ std::string Curve::Text() const {
   return text;
 }
 
-Figure::Figure(Workbench& bench, Report* report) : bench_(bench), report_(report), scale_(ScaleOf(bench)) {}
-
-absl::StatusOr<std::vector<Curve>> Figure::Measure(const Panel& panel, const std::vector<Regulariser>& regularisers) {
-  KWTA_ASSIGN_OR_RETURN(const std::string dataset, panel.patches ? std::string("cifar10") : bench_.Digits());
-  KWTA_ASSIGN_OR_RETURN(const float rate, ChooseRate(panel, dataset));
-  report_->tables.push_back({absl::StrFormat("%s, rate %g", panel.name, rate), "average activation fraction", {}});
-  const size_t table = report_->tables.size() - 1;
-  std::vector<Curve> curves;
-  for (const Regulariser& regulariser : regularisers) {
-    Curve curve{regulariser.name, {}, {}, {}};
-    for (const float sigma2 : scale_.sigma2) {
-      Measurement row{absl::StrFormat("%s, sigma^2 = %g", regulariser.name, sigma2), std::nullopt};
-      double dead = 0;
-      for (int seed = 1; seed <= bench_.seeds(); ++seed) {
-        KWTA_ASSIGN_OR_RETURN(const std::optional<Point> point, Train(panel, dataset, regulariser, sigma2, rate, seed));
-        if (!point) {
-          row.note = "training diverged";
-          continue;
-        }
-        row.values.push_back(point->fraction);
-        row.details.push_back({{"seed", seed}, {"dead_fraction", point->dead}, {"loss", point->loss}, {"rate", rate}});
-        dead += point->dead;
-      }
-      if (!row.values.empty()) {
-        curve.sigma2.push_back(sigma2);
-        curve.fraction.push_back(row.Mean());
-        curve.dead.push_back(dead / static_cast<double>(row.values.size()));
-        absl::StrAppend(&row.note, absl::StrFormat("%.1f%% dead", 100 * curve.dead.back()));
-      }
-      report_->tables[table].rows.push_back(std::move(row));
-      KWTA_RETURN_IF_ERROR(bench_.Publish(report_));
-    }
-    if (curve.fraction.size() < 2) {
-      return absl::FailedPreconditionError(
-          absl::StrCat(panel.name, ": training of ", regulariser.name, " diverged nearly everywhere"));
-    }
-    curves.push_back(std::move(curve));
+const Curve* MeasuredPanel::Find(absl::string_view name) const {
+  for (const Curve& curve : curves) {
+    if (curve.name == name) return &curve;
   }
-  Draw(panel, curves);
-  return curves;
+  return nullptr;
 }
 
-absl::StatusOr<std::vector<Panel>> Figure::Panels(v1::Activation activation, bool unit_length) {
-  const char* const activation_name = activation == v1::ACTIVATION_RELU      ? "ReLU"
-                                      : activation == v1::ACTIVATION_SIGMOID ? "sigmoid"
-                                                                             : "softplus";
-  const std::string weights = unit_length ? "unit length" : "free length";
-  KWTA_ASSIGN_OR_RETURN(const std::string digits, bench_.Digits());
-  std::vector<Panel> panels = {
-      {absl::StrCat(digits, ", ", activation_name, ", ", weights), false, activation, unit_length}};
-  if (!bench_.quick()) {
-    panels.push_back(
-        {absl::StrCat("patches of CIFAR-10, ", activation_name, ", ", weights), true, activation, unit_length});
+absl::StatusOr<std::vector<Panel>> FigurePanels(const Workbench& bench, const std::vector<v1::Activation>& activations,
+                                                bool unit_length) {
+  KWTA_ASSIGN_OR_RETURN(const std::string digits, bench.Digits());
+  std::vector<Panel> panels;
+  for (const v1::Activation activation : activations) {
+    const char* const name = activation == v1::ACTIVATION_RELU      ? "ReLU"
+                             : activation == v1::ACTIVATION_SIGMOID ? "sigmoid"
+                                                                    : "softplus";
+    const std::string form = absl::StrCat(name, ", ", unit_length ? "unit length" : "free length");
+    panels.push_back({absl::StrCat(digits, ", ", form), false, activation, unit_length});
+    if (bench.quick()) continue;
+    panels.push_back({absl::StrCat("patches of CIFAR-10, ", form), true, activation, unit_length});
   }
   return panels;
 }
 
-absl::StatusOr<float> Figure::ChooseRate(const Panel& panel, const std::string& dataset) {
-  float best = 0;
-  double least = std::numeric_limits<double>::infinity();
-  for (const float rate : scale_.rates) {
-    KWTA_ASSIGN_OR_RETURN(const std::optional<Point> point, Train(panel, dataset, kDae, 0, rate, 1));
-    if (!point || point->loss >= least) continue;
-    least = point->loss;
-    best = rate;
-  }
-  if (best > 0) return best;
-  return absl::FailedPreconditionError(absl::StrCat(panel.name, ": training diverged at every rate"));
-}
-
-absl::StatusOr<std::optional<Figure::Point>> Figure::Train(const Panel& panel, const std::string& dataset,
-                                                           const Regulariser& regulariser, float sigma2, float rate,
-                                                           uint64_t seed) {
-  v1::JobSpec job = PanelJob(scale_, panel, dataset, rate, seed);
-  // All regularisers start from the same autoencoder at 0.
-  (sigma2 == 0 ? kDae : regulariser).set(sigma2, job.mutable_encoder()->mutable_regularised());
-  const std::string label =
-      absl::StrFormat("%s, %s, sigma^2 = %g, rate %g, seed %d", panel.name, regulariser.name, sigma2, rate, seed);
-  const absl::StatusOr<ModelBundle> model = bench_.Train(label, job);
-  if (absl::IsFailedPrecondition(model.status())) return std::optional<Point>();
-  KWTA_RETURN_IF_ERROR(model.status());
-  const v1::TrainingStatistics& statistics = model->description.statistics();
-  Point point;
-  point.loss = statistics.loss();
-  point.dead = static_cast<double>(statistics.dead_units()) / scale_.units;
-  point.fraction = statistics.activation_fraction();
-  return std::optional<Point>(point);
-}
-
-void Figure::Draw(const Panel& panel, const std::vector<Curve>& curves) {
-  std::vector<Series> fractions, dead;
-  for (const Curve& curve : curves) {
-    fractions.push_back({curve.name, curve.sigma2, curve.fraction});
-    dead.push_back({curve.name, curve.sigma2, curve.dead});
-  }
-  report_->pictures.push_back({panel.name, "Average activation fraction, equation (14).", "",
-                               LineChart("sigma^2", "activation fraction", fractions, false, false)});
-  report_->pictures.push_back({panel.name, "Units that no row of the last epoch activates.", "",
-                               LineChart("sigma^2", "fraction of dead units", dead, false, false)});
+absl::Status MeasureFigure(Workbench& bench, const FigurePlan& plan, Report* report) {
+  report->title = absl::StrCat("Why Regularized Auto-Encoders Learn Sparse Representation?, figure ", plan.number);
+  const Scale scale = FigureScale(bench);
+  report->notes.push_back(
+      absl::StrCat(scale.units, " units, ", scale.epochs, " epochs of ", scale.rows, " rows, batches of ", scale.batch,
+                   ", momentum 0.9. The rate is the one with which a plain autoencoder has the least training loss. "
+                   "Activation fractions are those of the last rows of training, as training sees them (with noise for "
+                   "DAE). SAE is equation (13) with sigma^2 for lambda, along its tangent above a mean activity of ",
+                   kActivityLimit, ". docs/regularised.md has the formulas."));
+  return Figure(bench, plan, report).Measure();
 }
 
 }  // namespace kwta

@@ -51,9 +51,11 @@ struct Panel {
 
 v1::JobSpec PanelJob(const Scale& scale, const Panel& panel, const std::string& dataset, float rate, uint64_t seed);
 
-// The points of a regulariser over sigma^2, averaged over seeds.
+// The points of a regulariser over sigma^2, averaged over the seeds that have a point everywhere. Trainings that
+// diverged are points without values.
 struct Curve {
   std::string name;
+  int seeds = 0;
   std::vector<double> sigma2, fraction, dead;
 
   double Largest() const { return *std::max_element(fraction.begin(), fraction.end()); }
@@ -66,41 +68,32 @@ struct Curve {
   std::string Text() const;
 };
 
-// Computes one figure. Not thread-safe.
-class Figure {
- public:
-  // Refers to both.
-  Figure(Workbench& bench, Report* report);
+struct MeasuredPanel {
+  Panel panel;
+  std::vector<Curve> curves;  // those of at least one seed
 
-  const Scale& scale() const { return scale_; }
-
-  // Trains and measures a panel; its curves in the order of `regularisers`.
-  absl::StatusOr<std::vector<Curve>> Measure(const Panel& panel, const std::vector<Regulariser>& regularisers);
-
-  // A panel of each data set that is there: MNIST, and patches of CIFAR-10, without which a full run fails.
-  absl::StatusOr<std::vector<Panel>> Panels(v1::Activation activation, bool unit_length);
-
-  void AddClaim(const std::string& text, bool holds) { report_->claims.push_back({text, holds}); }
-  void AddClaim(const Panel& panel, const std::string& text, bool holds) {
-    AddClaim(absl::StrCat(panel.name, ": ", text), holds);
-  }
-
- private:
-  // The result of one training.
-  struct Point {
-    double fraction = 0, dead = 0, loss = 0;
-  };
-
-  // The rate with which a plain autoencoder has the least training loss.
-  absl::StatusOr<float> ChooseRate(const Panel& panel, const std::string& dataset);
-  // Nothing if training diverged.
-  absl::StatusOr<std::optional<Point>> Train(const Panel& panel, const std::string& dataset,
-                                             const Regulariser& regulariser, float sigma2, float rate, uint64_t seed);
-  void Draw(const Panel& panel, const std::vector<Curve>& curves);
-
-  Workbench& bench_;
-  Report* const report_;
-  const Scale scale_;
+  // Null if it is not there.
+  const Curve* Find(absl::string_view name) const;
 };
+
+struct FigurePlan {
+  int number;
+  std::vector<Panel> panels;
+  std::vector<Regulariser> regularisers;  // of each panel
+  // Adds the paper's claims, as far as there are curves to judge them by.
+  void (*judge)(const std::vector<MeasuredPanel>& panels, Report* report);
+};
+
+// The size of a figure in this run.
+Scale FigureScale(const Workbench& bench);
+
+// For each activation a panel of each data set: of MNIST, and of patches of CIFAR-10, which a quick run leaves out.
+absl::StatusOr<std::vector<Panel>> FigurePanels(const Workbench& bench, const std::vector<v1::Activation>& activations,
+                                                bool unit_length);
+
+// Trains and measures what the state lacks: everything with seed 1 first, then with seed 2, and so on. Publishes the
+// report after each training. Counts in report->left_out what ReproductionOptions.only keeps from it. Errors: those of
+// training; FAILED_PRECONDITION if trainings of a panel diverge nearly everywhere.
+absl::Status MeasureFigure(Workbench& bench, const FigurePlan& plan, Report* report);
 
 }  // namespace kwta

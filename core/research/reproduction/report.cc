@@ -1,5 +1,7 @@
 #include "core/research/reproduction/report.h"
 
+#include <google/protobuf/util/json_util.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -68,6 +70,12 @@ std::string PictureHtml(const ReportPicture& picture) {
 
 }  // namespace
 
+nlohmann::json ProtoJson(const google::protobuf::Message& message) {
+  std::string text;
+  if (!google::protobuf::util::MessageToJsonString(message, &text).ok()) return nullptr;
+  return nlohmann::json::parse(text, nullptr, false);
+}
+
 double Measurement::Mean() const {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
@@ -77,6 +85,8 @@ std::string ReportHtml(const Report& report) {
       absl::StrCat("<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>", Escaped(report.title),
                    "</title>\n<style>", kStyle, "</style></head>\n<body>\n<h1>", Escaped(report.title), "</h1>\n");
   if (!report.finished) html += "<p class=\"broken\">Unfinished: these are the results so far.</p>\n";
+  if (report.left_out > 0)
+    absl::StrAppend(&html, "<p>", report.left_out, " measurements are left for other runs.</p>\n");
   for (const std::string& note : report.notes) absl::StrAppend(&html, "<p>", Escaped(note), "</p>\n");
   for (const ReportTable& table : report.tables) html += TableHtml(table);
   if (!report.claims.empty()) html += "<h2>What the papers claim</h2>\n<ul>\n";
@@ -92,8 +102,11 @@ std::string ReportHtml(const Report& report) {
 }
 
 nlohmann::json ReportJson(const Report& report) {
-  nlohmann::json json = {
-      {"name", report.name}, {"title", report.title}, {"notes", report.notes}, {"finished", report.finished}};
+  nlohmann::json json = {{"name", report.name},
+                         {"title", report.title},
+                         {"notes", report.notes},
+                         {"finished", report.finished},
+                         {"left_out", report.left_out}};
   json["settings"] = report.settings;
   for (const ReportTable& table : report.tables) {
     nlohmann::json rows = nlohmann::json::array();
@@ -113,6 +126,8 @@ nlohmann::json ReportJson(const Report& report) {
 
 std::string ReportText(const Report& report) {
   std::string text = report.title + "\n";
+  if (!report.finished) text += "Unfinished: these are the results so far.\n";
+  if (report.left_out > 0) absl::StrAppend(&text, report.left_out, " measurements are left for other runs.\n");
   for (const ReportTable& table : report.tables) {
     absl::StrAppendFormat(&text, "\n%s (%s)\n%-52s %8s %8s  %s\n", table.title, table.unit, "", "paper", "here",
                           "range");

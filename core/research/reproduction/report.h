@@ -1,6 +1,9 @@
 // The results of a reproduction, and the formats of its report.
 #pragma once
 
+#include <google/protobuf/message.h>
+
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,7 +53,11 @@ struct Report {  // NOLINT(bugprone-exception-escape)
   std::vector<Claim> claims;
   nlohmann::json settings;  // of the whole run
   bool finished = false;    // false: an interim report, which says so
+  int64_t left_out = 0;     // measurements that are not there and that ReproductionOptions.only leaves to other runs
 };
+
+// A message with names as in its JSON mapping.
+nlohmann::json ProtoJson(const google::protobuf::Message& message);
 
 // A self-contained page.
 std::string ReportHtml(const Report& report);

@@ -29,6 +29,11 @@ struct ReproductionOptions {
   bool quick = false;
   // Runs per measurement; 0: 3, or 1 if quick.
   int seeds = 0;
+  // Limits the figures arpit-fig1 to arpit-fig5 to the trainings whose name matches one of these patterns of the shell,
+  // whatever the case: "mnist*", "*, DAE, *seed 1". Names: "mnist, ReLU, unit length, DAE, sigma^2 = 0.01, seed 1", and
+  // "theorem 3". The report has what earlier runs left in state/ besides, and is unfinished if that is not all. Empty:
+  // everything.
+  std::vector<std::string> only;
   // 0: every processor this process may use.
   int threads = 0;
   // Called with the current stage and the finished fraction of it, from one thread at a time. May be empty.

@@ -1,5 +1,7 @@
 #include "core/research/reproduction/workbench.h"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
@@ -47,6 +49,16 @@ std::string FileName(const std::string& label) {
   std::string name;
   for (const char c : label) name += absl::ascii_isalnum(static_cast<unsigned char>(c)) ? c : '-';
   return name.substr(0, 60);
+}
+
+// What a training depends on: its result does not on the number of threads.
+v1::JobSpec WithoutThreads(v1::JobSpec job) {
+  job.mutable_training()->clear_threads();
+  return job;
+}
+
+nlohmann::json MeasurementKey(const v1::JobSpec& job, const nlohmann::json& key) {
+  return {{"job", ProtoJson(WithoutThreads(job))}, {"measured", key}};
 }
 
 }  // namespace
@@ -116,8 +128,7 @@ std::string Workbench::StatePath(absl::string_view kind, const std::string& labe
   return absl::StrCat(root, "/", kind, "-", FileName(label), "-", absl::BytesToHexString(hash.Finish()).substr(0, 16));
 }
 
-absl::StatusOr<ModelBundle> Workbench::Train(const std::string& label, v1::JobSpec spec, const ModelBundle* base) {
-  KWTA_RETURN_IF_ERROR(CheckStop());
+absl::StatusOr<v1::JobSpec> Workbench::Resolved(v1::JobSpec spec, const ModelBundle* base) const {
   spec.set_model("reproduction");
   if (base != nullptr) spec.mutable_base()->set_model(base->description.name());
   spec.mutable_training()->set_threads(options_.threads);
@@ -125,18 +136,17 @@ absl::StatusOr<ModelBundle> Workbench::Train(const std::string& label, v1::JobSp
     spec.mutable_training()->set_checkpoint_epochs(std::max<uint32_t>(1, spec.training().epochs() / kCheckpoints));
   }
   KWTA_RETURN_IF_ERROR(ResolveJobSpec(&spec));
-  v1::JobSpec named = spec;
-  named.mutable_training()->clear_threads();
-  std::string key = named.SerializeAsString();
-  if (base != nullptr) key += base->description.SerializeAsString();
-  const std::string directory = StatePath("model", label, key);
-  absl::StatusOr<ModelBundle> finished = ReadModelBundle(directory);
-  if (finished.ok() || !(absl::IsNotFound(finished.status()) || absl::IsDataLoss(finished.status()))) return finished;
-  KWTA_RETURN_IF_ERROR(RemoveAll(directory));
+  return spec;
+}
 
-  Start("training " + label);
-  KWTA_ASSIGN_OR_RETURN(const Dataset data, Load(spec.dataset()));
-  const std::string checkpoints = StatePath("checkpoint", label, key);
+absl::StatusOr<ModelBundle> Workbench::TrainFrom(const std::string& checkpoints, const v1::JobSpec& spec,
+                                                 const ModelBundle* base) {
+  const std::string rows = spec.dataset().SerializeAsString();
+  if (!rows_.has_value() || trained_on_ != rows) {
+    rows_.reset();  // two data sets may not fit into memory
+    KWTA_ASSIGN_OR_RETURN(rows_, Load(spec.dataset()));
+    trained_on_ = rows;
+  }
   KWTA_RETURN_IF_ERROR(MakeDirectories(checkpoints));
   TrainingControl control;
   control.checkpoint_directory = checkpoints;
@@ -144,10 +154,51 @@ absl::StatusOr<ModelBundle> Workbench::Train(const std::string& label, v1::JobSp
   control.report = [this](const v1::TrainingProgress& progress) { Update(progress.fraction()); };
   std::optional<ModelBundle> copy;
   if (base != nullptr) copy = base->Clone();
-  KWTA_ASSIGN_OR_RETURN(const ModelBundle bundle, RunJob(spec, std::move(copy), data, backend_, control));
+  absl::StatusOr<ModelBundle> bundle = RunJob(spec, std::move(copy), *rows_, backend_, control);
+  if (absl::IsFailedPrecondition(bundle.status())) KWTA_RETURN_IF_ERROR(rows_->CheckUnchanged());
+  return bundle;
+}
+
+absl::StatusOr<ModelBundle> Workbench::Train(const std::string& label, v1::JobSpec spec, const ModelBundle* base) {
+  KWTA_RETURN_IF_ERROR(CheckStop());
+  KWTA_ASSIGN_OR_RETURN(spec, Resolved(std::move(spec), base));
+  std::string key = WithoutThreads(spec).SerializeAsString();
+  if (base != nullptr) key += base->description.SerializeAsString();
+  const std::string directory = StatePath("model", label, key);
+  absl::StatusOr<ModelBundle> finished = ReadModelBundle(directory);
+  if (finished.ok() || !(absl::IsNotFound(finished.status()) || absl::IsDataLoss(finished.status()))) return finished;
+  KWTA_RETURN_IF_ERROR(RemoveAll(directory));
+
+  Start("training " + label);
+  const std::string checkpoints = StatePath("checkpoint", label, key);
+  KWTA_ASSIGN_OR_RETURN(const ModelBundle bundle, TrainFrom(checkpoints, spec, base));
   KWTA_RETURN_IF_ERROR(WriteModelBundle(directory, bundle));
   KWTA_RETURN_IF_ERROR(RemoveAll(checkpoints));
   return ReadModelBundle(directory);
+}
+
+absl::StatusOr<nlohmann::json> Workbench::MeasureOnce(
+    const std::string& label, const v1::JobSpec& spec, const nlohmann::json& key,
+    const std::function<absl::StatusOr<nlohmann::json>(const absl::StatusOr<ModelBundle>&)>& measure) {
+  KWTA_ASSIGN_OR_RETURN(const v1::JobSpec job, Resolved(spec, nullptr));
+  const std::string checkpoints = StatePath("checkpoint", label, WithoutThreads(job).SerializeAsString());
+  KWTA_ASSIGN_OR_RETURN(nlohmann::json result, Once(label, MeasurementKey(job, key),
+                                                    [&] { return measure(TrainFrom(checkpoints, job, nullptr)); }));
+  KWTA_RETURN_IF_ERROR(RemoveAll(checkpoints));
+  return result;
+}
+
+absl::StatusOr<std::optional<nlohmann::json>> Workbench::Measured(const std::string& label, const v1::JobSpec& spec,
+                                                                  const nlohmann::json& key) const {
+  KWTA_ASSIGN_OR_RETURN(const v1::JobSpec job, Resolved(spec, nullptr));
+  return Recorded(label, MeasurementKey(job, key));
+}
+
+bool Workbench::Wants(const std::string& name) const {
+  const std::vector<std::string>& only = options_.only;
+  return only.empty() || std::any_of(only.begin(), only.end(), [&](const std::string& pattern) {
+           return fnmatch(pattern.c_str(), name.c_str(), FNM_CASEFOLD) == 0;
+         });
 }
 
 absl::StatusOr<Tensor> Workbench::Codes(const ModelBundle& model, const Dataset& data, const EncodeOptions& options) {
@@ -166,20 +217,25 @@ absl::StatusOr<Tensor> Workbench::Codes(const ModelBundle& model, const Dataset&
   return codes;
 }
 
+absl::StatusOr<std::optional<nlohmann::json>> Workbench::Recorded(const std::string& label,
+                                                                  const nlohmann::json& key) const {
+  const absl::StatusOr<std::string> stored = ReadFile(StatePath("piece", label, key.dump()) + ".json", kLargestPiece);
+  if (absl::IsNotFound(stored.status())) return std::nullopt;
+  KWTA_RETURN_IF_ERROR(stored.status());
+  const nlohmann::json piece = nlohmann::json::parse(*stored, nullptr, false);
+  if (piece.is_object() && piece.contains("result") && piece["key"] == key) return piece["result"];
+  return std::nullopt;
+}
+
 absl::StatusOr<nlohmann::json> Workbench::Once(const std::string& label, const nlohmann::json& key,
                                                const std::function<absl::StatusOr<nlohmann::json>()>& compute) {
   KWTA_RETURN_IF_ERROR(CheckStop());
-  const std::string path = StatePath("piece", label, key.dump()) + ".json";
-  const absl::StatusOr<std::string> stored = ReadFile(path, kLargestPiece);
-  if (stored.ok()) {
-    nlohmann::json piece = nlohmann::json::parse(*stored, nullptr, false);
-    if (piece.is_object() && piece.contains("result") && piece["key"] == key) return piece["result"];
-  } else if (!absl::IsNotFound(stored.status())) {
-    return stored.status();
-  }
+  KWTA_ASSIGN_OR_RETURN(std::optional<nlohmann::json> recorded, Recorded(label, key));
+  if (recorded.has_value()) return *std::move(recorded);
   Start(label);
   KWTA_ASSIGN_OR_RETURN(nlohmann::json result, compute());
-  KWTA_RETURN_IF_ERROR(WriteFileAtomically(path, nlohmann::json{{"key", key}, {"result", result}}.dump(1)));
+  KWTA_RETURN_IF_ERROR(WriteFileAtomically(StatePath("piece", label, key.dump()) + ".json",
+                                           nlohmann::json{{"key", key}, {"result", result}}.dump(1)));
   return result;
 }
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,6 +49,17 @@ class Workbench {
   // directory. An interrupted training resumes from its checkpoint.
   absl::StatusOr<ModelBundle> Train(const std::string& label, v1::JobSpec spec, const ModelBundle* base = nullptr);
 
+  // Once, of what `measure` makes of the model of `spec`, or of the error that ended its training. Keeps that alone: no
+  // model, and no checkpoint once it is there. `key` names what else the result depends on.
+  absl::StatusOr<nlohmann::json> MeasureOnce(
+      const std::string& label, const v1::JobSpec& spec, const nlohmann::json& key,
+      const std::function<absl::StatusOr<nlohmann::json>(const absl::StatusOr<ModelBundle>&)>& measure);
+  // What MeasureOnce returned for the same arguments, if it did.
+  absl::StatusOr<std::optional<nlohmann::json>> Measured(const std::string& label, const v1::JobSpec& spec,
+                                                         const nlohmann::json& key) const;
+  // Whether ReproductionOptions.only lets this run compute what has this name.
+  bool Wants(const std::string& name) const;
+
   // Dense codes of all rows, [rows, code_width]: f32, or bf16 if f32 would take more than 2 GiB.
   absl::StatusOr<Tensor> Codes(const ModelBundle& model, const Dataset& data, const EncodeOptions& options);
 
@@ -65,12 +77,22 @@ class Workbench {
   Workbench(const ReproductionOptions& options, std::shared_ptr<Backend> backend, int threads)
       : options_(options), backend_(std::move(backend)), pool_(threads) {}
   std::string StatePath(absl::string_view kind, const std::string& label, absl::string_view key) const;
+  // Once's result of an earlier call.
+  absl::StatusOr<std::optional<nlohmann::json>> Recorded(const std::string& label, const nlohmann::json& key) const;
+  // Fills in what is the same in all jobs of a reproduction, and defaults.
+  absl::StatusOr<v1::JobSpec> Resolved(v1::JobSpec spec, const ModelBundle* base) const;
+  // Trains a resolved job, from its checkpoint in `checkpoints` if there is one.
+  absl::StatusOr<ModelBundle> TrainFrom(const std::string& checkpoints, const v1::JobSpec& spec,
+                                        const ModelBundle* base);
 
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   const ReproductionOptions& options_;
   const std::shared_ptr<Backend> backend_;
   ThreadPool pool_;
   std::string stage_;
+  // The rows of the last training and what names them: the next one often trains on the same.
+  std::string trained_on_;
+  std::optional<Dataset> rows_;
 };
 
 // Stored bytes or numbers of all rows, [rows, width].

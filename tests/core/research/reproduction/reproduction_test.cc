@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "nlohmann/json.hpp"
@@ -121,6 +122,51 @@ TEST_F(ReproductionTest, RowsOfDataThatAreNotThereSaySo) {
       EXPECT_THAT(row["note"].get<std::string>(), HasSubstr("not measured"));
     }
   }
+}
+
+// The machines that share a figure copy the files of their state together.
+TEST_F(ReproductionTest, PartsOfAFigureAreComputedApartAndPutTogether) {
+  options_.table = "arpit-fig1";
+  options_.output_directory = directory_.path() + "/one";
+  options_.only = {"*, DAE, *", "*, cae, *"};
+  const auto part = Reproduce(options_);
+  ASSERT_TRUE(part.ok()) << part.status();
+  EXPECT_THAT(part->summary, HasSubstr("Unfinished"));
+  const nlohmann::json so_far = Numbers(part->json_path);
+  EXPECT_EQ(so_far["finished"], false);
+  EXPECT_EQ(so_far["left_out"], 6);  // the shared start of all curves is there
+  EXPECT_EQ(so_far["tables"][0]["rows"].size(), 16u);
+  ASSERT_EQ(so_far["claims"].size(), 3u);  // none about mDAE
+  EXPECT_THAT(so_far["claims"][0]["text"].get<std::string>(), HasSubstr("seeds: 1"));
+
+  options_.output_directory = directory_.path() + "/other";
+  options_.only = {"*, mDAE, *", "*, SAE, *"};
+  ASSERT_TRUE(Reproduce(options_).ok());
+  for (const auto& entry : std::filesystem::directory_iterator(directory_.path() + "/one/state")) {
+    EXPECT_EQ(entry.path().extension(), ".json");  // models and checkpoints are gone
+    EXPECT_LT(entry.file_size(), 5000u);
+    std::filesystem::copy(entry, options_.output_directory + "/state", std::filesystem::copy_options::skip_existing);
+  }
+  options_.only.clear();
+  options_.progress = [](const std::string& stage, double) { ADD_FAILURE() << stage; };  // measures nothing
+  const auto whole = Reproduce(options_);
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  const nlohmann::json figure = Numbers(whole->json_path);
+  EXPECT_EQ(figure["finished"], true);
+  ASSERT_EQ(figure["claims"].size(), 4u);
+  for (const nlohmann::json& row : figure["tables"][0]["rows"]) {
+    ASSERT_EQ(row["values"].size(), 1u);
+    EXPECT_EQ(row["values"][0], row["details"][0]["activation_fraction"]);
+    EXPECT_GT(row["details"][0]["pre_activation_variance"].get<double>(), 0);
+  }
+}
+
+TEST_F(ReproductionTest, TablesAreMeasuredAsAWhole) {
+  options_.table = "k-sparse-table1";
+  options_.only = {"mnist*"};
+  const absl::Status status = Reproduce(options_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("k-sparse-table1 is measured as a whole"));
 }
 
 TEST_F(ReproductionTest, NamesWhatThereIs) {
