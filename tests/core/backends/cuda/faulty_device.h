@@ -26,8 +26,8 @@ class FaultyDevice final : public Device {
   std::atomic<int64_t> fail_launch{0};
   std::atomic<int64_t> lose_at_call{0};
   std::atomic<int64_t> allocations{0}, launches{0}, calls{0};
-  // While set, no allocation succeeds.
-  std::atomic<bool> out_of_memory{false};
+  // While set, no allocation succeeds; copies to the host have a bit that is wrong.
+  std::atomic<bool> out_of_memory{false}, flips_bits{false};
   size_t living() const {
     absl::MutexLock lock(&mutex_);
     return living_.size();
@@ -67,7 +67,9 @@ class FaultyDevice final : public Device {
   }
   absl::Status CopyToHost(const void* memory, void* host, size_t bytes) override {
     if (absl::Status status = Waits("CopyToHost"); !status.ok()) return status;
-    return emulated_.CopyToHost(memory, host, bytes);
+    absl::Status status = emulated_.CopyToHost(memory, host, bytes);
+    if (flips_bits) *static_cast<unsigned char*>(host) ^= 1;
+    return status;
   }
   absl::Status Wait() override { return Waits("Wait"); }
   absl::Status Launch(KernelId kernel, int64_t blocks, int threads, int64_t shared_bytes, const void* args) override {
