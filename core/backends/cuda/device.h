@@ -9,8 +9,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "core/backends/device_report.h"
 #include "core/backends/cuda/kernels/kernel_list.h"
+#include "core/backends/device_report.h"
 
 namespace kwta::cuda {
 
