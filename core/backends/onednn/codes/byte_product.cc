@@ -14,9 +14,12 @@ namespace {
 #undef KWTA_KERNELS
 #undef KWTA_WITH_VNNI
 
-// Approximate processor cycles for a quad of a tile.
+// Approximate processor cycles for a quad of a tile. A row alone is bound by loads, unless sums of 16 bits take twice
+// as many instructions.
 constexpr int64_t kCostOfSix = 12;
 constexpr int64_t kCostOfTwo = 4;
+constexpr int64_t kCostOfOne = 4;
+constexpr int64_t kCostOfOneIn16Bits = 2;
 
 // Sets all bits of each step that has any.
 void ListWholeSteps(uint64_t* mask, int64_t words) {
@@ -92,14 +95,20 @@ void RowTiles::Build(const ByteKernels& kernels, const uint8_t* bytes, const Qua
     // Here a byte of zero does not mean an element of zero.
     for (int64_t p = 0; p < quads; ++p) mask[p / 64] |= uint64_t{1} << p % 64;
   }
+  const int64_t of_one = kernels.sums_in_16_bits ? kCostOfOneIn16Bits : kCostOfOne;
+  const auto cost_of_two = [&](int64_t first) { return kCostOfTwo * UnionSize(first, 2); };
+  const auto cost_of_ones = [&](int64_t first) { return of_one * (UnionSize(first, 1) + UnionSize(first + 1, 1)); };
   int64_t row = 0;
   for (; row + kByteTileRows <= rows; row += kByteTileRows) {
-    int64_t of_two = 0;
-    for (int64_t r = 0; r < kByteTileRows; r += 2) of_two += kCostOfTwo * UnionSize(row + r, 2);
-    if (kCostOfSix * UnionSize(row, kByteTileRows) <= of_two) {
+    int64_t of_fewer = 0;
+    for (int64_t r = 0; r < kByteTileRows; r += 2) of_fewer += std::min(cost_of_two(row + r), cost_of_ones(row + r));
+    if (kCostOfSix * UnionSize(row, kByteTileRows) <= of_fewer) {
       Add(bytes, row, kByteTileRows);
-    } else {
-      for (int64_t r = 0; r < kByteTileRows; r += 2) Add(bytes, row + r, 2);
+      continue;
+    }
+    for (int64_t r = 0; r < kByteTileRows; r += 2) {
+      const int64_t at_once = cost_of_two(row + r) <= cost_of_ones(row + r) ? 2 : 1;
+      for (int64_t i = 0; i < 2; i += at_once) Add(bytes, row + r + i, at_once);
     }
   }
   for (; row + 2 <= rows; row += 2) Add(bytes, row, 2);

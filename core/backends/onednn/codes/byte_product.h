@@ -89,6 +89,10 @@ struct ByteKernels {
   // unit.
   void (*collect_tile)(const RowTile& tile, const QuantisedRow* rows, const AtomPanel& panel, int64_t first_unit,
                        const float* least, ScoredUnits* lists);
+  // sums[i] = sum over n bytes of bytes[d] * weights[units[i] * n + d]. The weights keep kLaneSumLimit in steps of one
+  // quad where sums have 16 bits. REQUIRES: n is a multiple of 64.
+  void (*row_products)(const uint8_t* bytes, int64_t n, const int8_t* weights, const int32_t* units, int64_t count,
+                       int32_t* sums);
 };
 
 // REQUIRES: set is in AvailableInstructionSets().

@@ -55,7 +55,43 @@ RowBound ByteRows::Bound(int64_t i) const {
   return bound;
 }
 
-Outcome ByteRows::Find(int64_t row, int64_t i, const ScoreList& list) {
+// Adds the second layer of bytes to the scores of a row.
+class ByteRows::FineScores final : public CloserScores {
+ public:
+  FineScores(ByteRows& rows, int64_t i) : rows_(rows), i_(i), fine_(*rows.atoms_.fine()), bound_(rows.Bound(i)) {
+    bound_.units = &fine_.bounds;
+  }
+
+  int64_t Keep(const ScoreList& list, double needed, int32_t* positions, int64_t count) override {
+    std::vector<int32_t>& units = rows_.near_units_;
+    std::vector<int32_t>& sums = rows_.fine_sums_;
+    units.resize(static_cast<size_t>(count));
+    sums.resize(static_cast<size_t>(count));
+    for (int64_t n = 0; n < count; ++n) units[n] = list.unit(positions[n]);
+    const int64_t padded = PaddedWidth(rows_.width_);
+    rows_.atoms_.kernels().row_products(rows_.memory_.bytes + i_ * padded, padded, fine_.bytes, units.data(), count,
+                                        sums.data());
+    const QuantisedRow& row = rows_.memory_.rows[i_];
+    int64_t kept = 0;
+    for (int64_t n = 0; n < count; ++n) {
+      const int32_t unit = units[n];
+      const int64_t sum = sums[n] - int64_t{row.zero_point} * fine_.sums[unit];
+      const double score =
+          list.scores[positions[n]] + static_cast<double>(sum) * static_cast<double>(row.scale) * fine_.scales[unit];
+      positions[kept] = positions[n];
+      kept += score + bound_.Error(unit) >= needed ? 1 : 0;
+    }
+    return kept;
+  }
+
+ private:
+  ByteRows& rows_;
+  const int64_t i_;
+  const FineAtoms& fine_;
+  RowBound bound_;
+};
+
+Outcome ByteRows::Find(int64_t row, int64_t i, ScoreList list) {
   if (!CannotOverflow(memory_.rows[i].norm, dictionary_.largest_norm(), dictionary_.largest_bias())) {
     return Outcome::kTooMany;
   }
@@ -66,8 +102,12 @@ Outcome ByteRows::Find(int64_t row, int64_t i, const ScoreList& list) {
   }
   RowBound bound = Bound(i);
   if (atoms_.mean() != nullptr) bound.offset = simd::FixedOrderDot(x, atoms_.mean(), width_);
-  return finder_.Find(x, list, bound, args_.k, max_candidates_, args_.indices + row * args_.k,
-                      args_.values + row * args_.k);
+  int32_t* const indices = args_.indices + row * args_.k;
+  float* const values = args_.values + row * args_.k;
+  if (atoms_.fine() == nullptr) return finder_.Find(x, list, bound, args_.k, max_candidates_, indices, values);
+  FineScores fine(*this, i);
+  list.closer = &fine;
+  return finder_.Find(x, list, bound, args_.k, max_candidates_, indices, values);
 }
 
 }  // namespace kwta::onednn::codes

@@ -46,9 +46,11 @@ class ByteRows {
 
   // Writes the code of row `row` of the call, which is row i of the block, if it returns kCode (see CodeFinder::Find).
   // Returns kTooMany if the row's scores could overflow.
-  Outcome Find(int64_t row, int64_t i, const ScoreList& list);
+  Outcome Find(int64_t row, int64_t i, ScoreList list);
 
  private:
+  class FineScores;
+
   const AffineTopKArgs& args_;
   const PreparedDictionary& dictionary_;
   const QuantisedAtoms& atoms_;
@@ -56,6 +58,8 @@ class ByteRows {
   const int64_t max_candidates_;
   const Memory& memory_;
   CodeFinder finder_;
+  // Of Find.
+  std::vector<int32_t> near_units_, fine_sums_;
 };
 
 // Calls call.EncodeBlock(begin, count, memory, left_out) for all rows, in blocks of call.block_rows(). Each block runs

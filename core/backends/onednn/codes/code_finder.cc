@@ -7,6 +7,9 @@
 namespace kwta::onednn::codes {
 namespace {
 
+// Fewer units are summed exactly at once.
+constexpr int64_t kWorthACloserLook = 4;
+
 constexpr float kUnbounded = std::numeric_limits<float>::infinity();
 
 // The largest float that is not above value.
@@ -21,6 +24,23 @@ void CodeFinder::ScoreExactly(const ScoreList& list, int64_t first, int64_t coun
   for (int64_t i = first; i < count; ++i) units_[i] = list.unit(positions_[i]);
   row_.Score(dictionary_.atoms, dictionary_.bias, units_.get() + first, count - first, exact_.get() + first);
   exact_scores_ += count - first;
+}
+
+int64_t CodeFinder::CollectNear(const ScoreList& list, const RowBound& bound, double needed, int32_t* positions) const {
+  if (list.units == nullptr) {
+    const ScoreErrors errors = {RoundedUp(bound.norm), RoundedUp(bound.residual_norm), bound.units->norm_factor.data(),
+                                bound.units->residual_factor.data(), bound.units->constant.data()};
+    return kernels_.collect_within(list.scores, list.size, RoundedDown(needed), errors, positions);
+  }
+  const float least = RoundedDown(needed - bound.LargestError());
+  const int64_t near = kernels_.collect(list.scores, PaddedScores(list.size), least, positions);
+  int64_t count = 0;
+  for (int64_t i = 0; i < near; ++i) {
+    const int32_t position = positions[i];
+    positions[count] = position;
+    count += list.scores[position] + bound.Error(list.unit(position)) >= needed;
+  }
+  return count;
 }
 
 Outcome CodeFinder::Find(const float* x, const ScoreList& list, const RowBound& bound, int64_t k,
@@ -48,12 +68,9 @@ Outcome CodeFinder::Find(const float* x, const ScoreList& list, const RowBound& 
   const double needed = static_cast<double>(floor) - bound.offset;
   if (needed < list.limit) return Outcome::kTooShort;
   const int64_t first = count;
-  const float least = RoundedDown(needed - bound.LargestError());
-  const int64_t near = first + kernels_.collect(list.scores, padded, least, positions_.get() + first);
-  for (int64_t i = first; i < near; ++i) {
-    const int32_t position = positions_[i];
-    positions_[count] = position;
-    count += list.scores[position] + bound.Error(list.unit(position)) >= needed;
+  count += CollectNear(list, bound, needed, positions_.get() + first);
+  if (list.closer != nullptr && count - first >= kWorthACloserLook) {
+    count = first + list.closer->Keep(list, needed, positions_.get() + first, count - first);
   }
   if (count > max_candidates) return Outcome::kTooMany;
   ScoreExactly(list, first, count);

@@ -1,7 +1,8 @@
 // Finds the exact k largest scores of a row from approximate ones with a proven bound.
 //
 // There are two phases. The first computes the best units by approximate score exactly; the k-th largest of these is a
-// floor for the k-th largest of all scores. The second computes every other unit whose bound reaches the floor.
+// floor for the k-th largest of all scores. The second computes every other unit whose bound reaches the floor, by the
+// closer of two approximations if there are two.
 // docs/kernels/codes.md has the proof.
 #pragma once
 
@@ -18,6 +19,17 @@
 
 namespace kwta::onednn::codes {
 
+struct ScoreList;
+
+// A closer approximation of the scores of chosen units, for those that the first one cannot rule out.
+class CloserScores {
+ public:
+  virtual ~CloserScores() = default;
+  // Keeps those of `count` positions of the list whose exact scores, less the offset of the row's bound, may reach
+  // `needed`, in order, and returns their number.
+  virtual int64_t Keep(const ScoreList& list, double needed, int32_t* positions, int64_t count) = 0;
+};
+
 // Approximate scores of some units of a row. Any other unit is not in the code, or its approximate score plus its bound
 // is below `limit`.
 struct ScoreList {
@@ -25,6 +37,7 @@ struct ScoreList {
   const int32_t* units = nullptr;  // [size], in any order; null: 0 .. size - 1
   int64_t size = 0;
   double limit = -std::numeric_limits<double>::infinity();
+  CloserScores* closer = nullptr;  // may be null
 
   int32_t unit(int32_t position) const { return units != nullptr ? units[position] : position; }
 };
@@ -51,6 +64,8 @@ class CodeFinder {
   int64_t exact_scores() const { return exact_scores_; }
 
  private:
+  // Writes the positions of the units whose bound reaches `needed` and returns their number. Writes up to 16 more.
+  int64_t CollectNear(const ScoreList& list, const RowBound& bound, double needed, int32_t* positions) const;
   // Appends the exact scores of positions_[first .. count).
   void ScoreExactly(const ScoreList& list, int64_t first, int64_t count);
   // Chooses the k largest of units_ and exact_[0 .. count), which are in any order.

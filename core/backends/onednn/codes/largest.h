@@ -28,6 +28,14 @@ using TopKFunction = void (*)(const float* scores, int64_t n, int64_t k, const f
 constexpr int64_t kScorePadding = 64;
 inline int64_t PaddedScores(int64_t n) { return RoundUp(n, kScorePadding); }
 
+// The errors of scores, see collect_within. All arrays have as many elements as the scores.
+struct ScoreErrors {
+  float norm = 0, residual = 0;
+  const float* of_norm = nullptr;
+  const float* of_residual = nullptr;
+  const float* constant = nullptr;
+};
+
 // Thread-safe. n is the padded number of scores.
 struct LargestKernels {
   // Returns a threshold that at least k scores reach, found by bisection. At most `enough` scores reach it if that
@@ -37,6 +45,11 @@ struct LargestKernels {
   float (*threshold)(const float* scores, int64_t n, int64_t k, int64_t enough);
   // Writes the positions of the scores >= threshold, ascending, and returns their number. Writes up to 16 numbers more.
   int64_t (*collect)(const float* scores, int64_t n, float threshold, int32_t* positions);
+  // Writes the positions of the scores whose error may take them to the threshold, and of a few that only rounding
+  // takes there, ascending, and returns their number. The error at position i is norm * of_norm[i] + residual *
+  // of_residual[i] + constant[i], none of them negative. n need not be padded. Writes up to 16 numbers more.
+  int64_t (*collect_within)(const float* scores, int64_t n, float threshold, const ScoreErrors& errors,
+                            int32_t* positions);
   TopKFunction top_k;
 };
 

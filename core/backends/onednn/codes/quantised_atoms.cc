@@ -35,6 +35,8 @@ struct RoundingKernels {
   void (*add_row)(const float* x, int64_t n, float* sums);
   // bytes[n] = q. If step_quads is above 0, sums of 16 bits over so many quads do not saturate.
   RoundedAtom (*round_atom)(const float* w, const float* mean, int64_t n, int64_t step_quads, int8_t* bytes);
+  // rest[n] = w - mean - scale bytes.
+  void (*subtract_bytes)(const float* w, const float* mean, const int8_t* bytes, float scale, int64_t n, float* rest);
   AtomSquares (*measure_atom)(const float* w, const float* mean, const int8_t* bytes, float scale, int64_t n);
 };
 
@@ -47,6 +49,15 @@ const RoundingKernels& RoundingKernelsFor(simd::InstructionSet set) { return Ver
 // With more units the product takes most of the time, and long steps pay. With fewer, exact scores do: the finer
 // weights of short steps ask for fewer of them, and short steps skip more zeros.
 constexpr int64_t kManyUnits = 2048;
+
+// A dictionary of fewer weights has no second layer: it is often in use for a single batch.
+constexpr int64_t kFineWeights = int64_t{1} << 17;
+
+// Whether the second layer of a dictionary pays. With many units and 127 levels the first one leaves so few that
+// reading their second layer takes as long as it saves.
+bool WantsFineAtoms(const ByteKernels& kernels, int64_t units, int64_t width) {
+  return units * width >= kFineWeights && (kernels.sums_in_16_bits || units <= kManyUnits);
+}
 
 // Columns of the mean that one range sums.
 constexpr int64_t kGrainColumns = 128;
@@ -64,7 +75,18 @@ absl::StatusOr<std::unique_ptr<QuantisedAtoms>> QuantisedAtoms::Create(simd::Ins
   const int64_t panels = DivideUp(units, kPanelUnits);
   KWTA_ASSIGN_OR_RETURN(Buffer weights,
                         AllocateHostZeroed(static_cast<size_t>(panels * Quads(width) * kPanelUnits * 4)));
-  return std::unique_ptr<QuantisedAtoms>(new QuantisedAtoms(set, units, width, std::move(weights), use));
+  std::unique_ptr<QuantisedAtoms> atoms(new QuantisedAtoms(set, units, width, std::move(weights), use));
+  if (use == Use::kFixed && WantsFineAtoms(atoms->kernels_, units, width)) {
+    KWTA_ASSIGN_OR_RETURN(atoms->fine_bytes_, AllocateHostZeroed(static_cast<size_t>(units * PaddedWidth(width))));
+    FineAtoms& fine = atoms->fine_;
+    fine.bytes = atoms->fine_bytes_.as<int8_t>();
+    fine.scales.resize(static_cast<size_t>(units));
+    fine.sums.resize(static_cast<size_t>(units));
+    for (auto* factors : {&fine.bounds.norm_factor, &fine.bounds.residual_factor, &fine.bounds.constant}) {
+      factors->resize(static_cast<size_t>(units));
+    }
+  }
+  return atoms;
 }
 
 QuantisedAtoms::QuantisedAtoms(simd::InstructionSet set, int64_t units, int64_t width, Buffer weights, Use use)
@@ -145,6 +167,25 @@ void QuantisedAtoms::SetBounds(int64_t unit, const Lengths& lengths, float bias)
   bounds_.constant[unit] = RoundedUp(std::abs(static_cast<double>(bias)) * 0x1p-22 + subnormal_error);
 }
 
+void QuantisedAtoms::QuantiseRest(int64_t unit, const float* atom, const int8_t* bytes, const Lengths& lengths) {
+  const RoundingKernels& kernels = RoundingKernelsFor(set_);
+  std::vector<float> rest(static_cast<size_t>(width_)), no_mean(static_cast<size_t>(width_));
+  kernels.subtract_bytes(atom, mean_.data(), bytes, scales_[unit], width_, rest.data());
+  int8_t* const fine = fine_bytes_.as<int8_t>() + unit * PaddedWidth(width_);
+  const RoundedAtom rounded =
+      kernels.round_atom(rest.data(), no_mean.data(), width_, kernels_.sums_in_16_bits ? 1 : 0, fine);
+  fine_.scales[unit] = rounded.scale;
+  fine_.sums[unit] = rounded.sum;
+  const double sum_error = static_cast<double>(simd::DotErrorFactor(width_)) * kLengthRoundUp;
+  const double length = (lengths.atom + mean_norm_) * kLengthRoundUp;
+  const double fine_length = rounded.rounded_norm * kLengthRoundUp;
+  // As in SetBounds. Binary32 rounds both rests, and the first layer's score.
+  fine_.bounds.norm_factor[unit] = RoundedUp(rounded.rest_norm * kLengthRoundUp + sum_error * length +
+                                             0x1p-21 * (length + lengths.rounded + fine_length));
+  fine_.bounds.residual_factor[unit] = RoundedUp((lengths.rounded + fine_length) * (1 + 0x1p-21));
+  fine_.bounds.constant[unit] = bounds_.constant[unit];
+}
+
 void QuantisedAtoms::QuantisePanel(int64_t p, const float* atoms, const float* bias) {
   std::vector<int8_t> bytes(static_cast<size_t>(Quads(width_) * 4));
   const int64_t end = std::min((p + 1) * kPanelUnits, units_);
@@ -152,6 +193,7 @@ void QuantisedAtoms::QuantisePanel(int64_t p, const float* atoms, const float* b
     const bool trains = !rows_.empty();
     const Lengths lengths = QuantiseAtom(unit, atoms + unit * width_, trains ? Row(unit) : bytes.data());
     SetBounds(unit, lengths, bias[unit]);
+    if (fine() != nullptr) QuantiseRest(unit, atoms + unit * width_, bytes.data(), lengths);
     if (!trains) continue;
     fresh_rest_[unit] = static_cast<float>(lengths.rest);
     rounded_length_[unit] = lengths.rounded;

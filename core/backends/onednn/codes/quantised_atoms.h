@@ -5,6 +5,8 @@
 //
 // If atoms resemble each other, the mean atom is subtracted first, because it moves all scores of a row alike. The
 // remainder is smaller, and so is the bound. docs/kernels/codes.md has the proof.
+//
+// A large dictionary that does not change has a second layer of bytes, row by row: e_j = scale'_j q'_j + e'_j.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +22,15 @@
 #include "core/base/thread_pool.h"
 
 namespace kwta::onednn::codes {
+
+// The second layer of bytes.
+struct FineAtoms {
+  const int8_t* bytes = nullptr;  // [units, PaddedWidth(width)], zero beyond the width; for ByteKernels::row_products
+  std::vector<float> scales;      // [units]
+  std::vector<int32_t> sums;      // [units]: of each unit's bytes
+  // The bounds of score_tile's scores plus the products of this layer.
+  UnitBounds bounds;
+};
 
 // Const methods are thread-safe. Refresh must be alone; Update may run only with updates of other units.
 class QuantisedAtoms {
@@ -57,6 +68,8 @@ class QuantisedAtoms {
   const float* mean() const { return has_mean_ ? mean_.data() : nullptr; }
   // The bounds of score_tile's scores of quantised rows, with the offset <x, mean> in FixedOrderDot's order.
   const UnitBounds& bounds() const { return bounds_; }
+  // The second layer, or null.
+  const FineAtoms* fine() const { return fine_.bytes != nullptr ? &fine_ : nullptr; }
   // The largest factors of the units of panel p.
   const LargestFactors& panel_factors(int64_t p) const { return panel_factors_[static_cast<size_t>(p)]; }
 
@@ -71,6 +84,8 @@ class QuantisedAtoms {
   // Computes the bytes of a unit. `bytes` has room for a row of them.
   Lengths QuantiseAtom(int64_t unit, const float* atom, int8_t* bytes);
   void SetBounds(int64_t unit, const Lengths& lengths, float bias);
+  // Computes the second layer of an atom from its bytes in the first.
+  void QuantiseRest(int64_t unit, const float* atom, const int8_t* bytes, const Lengths& lengths);
   int8_t* Row(int64_t unit) { return rows_.data() + unit * Quads(width_) * 4; }
 
   const simd::InstructionSet set_;
@@ -87,6 +102,8 @@ class QuantisedAtoms {
   double mean_norm_ = 0;
   UnitBounds bounds_;
   std::vector<LargestFactors> panel_factors_;
+  Buffer fine_bytes_;
+  FineAtoms fine_;
   // For Update only.
   AlignedVector<int8_t> rows_;          // [units][quads][4]: the same bytes by rows
   std::vector<float> fresh_rest_;       // [units]: bound of the rest when the bytes were new

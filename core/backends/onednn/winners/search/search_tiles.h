@@ -20,6 +20,14 @@ constexpr int64_t kMaxBlockLanes = 1 << kLaneBits;
 constexpr int64_t kStretchTiles = 4;
 // Groups that a mask can hold.
 constexpr int64_t kMaskGroups = 64;
+// Where no instruction sums products in 32 bits, sums of 16 bits are widened after each group, or after so many groups
+// that follow each other if a search takes all of them.
+constexpr int64_t kStepGroups = 4;
+// Each sum of 16 bits holds, of each group of a step, the first two products or the last two. It does not saturate if
+// neither the positive nor the negative weights among them sum to more than this: 255 * 128 is below 2^15.
+constexpr int32_t kStepSumLimit = 128;
+// The largest magnitude of a weight.
+constexpr int32_t kLargestFilterWeight = 127;
 // Tiles of an image, each inside the map. The last of a row or column overlaps its neighbour if it must.
 struct SearchTiles {
   int32_t* patches = nullptr;  // start of the patch of the tile's first position
@@ -36,6 +44,8 @@ struct TileScoreArgs {
   SearchTiles tiles;
   const int32_t* offsets = nullptr;  // [groups] from a patch's first pixel to the group's
   int64_t groups = 0;
+  // Widen sums of 16 bits only after kStepGroups groups. Without tiles.masks, and with weights of such steps.
+  bool in_steps = false;
   const int8_t* weights = nullptr;    // [groups, vectors, lanes, 4], aligned to 64 bytes
   int32_t* maxima = nullptr;          // out [tiles, vectors, lanes]: over the positions of a tile
   int32_t* stretch_maxima = nullptr;  // out [stretches, vectors, lanes]: over kStretchTiles tiles, fewer in the last
@@ -61,7 +71,7 @@ struct FilterNorms {
 
 struct TileKernels {
   int64_t lanes;
-  int32_t weight_limit;  // largest magnitude of a weight
+  bool sums_in_16_bits;  // weights must keep kStepSumLimit
 
   // Writes one map's filter [rows, size] in whole numbers of `step` to weights: rows of groups of four, group_stride
   // bytes apart. Copies it unrounded to exact [rows, kFilterSize], with zeros behind each row.

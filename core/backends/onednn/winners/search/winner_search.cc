@@ -60,6 +60,32 @@ float LargestMagnitude(const float* values, int64_t count) {
 // Also false for infinities and NaN.
 bool AllWithin(const float* values, int64_t count, float limit) { return LargestMagnitude(values, count) <= limit; }
 
+// The largest sum of the positive weights of a filter [rows, size] that go into one sum of 16 bits, or of the negative
+// ones (see kStepSumLimit), in steps of so many groups.
+float LargestStepSum(const float* filter, int64_t rows, int64_t size, int64_t step_groups) {
+  const int64_t groups_of_row = DivideUp(size, 4);
+  float largest = 0;
+  float positive[2] = {}, negative[2] = {};  // of the first two weights of groups, and of the last two
+  for (int64_t group = 0; group < rows * groups_of_row; ++group) {
+    if (group % step_groups == 0) positive[0] = positive[1] = negative[0] = negative[1] = 0;
+    const float* const row = filter + group / groups_of_row * size;
+    const int64_t first = group % groups_of_row * 4;
+    for (int64_t dx = first; dx < std::min(first + 4, size); ++dx) {
+      const int64_t half = (dx - first) / 2;
+      positive[half] += std::max(row[dx], 0.0f);
+      negative[half] += std::max(-row[dx], 0.0f);
+    }
+    largest = std::max({largest, positive[0], positive[1], negative[0], negative[1]});
+  }
+  return largest;
+}
+
+// Whether most images of a batch are likely to have no zeros to skip. The first image tells.
+bool LooksDense(const ImageBatch& images, const float* x, const PaddedShape& shape) {
+  if (shape.groups() > kMaskGroups) return true;
+  return images.rows > 0 && std::any_of(x, x + images.elements(), [](float pixel) { return pixel < 0; });
+}
+
 // Positions of a tile: four, or two for many maps, which leave fewer registers.
 int64_t TilePositions(const Convolution& convolution, int64_t lanes) {
   const bool many = convolution.maps > kSquareTileVectors * lanes;
@@ -124,13 +150,14 @@ absl::StatusOr<WinnerSearch> WinnerSearch::Create(support::Context& context, con
       w.columns.maxima = arena.Take<int32_t>(stretches * kernels.tiles.lanes);
       w.columns.stretches = arena.Take<ColumnStretch>(stretches);
       w.thresholds = arena.Take<int32_t>(block_lanes);
-      w.keys = arena.Take<uint64_t>(block_lanes);
+      w.keys = arena.Take<int64_t>(block_lanes);
     }
   };
   KWTA_ASSIGN_OR_RETURN(support::ScratchPool::Lease lease, support::TakeArrays(context.scratch, arrange));
   search.lease_.emplace(std::move(lease));
   search.shape_ = shape;
   search.tile_positions_ = tile_positions;
+  search.in_steps_ = kernels.tiles.sums_in_16_bits && LooksDense(images, convolution.x, shape);
   search.lanes_ = lanes;
   search.block_lanes_ = block_lanes;
   search.blocks_ = DivideUp(lanes, block_lanes);
@@ -171,10 +198,15 @@ void WinnerSearch::QuantiseMap(int64_t map) {
   const int64_t lanes = std::min(block_lanes_, lanes_ - block * block_lanes_);
   int8_t* const lane = weights_ + block * shape_.groups() * block_lanes_ * 4 + map % block_lanes_ * 4;
   float* const exact = exact_weights_ + map * rows * kFilterSize;
-  const float largest = LargestMagnitude(filter, rows * size);
-  const auto limit = static_cast<float>(kernels_.tiles.weight_limit);
+  float smallest_step = LargestMagnitude(filter, rows * size) / static_cast<float>(kLargestFilterWeight);
+  if (kernels_.tiles.sums_in_16_bits) {
+    const int64_t groups = in_steps_ ? kStepGroups : 1;
+    // Rounding adds a half at most to each of the weights of a sum. The rest of the margin is for this arithmetic.
+    const float room = static_cast<float>(kStepSumLimit - groups) - 0.25f;
+    smallest_step = std::max(smallest_step, LargestStepSum(filter, rows, size, groups) / room);
+  }
   // The step has a finite inverse. A filter below it has scores of zero and is all residual.
-  const float step = std::max(largest / limit, 1e-30f);
+  const float step = std::max(smallest_step, 1e-30f);
   FilterNorms norms;
   kernels_.tiles.quantise_filter(filter, rows, size, step, lanes * 4, lane, exact, &norms);
   // Squares that underflow are below 2^-149 each; a residual is rounded by less than 2^-22 of its weight.
@@ -315,6 +347,7 @@ void WinnerSearch::FindWinners(int64_t first, int64_t last, int thread, int32_t*
   args.stride = stride;
   args.tiles = w.tiles;
   if (!w.sparse) args.tiles.masks = nullptr;
+  args.in_steps = in_steps_ && !w.sparse;
   args.offsets = offsets_.data();
   args.groups = shape_.groups();
   args.maxima = w.maxima;
@@ -328,21 +361,22 @@ void WinnerSearch::FindWinners(int64_t first, int64_t last, int thread, int32_t*
     FindThresholds(first_map, vectors, w.stretch_maxima, DivideUp(w.tiles.count, kStretchTiles), w);
     const int64_t candidates = kernels_.tiles.candidates(args, vectors, w.thresholds, w.stretches, w.places);
 
-    // The bits of activities above zero have the activities' order. Of equal activities, the lowest position comes
-    // first.
-    std::fill_n(w.keys, lanes, uint64_t{0});
+    // The bits of activities above zero have the activities' order, and those of others are not above zero. Of equal
+    // activities, the lowest position comes first.
+    std::fill_n(w.keys, lanes, int64_t{0});
     for (int64_t i = 0; i < candidates; ++i) {
       const int64_t lane = w.places[i] & (kMaxBlockLanes - 1);
       const int32_t patch = w.tiles.patches[w.places[i] >> kLaneBits];
       float z[4];
       kernels_.tiles.activities(shape_, tile_positions_, w.pixels + patch,
                                 exact_weights_ + (first_map + lane) * exact_floats, bias_[first_map + lane], z);
-      uint64_t best = w.keys[lane];
+      int64_t best = w.keys[lane];
       for (int64_t p = 0; p < tile_positions_; ++p) {
-        uint32_t bits;
+        int32_t bits;
         std::memcpy(&bits, &z[p], sizeof(bits));
         const auto here = static_cast<uint32_t>(patch + p / 2 * stride + p % 2);
-        best = std::max(best, z[p] > 0 ? uint64_t{bits} << 32 | ~here : 0);
+        // Without a branch, which nothing could predict.
+        best = std::max(best, int64_t{bits} * (int64_t{1} << 32) + ~here);
       }
       w.keys[lane] = best;
     }

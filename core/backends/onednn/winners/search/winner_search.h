@@ -70,7 +70,7 @@ class WinnerSearch {
     int32_t* stretches = nullptr;       // likewise and a vector
     int32_t* places = nullptr;          // [tiles, lanes of a block] and a vector
     int32_t* thresholds = nullptr;      // [lanes of a block]
-    uint64_t* keys = nullptr;           // [lanes of a block]
+    int64_t* keys = nullptr;            // [lanes of a block]
     bool sparse = false;                // the tiles' masks say which groups matter
     float step = 0;                     // of bytes
     int32_t zero = -1;                  // the byte of a zero
@@ -93,7 +93,8 @@ class WinnerSearch {
   void FindColumnWinners(Workspace& workspace, int32_t* units, float* values) const;
 
   const SearchKernels kernels_;
-  bool columns_ = false;  // use columns for sparse images
+  bool columns_ = false;   // use columns for sparse images
+  bool in_steps_ = false;  // the weights are those of steps of kStepGroups
   const Convolution convolution_;
   std::optional<support::ScratchPool::Lease> lease_;
   PaddedShape shape_;

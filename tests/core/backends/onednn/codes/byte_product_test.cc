@@ -301,6 +301,92 @@ TEST_P(ByteProductTest, TheBoundIsNearlyReachedByRowsAlongTheRoundingErrors) {
   EXPECT_GT(share, 0.5);
 }
 
+// As LargestShareOfBound, for scores to which the second layer's products are added.
+double LargestShareOfFineBound(const QuantisedAtoms& quantised, const std::vector<float>& x,
+                               const std::vector<float>& atoms, const std::vector<float>& bias) {
+  const FineAtoms& fine = *quantised.fine();
+  const int64_t units = quantised.units(), width = quantised.width(), padded = PaddedWidth(width);
+  const Rows block(quantised.kernels(), x, width, quantised.step_quads());
+  const int64_t stride = quantised.panels() * kPanelUnits;
+  const int64_t rows = static_cast<int64_t>(x.size()) / width;
+  std::vector<float> scores(rows * stride);
+  for (int64_t p = 0; p < quantised.panels(); ++p) {
+    for (const RowTile& tile : block.tiles) {
+      quantised.kernels().score_tile(tile, block.quantised.data(), quantised.panel(p), scores.data() + p * kPanelUnits,
+                                     stride);
+    }
+  }
+  std::vector<int32_t> descending(units), sums(units);
+  for (int64_t i = 0; i < units; ++i) descending[i] = static_cast<int32_t>(units - 1 - i);
+  double largest = 0;
+  for (int64_t i = 0; i < rows; ++i) {
+    const QuantisedRow& quantised_row = block.quantised[i];
+    RowBound bound{&fine.bounds, quantised_row.norm, quantised_row.residual_norm, 0};
+    const float* row = x.data() + i * width;
+    if (quantised.mean() != nullptr) bound.offset = simd::FixedOrderDot(row, quantised.mean(), width);
+    quantised.kernels().row_products(block.bytes(i), padded, fine.bytes, descending.data(), units, sums.data());
+    for (int64_t n = 0; n < units; ++n) {
+      const int32_t unit = descending[n];
+      int64_t sum = 0;
+      for (int64_t d = 0; d < width; ++d) sum += int64_t{block.bytes(i)[d]} * fine.bytes[unit * padded + d];
+      EXPECT_EQ(sums[n], sum);
+      const double added =
+          static_cast<double>(sum - int64_t{quantised_row.zero_point} * fine.sums[unit]) * quantised_row.scale;
+      const double exact = simd::FixedOrderDot(row, atoms.data() + unit * width, width) + bias[unit];
+      const double error = std::abs(scores[i * stride + unit] + added * fine.scales[unit] + bound.offset - exact);
+      largest = std::max(largest, error / bound.Error(unit));
+    }
+  }
+  return largest;
+}
+
+TEST_P(ByteProductTest, ErrorsOfTheSecondLayerStayWithinItsBound) {
+  constexpr int64_t kWidth = 300, kUnits = 440;
+  for (double scale : {1e-25, 1.0, 1e12}) {
+    for (float shift : {0.0f, 1.0f, 20.0f}) {
+      std::vector<float> x = Gaussians(8 * kWidth, 1, scale), atoms = Gaussians(kUnits * kWidth, 2);
+      for (size_t i = 0; i < x.size() / 2; ++i) x[i] = std::max(x[i], 0.0f);
+      for (float& value : atoms) value += shift;
+      const std::vector<float> bias = Gaussians(kUnits, 3);
+      const auto quantised = Quantised(GetParam(), atoms, bias);
+      ASSERT_NE(quantised->fine(), nullptr);
+      EXPECT_LE(LargestShareOfFineBound(*quantised, x, atoms, bias), 1);
+      // Binary32's own rounding is most of the bound where a large mean was subtracted.
+      for (int64_t unit = 0; unit < kUnits && shift < 20; ++unit) {
+        EXPECT_LT(quantised->fine()->bounds.norm_factor[unit], 0.1f * quantised->bounds().norm_factor[unit]);
+      }
+    }
+  }
+}
+
+TEST_P(ByteProductTest, TheBoundOfTheSecondLayerIsNotMuchLargerThanItMustBe) {
+  // Rows of exact bytes that see only what both layers round down.
+  constexpr int64_t kWidth = 300, kUnits = 440, kRows = 20;
+  const std::vector<float> atoms = Gaussians(kUnits * kWidth, 5), bias(kUnits);
+  const auto quantised = Quantised(GetParam(), atoms, bias);
+  ASSERT_EQ(quantised->mean(), nullptr);
+  const FineAtoms& fine = *quantised->fine();
+  const AtomPanel panel = quantised->panel(0);
+  std::vector<float> x(kRows * kWidth);
+  for (int64_t i = 0; i < kRows; ++i) {
+    for (int64_t d = 0; d < kWidth; ++d) {
+      const float first = panel.scales[i] * panel.weights[(d / 4 * kPanelUnits + i) * 4 + d % 4];
+      const float rest = atoms[i * kWidth + d] - first - fine.scales[i] * fine.bytes[i * PaddedWidth(kWidth) + d];
+      x[i * kWidth + d] = rest > 0 ? 1 : 0;
+    }
+  }
+  const double share = LargestShareOfFineBound(*quantised, x, atoms, bias);
+  EXPECT_LE(share, 1);
+  EXPECT_GT(share, 0.25);
+}
+
+TEST(QuantisedAtoms, SmallDictionariesAndThoseInTrainingHaveNoSecondLayer) {
+  const std::vector<float> atoms = Gaussians(440 * 300, 1), bias(440);
+  const simd::InstructionSet set = simd::InstructionSet::kPortable;
+  EXPECT_EQ(Quantised(set, atoms, bias, QuantisedAtoms::Use::kTraining)->fine(), nullptr);
+  EXPECT_EQ(Quantised(set, std::vector<float>(100 * 300), std::vector<float>(100))->fine(), nullptr);
+}
+
 TEST_P(ByteProductTest, TheBoundFollowsAtomsThatChangeOneByOne) {
   constexpr int64_t kWidth = 250;
   for (const float common : {0.0f, 3.0f}) {

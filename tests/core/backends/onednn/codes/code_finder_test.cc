@@ -1,7 +1,9 @@
 #include "core/backends/onednn/codes/code_finder.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "core/backends/reference/exact_top_k.h"
@@ -32,7 +34,7 @@ struct Chosen {
 };
 
 Chosen Choose(const Scores& scores, int64_t k, simd::InstructionSet set = simd::AvailableInstructionSets().front(),
-              int64_t max_candidates = std::numeric_limits<int64_t>::max()) {
+              int64_t max_candidates = std::numeric_limits<int64_t>::max(), CloserScores* closer = nullptr) {
   const int64_t units = static_cast<int64_t>(scores.exact.size());
   const Dictionary dictionary(scores.exact.data(), scores.bias.data(), units, 1);
   UnitBounds bounds;
@@ -49,6 +51,7 @@ Chosen Choose(const Scores& scores, int64_t k, simd::InstructionSet set = simd::
   ScoreList list;
   list.scores = padded.data();
   list.size = units;
+  list.closer = closer;
   const float x = 1;
   Chosen chosen{false, std::vector<int32_t>(k, -1), std::vector<float>(k)};
   CodeFinder finder(set, dictionary);
@@ -122,6 +125,42 @@ TEST(CodeFinder, ComputesOnlyTheUnitsWhoseOwnBoundReachesTheFloor) {
   // Besides the best, of which there may be one more than k.
   EXPECT_GE(chosen.computed, 3);
   EXPECT_LE(chosen.computed, 4);
+}
+
+// Keeps the positions of some units, and says what it was asked.
+class KeepsSome final : public CloserScores {
+ public:
+  explicit KeepsSome(std::vector<int32_t> kept) : kept_(std::move(kept)) {}
+  int64_t Keep(const ScoreList& list, double needed, int32_t* positions, int64_t count) override {
+    needed_ = needed;
+    asked_.assign(positions, positions + count);
+    int64_t left = 0;
+    for (const int32_t position : asked_) {
+      positions[left] = position;
+      left += std::count(kept_.begin(), kept_.end(), list.unit(position));
+    }
+    return left;
+  }
+
+  double needed_ = 0;
+  std::vector<int32_t> asked_;
+
+ private:
+  const std::vector<int32_t> kept_;
+};
+
+TEST(CodeFinder, TheCloserApproximationDecidesWhichOfManyUnitsAreSummed) {
+  Scores scores(std::vector<float>(100, 1.0f));
+  scores.exact[0] = scores.approximate[0] = 10;
+  scores.exact[1] = scores.approximate[1] = 9;
+  for (size_t i = 50; i < 60; ++i) scores.error[i] = 20;
+  scores.exact[53] = 12;
+  KeepsSome closer({53, 57});
+  const Chosen chosen = Choose(scores, 2, simd::AvailableInstructionSets().front(), 100, &closer);
+  EXPECT_THAT(chosen.indices, ElementsAre(0, 53));
+  EXPECT_EQ(closer.needed_, 9);
+  EXPECT_THAT(closer.asked_, ElementsAre(50, 51, 52, 53, 54, 55, 56, 57, 58, 59));
+  EXPECT_LE(chosen.computed, 3 + 2);
 }
 
 TEST(CodeFinder, TheOffsetIsPartOfTheApproximation) {

@@ -46,6 +46,30 @@ TEST_P(LargestTest, CollectsEveryScoreThatReachesTheThreshold) {
   }
 }
 
+TEST_P(LargestTest, CollectsEveryScoreWhoseErrorMayTakeItToTheThreshold) {
+  for (int64_t n : {1, 5, 16, 17, 64, 200, 203}) {
+    const std::vector<float> scores = Random(n, true);
+    std::vector<float> of_norm(n), of_residual(n), constant(n);
+    for (int64_t i = 0; i < n; ++i) {
+      of_norm[i] = static_cast<float>(i % 3) / 8;
+      of_residual[i] = static_cast<float>(i % 5) / 4;
+      constant[i] = static_cast<float>(i % 7) / 16;
+    }
+    const ScoreErrors errors = {2, 0.5f, of_norm.data(), of_residual.data(), constant.data()};
+    for (float threshold : {-100.0f, -1.0f, 0.0f, 3.0f, 100.0f}) {
+      std::vector<int32_t> expected;
+      for (int64_t i = 0; i < n; ++i) {
+        // Exact in binary32.
+        const float highest = scores[i] + 2 * of_norm[i] + 0.5f * of_residual[i] + constant[i];
+        if (highest >= threshold) expected.push_back(static_cast<int32_t>(i));
+      }
+      std::vector<int32_t> collected(n + 16);
+      collected.resize(kernels_.collect_within(scores.data(), n, threshold, errors, collected.data()));
+      EXPECT_EQ(collected, expected);
+    }
+  }
+}
+
 TEST_P(LargestTest, TheExactThresholdIsTheKthLargestOrPartsItFromTheNext) {
   for (int64_t n : {1, 2, 15, 64, 65, 200, 1000}) {
     for (bool coarse : {false, true}) {

@@ -124,6 +124,22 @@ TEST_P(WinnerSearchTest, ImagesAroundTheSizeOfTilesAndVectors) {
   }
 }
 
+TEST_P(WinnerSearchTest, BatchesThatBeginWithASignedImage) {
+  // Such a batch is taken for dense: other images in it must be as exact.
+  for (int64_t size = 1; size <= 8; ++size) {
+    for (int64_t maps : {3, 33, 70}) {
+      Problem p({4, size < 6 ? 3 : 1, 9, 11}, maps, size);
+      for (int64_t i = 0; i < 99 * p.images.channels; ++i) {
+        float* const pixel = p.x.data() + i;
+        const int64_t image = 99 * p.images.channels;
+        pixel[image] = std::round(std::min(1.0f, std::abs(pixel[image])) * 255) / 255;
+        pixel[2 * image] = 0;
+      }
+      ExpectExact(p);
+    }
+  }
+}
+
 TEST_P(WinnerSearchTest, EachImageIsWhatItIs) {
   // One after the other in the same memory: bytes, bytes whose largest is not 255, other numbers, signed ones, black.
   Problem p({12, 1, 9, 10}, 20, 5);
@@ -138,6 +154,24 @@ TEST_P(WinnerSearchTest, EachImageIsWhatItIs) {
     }
   }
   ExpectExact(p);
+}
+
+// Sums of 16 bits reach their limits where neighbouring weights have the same sign and pixels are the largest.
+TEST_P(WinnerSearchTest, SumsOfTheLargestBytesDoNotSaturate) {
+  for (const float smallest : {0.0f, -1.0f}) {  // one group of pixels in a sum, or several
+    Problem p({2, 2, 8, 9}, 40, 5);
+    for (size_t i = 0; i < p.x.size(); ++i) p.x[i] = i % 11 == 0 ? smallest : 1;
+    for (int64_t map = 0; map < p.maps; ++map) {
+      float* const filter = p.filters.data() + map * 50;
+      const float sign = map % 2 == 0 ? 1.0f : -1.0f;
+      for (int64_t e = 0; e < 50; ++e) {
+        // From the map's number on alternating, so that the filter has a largest sum somewhere; or always rounded up.
+        filter[e] = map < 30 ? (e <= 2 * map || e % 2 == 0 ? sign : -sign) : e == 0 ? sign : sign * 0.5039f;
+      }
+      p.bias[map] = 45;
+    }
+    ExpectExact(p);
+  }
 }
 
 TEST_P(WinnerSearchTest, RowsOfAFilterThatReachBeyondTheImage) {
