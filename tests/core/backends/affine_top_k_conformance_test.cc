@@ -248,6 +248,23 @@ TEST_P(AffineTopKConformance, TheBestOfManyUnitsLieTogether) {
 
 TEST_P(AffineTopKConformance, FewRowsShareTheUnitsAmongThreads) { ExpectSameBits(RandomProblem(8, 128, 11000, 9)); }
 
+TEST_P(AffineTopKConformance, SomeRowsHaveMoreUnitsWithinTheBoundThanThereIsRoomFor) {
+  // Atoms that differ by a few units of the last place, and biases by less than any bound of a row but of zeros.
+  Problem problem = RandomProblem(5, 40, 2600, 6);
+  const std::vector<float> own = Gaussians(problem.units * problem.width, 3, 1e-7);
+  for (int64_t unit = 0; unit < problem.units; ++unit) {
+    for (int64_t d = 0; d < problem.width; ++d) {
+      problem.atoms[unit * problem.width + d] = problem.atoms[d] + own[unit * problem.width + d];
+    }
+    problem.bias[unit] = 1e-7f * static_cast<float>(unit * 1201 % problem.units);
+  }
+  for (const int64_t row : {0, 2, 3}) std::fill_n(problem.x.begin() + row * problem.width, problem.width, 0.0f);
+  ExpectSameBits(problem);
+  // All rows.
+  for (float& value : problem.x) value = value == 0 ? 1.0f : value;
+  ExpectSameBits(problem);
+}
+
 TEST_P(AffineTopKConformance, TiesGoToTheLowestUnitOfManyToo) {
   // Whole numbers, so that most scores are shared by many of the units.
   Problem problem = RandomProblem(11, 6, 4500, 60);

@@ -30,7 +30,8 @@ KWTA_HOST_DEVICE inline T BlockSum(Thread& t, Shared& sums, T value) {
   return total;
 }
 
-// BlockSum of `count` numbers at once, in place. `sums` has count * kWarp elements.
+// BlockSum of `count` numbers at once, in place. `sums` has count * kWarp elements and may be used again
+// after a barrier.
 template <typename Thread, typename Shared, typename T, int count>
 KWTA_HOST_DEVICE inline void BlockSums(Thread& t, Shared& sums, T (&values)[count]) {
   KWTA_CUDA_UNROLL
@@ -44,7 +45,6 @@ KWTA_HOST_DEVICE inline void BlockSums(Thread& t, Shared& sums, T (&values)[coun
     values[i] = 0;
     for (int warp = 0; t.Below(warp, t.threads() / kWarp); ++warp) values[i] = values[i] + sums.Get(i * kWarp + warp);
   }
-  t.Barrier();
 }
 
 // Where the threads of a block that raise `flag` stand among each other, and how many they are.
