@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/research/reproduction/pictures.h"
+
 namespace kwta::report_test {
 namespace {
 
@@ -18,7 +20,7 @@ Report Example() {
   table.rows.push_back({"deep", std::nullopt, {}, nullptr, "not measured"});
   report.tables.push_back(table);
   report.pictures.push_back({"Filters", "each by itself", "\x89PNG", ""});
-  report.pictures.push_back({"Lines", "", "", "<svg></svg>"});
+  report.pictures.push_back(LineChart("Lines", "of a sum", {"x"}, {"y", true}, {{"up", {1, 2}, {10, 100}}}));
   report.claims = {{"this is so", true}, {"that is so", false}};
   return report;
 }
@@ -30,7 +32,7 @@ TEST(Report, AsAPageShowsPaperMeanAndRangeAndNeedsNoOtherFile) {
   EXPECT_THAT(html, HasSubstr("<td>1.35</td><td>1.40</td><td>1.30 .. 1.50</td><td>3</td>"));
   EXPECT_THAT(html, HasSubstr("<td class=\"note\">not measured</td>"));
   EXPECT_THAT(html, HasSubstr("data:image/png;base64,iVBORw=="));  // the bytes 89 50 4e 47
-  EXPECT_THAT(html, HasSubstr("<svg></svg>"));
+  EXPECT_THAT(html, HasSubstr("</svg>"));
   EXPECT_THAT(html, HasSubstr("that is so: does NOT hold here"));
   EXPECT_THAT(html, Not(HasSubstr("http")));
 }
@@ -53,6 +55,9 @@ TEST(Report, AsJsonHasEveryNumber) {
   EXPECT_EQ(row["details"][0]["seed"], 1);
   EXPECT_FALSE(json["tables"][0]["rows"][1].contains("mean"));
   EXPECT_EQ(json["claims"][1]["holds"], false);
+  EXPECT_EQ(json["pictures"].size(), 2u);
+  EXPECT_EQ(json["charts"], nlohmann::json::parse(R"([{"title": "Lines", "caption": "of a sum",
+                                                     "series": [{"name": "up", "x": [1.0, 2.0], "y": [10.0, 100.0]}]}])"));
 }
 
 TEST(Report, AsTextHasTablesAndClaims) {
