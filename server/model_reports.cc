@@ -6,9 +6,31 @@
 
 namespace kwta::server {
 
+namespace {
+
+void TellPlacement(const ServedModel& model) {
+  const Placement placement = model.encoder->placement();
+  if (placement.reason.empty()) return;
+  spdlog::info("model {} version {}: {} encodes: {}", model.name, model.version,
+               placement.device.empty() ? "the processor" : placement.device, placement.reason);
+}
+
+}  // namespace
+
+void TellPath(const ServedModel& model) {
+  const EncodingPath path = model.encoder->path();
+  if (!path.name.empty()) {
+    spdlog::info("model {} version {}: codes are found by {}: {}", model.name, model.version, path.name, path.reason);
+  }
+  TellPlacement(model);
+}
+
 ModelManager::Events ReportModelsTo(Metrics* metrics) {
   ModelManager::Events events;
-  events.arriving = [metrics](ServedModel* model) { model->use = metrics->models().UseOf(*model); };
+  events.arriving = [metrics](ServedModel* model) {
+    model->use = metrics->models().UseOf(*model);
+    TellPlacement(*model);
+  };
   events.serving = [metrics](const std::string& model, uint64_t version) {
     metrics->models().SetServing(model, version);
     spdlog::info("model {}: version {} is served", model, version);

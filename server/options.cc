@@ -20,6 +20,7 @@
 #include "core/base/version.h"
 #include "server/address.h"
 #include "server/options_file.h"
+#include "server/placement/device_models.h"
 
 namespace kwta::server {
 namespace {
@@ -49,6 +50,10 @@ constexpr char kFooter[] =
 
 // Returns an empty string if the server can listen on `address`, else what is wrong, as CLI11's validators do.
 std::string CheckAddress(const std::string& address) { return std::string(ParseAddress(address).status().message()); }
+
+std::string CheckDeviceModels(const std::string& models) {
+  return std::string(ParseDeviceModels(models).status().message());
+}
 
 // Refuses standard error, where the log goes.
 std::string RefuseLogDescriptor(const std::string& descriptor) {
@@ -148,6 +153,24 @@ void AddOptions(CLI::App& app, Options& options) {
   add("--backend", options.backend, "Backend that computes; the best one built in if not given")->group("Encoding");
   add("--threads", options.threads, "Threads of Encode; 0 takes every processor the process may use")
       ->transform(take(count(0, 1024)))
+      ->group("Encoding");
+  app.add_option("--device", options.device,
+                 "Number of the device that computes, from 0; an error if there are devices but not this one")
+      ->transform(take(count(0, 1023)))
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+      ->group("Encoding");
+  add("--device-models", options.device_models,
+      "Models that the device encodes if there is one: all, none, or names with commas between them")
+      ->check(CheckDeviceModels)
+      ->type_name("MODELS")
+      ->group("Encoding");
+  add("--device-memory", options.device_memory_bytes,
+      "Memory of the device for models, such as 8GB; 0: four fifths of what is free at the start")
+      ->transform(take(SizeIn::Between(0, uint64_t{1} << 60)))
+      ->group("Encoding");
+  add("--device-full", options.device_full,
+      "What does not fit into the device's memory: the processor computes it, or refuse it")
+      ->check(CLI::IsMember({"compute", "refuse"}))
       ->group("Encoding");
   add("--model-memory", options.model_memory_bytes, "Memory of model parameters, such as 8GB; 0: no limit")
       ->transform(take(SizeIn::Between(0, uint64_t{1} << 60)))

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,13 @@ struct Options {
   // Backend of Encode and of the trainers; empty uses the best one built in. Threads of Encode; 0 uses every processor.
   std::string backend;
   int threads = 0;
+  // The number of the device that the server and its trainers compute on; unset: the first. Which models compute there
+  // (server/placement/device_models.h), the bytes of its memory that they may take (0: four fifths of what is free at
+  // the start), and what happens if it has no memory: "compute" on the processor or "refuse".
+  std::optional<int> device;
+  std::string device_models = "all";
+  int64_t device_memory_bytes = 0;
+  std::string device_full = "compute";
 
   // What requests of the Open Inference Protocol that do not say it mean by NaN and infinity: "refuse" or "zero".
   std::string oip_non_finite = "refuse";

@@ -45,6 +45,8 @@ const char* RefusalName(Refusal refusal) {
       return "model_loading";
     case Refusal::kInvalid:
       return "invalid";
+    case Refusal::kDeviceMemory:
+      return "device_memory";
     case Refusal::kUnimplemented:
       return "unimplemented";
   }

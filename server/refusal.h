@@ -25,9 +25,10 @@ enum class Refusal {
   kUnknownModel,         // no such model, version or label
   kModelLoading,         // the version is not in memory yet
   kInvalid,              // the request is not valid
+  kDeviceMemory,         // --device-full: the device has no memory for the rows
   kUnimplemented,        // the server has no such method, or does not do what the request asks
 };
-inline constexpr size_t kRefusals = 16;
+inline constexpr size_t kRefusals = 17;
 
 // "queue_rows", as in metrics.
 const char* RefusalName(Refusal refusal);

@@ -51,12 +51,13 @@ absl::Status AnnounceReady(int descriptor, int grpc_port, int http_port) {
 
 absl::Status Server::Check(const Options& options) {
   KWTA_RETURN_IF_ERROR(CheckReadyDescriptor(options.ready_descriptor));
-  return Parts(options).Check();
+  return Parts(options, OpenComputeBackends).Check();
 }
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options, std::function<bool()> stopping) {
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options, std::function<bool()> stopping,
+                                                      OpenBackends open_backends) {
   KWTA_RETURN_IF_ERROR(CheckReadyDescriptor(options.ready_descriptor));
-  auto owned = std::make_unique<Parts>(options);
+  auto owned = std::make_unique<Parts>(options, std::move(open_backends));
   Parts& parts = *owned;
   parts.stopping = std::move(stopping);
   std::unique_ptr<Server> server(new Server(std::move(owned)));

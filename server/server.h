@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/options.h"
+#include "server/placement/compute_backends.h"
 
 namespace kwta::server {
 
@@ -16,7 +17,9 @@ class Server {
   // directory), FAILED_PRECONDITION (in use by another server), UNAVAILABLE (port in use), NOT_FOUND
   // (backend), CANCELLED (`stopping` returned true before the server was ready; it may be empty, and any thread may
   // call it). A job store that cannot be opened is none of them: jobs wait until it can.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(const Options& options, std::function<bool()> stopping = {});
+  // `open_backends` is for tests that have a device of their own.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const Options& options, std::function<bool()> stopping = {},
+                                                       OpenBackends open_backends = OpenComputeBackends);
   // Checks whether Start would succeed, as far as possible without making, taking or changing anything. Does not check
   // what another server uses now. Errors: those of Start.
   static absl::Status Check(const Options& options);

@@ -16,7 +16,7 @@ std::function<absl::Status(const std::string&)> Server::Parts::MayBrowse() const
 
 void Server::Parts::MakeStatusApi() {
   ApiParts api;
-  api.status = [this] { return ReportStatus(facts, draining, *models, *store, StoreTrouble(), *metrics); };
+  api.status = [this] { return Status(); };
   api.load = [this] {
     const ServerGauges gauges = Gauges();
     const std::vector<uint64_t> rows = metrics->RowsBySecond();

@@ -10,17 +10,12 @@
 #include <optional>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
-#include "core/backends/backend_registry.h"
 #include "core/base/status_macros.h"
-#include "core/base/version.h"
-#include "core/encoders/encoder_registry.h"
-#include "server/compute_priority.h"
 #include "server/edge/connection_limits.h"
 #include "server/edge/grpc_port.h"
 #include "server/edge/transport_settings.h"
@@ -117,9 +112,9 @@ absl::Status Server::Parts::Check() {
   if (!options.model_directory.empty()) {
     KWTA_RETURN_IF_ERROR(ModelDirectory(options.model_directory).Scan().status());
   }
-  BackendOptions backend_options;
-  backend_options.threads = 1;
-  KWTA_RETURN_IF_ERROR(CreateBackend(options.backend, backend_options).status());
+  Options one_thread = options;
+  one_thread.threads = 1;
+  KWTA_RETURN_IF_ERROR(open_backends(one_thread).status());
   KWTA_RETURN_IF_ERROR(CanListen(options.listen_address, "--listen"));
   return CanListen(options.http_address, "--http");
 }
@@ -136,20 +131,7 @@ absl::Status Server::Parts::StoreTrouble() const { return WithoutStatePath(runne
 
 absl::Status Server::Parts::StartBase() {
   KWTA_ASSIGN_OR_RETURN(state, StateDirectory::Open(options.state_directory));
-  BackendOptions backend_options;
-  backend_options.threads = options.threads;
-  backend_options.passed_over = [](absl::string_view backend, const absl::Status& why) {
-    spdlog::warn("the {} backend cannot run here, the next one computes instead: {}", std::string(backend),
-                 std::string(why.message()));
-  };
-  absl::StatusOr<std::shared_ptr<Backend>> created;
-  // The backend's threads inherit the priority of the thread that creates them.
-  std::thread([&] {
-    LowerPriorityOfComputing();
-    created = CreateBackend(options.backend, backend_options);
-  }).join();
-  KWTA_ASSIGN_OR_RETURN(backend, std::move(created));
-  facts = {kVersion, absl::Now(), backend->name(), backend->threads(), "", options.max_message_bytes};
+  KWTA_RETURN_IF_ERROR(StartComputing());
   metrics = std::make_unique<Metrics>(facts.version, facts.backend, facts.started);
   for (const Method* method : methods::kAll) metrics->calls().AddMethod(method->name);
   return StartHttp();
@@ -178,10 +160,7 @@ absl::Status Server::Parts::StartHttp() {
     if (certificates != nullptr) certificates->Current();  // reports their state even if nobody connects
     return metrics->Render(Gauges());
   };
-  pages.trouble = [this] {
-    const absl::Status trouble = StoreTrouble();
-    return trouble.ok() ? "" : absl::StrCat("jobs wait for the store: ", trouble.message());
-  };
+  pages.trouble = [this] { return Trouble(); };
   pages.may_see = MayBrowse();
   pages.not_ready = [this]() -> std::string {
     if (draining) return "draining";
@@ -218,6 +197,7 @@ ServerGauges Server::Parts::Gauges() const {
   gauges.grpc_held.limit = options.max_held_bytes;
   gauges.http_held.limit = HttpHeldLimit(options);
   gauges.health_watchers_limit = options.max_health_watchers;
+  gauges.device = MeasureDevice();
   if (!ready) return gauges;  // there may be no batcher yet
   gauges.grpc_held.bytes = watch->held_bytes();
   gauges.http_held.bytes = http->held_bytes();
@@ -240,10 +220,10 @@ absl::Status Server::Parts::StartModels() {
   model_options.memory_bytes = options.model_memory_bytes;
   model_options.warm_up_rows = options.max_batch_rows;
   model_options.stopping = stopping;
-  KWTA_ASSIGN_OR_RETURN(models, ModelManager::Open(
-                                    ModelsDirectory(), model_options,
-                                    [this](const ModelBundle& bundle) { return CreateEncoder(bundle, backend); },
-                                    ReportModelsTo(metrics.get())));
+  KWTA_ASSIGN_OR_RETURN(
+      models, ModelManager::Open(
+                  ModelsDirectory(), model_options,
+                  [this](const ModelBundle& bundle) { return placer->Create(bundle); }, ReportModelsTo(metrics.get())));
   models->Start();
   KWTA_ASSIGN_OR_RETURN(follower, ModelFollower::Start(ModelsDirectory(), absl::Seconds(options.model_poll_seconds),
                                                        models.get(), [](const absl::Status& status) {
@@ -272,6 +252,7 @@ absl::Status Server::Parts::StartJobs() {
   runner_options.jobs_directory = state->jobs();
   runner_options.data_directories = DataDirectories();
   runner_options.backend = options.backend;
+  runner_options.device = options.device;
   runner_options.max_running_jobs = options.max_running_jobs;
   runner_options.max_queued_jobs = options.max_queued_jobs;
   runner_options.trainer_niceness = options.trainer_niceness;
@@ -289,10 +270,7 @@ void Server::Parts::StartBatcher() {
   BatcherEvents batcher_events;
   batcher_events.batch_done = [](const ServedModel& model, int64_t rows, absl::Duration compute) {
     Metrics::BatchDone(model, rows, absl::ToDoubleSeconds(compute));
-    if (model.use != nullptr && model.use->NotePath(*model.encoder)) {
-      const EncodingPath path = model.encoder->path();
-      spdlog::info("model {} version {}: codes are found by {}: {}", model.name, model.version, path.name, path.reason);
-    }
+    if (model.use != nullptr && model.use->NotePath(*model.encoder)) TellPath(model);
   };
   batcher_events.queue_left = [this](const ServedModel& model, absl::Duration queued) {
     trainer_priority.EncodeIsInUse(SteadyTime::Now());
@@ -312,7 +290,11 @@ void Server::Parts::StartBatcher() {
   batcher_options.linger = absl::Milliseconds(options.batch_linger_milliseconds);
   drift = std::make_unique<DriftSampler>();
   drift->Start();
-  batcher = std::make_unique<Batcher>(batcher_options, std::move(batcher_events));
+  std::function<bool(const ServedModel&)> on_device;
+  if (device != nullptr) {
+    on_device = [](const ServedModel& model) { return PlacedEncoder::IsOnDevice(*model.encoder); };
+  }
+  batcher = std::make_unique<BatchLanes>(batcher_options, std::move(batcher_events), std::move(on_device));
   batcher->Start();
 }
 
@@ -351,7 +333,7 @@ void Server::Parts::MakeMethods() {
   parts.jobs = job_handler.get();
   parts.datasets = dataset_handler.get();
   parts.models = model_handler.get();
-  parts.status = [this] { return ReportStatus(facts, draining, *models, *store, StoreTrouble(), *metrics); };
+  parts.status = [this] { return Status(); };
   parts.site = &site;
   parts.upload_directory = state->datasets();
   parts.max_upload_bytes = options.max_upload_bytes;

@@ -10,12 +10,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "core/backends/backend.h"
-#include "server/batching/batcher.h"
+#include "server/batching/batch_lanes.h"
 #include "server/edge/acceptor.h"
 #include "server/edge/connection_watch.h"
 #include "server/jobs/job_journal.h"
@@ -28,6 +28,9 @@
 #include "server/models/model_manager.h"
 #include "server/oip/inference_handler.h"
 #include "server/options.h"
+#include "server/placement/compute_backends.h"
+#include "server/placement/model_placer.h"
+#include "server/placement/serving_device.h"
 #include "server/security/authenticator.h"
 #include "server/security/certificates.h"
 #include "server/server.h"
@@ -54,11 +57,13 @@ namespace kwta::server {
 // Use it from one thread until everything has started; after that any thread may use `draining` and `ready`. Parts are
 // in order of dependence: a later part may use earlier ones and is destroyed before them.
 struct Server::Parts {
-  explicit Parts(const Options& options) : options(options), permits(options.max_concurrent_calls) {}
+  Parts(const Options& options, OpenBackends open_backends)
+      : options(options), open_backends(std::move(open_backends)), permits(options.max_concurrent_calls) {}
   // The HTTP port's thread reads the other parts, so it ends before any of them.
   ~Parts() { http.reset(); }
 
   const Options options;
+  const OpenBackends open_backends;
   std::function<bool()> stopping;  // see Server::Start
   ServerFacts facts;
   std::atomic<bool> ready{false};
@@ -70,7 +75,9 @@ struct Server::Parts {
   std::unique_ptr<Authenticator> authenticator;
 
   std::unique_ptr<StateDirectory> state;
-  std::shared_ptr<Backend> backend;
+  std::shared_ptr<ServingDevice> device;  // null: processors compute
+  absl::Status no_device;                 // why, if one was looked for
+  std::unique_ptr<ModelPlacer> placer;
   std::unique_ptr<Metrics> metrics;
   std::unique_ptr<Certificates> certificates;  // null: no TLS
   CallPipeline pipeline;
@@ -84,7 +91,7 @@ struct Server::Parts {
   std::unique_ptr<JobRunner> runner;
   std::unique_ptr<CompletionLoop> loop;
   std::unique_ptr<DriftSampler> drift;
-  std::unique_ptr<Batcher> batcher;
+  std::unique_ptr<BatchLanes> batcher;
   std::unique_ptr<EncodeHandler> encode_handler;
   std::unique_ptr<DatasetHandler> dataset_handler;
   std::unique_ptr<JobHandler> job_handler;
@@ -122,10 +129,18 @@ struct Server::Parts {
   absl::Status WithoutStatePath(const absl::Status& status) const;
   // OK, or the reason why jobs wait for the store.
   absl::Status StoreTrouble() const;
+  // The device that encodes, or the one that is missing.
+  std::optional<DeviceState> Device() const;
+  DeviceGauges MeasureDevice() const;
+  // What does not work although calls are served; empty if all does.
+  std::string Trouble() const;
+  v1::StatusResponse Status() const;
   // What a scrape measures now. REQUIRES: StartBase has opened the state directory.
   ServerGauges Gauges() const;
 
  private:
+  // Opens the backends.
+  absl::Status StartComputing();
   // Parts of StartGrpc; each needs those before it.
   void StartBatcher();
   void MakeHandlers();

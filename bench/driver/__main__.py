@@ -7,6 +7,8 @@ examples:
   scripts/bench --only wire_unary,tail,overload  bars of a real server, with a client on the same machine
   scripts/bench --data ~/data --json result.json MNIST and CIFAR-10 from ~/data/mnist and ~/data/cifar10
   scripts/bench --force-isa avx2 --quick         every bar on the AVX2 paths of a better machine, the others held to it too
+  scripts/bench --force-isa avx2 --slower 5 --only tail,overload
+                                                 on processors that others use for four fifths (needs the privilege)
   scripts/bench growth --plot growth.svg         rates against units, k, batch and threads
   scripts/bench instructions                     instruction counts of hot loops against bench/instructions.json
   scripts/bench instructions --update            and write them anew
@@ -17,6 +19,7 @@ docs/performance.md says what each line means.
 """
 
 import argparse
+import contextlib
 import glob
 import json
 import os
@@ -29,6 +32,7 @@ import instructions
 import machine
 import preparation
 from measure import measure, print_bars, print_isa, print_machine, warn_if_busy
+from slower import slower
 from turns import Peers
 from wire import Wire
 
@@ -58,6 +62,12 @@ def parse(words):
         choices=tuple(machine.FORCED),
         help="hold kwta and the other libraries to a lower instruction set than the machine's best",
     )
+    parser.add_argument(
+        "--slower",
+        type=float,
+        metavar="N",
+        help="imitate a machine that is N times slower, for bars over the wire: take the rest of every processor's time",
+    )
     parser.add_argument("--programs", metavar="DIR", help="use the programs in DIR instead of building build/bench")
     parser.add_argument("--no-peers", action="store_true", help="measure kwta and the machine only")
     parser.add_argument("--plot", metavar="FILE", help="growth: draw the rates, an SVG file")
@@ -65,6 +75,8 @@ def parse(words):
     arguments, rest = parser.parse_known_args(words)
     if rest and arguments.what != "micro":
         parser.error(f"unknown arguments {' '.join(rest)}")
+    if arguments.slower is not None and not 1 < arguments.slower <= 10:
+        parser.error("--slower: expected more than 1, at most 10")
     try:
         bars.groups_of(arguments.only)
     except ValueError as error:
@@ -100,7 +112,11 @@ def run_bars(arguments, programs):
         if peers:
             facts["versions"] = peers.versions()
             print("peers " + ", ".join(f"{name} {version}" for name, version in facts["versions"].items()))
-        measurement = measure(arguments, programs, inputs, peers, no_peers, wire)
+        with slower(arguments.slower) if arguments.slower else contextlib.nullcontext() as share:
+            if share is not None:
+                facts["share"] = share
+                print(f"slower: programs get {share:.0%} of a processor")
+            measurement = measure(arguments, programs, inputs, peers, no_peers, wire)
     finally:
         wire.close()
         if peers:

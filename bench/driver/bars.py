@@ -147,6 +147,8 @@ BARS = (
     Bar("wire_b256_u8", "ratio", "wire_b256_u8", against=("in_process",), vnni=(0.7, 0.9)),
     Bar("wire_vs_torchserve_like", "ratio", "wire_vs_torchserve_like", against=("grpc_aio",), vnni=(5, 15)),
     Bar("tail", "value", "tail", vnni=(3, 1), less=True),
+    # How many times as long as most calls the slowest of a hundred takes.
+    Bar("tail_median", "ratio", "tail", against=("median",), vnni=(3, 2), less=True),
     Bar("tail_training", "ratio", "tail_training", against=("without",), vnni=(4, 2), less=True),
     Bar("idle", "value", "idle", vnni=(2, 1), less=True),
     Bar("overload", "ratio", "overload", against=("at_capacity",), vnni=(2, 1.2), less=True),

@@ -20,6 +20,7 @@
 #include "client/load/load_stream.h"
 #include "client/retry.h"
 #include "client/tensor_message.h"
+#include "core/base/short_slices.h"
 #include "core/base/status_macros.h"
 #include "kwta/v1/service.pb.h"
 
@@ -90,6 +91,8 @@ class LoadRun {
     start_ = absl::Now();
     counted_from_ = start_ + options_.warm_up;
     end_ = counted_from_ + options_.duration;
+    // What a call takes must not depend on when a thread of this program gets a processor.
+    AskForShortSlices();
     std::thread taker([this] { TakeAnswers(); });
     if (options_.rate > 0) {
       MakeDueCalls();

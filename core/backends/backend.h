@@ -12,19 +12,21 @@
 // The reference backend defines what is right. Where a result is discrete (which units are in a code) every backend
 // returns exactly the reference's answer; elsewhere the conformance suite states a tolerance.
 //
-// Every method is required. core/backends/host_backend.h composes some of them for processors.
+// Every method but device_report is required. core/backends/host_backend.h composes some of them for processors.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/backends/active_gradient.h"
+#include "core/backends/device_report.h"
 #include "core/backends/length_factor.h"
 #include "core/backends/regularised_args.h"
 #include "core/backends/tied_training.h"
@@ -178,6 +180,8 @@ class Backend {
   // True if operations work on any host memory at once. Arrays then need no copy to and from an operation. Only
   // core/backends/staging.h asks.
   virtual bool host_accessible() const = 0;
+  // The device that this backend computes on; none if processors do. Never waits for the device.
+  virtual std::optional<DeviceReport> device_report() const { return std::nullopt; }
 
   // Allocates `bytes` (may be 0) of uninitialised memory. Errors: RESOURCE_EXHAUSTED with the number of bytes.
   virtual absl::StatusOr<Buffer> Allocate(size_t bytes) = 0;

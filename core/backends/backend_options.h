@@ -4,6 +4,7 @@
 #include <functional>
 #include <initializer_list>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -15,6 +16,8 @@ struct BackendOptions {
   int threads = 0;  // 0: every processor this process may use
   // Settings of the backend to create, by name; its header lists them.
   std::map<std::string, std::string> settings;
+  // The number of the device to compute on, from 0; the first if not set. Processor backends have none.
+  std::optional<int> device = {};
   // Called for each better backend of this build that this machine cannot run, if no backend is named.
   std::function<void(absl::string_view backend, const absl::Status& why)> passed_over = {};
 };

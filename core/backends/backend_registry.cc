@@ -16,18 +16,19 @@ namespace {
 
 struct Row {
   const char* name;
+  bool on_device;
   absl::StatusOr<std::shared_ptr<Backend>> (*create)(const BackendOptions& options);
 };
 
 // Best first.
 constexpr Row kBackends[] = {
 #ifdef KWTA_CUDA
-    {"cuda", cuda::CreateBackend},
+    {"cuda", true, cuda::CreateBackend},
 #endif
 #ifdef KWTA_ONEDNN
-    {"onednn", onednn::CreateBackend},
+    {"onednn", false, onednn::CreateBackend},
 #endif
-    {"reference", CreateReferenceBackend},
+    {"reference", false, CreateReferenceBackend},
 };
 
 }  // namespace
@@ -35,6 +36,14 @@ constexpr Row kBackends[] = {
 std::vector<std::string> BackendNames() {
   std::vector<std::string> names;
   for (const Row& row : kBackends) names.push_back(row.name);
+  return names;
+}
+
+std::vector<std::string> DeviceBackendNames() {
+  std::vector<std::string> names;
+  for (const Row& row : kBackends) {
+    if (row.on_device) names.push_back(row.name);
+  }
   return names;
 }
 

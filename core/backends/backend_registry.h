@@ -14,6 +14,8 @@ namespace kwta {
 
 // Names of the backends in this build, best first; "reference" is always there, and last.
 std::vector<std::string> BackendNames();
+// Those of them that compute on a device, best first; may be empty.
+std::vector<std::string> DeviceBackendNames();
 
 // Creates a backend. An empty name selects the best one that works on this machine.
 // Errors: NOT_FOUND naming the available backends; INVALID_ARGUMENT if a setting is unknown, or names something unknown

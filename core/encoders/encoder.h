@@ -31,6 +31,12 @@ struct TrainedRows {
   std::vector<float> x, reconstructions;  // [rows, width], the mean not subtracted
 };
 
+// Where an encoder computes.
+struct Placement {
+  std::string device;  // a device, for people; empty: the processor
+  std::string reason;  // why there; empty if there is no choice
+};
+
 // A trained encoder: parameters and preprocessing. Immutable; every method is thread-safe.
 class Encoder {
  public:
@@ -55,8 +61,9 @@ class Encoder {
   // option is set although the encoder takes no k.
   virtual absl::StatusOr<int64_t> ResolveK(const EncodeOptions& options) const = 0;
 
-  // How this machine finds codes, and a number that changes whenever that does; see Dictionary.
+  // How this machine finds codes, where, and a number that changes whenever either does; see Dictionary.
   virtual EncodingPath path() const { return {}; }
+  virtual Placement placement() const { return {}; }
   virtual uint64_t path_changes() const { return 0; }
 
   // Encodes x[rows, input_width] (u8, f16, bf16 or f32) into the encoder's own form of codes. A row's code does not

@@ -13,6 +13,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "server/batching/batch_queue.h"
+#include "server/batching/encode_queue.h"
 
 namespace kwta::server {
 
@@ -26,17 +27,17 @@ struct BatcherEvents {
 };
 
 // Thread-safe, except that batches run one at a time: either call Start, or have one thread call RunOneBatch.
-class Batcher {
+class Batcher final : public EncodeQueue {
  public:
   Batcher(const BatcherOptions& options, BatcherEvents events, std::function<absl::Time()> now = absl::Now);
   // Drains.
-  ~Batcher();
+  ~Batcher() override;
 
   // Encodes `work` and calls `done` exactly once; `done` must not block. A refused request gets its answer at once.
   // Others get it on the computing thread, or on the thread of a caller that takes their room. The deadline is checked
   // here, when a batch forms, and before the batch computes. Errors passed to `done`: RESOURCE_EXHAUSTED (queue full),
   // UNAVAILABLE (draining), DEADLINE_EXCEEDED, CANCELLED, and those of the encoder.
-  void Submit(EncodeWork work, EncodeDone done);
+  void Submit(EncodeWork work, EncodeDone done) override;
 
   // Forms the next batch and computes it. Returns false if nothing waited.
   bool RunOneBatch();

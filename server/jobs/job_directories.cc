@@ -24,7 +24,36 @@ bool IsKept(absl::string_view name, Keep keep) {
   return true;
 }
 
+// The files of a job that go on from one attempt to the next.
+std::vector<fs::path> CheckpointFiles(const std::string& directory) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (IsKept(name, Keep::kProgress) && !IsKept(name, Keep::kResults)) files.push_back(entry->path());
+  }
+  return files;
+}
+
 }  // namespace
+
+Keep KeepOfFailure(absl::StatusCode code) {
+  const bool may_pass = code == absl::StatusCode::kResourceExhausted || code == absl::StatusCode::kUnavailable;
+  return may_pass ? Keep::kProgress : Keep::kLog;
+}
+
+bool HasCheckpoint(const std::string& directory) { return !CheckpointFiles(directory).empty(); }
+
+bool MoveCheckpoint(const std::string& from, const std::string& to) {
+  if (!CheckpointFiles(to).empty()) return false;
+  bool moved = false;
+  for (const fs::path& file : CheckpointFiles(from)) {
+    std::error_code error;
+    fs::rename(file, fs::path(to) / file.filename(), error);
+    moved |= !error;
+  }
+  return moved;
+}
 
 std::vector<std::string> ClearJobDirectory(const std::string& directory, Keep keep) {
   std::vector<std::string> removed;

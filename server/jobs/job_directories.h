@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
 namespace kwta::server {
@@ -17,8 +18,18 @@ enum class Keep {
   kNothing,   // the directory itself is removed
   kLog,       // the log of a failed job, if there is one
   kResults,   // the log, and the bundle that could not be published
-  kProgress,  // everything but temporary files: the job continues
+  kProgress,  // everything but temporary files: the job continues, or another one goes on from its checkpoint
 };
+
+// What a failed job keeps, from the code of its failure. Its checkpoint too if something was lacking or away that may
+// be there at another attempt: memory, a device.
+Keep KeepOfFailure(absl::StatusCode code);
+
+// Whether a job that has ended left a checkpoint in its directory.
+bool HasCheckpoint(const std::string& directory);
+// Moves the checkpoint of a job that has ended into the directory of another one. Returns false if there is none, or
+// the other one has its own.
+bool MoveCheckpoint(const std::string& from, const std::string& to);
 
 // Clears a job's directory and returns the paths removed. What cannot be removed stays until the next start.
 std::vector<std::string> ClearJobDirectory(const std::string& directory, Keep keep);

@@ -1,4 +1,5 @@
 // Methods of JobRunner that store how a job continues and ends, whatever the store does.
+#include <google/protobuf/util/message_differencer.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -12,6 +13,8 @@
 namespace kwta::server {
 namespace {
 
+// The newest failed jobs that may have left a checkpoint for another one.
+constexpr int64_t kFailedJobsSeen = 100;
 constexpr absl::Duration kFirstStorePause = absl::Milliseconds(100);
 constexpr absl::Duration kLongestStorePause = absl::Seconds(5);
 
@@ -78,6 +81,17 @@ void JobRunner::Publish(const v1::Job& job) {
       spdlog::warn("job {}: its model will be published at the next start: {}", job.id(), version.status().ToString());
       return;
     }
+  }
+}
+
+void JobRunner::GoOnFromAFailedJob(const v1::Job& job) {
+  const absl::StatusOr<std::vector<v1::Job>> failed = journal_->store().List(v1::JOB_STATE_FAILED, kFailedJobsSeen);
+  if (!failed.ok()) return;
+  for (const v1::Job& each : *failed) {
+    if (!google::protobuf::util::MessageDifferencer::Equals(each.spec(), job.spec())) continue;
+    if (!MoveCheckpoint(Directory(each.id()), Directory(job.id()))) continue;
+    spdlog::info("job {}: goes on from the checkpoint of job {}, which failed", job.id(), each.id());
+    return;
   }
 }
 

@@ -28,6 +28,7 @@ constexpr int kMostKills = 3;
 constexpr absl::Duration kPoll = absl::Milliseconds(100);
 constexpr absl::Duration kFullQueuePause = absl::Minutes(1);  // training takes minutes
 constexpr size_t kLogTailBytes = 1500;
+constexpr char kGoesOn[] = "; its checkpoint is kept: the next job of the same spec goes on from it";
 
 std::string NewJobId(absl::Time now) {
   return absl::StrCat("job-", absl::FormatTime("%Y%m%d-%H%M%S", now, absl::UTCTimeZone()),
@@ -115,7 +116,8 @@ void JobRunner::RemoveDebris() {
     Keep keep = Keep::kResults;
     if (job.ok()) {
       const bool over = job->state() == v1::JOB_STATE_SUCCEEDED || job->state() == v1::JOB_STATE_CANCELLED;
-      keep = over ? Keep::kNothing : IsFinal(job->state()) ? Keep::kResults : Keep::kProgress;
+      const bool kept_progress = KeepOfFailure(static_cast<absl::StatusCode>(job->error().code())) == Keep::kProgress;
+      keep = over ? Keep::kNothing : IsFinal(job->state()) && !kept_progress ? Keep::kResults : Keep::kProgress;
     } else if (!absl::IsNotFound(job.status())) {
       continue;
     }
@@ -246,8 +248,11 @@ void JobRunner::Run(const std::string& id, SteadyTime queued) {
     Publish(*job);
   } else if (ending.report.has_failed()) {
     const v1::Failure& failure = ending.report.failed();
-    const absl::Status error(static_cast<absl::StatusCode>(failure.code()), failure.message());
-    End(*job, FailedEvent(error, absl::Now()), Keep::kLog);
+    const auto code = static_cast<absl::StatusCode>(failure.code());
+    const Keep keep = KeepOfFailure(code);
+    const bool goes_on = keep == Keep::kProgress && HasCheckpoint(Directory(id));
+    const absl::Status error(code, absl::StrCat(failure.message(), goes_on ? kGoesOn : ""));
+    End(*job, FailedEvent(error, absl::Now()), keep);
   } else if (ending.report.interrupted() || stopping || (ending.killed && MayTryAgain(id))) {
     Requeue(id);
   } else {
@@ -294,12 +299,14 @@ JobRunner::Ending JobRunner::Train(const v1::Job& job) {
     ending.report.mutable_finished();
     return ending;
   }
+  GoOnFromAFailedJob(job);
   v1::TrainerTask task;
   task.set_job_id(job.id());
   *task.mutable_spec() = job.spec();
   for (const std::string& each : options_.data_directories) task.add_data_directories(each);
   task.set_work_directory(directory);
   task.set_backend(options_.backend);
+  if (options_.device.has_value()) task.set_device(static_cast<uint32_t>(*options_.device));
   if (job.spec().has_base()) {
     const v1::BaseModelRef& base = job.spec().base();
     const absl::StatusOr<ModelVersionInfo> model = models_->Describe({base.model(), base.version()});

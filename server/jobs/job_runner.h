@@ -8,6 +8,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -35,6 +36,7 @@ struct JobRunnerOptions {
   std::string jobs_directory;                 // each job works in jobs_directory/<id>
   std::vector<std::string> data_directories;  // passed to the trainer
   std::string backend;                        // passed to the trainer
+  std::optional<int> device;                  // likewise
   int max_running_jobs = 1;
   int max_queued_jobs = 1000;
   int trainer_niceness = 5;
@@ -110,6 +112,8 @@ class JobRunner {
   void Run(const std::string& id, SteadyTime queued);
   // Trains until the job reaches an end of its own.
   Ending TrainPatiently(const v1::Job& job);
+  // Gives the job the checkpoint that a failed job of the same spec has kept, if there is one.
+  void GoOnFromAFailedJob(const v1::Job& job);
   Ending Train(const v1::Job& job);
   Ending Listen(const v1::Job& job, TrainerProcess* process);
   void StopTrainer(Running* running) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -75,6 +75,7 @@ void Metrics::CollectServer(const ServerGauges& gauges, Collection* collection) 
     collection->Add("kwta_connections_held_bytes", labels, static_cast<double>(held.bytes));
     collection->Add("kwta_connections_held_bytes_limit", labels, static_cast<double>(held.limit));
   }
+  CollectDevice(gauges.device, collection);
   collection->Add("kwta_control_calls_waiting", {{"kind", "quick"}}, gauges.quick_calls_waiting);
   collection->Add("kwta_control_calls_waiting", {{"kind", "slow"}}, gauges.slow_calls_waiting);
   collection->Add("kwta_build_info",

@@ -15,6 +15,7 @@
 #include "core/tensors/codes.h"
 #include "server/metrics/call_series.h"
 #include "server/metrics/connection_series.h"
+#include "server/metrics/device_series.h"
 #include "server/metrics/job_series.h"
 #include "server/metrics/model_series.h"
 #include "server/metrics/throughput_history.h"
@@ -39,6 +40,7 @@ struct ServerGauges {
   int quick_calls_waiting = 0, slow_calls_waiting = 0, control_calls_limit = 0;
   int health_watchers = 0, health_watchers_limit = 0;
   std::string state_directory;  // empty: none
+  DeviceGauges device;
 };
 
 // Thread-safe. Recording takes no lock that a scrape holds for long.

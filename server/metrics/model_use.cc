@@ -66,7 +66,7 @@ bool ModelUse::NotePath(const Encoder& encoder) {
   std::string name = encoder.path().name;
   absl::MutexLock lock(&mutex_);
   path_ = std::move(name);
-  return !path_.empty();
+  return true;
 }
 
 void ModelUse::Encoded(const Codes& codes) {

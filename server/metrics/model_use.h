@@ -75,7 +75,8 @@ class ModelUse {
 
   // Tells what the version is, and that it was loaded. Codes of another width than before start a new window.
   void Describe(const v1::ModelDescription& description, int64_t code_width);
-  // Learns how the version's codes are found now. Returns true if that has changed since the last call. Cheap if not.
+  // Learns how the version's codes are found now. Returns true if that or their place has changed since the last call.
+  // Cheap if not.
   bool NotePath(const Encoder& encoder);
   void Loaded(double seconds) { last_load_seconds_.store(seconds, std::memory_order_relaxed); }
   void SetMemory(int64_t bytes) { memory_bytes_.store(bytes, std::memory_order_relaxed); }

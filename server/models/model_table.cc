@@ -138,7 +138,10 @@ absl::StatusOr<ModelVersionInfo> ModelTable::Describe(const ModelSelector& selec
 
 ModelVersionInfo ModelTable::InfoOf(const Model& model, const Version& version) {
   ModelVersionInfo info = version.info;
-  if (version.served != nullptr) info.path = version.served->encoder->path();
+  if (version.served != nullptr) {
+    info.path = version.served->encoder->path();
+    info.placement = version.served->encoder->placement();
+  }
   const auto add = [&](const std::string& label) {
     if (Labelled(model, label) == &version) info.labels.push_back(label);
   };

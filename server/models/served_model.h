@@ -64,6 +64,7 @@ struct ModelVersionInfo {
   v1::ModelDescription description;  // empty if it was never readable
   int64_t parameter_bytes = 0;       // the file's bytes until the version was first in memory
   EncodingPath path;                 // of the encoder in memory; empty if it has no choice
+  Placement placement;               // the same
   std::vector<std::string> labels;   // labels that name it; "stable" and "canary" count even if nobody has set them
 
   bool usable() const { return state == ModelState::kReady || state == ModelState::kEvicted; }

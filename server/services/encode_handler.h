@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "kwta/v1/service.pb.h"
-#include "server/batching/batcher.h"
+#include "server/batching/encode_queue.h"
 #include "server/metrics/call_series.h"
 #include "server/models/model_manager.h"
 #include "server/security/quota.h"
@@ -42,7 +42,7 @@ using EncodedRowsDone = std::function<void(absl::StatusOr<EncodedRows>)>;
 class EncodeHandler {
  public:
   // REQUIRES: models and batcher outlive the handler.
-  EncodeHandler(ModelManager* models, Batcher* batcher, int64_t max_message_bytes)
+  EncodeHandler(ModelManager* models, EncodeQueue* batcher, int64_t max_message_bytes)
       : models_(models), batcher_(batcher), max_message_bytes_(max_message_bytes) {}
 
   // REQUIRES: the request stays valid until `done` was called.
@@ -66,7 +66,7 @@ class EncodeHandler {
   void StartWith(ServedModelPtr served, const Request& request, CallContext context, EncodedRowsDone done);
 
   ModelManager* const models_;
-  Batcher* const batcher_;
+  EncodeQueue* const batcher_;
   const int64_t max_message_bytes_;
 };
 

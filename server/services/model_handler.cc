@@ -39,6 +39,10 @@ v1::ModelVersion ToMessage(const ModelVersionInfo& info) {
     version.mutable_path()->set_name(info.path.name);
     version.mutable_path()->set_reason(info.path.reason);
   }
+  if (!info.placement.reason.empty()) {
+    version.mutable_placement()->set_device(ToUtf8(info.placement.device));
+    version.mutable_placement()->set_reason(ToUtf8(info.placement.reason));
+  }
   return version;
 }
 

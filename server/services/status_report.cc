@@ -6,8 +6,24 @@
 
 namespace kwta::server {
 
+namespace {
+
+v1::DeviceStatus ToMessage(const DeviceState& state) {
+  v1::DeviceStatus device;
+  device.set_name(ToUtf8(state.name));
+  device.set_failure(ToUtf8(state.failure.message()));
+  device.set_memory_bytes(static_cast<uint64_t>(state.memory_bytes));
+  device.set_used_bytes(static_cast<uint64_t>(state.used_bytes));
+  device.set_models_bytes(static_cast<uint64_t>(state.models_bytes));
+  device.set_models_bytes_limit(static_cast<uint64_t>(state.models_bytes_limit));
+  return device;
+}
+
+}  // namespace
+
 v1::StatusResponse ReportStatus(const ServerFacts& facts, bool draining, const ModelManager& models, JobStore& jobs,
-                                const absl::Status& store_trouble, const Metrics& metrics) {
+                                const absl::Status& store_trouble, const Metrics& metrics,
+                                const std::optional<DeviceState>& device) {
   const absl::StatusOr<JobCounts> counted = jobs.Count();
   const JobCounts counts = counted.ok() ? *counted : JobCounts();
   const absl::Status& trouble = counted.ok() ? store_trouble : counted.status();
@@ -30,6 +46,7 @@ v1::StatusResponse ReportStatus(const ServerFacts& facts, bool draining, const M
   response.set_encode_requests(metrics.encode_requests());
   response.set_rows_encoded(metrics.rows_encoded());
   response.set_max_message_bytes(static_cast<uint64_t>(facts.max_message_bytes));
+  if (device.has_value()) *response.mutable_device() = ToMessage(*device);
   return response;
 }
 

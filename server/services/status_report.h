@@ -1,6 +1,7 @@
 // Builds the answer of the Status call.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -9,6 +10,7 @@
 #include "server/jobs/job_store.h"
 #include "server/metrics/metrics.h"
 #include "server/models/model_manager.h"
+#include "server/placement/serving_device.h"
 
 namespace kwta::server {
 
@@ -23,8 +25,10 @@ struct ServerFacts {
   bool http_tls = false;
 };
 
-// `store_trouble` says why jobs wait for the store. Thread-safe.
+// `store_trouble` says why jobs wait for the store; `device` is that of a server that has one or looked for one.
+// Thread-safe.
 v1::StatusResponse ReportStatus(const ServerFacts& facts, bool draining, const ModelManager& models, JobStore& jobs,
-                                const absl::Status& store_trouble, const Metrics& metrics);
+                                const absl::Status& store_trouble, const Metrics& metrics,
+                                const std::optional<DeviceState>& device = std::nullopt);
 
 }  // namespace kwta::server

@@ -81,6 +81,7 @@ absl::StatusOr<v1::TrainingStatistics> RunTask(const v1::TrainerTask& task, Repo
   KWTA_ASSIGN_OR_RETURN(const Dataset data, LoadDataset(task.spec().dataset(), dataset_options));
   BackendOptions backend_options;
   backend_options.threads = static_cast<int>(task.spec().training().threads());
+  if (task.has_device()) backend_options.device = static_cast<int>(task.device());
   KWTA_ASSIGN_OR_RETURN(std::shared_ptr<Backend> backend, CreateBackend(task.backend(), backend_options));
 
   TrainingControl control;

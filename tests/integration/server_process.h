@@ -7,6 +7,7 @@
 
 #include "grpcpp/channel.h"
 #include "kwta/v1/service.grpc.pb.h"
+#include "tests/http_get.h"
 #include "tests/integration/child_process.h"
 
 namespace kwta::testing {
@@ -35,15 +36,5 @@ class ServerProcess {
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::EncoderService::Stub> stub_;
 };
-
-struct HttpReply {
-  int status = 0;
-  std::string body;
-};
-
-// GET from 127.0.0.1, with further header lines. status is 0 if there was no answer.
-HttpReply HttpGet(int port, const std::string& path, const std::string& headers = "");
-// POST of JSON, likewise.
-HttpReply HttpPost(int port, const std::string& path, const std::string& body);
 
 }  // namespace kwta::testing

@@ -49,6 +49,18 @@ void WarnOfDeadUnits(const v1::Model& model) {
   }
 }
 
+// Says where the versions in memory are encoded, if the server has a device.
+void PrintPlacement(const v1::Model& model) {
+  for (const v1::ModelVersion& version : model.versions()) {
+    if (!version.has_placement()) continue;
+    const v1::Placement& placement = version.placement();
+    std::cout << "\n"
+              << model.name() << " version " << version.version() << ": "
+              << (placement.device().empty() ? "the processor" : placement.device())
+              << " encodes: " << placement.reason() << "\n";
+  }
+}
+
 absl::StatusOr<std::vector<v1::Model>> Fetch(Client& client, const std::string& name) {
   if (name.empty()) return client.ListModels();
   auto model = client.GetModel(name);
@@ -90,6 +102,7 @@ ExitCode RunModels(const std::string& name, const GlobalOptions& global) {
                 << model.name() << " version " << version.version() << ": " << version.failure().message() << "\n";
     }
   }
+  for (const v1::Model& model : *models) PrintPlacement(model);
   for (const v1::Model& model : *models) WarnOfDeadUnits(model);
   for (const v1::Model& model : *models) {
     for (const std::string& problem : model.problems()) {

@@ -16,6 +16,14 @@
 namespace kwta::client::cli {
 namespace {
 
+std::string DeviceText(const v1::DeviceStatus& device) {
+  if (device.name().empty()) return absl::StrCat("none: ", device.failure());
+  if (!device.failure().empty()) return absl::StrCat(device.name(), " has failed: ", device.failure());
+  return absl::StrCat(device.name(), ", models take ", HumanBytes(device.models_bytes()), " of ",
+                      HumanBytes(device.models_bytes_limit()), ", ", HumanBytes(device.used_bytes()), " of ",
+                      HumanBytes(device.memory_bytes()), " in use");
+}
+
 void PrintStatus(const v1::StatusResponse& status, const GlobalOptions& global) {
   Table table({{""}, {""}});
   table.AddRow({"server", absl::StrCat("kwta-server ", status.kwta_version(), " at ", global.server)});
@@ -23,6 +31,7 @@ void PrintStatus(const v1::StatusResponse& status, const GlobalOptions& global) 
                                       HumanDuration(absl::Now() - ToTime(status.started())))});
   table.AddRow({"backend", absl::StrCat(status.backend(), ", ", status.threads(), " threads, ",
                                         absl::StrJoin(status.cpu_features(), " "))});
+  if (status.has_device()) table.AddRow({"device", DeviceText(status.device())});
   table.AddRow({"models", absl::StrCat(status.models())});
   table.AddRow({"jobs", absl::StrCat(status.jobs_running(), " running, ", status.jobs_queued(), " queued, ",
                                      status.jobs_succeeded(), " succeeded, ", status.jobs_failed(), " failed, ",

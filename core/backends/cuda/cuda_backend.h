@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -27,6 +28,7 @@ class CudaBackend final : public Backend {
   const char* name() const override { return name_.c_str(); }
   int threads() const override { return 1; }
   bool host_accessible() const override { return false; }
+  std::optional<DeviceReport> device_report() const override { return device_->report(); }
   Device& device() { return *device_; }
 
   absl::StatusOr<Buffer> Allocate(size_t bytes) override;

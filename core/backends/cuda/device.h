@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/backends/cuda/kernels/kernel_list.h"
+#include "core/backends/device_report.h"
 
 namespace kwta::cuda {
 
@@ -39,6 +40,8 @@ class Device {
   virtual ~Device() = default;
 
   virtual const DeviceFacts& facts() const = 0;
+  // Never waits for the device.
+  virtual DeviceReport report() const = 0;
 
   // Uninitialised memory, aligned to 256 bytes. Errors: RESOURCE_EXHAUSTED. REQUIRES: bytes > 0.
   virtual absl::StatusOr<void*> Allocate(size_t bytes) = 0;

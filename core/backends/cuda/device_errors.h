@@ -32,6 +32,13 @@ class DeviceErrors {
     return failure_;
   }
 
+  const std::string& device() const { return device_; }
+  // OK before the first failure.
+  absl::Status failure() const {
+    absl::MutexLock lock(&mutex_);
+    return failure_;
+  }
+
   // Something that was asked for failed: INTERNAL. It may have been the call that says so, or one before.
   absl::Status Failed(const std::string& why) {
     absl::MutexLock lock(&mutex_);
@@ -44,7 +51,7 @@ class DeviceErrors {
 
  private:
   const std::string device_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
   const char* last_ ABSL_GUARDED_BY(mutex_) = "nothing";
   const char* before_ ABSL_GUARDED_BY(mutex_) = "nothing";

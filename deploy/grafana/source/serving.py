@@ -149,6 +149,29 @@ def models():
     ], collapsed=True)
 
 
+def device():
+    return row("Device", [
+        lines("Device memory", "What the server has allocated on its device, what of that is reserved for models, and the most that may be.",
+              "bytes",
+              [(f"kwta_device_memory_used_bytes{{{INSTANCE}}}", "{{instance}} used"),
+               (f"kwta_device_models_bytes{{{INSTANCE}}}", "{{instance}} models"),
+               (f"kwta_device_models_bytes_limit{{{INSTANCE}}}", "{{instance}} most for models")], "no device", by_instance=True),
+        lines("Batches on the device", "Batches a second that the device computed, and those that the processor computed in its place.", "short",
+              [(f"sum by (instance) ({rate('kwta_device_batches_total', INSTANCE)})", "{{instance}} device"),
+               (f"sum by (instance, reason) ({rate('kwta_device_fallbacks_total', INSTANCE)})", "{{instance}} processor: {{reason}}")],
+              "no device", by_instance=True),
+        lines("Time of the device", "Part of the time in which the device copies and runs kernels, and batches in flight.", "short",
+              [(f"sum by (instance) ({rate('kwta_device_copy_seconds_total', INSTANCE)})", "{{instance}} copies"),
+               (f"sum by (instance) ({rate('kwta_device_kernel_seconds_total', INSTANCE)})", "{{instance}} kernels"),
+               (f"sum by (instance) (kwta_device_batches_in_flight{{{INSTANCE}}})", "{{instance}} in flight")], "no device", by_instance=True),
+        lines("Where versions are encoded", "Versions in memory on servers with a device, by place.", "none",
+              [(f"sum by (place) (kwta_model_placement{{{INSTANCE}}})", "{{place}}")], "no device", width=12, steps_between=True),
+        lines("Failed devices", "1 from the moment that a device fails until its server is restarted.", "none",
+              [(f"sum by (instance) (kwta_device_failed{{{INSTANCE}}})", "{{instance}}")], "no device", width=12, steps_between=True,
+              by_instance=True),
+    ], collapsed=True)
+
+
 def connections():
     return row("Connections", [
         lines("Open connections", "By port.", "short",
@@ -170,4 +193,4 @@ def connections():
 
 def build():
     return dashboard("kwta-serving", "kwta / Serving", __doc__,
-                     [now(), traffic(), latency(), queue(), saturation(), models(), connections()])
+                     [now(), traffic(), latency(), queue(), saturation(), models(), device(), connections()])

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/time/time.h"
+#include "core/base/short_slices.h"
 
 namespace kwta::server {
 namespace {
@@ -57,7 +58,10 @@ void CompletionLoop::RunPosted() {
 }
 
 void CompletionLoop::Start() {
-  thread_ = std::thread([this] { Run(); });
+  thread_ = std::thread([this] {
+    AskForShortSlices();
+    Run();
+  });
 }
 
 void CompletionLoop::AddHolds(int more) {

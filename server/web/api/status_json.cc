@@ -76,6 +76,10 @@ json VersionJson(const v1::ModelVersion& version) {
                  {"labels", version.labels()},
                  {"parameter_bytes", version.parameter_bytes()}};
   if (version.has_path()) result["path"] = {{"name", version.path().name()}, {"reason", version.path().reason()}};
+  if (version.has_placement()) {
+    result["placement"] = {{"device", Text(version.placement().device())},
+                           {"reason", Text(version.placement().reason())}};
+  }
   if (version.has_failure()) result["failure"] = FailureJson(version.failure());
   if (version.has_description()) result["description"] = DescriptionJson(version.description());
   return result;
@@ -205,6 +209,13 @@ json ModelJson(const v1::Model& model) {
 }
 
 json ServerJson(const v1::StatusResponse& status) {
+  json device;  // null: none, and none was looked for
+  if (status.has_device()) {
+    device = {
+        {"name", Text(status.device().name())},           {"failure", Text(status.device().failure())},
+        {"memory_bytes", status.device().memory_bytes()}, {"used_bytes", status.device().used_bytes()},
+        {"models_bytes", status.device().models_bytes()}, {"models_bytes_limit", status.device().models_bytes_limit()}};
+  }
   return {{"version", status.kwta_version()},
           {"started", TimeJson(status.has_started(), status.started())},
           {"draining", status.draining()},
@@ -220,6 +231,7 @@ json ServerJson(const v1::StatusResponse& status) {
             {"cancelled", status.jobs_cancelled()}}},
           {"encode_requests", status.encode_requests()},
           {"rows_encoded", status.rows_encoded()},
+          {"device", std::move(device)},
           {"waiting_for_store", Text(status.waiting_for_store())}};
 }
 

@@ -5,6 +5,7 @@
 //   patient   reports progress and waits for SIGTERM, then leaves a checkpoint; with a checkpoint it is good
 //   stubborn  reports progress and ignores SIGTERM       leaving   leaves a child that holds the pipe, exits with code
 //   0
+//   starved   leaves a checkpoint and has no memory; with a checkpoint it is good
 //   unlucky   is killed the first time, and good after that
 #include <dirent.h>
 #include <sched.h>
@@ -106,6 +107,12 @@ int Play(const v1::TrainerTask& task) {
     if (std::ifstream(checkpoint)) return BeGood(task);
     std::ofstream(checkpoint) << "here";
     return raise(SIGKILL);
+  }
+  if (role == "starved") {
+    const std::string checkpoint = task.work_directory() + "/checkpoint";
+    if (std::ifstream(checkpoint)) return BeGood(task);
+    std::ofstream(checkpoint) << "here";
+    return Fail(8, "no device memory for 4096 bytes");
   }
   if (role == "stubborn") {
     signal(SIGTERM, SIG_IGN);

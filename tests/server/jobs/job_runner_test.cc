@@ -133,6 +133,24 @@ TEST_F(JobRunnerTest, AReportedFailureKeepsItsCodeAndWords) {
   EXPECT_EQ(job.error().message(), "there are no such rows");
 }
 
+TEST_F(JobRunnerTest, AJobThatLackedMemoryKeepsItsCheckpointForAnotherOfItsSpec) {
+  runner_->Start();
+  ASSERT_TRUE(Submit("a", "starved").ok());
+  const v1::Job job = Ended("a");
+  EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
+  EXPECT_EQ(job.error().code(), static_cast<int>(absl::StatusCode::kResourceExhausted));
+  EXPECT_EQ(job.error().message(),
+            "no device memory for 4096 bytes; its checkpoint is kept: the next job of the same spec goes on from it");
+  OpenAndStart();  // after the directories are cleared
+  EXPECT_THAT(FilesOf("a"), UnorderedElementsAre("checkpoint", "trainer.log"));
+  ASSERT_TRUE(Submit("other", "good").ok());
+  EXPECT_EQ(Ended("other").state(), v1::JOB_STATE_SUCCEEDED);
+  EXPECT_THAT(FilesOf("a"), UnorderedElementsAre("checkpoint", "trainer.log"));
+  ASSERT_TRUE(Submit("b", "starved").ok());
+  EXPECT_EQ(Ended("b").state(), v1::JOB_STATE_SUCCEEDED) << Ended("b").error().message();
+  EXPECT_THAT(FilesOf("a"), ElementsAre("trainer.log"));
+}
+
 TEST_F(JobRunnerTest, ACrashIsAFailureThatNamesTheSignal) {
   runner_->Start();
   ASSERT_TRUE(Submit("a", "crashing").ok());

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "server/batching/batcher.h"
 #include "server/metrics/families.h"
 #include "server/metrics/process_stats.h"
 #include "server/model_reports.h"

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/io/model_bundle.h"
+#include "server/batching/batcher.h"
 #include "tests/server/fake_encoder.h"
 #include "tests/server/models/bundles.h"
 #include "tests/temporary_directory.h"

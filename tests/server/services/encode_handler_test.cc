@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "server/batching/batcher.h"
 #include "tests/server/fake_encoder.h"
 #include "tests/server/models/bundles.h"
 #include "tests/temporary_directory.h"

@@ -1,7 +1,5 @@
 #include "core/backends/cuda/runtime/create_backend.h"
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "core/backends/cuda/cuda_backend.h"
 #include "core/backends/cuda/runtime/cuda_device.h"
 #include "core/base/status_macros.h"
@@ -9,15 +7,10 @@
 namespace kwta::cuda {
 
 absl::StatusOr<std::shared_ptr<Backend>> CreateBackend(const BackendOptions& options) {
-  KWTA_RETURN_IF_ERROR(CheckSettings("cuda", options, {"device", "filter", "cublas"}));
+  KWTA_RETURN_IF_ERROR(CheckSettings("cuda", options, {"filter", "cublas"}));
   KWTA_ASSIGN_OR_RETURN(const Filter filter, FilterSetting(options));
   CudaDeviceOptions device_options;
-  if (const auto found = options.settings.find("device"); found != options.settings.end()) {
-    if (!absl::SimpleAtoi(found->second, &device_options.index)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("the device \"", found->second, "\" is not a number; devices are numbered from 0"));
-    }
-  }
+  device_options.index = options.device.value_or(0);
   if (const auto found = options.settings.find("cublas"); found != options.settings.end()) {
     device_options.cublas_library = found->second;
   }

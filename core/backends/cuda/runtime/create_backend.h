@@ -9,8 +9,7 @@
 
 namespace kwta::cuda {
 
-// The backend on a CUDA device. Settings:
-//   device   its number, from 0 (default 0)
+// The backend on a CUDA device, options.device. Settings:
 //   filter   how AffineTopK finds candidates: auto (default), bf16 or none
 //   cublas   the file of cuBLASLt (default: where the dynamic loader looks). Without it every score is exact, and slow
 // Errors: those of OpenCudaDevice; INVALID_ARGUMENT for other settings.

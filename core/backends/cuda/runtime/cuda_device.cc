@@ -2,6 +2,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include <atomic>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -11,6 +12,7 @@
 #include "core/backends/cuda/runtime/cublas_lt.h"
 #include "core/backends/cuda/runtime/device_kernels.h"
 #include "core/base/status_macros.h"
+#include "core/base/steady_time.h"
 
 namespace kwta::cuda {
 namespace {
@@ -55,6 +57,28 @@ class CudaDevice final : public Device {
 
   const DeviceFacts& facts() const override { return facts_; }
 
+  DeviceReport report() const override {
+    DeviceReport report;
+    report.device = errors_.device();
+    report.memory_bytes = static_cast<int64_t>(facts_.memory_bytes);
+    report.copy_seconds = static_cast<double>(copy_nanoseconds_) * 1e-9;
+    report.kernel_seconds = static_cast<double>(kernel_nanoseconds_) * 1e-9;
+    report.failure = errors_.failure();
+    cudaSetDevice(options_.index);
+    cudaMemPool_t pool = nullptr;
+    uint64_t used = 0, kept = 0;
+    size_t free = 0, total = 0;
+    const bool known = cudaDeviceGetDefaultMemPool(&pool, options_.index) == cudaSuccess &&
+                       cudaMemPoolGetAttribute(pool, cudaMemPoolAttrUsedMemCurrent, &used) == cudaSuccess &&
+                       cudaMemPoolGetAttribute(pool, cudaMemPoolAttrReservedMemCurrent, &kept) == cudaSuccess &&
+                       cudaMemGetInfo(&free, &total) == cudaSuccess;
+    if (known) {
+      report.used_bytes = static_cast<int64_t>(used);
+      report.free_bytes = static_cast<int64_t>(free + (kept - used));
+    }
+    return report;
+  }
+
   absl::StatusOr<void*> Allocate(size_t bytes) override {
     KWTA_RETURN_IF_ERROR(Enter("Allocate"));
     void* memory = nullptr;
@@ -79,14 +103,11 @@ class CudaDevice final : public Device {
   }
   absl::Status CopyFromHost(const void* host, void* memory, size_t bytes) override {
     KWTA_RETURN_IF_ERROR(Enter("CopyFromHost"));
-    // Pageable memory: the runtime copies it aside before it returns.
-    KWTA_RETURN_IF_ERROR(Check(cudaMemcpyAsync(memory, host, bytes, cudaMemcpyHostToDevice, stream_)));
-    return Check(cudaStreamSynchronize(stream_));
+    return Copy(memory, host, bytes, cudaMemcpyHostToDevice);
   }
   absl::Status CopyToHost(const void* memory, void* host, size_t bytes) override {
     KWTA_RETURN_IF_ERROR(Enter("CopyToHost"));
-    KWTA_RETURN_IF_ERROR(Check(cudaMemcpyAsync(host, memory, bytes, cudaMemcpyDeviceToHost, stream_)));
-    return Check(cudaStreamSynchronize(stream_));
+    return Copy(host, memory, bytes, cudaMemcpyDeviceToHost);
   }
   absl::Status Wait() override {
     KWTA_RETURN_IF_ERROR(Enter("Wait"));
@@ -120,6 +141,17 @@ class CudaDevice final : public Device {
     KWTA_RETURN_IF_ERROR(errors_.Enter(operation));
     return Check(cudaSetDevice(options_.index));
   }
+  // Waits for the kernels before it, then for the copy, and times both.
+  absl::Status Copy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
+    const SteadyTime start = SteadyTime::Now();
+    KWTA_RETURN_IF_ERROR(Check(cudaStreamSynchronize(stream_)));
+    const SteadyTime begun = SteadyTime::Now();
+    KWTA_RETURN_IF_ERROR(Check(cudaMemcpyAsync(to, from, bytes, kind, stream_)));
+    KWTA_RETURN_IF_ERROR(Check(cudaStreamSynchronize(stream_)));
+    kernel_nanoseconds_ += absl::ToInt64Nanoseconds(begun - start);
+    copy_nanoseconds_ += absl::ToInt64Nanoseconds(SteadyTime::Now() - begun);
+    return absl::OkStatus();
+  }
   absl::Status Check(cudaError_t error) {
     if (error == cudaSuccess) return absl::OkStatus();
     return IsLoss(error) ? errors_.Lost(ErrorName(error)) : errors_.Failed(ErrorName(error));
@@ -142,6 +174,7 @@ class CudaDevice final : public Device {
   const CudaDeviceOptions options_;
   const cudaStream_t stream_;
   DeviceErrors errors_;
+  std::atomic<int64_t> copy_nanoseconds_{0}, kernel_nanoseconds_{0};
   absl::Mutex mutex_;
   std::unique_ptr<CublasLt> products_ ABSL_GUARDED_BY(mutex_);
   absl::Status no_products_ ABSL_GUARDED_BY(mutex_);

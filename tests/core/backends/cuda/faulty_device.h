@@ -1,40 +1,60 @@
 // A device that fails when it is told to.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <set>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "core/backends/cuda/device_errors.h"
 #include "tests/core/backends/cuda/emulation/emulated_device.h"
 
 namespace kwta::cuda {
 
 // The emulated device behind the error handling that the CUDA device has: a kernel that fails does so unseen, and the
-// next call that waits says it. Not thread-safe.
+// next call that waits says it. Thread-safe.
 class FaultyDevice final : public Device {
  public:
   explicit FaultyDevice(const EmulationOptions& options = {}) : emulated_(options) {}
   ~FaultyDevice() override = default;
 
   // Calls from now on, from 1; 0: never.
-  int64_t fail_allocation = 0;
-  int64_t fail_launch = 0;
-  int64_t lose_at_call = 0;
-  int64_t allocations = 0, launches = 0, calls = 0;
-  size_t living() const { return living_.size(); }
+  std::atomic<int64_t> fail_allocation{0};
+  std::atomic<int64_t> fail_launch{0};
+  std::atomic<int64_t> lose_at_call{0};
+  std::atomic<int64_t> allocations{0}, launches{0}, calls{0};
+  // While set, no allocation succeeds; copies to the host have a bit that is wrong.
+  std::atomic<bool> out_of_memory{false}, flips_bits{false};
+  size_t living() const {
+    absl::MutexLock lock(&mutex_);
+    return living_.size();
+  }
 
   const DeviceFacts& facts() const override { return emulated_.facts(); }
+  DeviceReport report() const override {
+    DeviceReport report = emulated_.report();
+    report.device = errors_.device();
+    report.failure = errors_.failure();
+    return report;
+  }
   absl::StatusOr<void*> Allocate(size_t bytes) override {
     if (absl::Status status = Enter("Allocate"); !status.ok()) return status;
-    if (++allocations == fail_allocation) return absl::ResourceExhaustedError(absl::StrCat("no memory for ", bytes));
+    if (++allocations == fail_allocation || out_of_memory) {
+      return absl::ResourceExhaustedError(absl::StrCat("no memory for ", bytes));
+    }
     absl::StatusOr<void*> memory = emulated_.Allocate(bytes);
+    absl::MutexLock lock(&mutex_);
     if (memory.ok()) living_.insert(*memory);
     return memory;
   }
   void Free(void* memory) override {
-    living_.erase(memory);
+    {
+      absl::MutexLock lock(&mutex_);
+      living_.erase(memory);
+    }
     emulated_.Free(memory);
   }
   absl::Status Clear(void* memory, size_t bytes) override {
@@ -47,7 +67,9 @@ class FaultyDevice final : public Device {
   }
   absl::Status CopyToHost(const void* memory, void* host, size_t bytes) override {
     if (absl::Status status = Waits("CopyToHost"); !status.ok()) return status;
-    return emulated_.CopyToHost(memory, host, bytes);
+    absl::Status status = emulated_.CopyToHost(memory, host, bytes);
+    if (flips_bits) *static_cast<unsigned char*>(host) ^= 1;
+    return status;
   }
   absl::Status Wait() override { return Waits("Wait"); }
   absl::Status Launch(KernelId kernel, int64_t blocks, int threads, int64_t shared_bytes, const void* args) override {
@@ -73,8 +95,9 @@ class FaultyDevice final : public Device {
 
   EmulatedDevice emulated_;
   DeviceErrors errors_{"device 0"};
-  bool kernel_failed_ = false;
-  std::set<void*> living_;
+  std::atomic<bool> kernel_failed_{false};
+  mutable absl::Mutex mutex_;
+  std::set<void*> living_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace kwta::cuda

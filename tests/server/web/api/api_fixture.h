@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "server/batching/batcher.h"
 #include "server/jobs/job_journal.h"
 #include "server/jobs/job_runner.h"
 #include "server/metrics/metrics.h"

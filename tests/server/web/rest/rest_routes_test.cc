@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "server/batching/batcher.h"
 #include "tests/server/fake_encoder.h"
 #include "tests/server/models/bundles.h"
 #include "tests/server/web/http_fixture.h"

@@ -76,6 +76,16 @@ EmulatedDevice::~EmulatedDevice() {
   for (const auto& [memory, bytes] : memory_) std::free(const_cast<void*>(memory));
 }
 
+DeviceReport EmulatedDevice::report() const {
+  absl::MutexLock lock(&mutex_);
+  DeviceReport report;
+  report.device = facts_.name;
+  report.memory_bytes = static_cast<int64_t>(options_.memory_bytes);
+  report.used_bytes = static_cast<int64_t>(allocated_);
+  report.free_bytes = report.memory_bytes - report.used_bytes;
+  return report;
+}
+
 absl::StatusOr<void*> EmulatedDevice::Allocate(size_t bytes) {
   absl::MutexLock lock(&mutex_);
   if (bytes > options_.memory_bytes - allocated_) {

@@ -29,6 +29,8 @@ class EmulatedDevice final : public Device {
   ~EmulatedDevice() override;
 
   const DeviceFacts& facts() const override { return facts_; }
+  // Without times: the kernels run on the processor.
+  DeviceReport report() const override;
   absl::StatusOr<void*> Allocate(size_t bytes) override;
   void Free(void* memory) override;
   absl::Status Clear(void* memory, size_t bytes) override;
