@@ -55,16 +55,17 @@ absl::StatusOr<Buffer> CudaBackend::Allocate(size_t bytes) {
 }
 
 absl::Status CudaBackend::Clear(void* device, size_t bytes) {
-  if (bytes == 0) return absl::OkStatus();
-  return device_->Clear(device, bytes);
+  Work work(*device_, "Clear");
+  work.Clear(Global<char>{static_cast<char*>(device), static_cast<int64_t>(bytes)});
+  return work.Finish();
 }
 
 absl::Status CudaBackend::CopyFromHost(const void* host, void* device, size_t bytes) {
-  return bytes == 0 ? absl::OkStatus() : device_->CopyFromHost(host, device, bytes);
+  return copies_.FromHost(host, device, bytes);
 }
 
 absl::Status CudaBackend::CopyToHost(const void* device, void* host, size_t bytes) {
-  return bytes == 0 ? absl::OkStatus() : device_->CopyToHost(device, host, bytes);
+  return copies_.ToHost(device, host, bytes);
 }
 
 absl::StatusOr<std::unique_ptr<Dictionary>> CudaBackend::PrepareDictionary(const float* atoms, const float* bias,

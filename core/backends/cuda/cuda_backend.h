@@ -11,15 +11,17 @@
 #include "core/backends/backend_options.h"
 #include "core/backends/cuda/codes.h"
 #include "core/backends/cuda/device.h"
+#include "core/backends/cuda/host_copies.h"
 
 namespace kwta::cuda {
 
-// Every operation queues its kernels and returns; the copies wait. Codes have the reference's bits: candidates come
-// from products in bfloat16 with a proven bound, and are scored anew in FixedOrderDot's order. Gradients are sums in a
-// fixed order, without atomic additions of floats: the same bits in every run. Thread-safe: the device works in the
-// order of all threads' calls.
-// Errors: RESOURCE_EXHAUSTED if the device's memory is; INTERNAL, with the name of the operation, if a kernel failed;
-// UNAVAILABLE if the device is lost. After the last two every call fails.
+// Every operation queues its kernels and returns. Copies to the device return once the host's bytes are copied aside,
+// and travel while the device computes; copies to the host wait for what was queued before them. Codes have the
+// reference's bits: candidates come from products in bfloat16 with a proven bound, and are scored anew in
+// FixedOrderDot's order. Gradients are sums in a fixed order, without atomic additions of floats: the same bits in
+// every run. Thread-safe: the device works in the order of all threads' calls. Errors: RESOURCE_EXHAUSTED if the
+// device's memory is; INTERNAL, with the name of the operation, if a kernel failed; UNAVAILABLE if the device is lost.
+// After the last two every call fails.
 class CudaBackend final : public Backend {
  public:
   // `name` is what name() says.
@@ -62,6 +64,7 @@ class CudaBackend final : public Backend {
  private:
   const std::string name_;
   const std::unique_ptr<Device> device_;
+  HostCopies copies_{*device_};
   const Filter filter_;
 };
 

@@ -84,7 +84,8 @@ void QueueRegularisedPass(Work& work, const RegularisedPassArgs& args) {
   terms.terms = {work.Temporary<float>(units), work.Temporary<float>(units), work.Temporary<float>(units),
                  Global<double>{IsNull(penalties) ? nullptr : penalties.data + rows, units},
                  work.Temporary<int32_t>(units)};
-  work.Launch<UnitTermsKernel>(units, ThreadsFor(std::max(rows, width) / 4, UnitTermsKernel::kMaxThreads), terms);
+  work.Launch<UnitTermsKernel>(UnitTermsKernel::Blocks(terms), ThreadsFor(rows * kWarp, UnitTermsKernel::kMaxThreads),
+                               terms);
 
   const Global<float> output = work.Temporary<float>(rows * width), gradient = work.Temporary<float>(rows * width);
   QueueProduct(work, In(h), atoms, output, rows, width, units, false, false);

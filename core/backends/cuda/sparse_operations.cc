@@ -10,6 +10,12 @@ namespace kwta::cuda {
 
 void QueueProduct(Work& work, Global<const float> a, Global<const float> b, Global<float> c, int64_t m, int64_t n,
                   int64_t k, bool transpose_a, bool transpose_b, float scale, bool add) {
+  // A library's product has an order of summation of its own: that is fine where only the tolerance of binary32 counts.
+  constexpr int64_t kLeast = int64_t{1} << 18;
+  if (m * n * k >= kLeast && work.device().has_products()) {
+    work.FloatProduct({a.data, b.data, c.data, m, n, k, transpose_a, transpose_b, add, scale});
+    return;
+  }
   const ProductKernel::Args args{a, b, c, m, n, k, transpose_a, transpose_b, add, scale};
   work.Launch<ProductKernel>(ProductKernel::Blocks(args), ProductKernel::kMaxThreads, args);
 }

@@ -13,6 +13,11 @@ void* Work::TemporaryBytes(int64_t bytes) {
   return *memory;
 }
 
+void Work::Submit() {
+  if (!commands_.empty() && status_.ok()) Note(device_.Submit(operation_, commands_));
+  commands_.clear();
+}
+
 void Work::Note(const absl::Status& status) {
   if (status.ok() || !status_.ok()) return;
   status_ = absl::Status(status.code(), absl::StrCat(operation_, ": ", status.message()));

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 #include "core/backends/cuda/device.h"
 #include "core/backends/cuda/kernels/global.h"
 
@@ -32,11 +31,12 @@ inline int ThreadsFor(int64_t count, int most) {
   return static_cast<int>(std::clamp<int64_t>((count + kWarp - 1) / kWarp * kWarp, kWarp, most));
 }
 
-// Queues what an operation consists of, up to the first failure, and owns its temporary memory. Not thread-safe.
+// Collects what an operation consists of, up to the first failure, queues it, and owns its temporary memory. Not
+// thread-safe. REQUIRES: Finish is called.
 class Work {
  public:
-  // `operation` names it in errors.
-  Work(Device& device, absl::string_view operation) : device_(device), operation_(operation) {}
+  // `operation` names it in errors, and lives as long as the program.
+  Work(Device& device, const char* operation) : device_(device), operation_(operation) {}
   ~Work() {
     for (void* memory : temporary_) device_.Free(memory);
   }
@@ -53,13 +53,16 @@ class Work {
   template <typename T>
   void Clear(const Global<T>& array) {
     if (array.size == 0 || !status_.ok()) return;
-    Note(device_.Clear(array.data, static_cast<size_t>(array.size) * sizeof(T)));
+    Command clear;
+    clear.memory = array.data;
+    clear.bytes = static_cast<size_t>(array.size) * sizeof(T);
+    commands_.push_back(std::move(clear));
   }
 
   template <typename Kernel>
   void Launch(int64_t blocks, int threads, const typename Kernel::Args& args) {
     if (blocks == 0 || !status_.ok()) return;
-    Note(device_.Launch(Kernel::kId, blocks, threads, Kernel::SharedBytes(args, threads), &args));
+    commands_.push_back(LaunchOf<Kernel>(blocks, threads, args));
   }
   // A thread for each of `count` elements.
   template <typename Kernel>
@@ -68,19 +71,30 @@ class Work {
     Launch<Kernel>((count + threads - 1) / threads, threads, args);
   }
   void Bf16Product(const Bf16ProductArgs& args) {
-    if (args.m == 0 || !status_.ok()) return;
-    Note(device_.Bf16Product(args));
+    if (args.m == 0) return;
+    Submit();
+    if (status_.ok()) Note(device_.Bf16Product(operation_, args));
+  }
+  void FloatProduct(const FloatProductArgs& args) {
+    Submit();
+    if (status_.ok()) Note(device_.FloatProduct(operation_, args));
   }
 
-  absl::Status Finish() { return status_; }
+  // Queues what has not been. The first failure.
+  absl::Status Finish() {
+    Submit();
+    return status_;
+  }
 
  private:
   void* TemporaryBytes(int64_t bytes);
+  void Submit();
   void Note(const absl::Status& status);
 
   Device& device_;
-  const absl::string_view operation_;
+  const char* const operation_;
   absl::Status status_;
+  std::vector<Command> commands_;
   std::vector<void*> temporary_;
 };
 

@@ -106,6 +106,8 @@ inline std::shared_ptr<Backend> MakeBackend(const std::string& name, int threads
 // Every test of the suite runs on each backend and number of threads.
 class Conformance : public testing::TestWithParam<BackendCase> {
  protected:
+  bool emulated() const { return IsEmulated(GetParam().name); }
+
   std::shared_ptr<Backend> backend_ = MakeBackend(GetParam());
   std::shared_ptr<Backend> reference_ = MakeBackend("reference", 1);
 };

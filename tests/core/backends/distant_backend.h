@@ -98,6 +98,9 @@ class DistantBackend final : public Backend {
 std::vector<std::string> RunnableBackendNames();
 // These, "distant", and "emulated": the CUDA backend on an emulated device.
 std::vector<std::string> AllBackendNames();
+// Whether its kernels run on an emulated device, where a small part of the work shows as much: each step launches the
+// same kernels, which do not depend on how long a training is.
+inline bool IsEmulated(const std::string& name) { return name == "emulated"; }
 // As CreateBackend, of any of these.
 absl::StatusOr<std::shared_ptr<Backend>> CreateAnyBackend(const std::string& name, const BackendOptions& options);
 

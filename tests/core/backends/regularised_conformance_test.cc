@@ -177,7 +177,10 @@ TEST_P(RegularisedConformance, PassesAgreeWithTheReference) {
   struct Size {
     int64_t rows, units, width;
   };
-  for (const Size& size : {Size{1, 1, 1}, Size{3, 17, 5}, Size{50, 130, 64}, Size{7, 33, 700}}) {
+  // For an emulated device more than a tile of products, and more numbers than a block has threads.
+  const std::vector<Size> large =
+      emulated() ? std::vector<Size>{{67, 70, 33}, {3, 5, 300}} : std::vector<Size>{{50, 130, 64}, {7, 33, 700}};
+  for (const Size& size : {Size{1, 1, 1}, Size{3, 17, 5}, large[0], large[1]}) {
     for (const double bias : {0.2, -1.5}) {
       const RegularisedProblem problem = RandomRegularisedProblem(size.rows, size.units, size.width, bias, 3);
       for (const Activation activation : kActivations) {
@@ -249,7 +252,8 @@ TEST_P(RegularisedConformance, TheRunningMeanForgets) {
 
 TEST_P(RegularisedConformance, AnOffsetChangesOnlyRounding) {
   for (const double bias : {0.4, -1.0}) {
-    RegularisedProblem problem = RandomRegularisedProblem(60, 130, 97, bias, 13);
+    RegularisedProblem problem =
+        emulated() ? RandomRegularisedProblem(20, 30, 97, bias, 13) : RandomRegularisedProblem(60, 130, 97, bias, 13);
     // Rows that were mostly zeros before the offset was subtracted.
     const std::vector<float> offset = Gaussians(97, 14, 0.2);
     Rng rng(15);
@@ -279,7 +283,8 @@ TEST_P(RegularisedConformance, AnOffsetChangesOnlyRounding) {
 }
 
 TEST_P(RegularisedConformance, ThreadsDoNotChangeAPass) {
-  const RegularisedProblem problem = RandomRegularisedProblem(50, 130, 64, -0.5, 3);
+  const RegularisedProblem problem =
+      emulated() ? RandomRegularisedProblem(20, 66, 20, -0.5, 3) : RandomRegularisedProblem(50, 130, 64, -0.5, 3);
   const auto one_thread = MakeBackend(GetParam().name, 1);
   for (const Regulariser& regulariser : Regularisers()) {
     RegularisedPassArgs args;

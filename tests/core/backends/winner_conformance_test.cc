@@ -101,6 +101,20 @@ TEST_P(ConvWinnersConformance, AllActivitiesAcrossMaps) {
   ExpectWinners(problem);
 }
 
+TEST_P(ConvWinnersConformance, PositionsOutsideTheImageAreNotThere) {
+  // One bright pixel in the last row, and filters that see it from the row beyond alone, at each end and in the middle.
+  WinnerProblem problem = RandomWinnerProblem({{3, 1, 5, 6}, 2, 3});
+  std::fill(problem.x.begin(), problem.x.end(), 0.0f);
+  std::fill(problem.filters.begin(), problem.filters.end(), 0.0f);
+  std::fill(problem.bias.begin(), problem.bias.end(), 0.0f);
+  problem.x[4 * 6] = problem.x[30 + 4 * 6 + 2] = problem.x[2 * 30 + 4 * 6 + 5] = 5;
+  problem.filters[1] = problem.filters[9 + 1] = 1;
+  EXPECT_THAT(RunConvWinners(*backend_, problem).indices, testing::Each(-1));
+  ExpectWinners(problem);
+  problem.scope = WinnerScope::kAcrossMaps;
+  ExpectWinners(problem);
+}
+
 TEST_P(ConvWinnersConformance, TiesGoToTheLowestPosition) {
   // Black images: every activity of a map is its bias.
   WinnerProblem problem = RandomWinnerProblem({{2, 1, 6, 7}, 3, 5});

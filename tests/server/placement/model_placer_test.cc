@@ -192,6 +192,8 @@ TEST_F(ModelPlacerTest, VersionsShareTheDeviceIfThereIsRoom) {
 
 TEST_F(ModelPlacerTest, WhatLeavesTheDeviceLeavesNothingThere) {
   Open();
+  // The first copies make buffers that stay.
+  for (int model = 0; model < 4; ++model) Create(SmallModel("a")).reset();
   const size_t living = device_.device->living();
   auto encoder = Create(SmallModel("a"));
   EXPECT_GT(device_.device->living(), living);
@@ -272,7 +274,7 @@ TEST_F(ModelPlacerTest, AKernelThatFailsMovesEveryModelToTheProcessor) {
   ExpectCodes(*a, SmallModel("a"), SmallRows(5));
   EXPECT_EQ(failures_, 1);
   EXPECT_EQ(failure_.code(), absl::StatusCode::kInternal);
-  EXPECT_THAT(std::string(failure_.message()), AllOf(HasSubstr("a kernel"), HasSubstr("an illegal address")));
+  EXPECT_THAT(std::string(failure_.message()), AllOf(HasSubstr("AffineTopK"), HasSubstr("an illegal address")));
   for (const Encoder* encoder : {a.get(), b.get()}) {
     EXPECT_EQ(Device(*encoder), "");
     EXPECT_THAT(Reason(*encoder), HasSubstr("the device has failed: device 0 failed in "));

@@ -1,7 +1,6 @@
 #include "core/backends/cuda/check/backend_check.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -9,48 +8,12 @@
 #include <vector>
 
 #include "core/backends/backend_registry.h"
-#include "core/base/rng.h"
+#include "core/backends/cuda/check/arrays.h"
+#include "core/backends/cuda/check/measure.h"
 #include "core/base/status_macros.h"
 
 namespace kwta::cuda {
 namespace {
-
-std::vector<float> Normals(int64_t count, uint64_t seed, double deviation = 1) {
-  Rng rng(seed);
-  std::vector<float> values(static_cast<size_t>(count));
-  for (float& value : values) value = static_cast<float>(deviation * rng.Gaussian());
-  return values;
-}
-
-// The arrays of one problem in a backend's memory. Keeps the first error, after which addresses mean nothing.
-class Arrays {
- public:
-  explicit Arrays(Backend& backend) : backend_(backend) {}
-
-  template <typename T>
-  T* Add(const std::vector<T>& values) {
-    const size_t bytes = values.size() * sizeof(T);
-    absl::StatusOr<Buffer> buffer = AllocateZeroed(backend_, bytes);
-    status_.Update(buffer.status());
-    if (!status_.ok()) return nullptr;
-    status_.Update(backend_.CopyFromHost(values.data(), buffer->as<void>(), bytes));
-    buffers_.push_back(*std::move(buffer));
-    return buffers_.back().as<T>();
-  }
-  template <typename T>
-  std::vector<T> Read(const T* array, int64_t count) {
-    std::vector<T> values(static_cast<size_t>(count));
-    if (status_.ok()) status_.Update(backend_.CopyToHost(array, values.data(), values.size() * sizeof(T)));
-    return values;
-  }
-  const absl::Status& status() const { return status_; }
-  void Note(const absl::Status& status) { status_.Update(status); }
-
- private:
-  Backend& backend_;
-  absl::Status status_;
-  std::vector<Buffer> buffers_;
-};
 
 template <typename T>
 int64_t Different(const std::vector<T>& actual, const std::vector<T>& expected) {
@@ -177,28 +140,6 @@ absl::StatusOr<Winners> FindWinners(Backend& backend, WinnerScope scope, int64_t
   return found;
 }
 
-// Seconds of AffineTopK, the best of five.
-absl::StatusOr<double> SecondsToEncode(Backend& backend, const CodeProblem& p) {
-  Arrays arrays(backend);
-  const float* const x = arrays.Add(Normals(p.rows * p.width, 1));
-  const float* const atoms = arrays.Add(Normals(p.units * p.width, 2, 0.1));
-  const float* const bias = arrays.Add(std::vector<float>(p.units));
-  int32_t* const indices = arrays.Add(std::vector<int32_t>(p.rows * p.k));
-  float* const values = arrays.Add(std::vector<float>(p.rows * p.k));
-  KWTA_RETURN_IF_ERROR(arrays.status());
-  KWTA_ASSIGN_OR_RETURN(const auto dictionary, backend.PrepareDictionary(atoms, bias, p.units, p.width));
-  double best = INFINITY;
-  for (int run = 0; run < 6; ++run) {
-    const auto start = std::chrono::steady_clock::now();
-    KWTA_RETURN_IF_ERROR(backend.AffineTopK({dictionary.get(), x, p.rows, p.k, indices, values}));
-    arrays.Read(indices, 1);  // waits
-    KWTA_RETURN_IF_ERROR(arrays.status());
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    if (run > 0) best = std::min(best, seconds);
-  }
-  return best;
-}
-
 }  // namespace
 
 absl::StatusOr<int64_t> CheckBackend(Backend& backend, const BackendCheckOptions& options, std::ostream& out) {
@@ -235,11 +176,7 @@ absl::StatusOr<int64_t> CheckBackend(Backend& backend, const BackendCheckOptions
   }
   report("conv_winners", winners);
   report("conv_pool", pooled);
-  if (!options.timing) return wrong;
-  KWTA_ASSIGN_OR_RETURN(const double small, SecondsToEncode(backend, {1000, 784, 1000, 25}));
-  out << "encode_784_1000_rows_per_second " << 1000 / small << std::endl;
-  KWTA_ASSIGN_OR_RETURN(const double large, SecondsToEncode(backend, {4096, 4096, 131072, 128}));
-  out << "encode_sae131k_rows_per_second " << 4096 / large << std::endl;
+  if (options.timing) KWTA_RETURN_IF_ERROR(MeasureBackend(backend, out));
   return wrong;
 }
 

@@ -50,7 +50,7 @@ struct FoldKernel {
     const int64_t row = t.block();
     if (!IsNull(a.row_count) && !t.Below(row, t.Load(a.row_count, 0))) return;
     int count = t.Load(found.counts, row);
-    const uint64_t threshold = t.Load(found.thresholds, row);
+    uint64_t threshold = t.Load(found.thresholds, row);
     t.Barrier();  // one thread writes both in the end
     if (count < 0) return;
     auto shared = t.template Shared<int>(kLargestElements);
@@ -61,8 +61,13 @@ struct FoldKernel {
       const int64_t listed = t.Load(a.unit_count, 0) - a.first;
       if (listed < units) units = listed < 0 ? 0 : listed;
     }
-    // The first piece needs no comparing: all of it goes in.
-    const bool all = threshold == 0 && a.scopes == 0 && count == 0;
+    // Of the first piece only those that may stay go in.
+    const bool first = threshold == 0 && a.scopes == 0 && count == 0 && units > a.k;
+    if (first) {
+      const auto key_of = [&](int j) { return CandidateOf(t, a, row, j, 0).key; };
+      threshold = LargestKeys(t, shared, key_of, static_cast<int>(units), static_cast<int>(a.k));
+      if (t.thread() == 0) t.Store(found.thresholds, row, threshold);
+    }
     for (int64_t begin = 0; t.Below(begin, units); begin += kEach * t.threads()) {
       Candidate candidates[kEach];
       bool any = false;
@@ -71,13 +76,6 @@ struct FoldKernel {
         if (t.Below(j, units)) candidates[e] = CandidateOf(t, a, row, j, threshold);
         any |= candidates[e].add;
       }
-      if (all) {
-        for (int e = 0; e < kEach; ++e) {
-          const int64_t j = begin + e * t.threads() + t.thread();
-          if (t.Below(j, units)) Keep(t, found, keys + j, candidates[e]);
-        }
-        continue;
-      }
       if (!t.AnyBarrier(any)) continue;
       for (int e = 0; e < kEach; ++e) {
         const Rank rank = BlockRank(t, ranks, candidates[e].add);
@@ -85,10 +83,10 @@ struct FoldKernel {
         count += rank.total;
       }
     }
-    if (all) count = static_cast<int>(units);
-    if (count > a.k) {
+    if (!first && count > a.k) {
       t.Barrier();
-      const uint64_t least = LargestKeys(t, shared, found.keys, keys, count, static_cast<int>(a.k));
+      const auto key_of = [&](int i) { return t.Load(found.keys, keys + i); };
+      const uint64_t least = LargestKeys(t, shared, key_of, count, static_cast<int>(a.k));
       count = Drop(t, ranks, found, keys, count, least);
       if (t.thread() == 0) t.Store(found.thresholds, row, least);
     }

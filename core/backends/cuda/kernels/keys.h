@@ -36,17 +36,16 @@ constexpr int kDigits = 256;
 // Shared memory of LargestKeys: a count for each digit, and what one thread tells the others.
 constexpr int64_t kLargestElements = kDigits + 4;
 
-// A number that exactly k of keys[first .. first + count) are at least, found digit by digit from the highest.
+// A number that exactly k of key_of(0) .. key_of(count - 1) are at least, found digit by digit from the highest.
 // `shared` has kLargestElements elements. REQUIRES: 1 <= k < count; the keys differ.
-template <typename Thread, typename Shared>
-KWTA_HOST_DEVICE inline uint64_t LargestKeys(Thread& t, Shared& shared, const Global<uint64_t>& keys, int64_t first,
-                                             int count, int k) {
+template <typename Thread, typename Shared, typename KeyOfIndex>
+KWTA_HOST_DEVICE inline uint64_t LargestKeys(Thread& t, Shared& shared, const KeyOfIndex& key_of, int count, int k) {
   uint64_t found = 0, known = 0;
   for (int shift = 56; shift >= 0; shift -= 8) {
     for (int digit = t.thread(); t.Below(digit, kDigits); digit += t.threads()) shared.Set(digit, 0);
     t.Barrier();
     for (int i = t.thread(); t.Below(i, count); i += t.threads()) {
-      const uint64_t key = t.Load(keys, first + i);
+      const uint64_t key = key_of(i);
       if ((key & known) == found) shared.Add(static_cast<int>(key >> shift & 255), 1);
     }
     t.Barrier();
@@ -77,9 +76,8 @@ KWTA_HOST_DEVICE inline uint64_t LargestKeys(Thread& t, Shared& shared, const Gl
     found |= static_cast<uint64_t>(shared.Get(kDigits)) << shift;
     known |= uint64_t{255} << shift;
     k = shared.Get(kDigits + 1);
-    const bool all = k == shared.Get(kDigits + 2);
-    t.Barrier();
-    if (all) break;
+    // No barrier: who goes on waits at the next one before these three change.
+    if (k == shared.Get(kDigits + 2)) break;
   }
   return found;
 }

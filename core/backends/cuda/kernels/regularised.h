@@ -149,11 +149,12 @@ struct UnitTerms {
   Global<int32_t> active;       // [units]: rows
 };
 
-// Sums over the rows for each unit, a block a unit: activity statistics, running mean and penalties.
+// Sums over the rows for each unit: activity statistics, running mean and penalties. A block has 32 units, a lane each,
+// so that its warps read whole rows of products.
 struct UnitTermsKernel {
   static constexpr KernelId kId = KernelId::kUnitTerms;
   static constexpr const char* kName = "unit_terms";
-  static constexpr int kMaxThreads = 128, kSums = 6;
+  static constexpr int kMaxThreads = 128, kSums = 5;
 
   struct Args {
     Global<const float> atoms, products, bias;
@@ -166,30 +167,50 @@ struct UnitTermsKernel {
     Global<double> activity_sums;  // in, out [3, units]
     UnitTerms terms;
   };
-  static int64_t SharedBytes(const Args&, int) { return kSums * kSumBytes; }
+  static int64_t Blocks(const Args& a) { return (a.units + kWarp - 1) / kWarp; }
+  static int64_t SharedBytes(const Args&, int threads) { return kSums * threads * 8 + kWarp * 8; }
 
   template <typename Thread>
   static KWTA_HOST_DEVICE void Run(Thread& t, const Args& a) {
-    auto shared = t.template Shared<double>(kSums * kWarp);
+    auto shared = t.template Shared<double>(kSums * t.threads());
+    auto lengths = t.template Shared<double>(kWarp);
+    const int warps = t.threads() / kWarp;
+    const int64_t first = t.block() * kWarp, unit = first + t.lane();
+    // Squared lengths of the atoms, a warp each in turn.
+    for (int j = t.warp(); t.Below(j, kWarp); j += warps) {
+      double length2 = 0;
+      if (t.Below(first + j, a.units)) {
+        for (int64_t d = t.lane(); t.Below(d, a.width); d += kWarp) {
+          const double weight = t.Load(a.atoms, (first + j) * a.width + d);
+          length2 += weight * weight;
+        }
+      }
+      length2 = WarpSum(t, length2);
+      if (t.lane() == 0) lengths.Set(j, length2);
+    }
     double sums[kSums] = {};
-    double &length2 = sums[0], &sum = sums[1], &squares = sums[2], &active = sums[3], &mean = sums[4],
-           &slopes = sums[5];
-    const int64_t unit = t.block();
-    for (int64_t d = t.thread(); t.Below(d, a.width); d += t.threads()) {
-      const double weight = t.Load(a.atoms, unit * a.width + d);
-      length2 += weight * weight;
+    double &sum = sums[0], &squares = sums[1], &active = sums[2], &mean = sums[3], &slopes = sums[4];
+    if (t.Below(unit, a.units)) {
+      const float bias = t.Load(a.bias, unit);
+      for (int64_t i = t.warp(); t.Below(i, a.rows); i += warps) {
+        const float z = t.Load(a.products, i * a.units + unit) + bias;
+        const auto point = ActivationAt(a.activation, z);
+        sum += z;
+        squares += static_cast<double>(z) * z;
+        active += point.value > ActivationThreshold(a.activation) ? 1 : 0;
+        mean += point.value;
+        slopes += static_cast<double>(point.slope) * point.slope;
+      }
     }
-    for (int64_t i = t.thread(); t.Below(i, a.rows); i += t.threads()) {
-      const float z = t.Load(a.products, i * a.units + unit) + t.Load(a.bias, unit);
-      const auto point = ActivationAt(a.activation, z);
-      sum += z;
-      squares += static_cast<double>(z) * z;
-      active += point.value > ActivationThreshold(a.activation) ? 1 : 0;
-      mean += point.value;
-      slopes += static_cast<double>(point.slope) * point.slope;
+    for (int s = 0; s < kSums; ++s) shared.Set(s * t.threads() + t.thread(), sums[s]);
+    t.Barrier();
+    if (t.warp() != 0 || !t.Below(unit, a.units)) return;
+    for (int s = 0; s < kSums; ++s) {
+      for (int warp = 1; t.Below(warp, warps); ++warp) {
+        sums[s] += shared.Get(s * t.threads() + warp * kWarp + t.lane());
+      }
     }
-    BlockSums(t, shared, sums);
-    if (t.thread() != 0) return;
+    const double length2 = lengths.Get(t.lane());
     Grow(t, a, unit, sum);
     Grow(t, a, a.units + unit, squares);
     Grow(t, a, 2 * a.units + unit, active);

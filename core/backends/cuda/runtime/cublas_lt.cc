@@ -59,6 +59,22 @@ CublasLt::CublasLt(std::unique_ptr<Functions> functions, cublasLtHandle_t handle
 CublasLt::~CublasLt() { functions_->cublasLtDestroy(handle_); }
 
 absl::Status CublasLt::Multiply(const Bf16ProductArgs& args, void* workspace, cudaStream_t stream) {
+  return Multiply(CUDA_R_16BF, {args.a, args.m, args.k, args.k, false}, {args.b, args.n, args.k, args.k, true}, args.c,
+                  args.m, args.n, args.k, args.c_stride, 1, 0, workspace, stream);
+}
+
+absl::Status CublasLt::Multiply(const FloatProductArgs& args, void* workspace, cudaStream_t stream) {
+  const auto matrix = [](const float* data, int64_t rows, int64_t columns, bool transposed) {
+    return transposed ? Matrix{data, columns, rows, rows, true} : Matrix{data, rows, columns, columns, false};
+  };
+  return Multiply(CUDA_R_32F, matrix(args.a, args.m, args.k, args.transpose_a),
+                  matrix(args.b, args.k, args.n, args.transpose_b), args.c, args.m, args.n, args.k, args.n, args.scale,
+                  args.add ? 1.0f : 0.0f, workspace, stream);
+}
+
+absl::Status CublasLt::Multiply(cudaDataType_t type, const Matrix& left, const Matrix& right, float* result,
+                                int64_t rows, int64_t columns, int64_t depth, int64_t stride, float scale, float keep,
+                                void* workspace, cudaStream_t stream) {
   const Functions& lt = *functions_;
   cublasLtMatmulDesc_t product = nullptr;
   cublasLtMatrixLayout_t a = nullptr, b = nullptr, c = nullptr;
@@ -74,33 +90,53 @@ absl::Status CublasLt::Multiply(const Bf16ProductArgs& args, void* workspace, cu
   const auto then = [&status](auto call) {
     if (status == CUBLAS_STATUS_SUCCESS) status = call();
   };
-  const auto m = static_cast<uint64_t>(args.m), n = static_cast<uint64_t>(args.n), k = static_cast<uint64_t>(args.k);
-  const cublasOperation_t transposed = CUBLAS_OP_T;
+  const auto m = static_cast<uint64_t>(rows), n = static_cast<uint64_t>(columns);
+  const cublasOperation_t first = right.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+  const cublasOperation_t second = left.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
   const size_t workspace_bytes = kWorkspaceBytes;
   cublasLtMatmulHeuristicResult_t best = {};
   int found = 0;
-  const float one = 1, zero = 0;
-  // The library stores columns: a row-major c = a b' is the column-major c' = b a'.
+  // Sums that no two blocks of the device share: the same bits in every run.
+  const uint32_t no_sharing = CUBLASLT_REDUCTION_SCHEME_NONE;
+  // The library stores columns: a row-major c = a b is the column-major c' = b' a'. Factors in binary32 are not
+  // rounded.
   then([&] { return lt.cublasLtMatmulDescCreate(&product, CUBLAS_COMPUTE_32F, CUDA_R_32F); });
-  then([&] {
-    return lt.cublasLtMatmulDescSetAttribute(product, CUBLASLT_MATMUL_DESC_TRANSA, &transposed, sizeof(transposed));
-  });
-  then([&] { return lt.cublasLtMatrixLayoutCreate(&b, CUDA_R_16BF, k, n, args.k); });
-  then([&] { return lt.cublasLtMatrixLayoutCreate(&a, CUDA_R_16BF, k, m, args.k); });
-  then([&] { return lt.cublasLtMatrixLayoutCreate(&c, CUDA_R_32F, n, m, args.c_stride); });
+  then([&] { return lt.cublasLtMatmulDescSetAttribute(product, CUBLASLT_MATMUL_DESC_TRANSA, &first, sizeof(first)); });
+  then(
+      [&] { return lt.cublasLtMatmulDescSetAttribute(product, CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof(second)); });
+  const auto layout = [&](cublasLtMatrixLayout_t* made, const Matrix& matrix) {
+    return lt.cublasLtMatrixLayoutCreate(made, type, static_cast<uint64_t>(matrix.columns),
+                                         static_cast<uint64_t>(matrix.rows), matrix.stride);
+  };
+  then([&] { return layout(&b, right); });
+  then([&] { return layout(&a, left); });
+  then([&] { return lt.cublasLtMatrixLayoutCreate(&c, CUDA_R_32F, n, m, stride); });
   then([&] { return lt.cublasLtMatmulPreferenceCreate(&preference); });
   then([&] {
     return lt.cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
                                                    &workspace_bytes, sizeof(workspace_bytes));
   });
+  then([&] {
+    return lt.cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &no_sharing,
+                                                   sizeof(no_sharing));
+  });
+  const auto aligned = [&](cublasLtMatmulPreferenceAttributes_t attribute, const void* data) {
+    const auto address = reinterpret_cast<uintptr_t>(data) | 256;
+    const auto bytes = static_cast<uint32_t>(address & ~(address - 1));
+    then([&] { return lt.cublasLtMatmulPreferenceSetAttribute(preference, attribute, &bytes, sizeof(bytes)); });
+  };
+  aligned(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, right.data);
+  aligned(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, left.data);
+  aligned(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, result);
+  aligned(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, result);
   then([&] { return lt.cublasLtMatmulAlgoGetHeuristic(handle_, product, b, a, c, c, preference, 1, &best, &found); });
   if (status == CUBLAS_STATUS_SUCCESS && found == 0) status = CUBLAS_STATUS_NOT_SUPPORTED;
   then([&] {
-    return lt.cublasLtMatmul(handle_, product, &one, args.b, b, args.a, a, &zero, args.c, c, args.c, c, &best.algo,
-                             workspace, kWorkspaceBytes, stream);
+    return lt.cublasLtMatmul(handle_, product, &scale, right.data, b, left.data, a, &keep, result, c, result, c,
+                             &best.algo, workspace, kWorkspaceBytes, stream);
   });
   if (status == CUBLAS_STATUS_SUCCESS) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat("cuBLASLt refuses a product of ", args.m, " x ", args.n, " x ", args.k,
+  return absl::InternalError(absl::StrCat("cuBLASLt refuses a product of ", rows, " x ", columns, " x ", depth,
                                           ": status ", static_cast<int>(status)));
 }
 

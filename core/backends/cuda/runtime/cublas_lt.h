@@ -26,8 +26,18 @@ class CublasLt {
   static constexpr size_t kWorkspaceBytes = size_t{32} << 20;
   // Queues the product on `stream`. Errors: INTERNAL.
   absl::Status Multiply(const Bf16ProductArgs& args, void* workspace, cudaStream_t stream);
+  absl::Status Multiply(const FloatProductArgs& args, void* workspace, cudaStream_t stream);
 
  private:
+  // A row-major matrix of `rows` rows that are `stride` elements apart, as the library sees it: its transpose.
+  struct Matrix {
+    const void* data;
+    int64_t rows, columns, stride;
+    bool transposed;
+  };
+  absl::Status Multiply(cudaDataType_t type, const Matrix& a, const Matrix& b, float* c, int64_t m, int64_t n,
+                        int64_t k, int64_t c_stride, float scale, float keep, void* workspace, cudaStream_t stream);
+
   struct Functions;
   CublasLt(std::unique_ptr<Functions> functions, cublasLtHandle_t handle);
 

@@ -2,17 +2,19 @@
 
 #include <cuda_runtime_api.h>
 
-#include <atomic>
+#include <array>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "core/backends/cuda/device_errors.h"
+#include "core/backends/cuda/graphs.h"
 #include "core/backends/cuda/runtime/cublas_lt.h"
-#include "core/backends/cuda/runtime/device_kernels.h"
+#include "core/backends/cuda/runtime/cuda_graph.h"
+#include "core/backends/cuda/runtime/device_times.h"
 #include "core/base/status_macros.h"
-#include "core/base/steady_time.h"
 
 namespace kwta::cuda {
 namespace {
@@ -40,19 +42,19 @@ bool IsLoss(cudaError_t error) {
   }
 }
 
-// One stream: the device does everything in the order of the calls, whichever thread makes them.
 class CudaDevice final : public Device {
  public:
-  CudaDevice(DeviceFacts facts, CudaDeviceOptions options, cudaStream_t stream)
+  CudaDevice(DeviceFacts facts, CudaDeviceOptions options, const std::array<cudaStream_t, kStreams>& streams)
       : facts_(std::move(facts)),
         options_(std::move(options)),
-        stream_(stream),
+        streams_(streams),
         errors_(absl::StrCat("CUDA device ", options_.index, " (", facts_.name, ")")) {}
   ~CudaDevice() override {
     cudaSetDevice(options_.index);
-    cudaStreamSynchronize(stream_);
+    for (const cudaStream_t stream : streams_) cudaStreamSynchronize(stream);
     if (workspace_ != nullptr) cudaFree(workspace_);
-    cudaStreamDestroy(stream_);
+    for (const Mark& mark : marks_) cudaEventDestroy(mark.event);
+    for (const cudaStream_t stream : streams_) cudaStreamDestroy(stream);
   }
 
   const DeviceFacts& facts() const override { return facts_; }
@@ -61,10 +63,10 @@ class CudaDevice final : public Device {
     DeviceReport report;
     report.device = errors_.device();
     report.memory_bytes = static_cast<int64_t>(facts_.memory_bytes);
-    report.copy_seconds = static_cast<double>(copy_nanoseconds_) * 1e-9;
-    report.kernel_seconds = static_cast<double>(kernel_nanoseconds_) * 1e-9;
     report.failure = errors_.failure();
     cudaSetDevice(options_.index);
+    report.copy_seconds = copies_.Seconds();
+    report.kernel_seconds = kernels_.Seconds();
     cudaMemPool_t pool = nullptr;
     uint64_t used = 0, kept = 0;
     size_t free = 0, total = 0;
@@ -80,9 +82,9 @@ class CudaDevice final : public Device {
   }
 
   absl::StatusOr<void*> Allocate(size_t bytes) override {
-    KWTA_RETURN_IF_ERROR(Enter("Allocate"));
+    KWTA_RETURN_IF_ERROR(Enter());
     void* memory = nullptr;
-    const cudaError_t error = cudaMallocAsync(&memory, bytes, stream_);
+    const cudaError_t error = cudaMallocAsync(&memory, bytes, Of(Stream::kCompute));
     if (error == cudaErrorMemoryAllocation) {
       cudaGetLastError();  // the process may go on
       size_t free = 0, total = 0;
@@ -95,62 +97,115 @@ class CudaDevice final : public Device {
   }
   void Free(void* memory) override {
     cudaSetDevice(options_.index);
-    cudaFreeAsync(memory, stream_);
+    cudaFreeAsync(memory, Of(Stream::kCompute));
   }
-  absl::Status Clear(void* memory, size_t bytes) override {
-    KWTA_RETURN_IF_ERROR(Enter("Clear"));
-    return Check(cudaMemsetAsync(memory, 0, bytes, stream_));
+  absl::StatusOr<void*> AllocateHost(size_t bytes) override {
+    KWTA_RETURN_IF_ERROR(Enter());
+    void* memory = nullptr;
+    const cudaError_t error = cudaMallocHost(&memory, bytes);
+    if (error == cudaErrorMemoryAllocation) {
+      cudaGetLastError();
+      return absl::ResourceExhaustedError(absl::StrCat("no pinned memory for ", bytes, " bytes"));
+    }
+    KWTA_RETURN_IF_ERROR(Check(error));
+    return memory;
   }
-  absl::Status CopyFromHost(const void* host, void* memory, size_t bytes) override {
-    KWTA_RETURN_IF_ERROR(Enter("CopyFromHost"));
-    return Copy(memory, host, bytes, cudaMemcpyHostToDevice);
-  }
-  absl::Status CopyToHost(const void* memory, void* host, size_t bytes) override {
-    KWTA_RETURN_IF_ERROR(Enter("CopyToHost"));
-    return Copy(host, memory, bytes, cudaMemcpyDeviceToHost);
-  }
-  absl::Status Wait() override {
-    KWTA_RETURN_IF_ERROR(Enter("Wait"));
-    return Check(cudaStreamSynchronize(stream_));
+  void FreeHost(void* memory) override {
+    cudaSetDevice(options_.index);
+    cudaFreeHost(memory);
   }
 
-  absl::Status Launch(KernelId id, int64_t blocks, int threads, int64_t shared_bytes, const void* args) override {
-    const DeviceKernel& kernel = KernelOf(id);
-    KWTA_RETURN_IF_ERROR(Enter(kernel.name));
-    void* arguments[] = {const_cast<void*>(args)};
-    const cudaError_t error =
-        cudaLaunchKernel(kernel.function, dim3(static_cast<unsigned>(blocks)), dim3(static_cast<unsigned>(threads)),
-                         arguments, static_cast<size_t>(shared_bytes), stream_);
-    return Check(error);
+  absl::StatusOr<Event> CreateEvent() override {
+    KWTA_RETURN_IF_ERROR(Enter());
+    Mark mark;
+    KWTA_RETURN_IF_ERROR(Check(cudaEventCreateWithFlags(&mark.event, cudaEventDisableTiming)));
+    absl::MutexLock lock(&marks_mutex_);
+    marks_.push_back(mark);
+    return static_cast<Event>(marks_.size()) - 1;
+  }
+  absl::Status Record(Event event, Stream stream) override {
+    KWTA_RETURN_IF_ERROR(Enter());
+    absl::MutexLock lock(&marks_mutex_);
+    marks_[event].queued = errors_.last();
+    return Check(cudaEventRecord(marks_[event].event, Of(stream)));
+  }
+  absl::Status WaitFor(Stream stream, Event event) override {
+    KWTA_RETURN_IF_ERROR(Enter());
+    return Check(cudaStreamWaitEvent(Of(stream), MarkOf(event).event, 0));
+  }
+  absl::Status Wait(Event event) override {
+    KWTA_RETURN_IF_ERROR(Enter());
+    const Mark mark = MarkOf(event);
+    KWTA_RETURN_IF_ERROR(Check(cudaEventSynchronize(mark.event)));
+    errors_.Done(mark.queued);
+    return absl::OkStatus();
+  }
+
+  absl::Status Copy(Stream stream, const void* from, void* to, size_t bytes) override {
+    KWTA_RETURN_IF_ERROR(Enter());
+    errors_.Queued("a copy");
+    // Copies within the device are work of its kernels.
+    if (stream == Stream::kCompute) return Check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, Of(stream)));
+    return Check(
+        copies_.Time(Of(stream), [&] { return cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, Of(stream)); }));
+  }
+
+  absl::Status Submit(const char* operation, const std::vector<Command>& commands) override {
+    KWTA_RETURN_IF_ERROR(Enter());
+    // The lists of two threads do not mix, so that a graph keeps its arguments until it is launched.
+    absl::MutexLock lock(&mutex_);
+    errors_.Queued(operation);
+    KWTA_ASSIGN_OR_RETURN(Graph* const graph, graphs_.Find(commands));
+    return Check(kernels_.Time(Of(Stream::kCompute), [&] {
+      if (graph != nullptr) return static_cast<CudaGraph*>(graph)->Launch(Of(Stream::kCompute));
+      cudaError_t error = cudaSuccess;
+      for (const Command& command : commands) {
+        if (error == cudaSuccess) error = LaunchCommand(command, Of(Stream::kCompute));
+      }
+      return error;
+    }));
   }
 
   bool has_products() override {
     absl::MutexLock lock(&mutex_);
     return LoadProducts().ok();
   }
-  absl::Status Bf16Product(const Bf16ProductArgs& args) override {
-    KWTA_RETURN_IF_ERROR(Enter("bf16_product"));
-    absl::MutexLock lock(&mutex_);
-    KWTA_RETURN_IF_ERROR(LoadProducts());
-    return products_->Multiply(args, workspace_, stream_);
+  absl::Status Bf16Product(const char* operation, const Bf16ProductArgs& args) override {
+    KWTA_RETURN_IF_ERROR(Enter());
+    return Multiply(operation, args);
+  }
+  absl::Status FloatProduct(const char* operation, const FloatProductArgs& args) override {
+    KWTA_RETURN_IF_ERROR(Enter());
+    return Multiply(operation, args);
   }
 
  private:
-  // Before each call of the runtime. Devices are chosen by thread.
-  absl::Status Enter(const char* operation) {
-    KWTA_RETURN_IF_ERROR(errors_.Enter(operation));
-    return Check(cudaSetDevice(options_.index));
+  struct Mark {
+    cudaEvent_t event = nullptr;
+    int64_t queued = 0;  // operations before it, as errors_ numbers them
+  };
+
+  cudaStream_t Of(Stream stream) const { return streams_[static_cast<size_t>(stream)]; }
+  Mark MarkOf(Event event) {
+    absl::MutexLock lock(&marks_mutex_);
+    return marks_[event];
   }
-  // Waits for the kernels before it, then for the copy, and times both.
-  absl::Status Copy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
-    const SteadyTime start = SteadyTime::Now();
-    KWTA_RETURN_IF_ERROR(Check(cudaStreamSynchronize(stream_)));
-    const SteadyTime begun = SteadyTime::Now();
-    KWTA_RETURN_IF_ERROR(Check(cudaMemcpyAsync(to, from, bytes, kind, stream_)));
-    KWTA_RETURN_IF_ERROR(Check(cudaStreamSynchronize(stream_)));
-    kernel_nanoseconds_ += absl::ToInt64Nanoseconds(begun - start);
-    copy_nanoseconds_ += absl::ToInt64Nanoseconds(SteadyTime::Now() - begun);
-    return absl::OkStatus();
+  template <typename Args>
+  absl::Status Multiply(const char* operation, const Args& args) {
+    absl::MutexLock lock(&mutex_);
+    KWTA_RETURN_IF_ERROR(LoadProducts());
+    errors_.Queued(operation);
+    absl::Status multiplied;
+    KWTA_RETURN_IF_ERROR(Check(kernels_.Time(Of(Stream::kCompute), [&] {
+      multiplied = products_->Multiply(args, workspace_, Of(Stream::kCompute));
+      return cudaSuccess;
+    })));
+    return multiplied;
+  }
+  // Before each call of the runtime. Devices are chosen by thread.
+  absl::Status Enter() {
+    KWTA_RETURN_IF_ERROR(errors_.failure());
+    return Check(cudaSetDevice(options_.index));
   }
   absl::Status Check(cudaError_t error) {
     if (error == cudaSuccess) return absl::OkStatus();
@@ -172,10 +227,13 @@ class CudaDevice final : public Device {
 
   const DeviceFacts facts_;
   const CudaDeviceOptions options_;
-  const cudaStream_t stream_;
+  const std::array<cudaStream_t, kStreams> streams_;
   DeviceErrors errors_;
-  std::atomic<int64_t> copy_nanoseconds_{0}, kernel_nanoseconds_{0};
+  mutable DeviceTimes copies_, kernels_;
+  absl::Mutex marks_mutex_;
+  std::vector<Mark> marks_ ABSL_GUARDED_BY(marks_mutex_);
   absl::Mutex mutex_;
+  GraphCache graphs_ ABSL_GUARDED_BY(mutex_){CudaGraph::Create};
   std::unique_ptr<CublasLt> products_ ABSL_GUARDED_BY(mutex_);
   absl::Status no_products_ ABSL_GUARDED_BY(mutex_);
   void* workspace_ ABSL_GUARDED_BY(mutex_) = nullptr;
@@ -202,7 +260,7 @@ absl::StatusOr<std::unique_ptr<Device>> OpenCudaDevice(const CudaDeviceOptions& 
         absl::StrCat("there is no CUDA device ", options.index, "; this machine has ", devices, ", numbered from 0"));
   }
   cudaDeviceProp properties;
-  cudaStream_t stream = nullptr;
+  std::array<cudaStream_t, kStreams> streams = {};
   error = cudaSetDevice(options.index);
   if (error == cudaSuccess) error = cudaGetDeviceProperties(&properties, options.index);
   if (error == cudaSuccess && properties.major < kLeastMajor) {
@@ -214,11 +272,13 @@ absl::StatusOr<std::unique_ptr<Device>> OpenCudaDevice(const CudaDeviceOptions& 
   uint64_t keep = ~uint64_t{0};  // freed memory stays with the process: every operation takes some
   if (error == cudaSuccess) error = cudaDeviceGetDefaultMemPool(&pool, options.index);
   if (error == cudaSuccess) error = cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep);
-  if (error == cudaSuccess) error = cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+  for (cudaStream_t& stream : streams) {
+    if (error == cudaSuccess) error = cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+  }
   if (error != cudaSuccess) {
     return absl::UnavailableError(absl::StrCat("CUDA device ", options.index, " does not start: ", ErrorName(error)));
   }
-  return std::make_unique<CudaDevice>(DeviceFacts{properties.name, properties.totalGlobalMem}, options, stream);
+  return std::make_unique<CudaDevice>(DeviceFacts{properties.name, properties.totalGlobalMem}, options, streams);
 }
 
 }  // namespace kwta::cuda

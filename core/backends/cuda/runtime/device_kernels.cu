@@ -11,20 +11,15 @@ __global__ void __launch_bounds__(Kernel::kMaxThreads) Run(const typename Kernel
   Kernel::Run(thread, args);
 }
 
-template <typename Kernel>
-DeviceKernel OnDevice() {
-  return {Kernel::kName, Kernel::kMaxThreads, reinterpret_cast<const void*>(&Run<Kernel>)};
-}
-
 }  // namespace
 
-const DeviceKernel& KernelOf(KernelId id) {
-  static const DeviceKernel kernels[] = {
-#define KWTA_CUDA_KERNEL(name) OnDevice<name##Kernel>(),
+void* KernelFunction(KernelId id) {
+  static void* const functions[] = {
+#define KWTA_CUDA_KERNEL(name) reinterpret_cast<void*>(&Run<name##Kernel>),
       KWTA_CUDA_KERNELS(KWTA_CUDA_KERNEL)
 #undef KWTA_CUDA_KERNEL
   };
-  return kernels[static_cast<int>(id)];
+  return functions[static_cast<int>(id)];
 }
 
 }  // namespace kwta::cuda

@@ -5,12 +5,7 @@
 
 namespace kwta::cuda {
 
-struct DeviceKernel {
-  const char* name;
-  int max_threads;
-  const void* function;  // for cudaLaunchKernel
-};
-
-const DeviceKernel& KernelOf(KernelId id);
+// What cudaLaunchKernel and nodes of graphs take.
+void* KernelFunction(KernelId id);
 
 }  // namespace kwta::cuda

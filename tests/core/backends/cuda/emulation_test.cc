@@ -191,12 +191,32 @@ TEST(EmulatedBlock, TheOrderOfTheThreadsDependsOnTheSeed) {
 TEST(EmulatedDevice, RefusesLaunchesThatNoDeviceTakes) {
   EmulatedDevice device({});
   FromBytesKernel::Args args;
-  EXPECT_EQ(Launch<FromBytesKernel>(device, 1, 256, args), absl::OkStatus());
+  EXPECT_EQ(device.Submit("Test", {LaunchOf<FromBytesKernel>(1, 256, args)}), absl::OkStatus());
   for (const int threads : {0, 33, 288}) {
-    const absl::Status status = Launch<FromBytesKernel>(device, 1, threads, args);
+    const absl::Status status = device.Submit("Test", {LaunchOf<FromBytesKernel>(1, threads, args)});
     EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << threads;
     EXPECT_THAT(std::string(status.message()), HasSubstr("from_bytes: cannot launch"));
   }
+}
+
+TEST(EmulatedDevice, AKernelThatFailsIsTheErrorOfALaterCallAndNothingRunsAfterIt) {
+  EmulatedDevice device({});
+  float* const memory = static_cast<float*>(device.Allocate(64 * sizeof(float)).value());
+  FromBytesKernel::Args args;
+  args.x = {memory, 64};
+  args.bytes = {reinterpret_cast<const uint8_t*>(memory), 63};  // one too few
+  Command clear;
+  clear.memory = memory;
+  clear.bytes = 64 * sizeof(float);
+  EXPECT_EQ(device.Submit("TheOperation", {LaunchOf<FromBytesKernel>(1, 64, args)}).code(), absl::StatusCode::kOk);
+  device.Submit("Another", {clear}).IgnoreError();
+  const absl::Status status = device.Drain();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("failed in TheOperation: from_bytes: thread 63 of block 0"));
+  EXPECT_NE(memory[0], 0) << "not cleared";
+  EXPECT_EQ(device.Submit("Another", {clear}), status);
+  EXPECT_EQ(device.Allocate(4).status(), status);
+  device.Free(memory);
 }
 
 TEST(EmulatedDevice, HasNoMoreMemoryThanItSays) {

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
@@ -41,7 +43,7 @@ class FaultyDevice final : public Device {
     return report;
   }
   absl::StatusOr<void*> Allocate(size_t bytes) override {
-    if (absl::Status status = Enter("Allocate"); !status.ok()) return status;
+    if (absl::Status status = Enter(); !status.ok()) return status;
     if (++allocations == fail_allocation || out_of_memory) {
       return absl::ResourceExhaustedError(absl::StrCat("no memory for ", bytes));
     }
@@ -57,46 +59,74 @@ class FaultyDevice final : public Device {
     }
     emulated_.Free(memory);
   }
-  absl::Status Clear(void* memory, size_t bytes) override {
-    if (absl::Status status = Enter("Clear"); !status.ok()) return status;
-    return emulated_.Clear(memory, bytes);
+  absl::StatusOr<void*> AllocateHost(size_t bytes) override {
+    if (absl::Status status = Enter(); !status.ok()) return status;
+    return emulated_.AllocateHost(bytes);
   }
-  absl::Status CopyFromHost(const void* host, void* memory, size_t bytes) override {
-    if (absl::Status status = Waits("CopyFromHost"); !status.ok()) return status;
-    return emulated_.CopyFromHost(host, memory, bytes);
+  void FreeHost(void* memory) override { emulated_.FreeHost(memory); }
+  absl::StatusOr<Event> CreateEvent() override { return emulated_.CreateEvent(); }
+  absl::Status Record(Event event, Stream stream) override {
+    if (absl::Status status = Enter(); !status.ok()) return status;
+    {
+      absl::MutexLock lock(&mutex_);
+      marks_[event] = errors_.last();
+    }
+    return emulated_.Record(event, stream);
   }
-  absl::Status CopyToHost(const void* memory, void* host, size_t bytes) override {
-    if (absl::Status status = Waits("CopyToHost"); !status.ok()) return status;
-    absl::Status status = emulated_.CopyToHost(memory, host, bytes);
-    if (flips_bits) *static_cast<unsigned char*>(host) ^= 1;
+  absl::Status WaitFor(Stream stream, Event event) override {
+    if (absl::Status status = Enter(); !status.ok()) return status;
+    return emulated_.WaitFor(stream, event);
+  }
+  absl::Status Wait(Event event) override {
+    if (absl::Status status = Enter(); !status.ok()) return status;
+    if (kernel_failed_) return errors_.Failed("an illegal address");
+    if (absl::Status status = emulated_.Wait(event); !status.ok()) return status;
+    absl::MutexLock lock(&mutex_);
+    errors_.Done(marks_[event]);
+    return absl::OkStatus();
+  }
+  absl::Status Copy(Stream stream, const void* from, void* to, size_t bytes) override {
+    if (absl::Status status = Enter(); !status.ok()) return status;
+    errors_.Queued("a copy");
+    if (kernel_failed_) return absl::OkStatus();
+    absl::Status status = emulated_.Copy(stream, from, to, bytes);
+    if (flips_bits && stream == Stream::kCopyOut) {
+      status.Update(emulated_.Drain());
+      *static_cast<unsigned char*>(to) ^= 1;
+    }
     return status;
   }
-  absl::Status Wait() override { return Waits("Wait"); }
-  absl::Status Launch(KernelId kernel, int64_t blocks, int threads, int64_t shared_bytes, const void* args) override {
-    if (absl::Status status = Enter("a kernel"); !status.ok()) return status;
-    if (++launches == fail_launch) kernel_failed_ = true;
-    return kernel_failed_ ? absl::OkStatus() : emulated_.Launch(kernel, blocks, threads, shared_bytes, args);
+  absl::Status Submit(const char* operation, const std::vector<Command>& commands) override {
+    if (absl::Status status = Enter(); !status.ok()) return status;
+    errors_.Queued(operation);
+    const auto count = static_cast<int64_t>(commands.size());
+    const int64_t before = launches.fetch_add(count), fail = fail_launch;
+    if (before < fail && fail <= before + count) kernel_failed_ = true;
+    return kernel_failed_ ? absl::OkStatus() : emulated_.Submit(operation, commands);
   }
   bool has_products() override { return emulated_.has_products(); }
-  absl::Status Bf16Product(const Bf16ProductArgs& args) override {
-    if (absl::Status status = Enter("bf16_product"); !status.ok()) return status;
-    return emulated_.Bf16Product(args);
+  absl::Status Bf16Product(const char* operation, const Bf16ProductArgs& args) override {
+    if (absl::Status status = Enter(); !status.ok()) return status;
+    errors_.Queued(operation);
+    return kernel_failed_ ? absl::OkStatus() : emulated_.Bf16Product(operation, args);
+  }
+  absl::Status FloatProduct(const char* operation, const FloatProductArgs& args) override {
+    if (absl::Status status = Enter(); !status.ok()) return status;
+    errors_.Queued(operation);
+    return kernel_failed_ ? absl::OkStatus() : emulated_.FloatProduct(operation, args);
   }
 
  private:
-  absl::Status Enter(const char* operation) {
-    if (absl::Status status = errors_.Enter(operation); !status.ok()) return status;
+  absl::Status Enter() {
+    if (absl::Status status = errors_.failure(); !status.ok()) return status;
     return ++calls == lose_at_call ? errors_.Lost("it fell off the bus") : absl::OkStatus();
-  }
-  absl::Status Waits(const char* operation) {
-    if (absl::Status status = Enter(operation); !status.ok()) return status;
-    return kernel_failed_ ? errors_.Failed("an illegal address") : absl::OkStatus();
   }
 
   EmulatedDevice emulated_;
   DeviceErrors errors_{"device 0"};
   std::atomic<bool> kernel_failed_{false};
   mutable absl::Mutex mutex_;
+  std::map<Event, int64_t> marks_ ABSL_GUARDED_BY(mutex_);
   std::set<void*> living_ ABSL_GUARDED_BY(mutex_);
 };
 

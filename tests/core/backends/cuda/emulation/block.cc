@@ -1,44 +1,76 @@
 #include "tests/core/backends/cuda/emulation/block.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <iostream>
 #include <numeric>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "core/backends/cuda/kernels/global.h"
-#include "tests/core/backends/cuda/emulation/fiber.h"
+#include "absl/strings/str_split.h"
 
 namespace kwta::cuda {
-namespace {
 
-// Readers of one element: a thread; kManyOf(warp), several of one warp; kMany, of several warps.
-constexpr int kMany = -1;
-constexpr int ManyOf(int warp) { return -2 - warp; }
+Mutation MutationOfEnvironment() {
+  Mutation mutation;
+  const char* const mutant = std::getenv("KWTA_EMULATION_MUTANT");
+  if (mutant == nullptr) return mutation;
+  const std::vector<std::string> parts = absl::StrSplit(mutant, ':');
+  if (parts.size() != 3 || !absl::SimpleAtoi(parts[1], &mutation.line)) {
+    std::cerr << "KWTA_EMULATION_MUTANT is not of the form file:line:kind\n";
+    std::abort();
+  }
+  mutation.file = parts[0];
+  mutation.kind = parts[2];
+  return mutation;
+}
 
-constexpr int64_t kGranule = 4;
-
-}  // namespace
-
-struct EmulatedBlock::Member {
-  enum Waiting { kNothing, kBlock, kWarpmates, kDone };
-
-  Member(EmulatedBlock* of, int number) : block(of), thread(number), fiber(EmulatedBlock::Enter, this) {}
+struct EmulatedBlock::Worker {
+  Worker(EmulatedBlock* of, int number) : block(of), fiber(RunThread, this, number) {}
 
   EmulatedBlock* const block;
-  const int thread;
-  Waiting waiting = kDone;
-  int turn = 0;  // of its exchanges
   Fiber fiber;
 };
 
 EmulatedBlock::EmulatedBlock(uint64_t seed) : random_(seed) {}
 EmulatedBlock::~EmulatedBlock() = default;
 
-void EmulatedBlock::Enter(void* member) {
-  Member& own = *static_cast<Member*>(member);
-  (*own.block->body_)(own.thread);
-  own.waiting = Member::kDone;
-  own.block->Ended();
+Fiber* EmulatedBlock::RunThread(void* worker) {
+  auto* const own = static_cast<Worker*>(worker);
+  EmulatedBlock& block = *own->block;
+  const int thread = block.running_;
+  (*block.body_)(thread);
+  block.waiting_[thread] = kDone;
+  block.Ended();
+  return block.Next(own);
+}
+
+Fiber* EmulatedBlock::Next(Worker* free) {
+  const bool none = ready_.empty();
+  running_ = none ? -1 : ready_.back();
+  if (!none) ready_.pop_back();
+  Worker* next = none ? nullptr : worker_of_[running_];
+  if (none || next != nullptr) {
+    if (free != nullptr) free_.push_back(free);
+    return none ? outside_ : &next->fiber;
+  }
+  next = free;
+  if (next == nullptr && !free_.empty()) {
+    next = free_.back();
+    free_.pop_back();
+  }
+  if (next == nullptr) {
+    workers_.push_back(std::make_unique<Worker>(this, static_cast<int>(workers_.size())));
+    next = workers_.back().get();
+  }
+  worker_of_[running_] = next;
+  return &next->fiber;
+}
+
+void EmulatedBlock::Suspend(int thread) {
+  Fiber* const next = Next(nullptr);
+  if (running_ != thread) worker_of_[thread]->fiber.SwitchTo(*next);
 }
 
 const std::string& EmulatedBlock::Run(int threads, int64_t shared_bytes, const std::function<void(int)>& body) {
@@ -46,9 +78,6 @@ const std::string& EmulatedBlock::Run(int threads, int64_t shared_bytes, const s
   body_ = &body;
   threads_ = threads;
   done_ = at_barrier_ = 0;
-  while (static_cast<int>(members_.size()) < threads) {
-    members_.push_back(std::make_unique<Member>(this, static_cast<int>(members_.size())));
-  }
   const auto warps = static_cast<size_t>(threads / kWarp);
   at_warp_.assign(warps, 0);
   if (warp_epoch_.size() < warps) warp_epoch_.resize(warps, 0);
@@ -58,25 +87,22 @@ const std::string& EmulatedBlock::Run(int threads, int64_t shared_bytes, const s
   const auto granules = static_cast<size_t>((shared_bytes + kGranule - 1) / kGranule);
   if (touches_.size() < granules) touches_.resize(granules);
   sectors_.clear();
-  for (int thread = 0; thread < threads; ++thread) {
-    members_[thread]->waiting = Member::kBlock;
-    members_[thread]->turn = 0;
-  }
+  worker_of_.assign(static_cast<size_t>(threads), nullptr);
+  waiting_.assign(static_cast<size_t>(threads), kBlock);
+  turn_.assign(static_cast<size_t>(threads), 0);
   ++counts.blocks;
   ready_.clear();
   running_ = -1;
   ReleaseBlock();
   first_epoch_ = epoch_;
-  while (!ready_.empty()) {
-    Member& next = *members_[ready_.back()];
-    ready_.pop_back();
-    running_ = next.thread;
-    next.fiber.Resume();
-    running_ = -1;
-  }
+  Fiber outside;
+  outside_ = &outside;
+  outside.SwitchTo(*Next(nullptr));
   if (done_ < threads_) Fail("some threads wait at a barrier or a warp operation that others never reach");
   for (int thread = 0; thread < threads; ++thread) {
-    if (members_[thread]->waiting != Member::kDone) members_[thread]->fiber.Restart();
+    if (waiting_[thread] == kDone) continue;
+    worker_of_[thread]->fiber.Restart();
+    free_.push_back(worker_of_[thread]);
   }
   if (counting_) {
     std::sort(sectors_.begin(), sectors_.end());
@@ -94,10 +120,13 @@ void EmulatedBlock::ReleaseBlock() {
   int thread = static_cast<int>(drawn % static_cast<uint64_t>(threads_));
   int stride = static_cast<int>(drawn / 1024 % static_cast<uint64_t>(threads_));
   while (std::gcd(stride, threads_) != 1) ++stride;
-  for (int i = 0; i < threads_; ++i, thread = (thread + stride) % threads_) {
-    if (members_[thread]->waiting != Member::kBlock) continue;
-    members_[thread]->waiting = Member::kNothing;
-    if (thread != running_) ready_.push_back(thread);
+  for (int i = 0; i < threads_; ++i) {
+    if (waiting_[thread] == kBlock) {
+      waiting_[thread] = kNothing;
+      if (thread != running_) ready_.push_back(thread);
+    }
+    thread += stride;
+    if (thread >= threads_) thread -= threads_;
   }
 }
 
@@ -107,8 +136,8 @@ void EmulatedBlock::ReleaseWarp(int warp) {
   const int first = static_cast<int>(random_() % kWarp);
   for (int i = 0; i < kWarp; ++i) {
     const int thread = warp * kWarp + (first + i) % kWarp;
-    if (members_[thread]->waiting != Member::kWarpmates) continue;
-    members_[thread]->waiting = Member::kNothing;
+    if (waiting_[thread] != kWarpmates) continue;
+    waiting_[thread] = kNothing;
     if (thread != running_) ready_.push_back(thread);
   }
 }
@@ -121,16 +150,15 @@ void EmulatedBlock::Ended() {
 }
 
 void EmulatedBlock::Barrier(int thread) {
-  Member& member = *members_[thread];
   ++counts.barriers;
   ++at_barrier_;
-  member.waiting = Member::kBlock;
+  waiting_[thread] = kBlock;
   if (at_barrier_ + done_ == threads_) {
     if (done_ > 0) Fail("some threads end while others wait at a barrier");
     ReleaseBlock();
     return;
   }
-  member.fiber.Suspend();
+  Suspend(thread);
 }
 
 bool EmulatedBlock::AnyBarrier(int thread, bool flag) {
@@ -141,18 +169,17 @@ bool EmulatedBlock::AnyBarrier(int thread, bool flag) {
 }
 
 const uint64_t* EmulatedBlock::Exchange(int thread, uint64_t value) {
-  Member& member = *members_[thread];
-  const int warp = thread / kWarp, turn = member.turn;
-  member.turn = 1 - turn;
+  const int warp = thread / kWarp, turn = turn_[thread];
+  turn_[thread] = static_cast<char>(1 - turn);
   // A lane that is ahead writes into the other half: it cannot be two turns ahead.
   uint64_t* const values = exchanged_.data() + (2 * warp + turn) * kWarp;
   values[thread % kWarp] = value;
   ++counts.warp_operations;
-  member.waiting = Member::kWarpmates;
+  waiting_[thread] = kWarpmates;
   if (++at_warp_[warp] == kWarp) {
     ReleaseWarp(warp);
   } else {
-    member.fiber.Suspend();
+    Suspend(thread);
   }
   return values;
 }
@@ -172,44 +199,42 @@ bool EmulatedBlock::Ordered(int thread, int other, uint32_t epoch, uint32_t warp
   return same_warp && warp_epoch != warp_epoch_[warp];
 }
 
-bool EmulatedBlock::CheckShared(int thread, int64_t offset, int64_t bytes, bool write) {
-  if (offset < 0 || offset + bytes > shared_bytes_) {
-    Fail(absl::StrCat("thread ", thread, " touches bytes ", offset, " to ", offset + bytes, " of ", shared_bytes_,
-                      " bytes of shared memory"));
-    return false;
-  }
+bool EmulatedBlock::FailOutside(int thread, int64_t offset, int64_t bytes) {
+  Fail(absl::StrCat("thread ", thread, " touches bytes ", offset, " to ", offset + bytes, " of ", shared_bytes_,
+                    " bytes of shared memory"));
+  return false;
+}
+
+void EmulatedBlock::CheckTouch(int thread, int64_t granule, bool write) {
   const int warp = thread / kWarp;
-  for (int64_t g = offset / kGranule; g < (offset + bytes + kGranule - 1) / kGranule; ++g) {
-    Touch& touch = touches_[g];
-    const bool after_write = Ordered(thread, touch.writer, touch.written, touch.written_warp);
-    if (!after_write || touch.atomic == epoch_) {
-      Fail(absl::StrCat("thread ", thread, write ? " writes" : " reads", " byte ", g * kGranule,
-                        " of shared memory that thread ", touch.writer, " writes, without a barrier between"));
-    }
-    if (write) {
-      if (!Ordered(thread, touch.reader, touch.read, touch.read_warp)) {
-        Fail(absl::StrCat("thread ", thread, " writes byte ", g * kGranule,
-                          " of shared memory that another reads, without a barrier between"));
-      }
-      touch.written = epoch_;
-      touch.written_warp = warp_epoch_[warp];
-      touch.writer = thread;
-      continue;
-    }
-    if (touch.written < first_epoch_ && touch.atomic < first_epoch_) {
-      Fail(absl::StrCat("thread ", thread, " reads byte ", g * kGranule, " of shared memory that nobody wrote"));
-    }
-    if (touch.read != epoch_ || touch.reader == thread) {
-      touch.reader = thread;
-    } else if (touch.reader >= 0 && touch.reader / kWarp == warp) {
-      touch.reader = ManyOf(warp);
-    } else if (touch.reader != ManyOf(warp)) {
-      touch.reader = kMany;
-    }
-    touch.read = epoch_;
-    touch.read_warp = warp_epoch_[warp];
+  Touch& touch = touches_[granule];
+  const int64_t byte = granule * kGranule;
+  if (!Ordered(thread, touch.writer, touch.written, touch.written_warp) || touch.atomic == epoch_) {
+    Fail(absl::StrCat("thread ", thread, write ? " writes" : " reads", " byte ", byte, " of shared memory that thread ",
+                      touch.writer, " writes, without a barrier between"));
   }
-  return true;
+  if (write) {
+    if (!Ordered(thread, touch.reader, touch.read, touch.read_warp)) {
+      Fail(absl::StrCat("thread ", thread, " writes byte ", byte,
+                        " of shared memory that another reads, without a barrier between"));
+    }
+    touch.written = epoch_;
+    touch.written_warp = warp_epoch_[warp];
+    touch.writer = thread;
+    return;
+  }
+  if (touch.written < first_epoch_ && touch.atomic < first_epoch_) {
+    Fail(absl::StrCat("thread ", thread, " reads byte ", byte, " of shared memory that nobody wrote"));
+  }
+  if (touch.read != epoch_ || touch.reader == thread) {
+    touch.reader = thread;
+  } else if (touch.reader >= 0 && touch.reader / kWarp == warp) {
+    touch.reader = ManyOf(warp);
+  } else if (touch.reader != ManyOf(warp)) {
+    touch.reader = kMany;
+  }
+  touch.read = epoch_;
+  touch.read_warp = warp_epoch_[warp];
 }
 
 bool EmulatedBlock::CheckSharedAtomic(int thread, int64_t offset) {

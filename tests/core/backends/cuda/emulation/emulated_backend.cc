@@ -1,11 +1,8 @@
 #include "tests/core/backends/cuda/emulation/emulated_backend.h"
 
-#include <cstdlib>
 #include <string>
-#include <vector>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_split.h"
 #include "core/backends/cuda/cuda_backend.h"
 #include "core/base/status_macros.h"
 #include "tests/core/backends/cuda/emulation/emulated_device.h"
@@ -19,14 +16,6 @@ absl::StatusOr<std::shared_ptr<Backend>> CreateEmulatedBackend(const BackendOpti
   const auto seed = options.settings.find("seed");
   if (seed != options.settings.end() && !absl::SimpleAtoi(seed->second, &emulation.seed)) {
     return absl::InvalidArgumentError("the seed of the emulated backend is a whole number");
-  }
-  if (const char* mutant = std::getenv("KWTA_EMULATION_MUTANT"); mutant != nullptr) {
-    const std::vector<std::string> parts = absl::StrSplit(mutant, ':');
-    if (parts.size() != 3 || !absl::SimpleAtoi(parts[1], &emulation.mutation.line)) {
-      return absl::InvalidArgumentError("KWTA_EMULATION_MUTANT is not of the form file:line:kind");
-    }
-    emulation.mutation.file = parts[0];
-    emulation.mutation.kind = parts[2];
   }
   return std::make_shared<CudaBackend>("emulated", std::make_unique<EmulatedDevice>(emulation), filter);
 }

@@ -9,8 +9,8 @@
 
 namespace kwta::cuda {
 
-// Its name is "emulated". Settings: "filter" as of the CUDA backend, and "seed" of the order of blocks and threads. The
-// environment may name a fault that kernels have on purpose: KWTA_EMULATION_MUTANT=file:line:kind, see Mutation.
+// Its name is "emulated". Settings: "filter" as of the CUDA backend, and "seed" of the order of queues, blocks and
+// threads.
 absl::StatusOr<std::shared_ptr<Backend>> CreateEmulatedBackend(const BackendOptions& options);
 
 }  // namespace kwta::cuda

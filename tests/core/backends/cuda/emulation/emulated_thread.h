@@ -76,6 +76,9 @@ class EmulatedShared {
   int64_t offset_, count_;
 };
 
+// Sums and products of exact kernels that this thread of the host has emulated.
+inline thread_local int64_t exact_operations = 0;
+
 class EmulatedThread {
  public:
   EmulatedThread(EmulatedBlock* emulated, int thread, int threads, int64_t block)
@@ -124,7 +127,7 @@ class EmulatedThread {
   }
 
   bool Below(int64_t i, int64_t end, int line = __builtin_LINE(), const char* file = __builtin_FILE()) const {
-    return i < end + (emulated_->mutates() ? emulated_->EndChange(file, line) : 0);
+    return i < end + (emulated_->mutates() ? emulated_->EndChange(file, line, end) : 0);
   }
 
   void Barrier(int line = __builtin_LINE(), const char* file = __builtin_FILE()) {
@@ -152,8 +155,14 @@ class EmulatedThread {
   }
 
   // Compiled with -ffp-contract=off.
-  static float Product(float a, float b) { return a * b; }
-  static float Sum(float a, float b) { return a + b; }
+  static float Product(float a, float b) {
+    ++exact_operations;
+    return a * b;
+  }
+  static float Sum(float a, float b) {
+    ++exact_operations;
+    return a + b;
+  }
   static int Ones(uint32_t bits) { return __builtin_popcount(bits); }
 
  private:

@@ -30,94 +30,88 @@ namespace context = boost::context::detail;
 
 // Sanitizers make frames larger.
 constexpr size_t kStackBytes = size_t{128} << 10;
+// Between the tops of two stacks, besides whole stacks: an odd number of a cache's lines.
+constexpr size_t kStagger = 9 * 64;
 
 struct Fiber::State {
   Body body = nullptr;
   void* argument = nullptr;
-  char* stack = nullptr;
-  context::fcontext_t inside = nullptr, outside = nullptr;
-  const void* outer_stack = nullptr;  // the sanitizer's view of whoever resumed
-  size_t outer_bytes = 0;
-  void* inside_fake = nullptr;
-  void* inside_tsan = nullptr;
-  void* outside_tsan = nullptr;
+  char* memory = nullptr;  // none: the stack is the caller's
+  size_t bytes = 0;        // of it that are the stack
+  context::fcontext_t at = nullptr;
+  // What the sanitizers know of it.
+  const void* bottom = nullptr;
+  size_t known_bytes = 0;
+  void* fake = nullptr;
+  void* tsan = nullptr;
 
   static void Enter(context::transfer_t from) {
-    State& state = *static_cast<State*>(from.data);
-    state.outside = from.fctx;
-    state.Arrived(nullptr);
+    State& own = *static_cast<State**>(from.data)[1];
+    own.Arrived(from, nullptr);
     for (;;) {
-      state.body(state.argument);
-      state.Leave();
+      Fiber* const next = own.body(own.argument);
+      if (next->state_.get() != &own) own.Switch(*next->state_);
     }
   }
 
-  // In the fiber, after a switch to it.
-  void Arrived([[maybe_unused]] void* fake) {
+  void Switch(State& next) {
 #ifdef KWTA_FIBER_ASAN
-    __sanitizer_finish_switch_fiber(fake, &outer_stack, &outer_bytes);
-#endif
-  }
-  // In the fiber: to whoever resumed it, and back.
-  void Leave() {
-#ifdef KWTA_FIBER_ASAN
-    __sanitizer_start_switch_fiber(&inside_fake, outer_stack, outer_bytes);
+    __sanitizer_start_switch_fiber(&fake, next.bottom, next.known_bytes);
 #endif
 #ifdef KWTA_FIBER_TSAN
-    __tsan_switch_to_fiber(outside_tsan, 0);
+    tsan = __tsan_get_current_fiber();
+    __tsan_switch_to_fiber(next.tsan, 0);
 #endif
-    const context::transfer_t back = context::jump_fcontext(outside, this);
-    outside = back.fctx;
-    Arrived(inside_fake);
+    State* pair[2] = {this, &next};
+    Arrived(context::jump_fcontext(next.at, pair), fake);
+  }
+
+  // Notes where the fiber that switched to this one goes on.
+  void Arrived(context::transfer_t from, [[maybe_unused]] void* own_fake) {
+    State& before = *static_cast<State**>(from.data)[0];
+    before.at = from.fctx;
+#ifdef KWTA_FIBER_ASAN
+    __sanitizer_finish_switch_fiber(own_fake, &before.bottom, &before.known_bytes);
+#endif
   }
 };
 
-Fiber::Fiber(Body body, void* argument) : state_(std::make_unique<State>()) {
+Fiber::Fiber() : state_(std::make_unique<State>()) {}
+
+Fiber::Fiber(Body body, void* argument, int number) : state_(std::make_unique<State>()) {
   state_->body = body;
   state_->argument = argument;
-  // No pages are used until they are touched.
-  void* const stack =
+  void* const memory =
       mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (stack == MAP_FAILED) std::abort();
-  state_->stack = static_cast<char*>(stack);
+  if (memory == MAP_FAILED) std::abort();
+  state_->memory = static_cast<char*>(memory);
+  state_->bytes = kStackBytes - static_cast<size_t>(number) % 64 * kStagger;
 #ifdef KWTA_FIBER_TSAN
-  state_->inside_tsan = __tsan_create_fiber(0);
+  state_->tsan = __tsan_create_fiber(0);
 #endif
   Restart();
 }
 
 Fiber::~Fiber() {
+  if (state_->memory == nullptr) return;
 #ifdef KWTA_FIBER_ASAN
-  __asan_unpoison_memory_region(state_->stack, kStackBytes);
+  __asan_unpoison_memory_region(state_->memory, kStackBytes);
 #endif
 #ifdef KWTA_FIBER_TSAN
-  __tsan_destroy_fiber(state_->inside_tsan);
+  __tsan_destroy_fiber(state_->tsan);
 #endif
-  munmap(state_->stack, kStackBytes);
+  munmap(state_->memory, kStackBytes);
 }
 
 void Fiber::Restart() {
 #ifdef KWTA_FIBER_ASAN
-  __asan_unpoison_memory_region(state_->stack, kStackBytes);
+  __asan_unpoison_memory_region(state_->memory, kStackBytes);
 #endif
-  state_->inside = context::make_fcontext(state_->stack + kStackBytes, kStackBytes, State::Enter);
+  state_->bottom = state_->memory;
+  state_->known_bytes = state_->bytes;
+  state_->at = context::make_fcontext(state_->memory + state_->bytes, state_->bytes, State::Enter);
 }
 
-void Fiber::Resume() {
-#ifdef KWTA_FIBER_ASAN
-  void* outside_fake = nullptr;
-  __sanitizer_start_switch_fiber(&outside_fake, state_->stack, kStackBytes);
-#endif
-#ifdef KWTA_FIBER_TSAN
-  state_->outside_tsan = __tsan_get_current_fiber();
-  __tsan_switch_to_fiber(state_->inside_tsan, 0);
-#endif
-  state_->inside = context::jump_fcontext(state_->inside, state_.get()).fctx;
-#ifdef KWTA_FIBER_ASAN
-  __sanitizer_finish_switch_fiber(outside_fake, nullptr, nullptr);
-#endif
-}
-
-void Fiber::Suspend() { state_->Leave(); }
+void Fiber::SwitchTo(Fiber& next) { state_->Switch(*next.state_); }
 
 }  // namespace kwta::cuda

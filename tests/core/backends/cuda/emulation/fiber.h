@@ -6,21 +6,24 @@
 
 namespace kwta::cuda {
 
-// A fiber that calls run(argument) again and again: once for every Start. Not thread-safe.
+// A stack that runs body(argument) again and again, or the stack of whoever made it. Not thread-safe.
 class Fiber {
  public:
-  using Body = void (*)(void* argument);
+  // Returns the fiber to go on with once a body has ended. It may be its own: then the body runs anew at once.
+  using Body = Fiber* (*)(void* argument);
 
-  Fiber(Body body, void* argument);
+  // The caller's own stack.
+  Fiber();
+  // A new stack. `number` tells fibers of one block apart: their tops do not share the same lines of a cache.
+  Fiber(Body body, void* argument, int number);
   ~Fiber();
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
 
-  // From outside: runs until the body returns or calls Suspend.
-  void Resume();
-  // From the body: goes back to Resume.
-  void Suspend();
-  // Gives up what a body has not finished: the next Resume calls it from the start.
+  // Goes on with `next`, until somebody goes on with this one. REQUIRES: this one is running.
+  void SwitchTo(Fiber& next);
+  // Gives up what a body has not finished: who switches to it next calls it from the start. REQUIRES: it is not
+  // running.
   void Restart();
 
  private:
