@@ -10,7 +10,9 @@
 
 namespace kwta::testing {
 
-HttpReply HttpGet(int port, const std::string& path, const std::string& headers) {
+namespace {
+
+HttpReply HttpAsk(int port, const std::string& request) {
   const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address = {};
   address.sin_family = AF_INET;
@@ -18,7 +20,6 @@ HttpReply HttpGet(int port, const std::string& path, const std::string& headers)
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   std::string answer;
   if (connect(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0) {
-    const std::string request = "GET " + path + " HTTP/1.0\r\nHost: localhost\r\n" + headers + "\r\n";
     if (write(descriptor, request.data(), request.size()) == static_cast<ssize_t>(request.size())) {
       char block[4096];
       ssize_t count;
@@ -33,6 +34,18 @@ HttpReply HttpGet(int port, const std::string& path, const std::string& headers)
   reply.status = std::atoi(answer.c_str() + space);
   reply.body = answer.substr(blank + 4);
   return reply;
+}
+
+}  // namespace
+
+HttpReply HttpGet(int port, const std::string& path, const std::string& headers) {
+  return HttpAsk(port, "GET " + path + " HTTP/1.0\r\nHost: localhost\r\n" + headers + "\r\n");
+}
+
+HttpReply HttpPost(int port, const std::string& path, const std::string& body) {
+  return HttpAsk(port, "POST " + path +
+                           " HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " +
+                           std::to_string(body.size()) + "\r\n\r\n" + body);
 }
 
 }  // namespace kwta::testing

@@ -14,7 +14,9 @@ A ready variant is compiled and warmed up. The process takes no processor time w
 
 import argparse
 import gc
+import importlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import sys
@@ -24,27 +26,30 @@ import torch
 import torch._inductor.config as inductor
 
 import convolution
-import dropout
 import k_sparse
 import other_libraries
-import rbm
-import regularised
 import selection
 from inputs import Inputs
 
-# For each family, functions that map a description to the makers of its variants.
+# For each family, functions that map a description to the makers of its variants. Others are named after their module
+# and its function: train_rbm is rbm.train_variants.
 FAMILIES = {
     "encode": (k_sparse.encode_variants, other_libraries.encode_variants),
     "train": (k_sparse.train_variants,),
     "select": (selection.variants,),
-    "encode_regularised": (regularised.encode_variants,),
-    "train_dropout": (dropout.train_variants,),
-    "train_rbm": (rbm.train_variants,),
-    "train_regularised": (regularised.train_variants,),
     "encode_maps": (convolution.encode_variants,),
     "train_maps": (convolution.train_variants,),
 }
 WARM_UP_CALLS = 3
+
+
+def families_of(kind):
+    if kind in FAMILIES:
+        return FAMILIES[kind]
+    verb, _, module = kind.partition("_")
+    if not module or importlib.util.find_spec(module) is None:
+        return ()
+    return (getattr(importlib.import_module(module), f"{verb}_variants"),)
 
 
 def parse(words):
@@ -67,7 +72,7 @@ class Worker:
         torch.compiler.reset()
         work = parse(words)
         makers = {}
-        for family in FAMILIES.get(work["kind"], ()):
+        for family in families_of(work["kind"]):
             makers.update(family(work, self.inputs))
         skipped = {}
         for variant in wanted:

@@ -67,6 +67,9 @@ struct RegularisedPassArgs {
   bool sigmoid_output = false;
   bool first_order = false;
   float contraction = 0, marginal = 0, weight_decay = 0;
+  // The atoms keep their lengths: gradient_atoms leaves out how contraction and marginal change with |W_j|. Updates
+  // would scale that away, but their velocity would keep it while the atoms turn.
+  bool fixed_lengths = false;
   SparsityPenalty sparsity;
 
   float* gradient_atoms = nullptr;         // out [units, width]

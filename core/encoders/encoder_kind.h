@@ -22,6 +22,8 @@ struct LearnerSetup {
   const v1::TrainingSpec& training;  // resolved
   std::shared_ptr<Backend> backend;
   const std::vector<float>& mean;  // the mean subtracted from the rows, [width], or empty: affects only speed
+  // [width], or empty: the rows plus this are zero where the stored rows are. Affects only rounding and speed.
+  const std::vector<float>& offset;
 };
 
 // Defaults of a job that its spec does not set. docs/results.md, "Defaults", has the measurements behind each.

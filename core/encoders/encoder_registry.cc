@@ -124,9 +124,9 @@ absl::Status FitEncoder(v1::EncoderSpec* spec, const Shape& row_shape) {
 
 absl::StatusOr<std::unique_ptr<Learner>> CreateLearner(const v1::EncoderSpec& spec, const Shape& row_shape,
                                                        const v1::TrainingSpec& training,
-                                                       std::shared_ptr<Backend> backend,
-                                                       const std::vector<float>& mean) {
-  return FindEncoderKind(spec)->create_learner({spec, row_shape, training, std::move(backend), mean});
+                                                       std::shared_ptr<Backend> backend, const std::vector<float>& mean,
+                                                       const std::vector<float>& offset) {
+  return FindEncoderKind(spec)->create_learner({spec, row_shape, training, std::move(backend), mean, offset});
 }
 
 absl::StatusOr<std::shared_ptr<const Encoder>> CreateEncoder(const ModelBundle& bundle,

@@ -60,11 +60,13 @@ int64_t RowScores(const v1::EncoderSpec& spec);
 absl::Status FitEncoder(v1::EncoderSpec* spec, const Shape& row_shape);
 
 // Makes a learner for rows of `row_shape`, with weights drawn from the training's seed. `mean` is the mean subtracted
-// from the rows, or empty; it affects only speed. REQUIRES: spec is fitted to row_shape, training is resolved.
+// from the rows, or empty, and `offset` what makes them zero where the stored rows are; they affect only rounding and
+// speed. REQUIRES: spec is fitted to row_shape, training is resolved.
 absl::StatusOr<std::unique_ptr<Learner>> CreateLearner(const v1::EncoderSpec& spec, const Shape& row_shape,
                                                        const v1::TrainingSpec& training,
                                                        std::shared_ptr<Backend> backend,
-                                                       const std::vector<float>& mean = {});
+                                                       const std::vector<float>& mean = {},
+                                                       const std::vector<float>& offset = {});
 
 // Makes an encoder from a bundle. Errors: DATA_LOSS if tensors and description do not match.
 absl::StatusOr<std::shared_ptr<const Encoder>> CreateEncoder(const ModelBundle& bundle,

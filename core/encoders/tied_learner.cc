@@ -109,14 +109,15 @@ class TiedLearner : public Learner {
         row_length_(learning.row_length),
         parameters_(v1::OPTIMISER_SGD, backend_) {
     pass_.width = width_;
+    pass_.fixed_lengths = row_length_.unit;
     pass_.corruption.seed = setup.training.seed() ^ kCorruptionSeed;
     pass_.dropout.seed = setup.training.seed() ^ kDropoutSeed;
   }
 
-  absl::Status Initialise(uint64_t seed, const std::vector<float>& mean) {
-    if (!mean.empty()) {
-      KWTA_ASSIGN_OR_RETURN(mean_, CopyToBackend(*backend_, mean.data(), mean.size() * sizeof(float)));
-      pass_.offset = mean_.as<float>();
+  absl::Status Initialise(uint64_t seed, const std::vector<float>& offset) {
+    if (!offset.empty()) {
+      KWTA_ASSIGN_OR_RETURN(offset_, CopyToBackend(*backend_, offset.data(), offset.size() * sizeof(float)));
+      pass_.offset = offset_.as<float>();
     }
     KWTA_ASSIGN_OR_RETURN(
         atoms_, parameters_.Add("atoms", {units_, width_}, NormalisedInitialisation(units_, width_, row_length_, seed),
@@ -154,7 +155,7 @@ class TiedLearner : public Learner {
   ParameterSet parameters_;
   int atoms_ = 0, bias_ = 0, decoder_bias_ = 0;  // indices into parameters_
   Buffer running_mean_;                          // [units]
-  Buffer mean_;                                  // [width], which was subtracted from the rows; or empty
+  Buffer offset_;                                // [width], LearnerSetup::offset; or empty
   int64_t rows_seen_ = 0;                        // by all steps: numbers the rows for the corruption
   ActivityWindow window_{"window"}, last_window_{"last_window"};
   StepRecord record_;
@@ -267,7 +268,7 @@ absl::StatusOr<std::unique_ptr<Learner>> CreateTiedLearner(const TiedLearning& l
         "preprocessing.subtract_mean is true; expected false: a sigmoid decoder reconstructs numbers of 0 .. 1");
   }
   auto learner = std::make_unique<TiedLearner>(learning, setup);
-  KWTA_RETURN_IF_ERROR(learner->Initialise(setup.training.seed(), setup.mean));
+  KWTA_RETURN_IF_ERROR(learner->Initialise(setup.training.seed(), setup.offset));
   return learner;
 }
 

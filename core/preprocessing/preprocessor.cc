@@ -106,6 +106,16 @@ absl::Status Preprocessor::ApplySteps(const RowsView& rows, float* out) const {
   return absl::OkStatus();
 }
 
+std::vector<float> Preprocessor::OffsetOfZeros() const {
+  if (steps_.empty()) return mean_;
+  const std::vector<float> zeros(ElementCount(input_shape_));
+  std::vector<float> offset(ElementCount(output_shape_));
+  const RowsView row = {DType::kF32, zeros.data(), 1, static_cast<int64_t>(zeros.size())};
+  if (!Apply(row, offset.data()).ok()) return mean_;
+  for (float& element : offset) element = -element;
+  return offset;
+}
+
 void Preprocessor::ToFloat(const RowsView& rows, float* out) const {
   const int64_t elements = rows.rows * rows.width;
   switch (rows.dtype) {

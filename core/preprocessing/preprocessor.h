@@ -45,6 +45,9 @@ class Preprocessor {
   absl::Status Apply(const RowsView& rows, float* out) const;
   // As Apply, but does not subtract the mean. For encoders that fold it into their bias.
   absl::Status ApplySteps(const RowsView& rows, float* out) const;
+  // Returns minus what Apply makes of a row of zeros: rows plus this are zero where each element depends on one element
+  // that was zero. Empty if nothing was subtracted, or if a step cannot take such a row.
+  std::vector<float> OffsetOfZeros() const;
   // Only converts, to out[rows.rows, rows.width].
   void ToFloat(const RowsView& rows, float* out) const;
 

@@ -51,7 +51,8 @@ class LayerTrainee : public Trainee {
   std::vector<std::string> FinalWarnings(const EpochTotals& last_epoch) const override;
 
   absl::Status Reset() override {
-    KWTA_ASSIGN_OR_RETURN(learner_, CreateLearner(encoder_, rows_.shape(), training_, backend_, rows_.mean()));
+    KWTA_ASSIGN_OR_RETURN(learner_,
+                          CreateLearner(encoder_, rows_.shape(), training_, backend_, rows_.mean(), rows_.offset()));
     return absl::OkStatus();
   }
   absl::Status Update(const TrainingBatch& batch) override;

@@ -18,6 +18,7 @@ class RowsOfDataset : public LearnerRows {
     return rows_.Gather(which, count, out);
   }
   std::vector<float> mean() const override { return rows_.preprocessor().mean(); }
+  std::vector<float> offset() const override { return rows_.preprocessor().OffsetOfZeros(); }
   double squared_deviation() const override { return rows_.squared_deviation(); }
   int64_t views() const override { return rows_.views(); }
   std::vector<std::string> warnings() const override { return rows_.warnings(); }

@@ -26,6 +26,8 @@ class LearnerRows {
   virtual absl::Status Gather(const uint32_t* which, int64_t count, float* out) = 0;
   // The mean that was subtracted from all rows, or empty.
   virtual std::vector<float> mean() const { return {}; }
+  // What makes rows zero, if it is added to them, where the stored rows are zero; or empty.
+  virtual std::vector<float> offset() const { return {}; }
   // Sum over the rows of the squared distance from their mean.
   virtual double squared_deviation() const = 0;
   // How many of these rows come from each input row of the model, as views.

@@ -1,6 +1,12 @@
 // Dropout autoencoders and Boltzmann machines through real processes: trained, served, stacked, fine-tuned, shown.
 
+#include <cstring>
+#include <string>
+#include <vector>
+
 #include "gtest/gtest.h"
+#include "inference/open_inference.grpc.pb.h"
+#include "nlohmann/json.hpp"
 #include "tests/integration/server_process.h"
 #include "tests/integration/service_helpers.h"
 
@@ -15,6 +21,54 @@ v1::TrainRequest KindJob(const std::string& model, const std::string& base, void
 }
 void SetDropout(v1::EncoderSpec* encoder) { encoder->mutable_dropout()->set_units(40); }
 void SetRbm(v1::EncoderSpec* encoder) { encoder->mutable_rbm()->set_units(40); }
+
+template <typename T>
+std::vector<T> OutputOf(const inference::ModelInferResponse& response, int output) {
+  const std::string& raw = response.raw_output_contents(output);
+  std::vector<T> elements(raw.size() / sizeof(T));
+  std::memcpy(elements.data(), raw.data(), raw.size());
+  return elements;
+}
+
+// The entries of ReLU's codes as the Open Inference Protocol gives them, by gRPC and by REST, against those of Encode.
+void ExpectSparseOutputs(const ServerProcess& server, const std::string& model, const v1::EncodeRequest& rows,
+                         const v1::CsrCodes& codes) {
+  const std::vector<float> values(codes.values().begin(), codes.values().end());
+  const std::vector<int32_t> indices(codes.indices().begin(), codes.indices().end());
+  const std::vector<int64_t> splits(codes.row_offsets().begin(), codes.row_offsets().end());
+  ASSERT_GT(values.size(), 0u);
+  ASSERT_LT(values.size(), 40u * (splits.size() - 1)) << "zeros are left out";
+
+  const std::unique_ptr<inference::GRPCInferenceService::Stub> stub =
+      inference::GRPCInferenceService::NewStub(server.channel());
+  inference::ModelInferRequest request;
+  request.set_model_name(model);
+  auto* const input = request.add_inputs();
+  input->set_name("input");
+  input->set_datatype("UINT8");
+  for (const int64_t extent : rows.input().shape()) input->add_shape(extent);
+  request.add_raw_input_contents(rows.input().raw());
+  for (const char* name : {"indices", "values", "row_splits"}) request.add_outputs()->set_name(name);
+  grpc::ClientContext context;
+  inference::ModelInferResponse response;
+  const grpc::Status status = stub->ModelInfer(&context, request, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(OutputOf<int32_t>(response, 0), indices);
+  EXPECT_EQ(OutputOf<float>(response, 1), values);
+  EXPECT_EQ(OutputOf<int64_t>(response, 2), splits);
+
+  nlohmann::json body = {{"inputs", {{{"name", "input"}, {"datatype", "UINT8"}}}}};
+  body["inputs"][0]["shape"] = std::vector<int64_t>(rows.input().shape().begin(), rows.input().shape().end());
+  for (const char pixel : rows.input().raw()) body["inputs"][0]["data"].push_back(static_cast<uint8_t>(pixel));
+  for (const char* name : {"indices", "values", "row_splits"}) body["outputs"].push_back({{"name", name}});
+  const HttpReply reply = HttpPost(server.http_port(), "/v2/models/" + model + "/infer", body.dump());
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  const nlohmann::json answer = nlohmann::json::parse(reply.body, nullptr, false);
+  ASSERT_EQ(answer["outputs"].size(), 3u) << reply.body;
+  EXPECT_EQ(answer["outputs"][0]["data"], nlohmann::json(indices));
+  EXPECT_EQ(answer["outputs"][1]["data"].get<std::vector<float>>(), values);
+  EXPECT_EQ(answer["outputs"][2]["data"], nlohmann::json(splits));
+}
 
 TEST(ActivityKinds, AreTrainedStackedFineTunedAndServed) {
   ServerProcess server(MakeTemporaryDirectory());
@@ -37,6 +91,8 @@ TEST(ActivityKinds, AreTrainedStackedFineTunedAndServed) {
       EXPECT_EQ(response.code_width(), 40u);
       EXPECT_EQ(response.has_dense(), model == "rbm") << "ReLU's codes are sparse";
       EXPECT_EQ(response.has_csr(), model == "dropout");
+      if (response.has_csr())
+        ExpectSparseOutputs(server, model + suffix, EncodeImages(model + suffix, 5), response.csr());
     }
     grpc::ClientContext context;
     v1::GetClassifierRequest request;

@@ -77,6 +77,7 @@ void QueueRegularisedPass(Work& work, const RegularisedPassArgs& args) {
   terms.contraction = args.contraction;
   terms.marginal = args.marginal;
   terms.weight_decay = args.weight_decay;
+  terms.fixed_lengths = args.fixed_lengths;
   terms.sparsity = args.sparsity;
   terms.running_mean = Out(args.sparsity.running_mean, units);
   terms.activity_sums = Out(args.activity_sums, 3 * units);

@@ -137,8 +137,8 @@ class ReferencePass {
       squared_slopes += point.slope * point.slope;
       if (count_rows) args_.active_rows[j] += Active(point.value);
     }
-    const double along_atom =
-        args_.weight_decay + squared_slopes / Rows() * (2 * args_.contraction + 4 * args_.marginal * length2);
+    const double by_length = args_.fixed_lengths ? 0 : 2 * args_.contraction + 4 * args_.marginal * length2;
+    const double along_atom = args_.weight_decay + squared_slopes / Rows() * by_length;
     for (int64_t d = 0; d < width_; ++d) {
       args_.gradient_atoms[j * width_ + d] = static_cast<float>(gradient[d] + along_atom * Atom(j)[d]);
     }

@@ -59,6 +59,25 @@ absl::StatusOr<nlohmann::json> TuneAndTest(Workbench& bench, const std::string& 
   return result;
 }
 
+absl::Status MeasureTunedNetwork(Workbench& bench, const TunedNetwork& network, absl::Span<const Tuning> ways,
+                                 const Parts& parts, int seed, size_t first_row, Report* report) {
+  KWTA_ASSIGN_OR_RETURN(ModelBundle model, bench.Train(network.first_label, network.job));
+  for (int layer = 2; layer <= network.layers; ++layer) {
+    v1::JobSpec above = network.job;
+    above.clear_preprocessing();
+    above.mutable_training()->set_learning_rate(network.job.training().learning_rate() / 10);
+    KWTA_ASSIGN_OR_RETURN(model, bench.Train(absl::StrCat(network.label, ", layer ", layer), above, &model));
+  }
+  for (size_t way = 0; way < ways.size(); ++way) {
+    KWTA_ASSIGN_OR_RETURN(nlohmann::json result, TuneAndTest(bench, network.label, model, ways[way], parts, seed));
+    Measurement& row = report->tables.back().rows[first_row + way];
+    row.values.push_back(result["test_error"]);
+    row.details.push_back(std::move(result));
+    KWTA_RETURN_IF_ERROR(bench.Publish(report));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Parts> LoadParts(const Workbench& bench, const KSparseScale& scale, const std::string& dataset) {
   const v1::DatasetRef all = Part(dataset, v1::DATASET_SPLIT_TRAIN, scale.training_rows);
   v1::DatasetRef reference = all;

@@ -5,10 +5,13 @@
 #include <optional>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "core/io/datasets/dataset.h"
 #include "core/io/model_bundle.h"
 #include "core/research/reproduction/k_sparse_jobs.h"
+#include "core/research/reproduction/report.h"
 #include "core/research/reproduction/workbench.h"
 #include "kwta/v1/job.pb.h"
 
@@ -38,5 +41,19 @@ inline constexpr Tuning kAsTrained = {"", 0, 0, 60, 0.05f, std::nullopt};
 // rows and judges on the other. Returns {"test_error", "validation_error" (of the first seed), "seconds", "model"}.
 absl::StatusOr<nlohmann::json> TuneAndTest(Workbench& bench, const std::string& name, const ModelBundle& model,
                                            const Tuning& how, const Parts& parts, int seed);
+
+// Layers that learn without labels, each on the one below, and are then fine-tuned.
+struct TunedNetwork {
+  std::string label;        // of its models
+  std::string first_label;  // of the first layer's, which tables share
+  v1::JobSpec job;
+  int layers = 1;
+};
+
+// Trains the network and tunes it in each way. Adds the test errors to as many rows of the report's last table, from
+// `first_row` on, and publishes. Layers from the second on learn at a tenth of the job's rate: codes are larger than
+// pixels.
+absl::Status MeasureTunedNetwork(Workbench& bench, const TunedNetwork& network, absl::Span<const Tuning> ways,
+                                 const Parts& parts, int seed, size_t first_row, Report* report);
 
 }  // namespace kwta

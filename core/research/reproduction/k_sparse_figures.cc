@@ -186,9 +186,10 @@ absl::Status KSparseFigures(Workbench& bench, Report* report) {
     KWTA_ASSIGN_OR_RETURN(const Tensor codes, bench.Codes(model, test, {}));
     histograms.push_back(Histogram(row.name, codes));
   }
-  report->pictures.push_back({"Histogram of activities (k-sparse, figure 4)",
-                              absl::StrCat("Of all units over ", test.rows(), " test images; zeros are counted."), "",
-                              LineChart("activity", "activities in a bin", histograms, false, true)});
+  report->pictures.push_back(LineChart(
+      "Histogram of activities (k-sparse, figure 4)",
+      absl::StrCat("Of all units over ", test.rows(), " test images; zeros are counted, empty bins left out."),
+      {"activity"}, {"activities in a bin", true}, histograms));
   return PatchFilters(bench, report);
 }
 

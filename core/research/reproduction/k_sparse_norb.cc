@@ -173,18 +173,8 @@ absl::Status KSparseTable4(Workbench& bench, Report* report) {
     const Network& network = networks[i];
     for (int seed = 1; network.job && seed <= bench.seeds(); ++seed) {
       const std::string label = absl::StrCat("NORB, ", network.label, ", seed ", seed);
-      const v1::JobSpec job = OnNorb(network.job(seed));
-      KWTA_ASSIGN_OR_RETURN(ModelBundle model, bench.Train(label, job));
-      for (int layer = 2; layer <= network.layers; ++layer) {
-        v1::JobSpec above = job;
-        above.clear_preprocessing();
-        above.mutable_training()->set_learning_rate(job.training().learning_rate() / 10);
-        KWTA_ASSIGN_OR_RETURN(model, bench.Train(absl::StrCat(label, ", layer ", layer), above, &model));
-      }
-      KWTA_ASSIGN_OR_RETURN(nlohmann::json result, TuneAndTest(bench, label, model, kAsTrained, parts, seed));
-      rows[i].values.push_back(result["test_error"]);
-      rows[i].details.push_back(std::move(result));
-      KWTA_RETURN_IF_ERROR(bench.Publish(report));
+      const TunedNetwork tuned{label, label, OnNorb(network.job(seed)), network.layers};
+      KWTA_RETURN_IF_ERROR(MeasureTunedNetwork(bench, tuned, {kAsTrained}, parts, seed, i, report));
     }
   }
   return absl::OkStatus();

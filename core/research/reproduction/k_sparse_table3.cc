@@ -66,21 +66,9 @@ absl::Status AddCompared(Workbench& bench, const KSparseScale& scale, const Part
           network.method.has_value() ? absl::StrCat(NameOf(*network.method), ", seed ", seed) : label;
       const v1::JobSpec job = network.method.has_value() ? ComparedJob(scale, parts.name, *network.method, seed)
                                                          : UntrainedJob(scale, parts.name, seed);
-      KWTA_ASSIGN_OR_RETURN(ModelBundle model, bench.Train(first_label, job));
-      for (int layer = 2; layer <= network.layers; ++layer) {
-        v1::JobSpec above = job;
-        above.clear_preprocessing();
-        above.mutable_training()->set_learning_rate(job.training().learning_rate() / 10);
-        KWTA_ASSIGN_OR_RETURN(model, bench.Train(absl::StrCat(label, ", layer ", layer), above, &model));
-      }
-      for (size_t t = 0; t < tunings; ++t) {
-        KWTA_ASSIGN_OR_RETURN(nlohmann::json result,
-                              TuneAndTest(bench, label, model, kComparedTunings[t], parts, seed));
-        Measurement& row = report->tables.back().rows[first + i * tunings + t];
-        row.values.push_back(result["test_error"]);
-        row.details.push_back(std::move(result));
-        KWTA_RETURN_IF_ERROR(bench.Publish(report));
-      }
+      const TunedNetwork tuned{label, first_label, job, network.layers};
+      KWTA_RETURN_IF_ERROR(
+          MeasureTunedNetwork(bench, tuned, {kComparedTunings, tunings}, parts, seed, first + i * tunings, report));
     }
   }
   if (bench.quick()) return absl::OkStatus();  // so few updates favour the methods that learn fastest

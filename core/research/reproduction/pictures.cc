@@ -90,9 +90,9 @@ absl::StatusOr<ReportPicture> DecoderFiltersPicture(const ModelBundle& model) {
   return picture;
 }
 
-std::string LineChart(const std::string& x_label, const std::string& y_label, const std::vector<Series>& series,
-                      bool logarithmic_x, bool logarithmic_y) {
-  Axis x(logarithmic_x, kLeft, kWidth - kRight), y(logarithmic_y, kHeight - kBottom, kTop);
+ReportPicture LineChart(const std::string& title, const std::string& caption, const ChartAxis& x_axis,
+                        const ChartAxis& y_axis, const std::vector<Series>& series) {
+  Axis x(x_axis.logarithmic, kLeft, kWidth - kRight), y(y_axis.logarithmic, kHeight - kBottom, kTop);
   for (const Series& line : series) {
     for (const double value : line.x) x.Include(value);
     for (const double value : line.y) y.Include(value);
@@ -112,10 +112,10 @@ std::string LineChart(const std::string& x_label, const std::string& y_label, co
                           kLeft - 8, at + 4, value, kLeft, kWidth - kRight, at, at);
   }
   absl::StrAppendFormat(&svg, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>\n",
-                        (kLeft + kWidth - kRight) / 2, kHeight - kBottom + 38, x_label);
+                        (kLeft + kWidth - kRight) / 2, kHeight - kBottom + 38, x_axis.label);
   absl::StrAppendFormat(
       &svg, "<text x=\"14\" y=\"%.1f\" transform=\"rotate(-90 14 %.1f)\" text-anchor=\"middle\">%s</text>\n",
-      (kTop + kHeight - kBottom) / 2, (kTop + kHeight - kBottom) / 2, y_label);
+      (kTop + kHeight - kBottom) / 2, (kTop + kHeight - kBottom) / 2, y_axis.label);
   for (size_t s = 0; s < series.size(); ++s) {
     const char* colour = kColours[s % std::size(kColours)];
     svg += "<polyline fill=\"none\" stroke-width=\"2\" points=\"";
@@ -128,7 +128,9 @@ std::string LineChart(const std::string& x_label, const std::string& y_label, co
                           "stroke-width=\"2\" stroke=\"%s\"/><text x=\"%.1f\" y=\"%.1f\">%s</text>\n",
                           colour, kLeft, kLeft + 24, line, line, colour, kLeft + 32, line + 4, series[s].name);
   }
-  return svg + "</svg>";
+  ReportPicture picture{title, caption, "", svg + "</svg>"};
+  for (const Series& each : series) picture.numbers.push_back({{"name", each.name}, {"x", each.x}, {"y", each.y}});
+  return picture;
 }
 
 }  // namespace kwta

@@ -29,8 +29,12 @@ struct Series {
   std::vector<double> x, y;
 };
 
-// An <svg> element with lines and their legend. REQUIRES: some series has points.
-std::string LineChart(const std::string& x_label, const std::string& y_label, const std::vector<Series>& series,
-                      bool logarithmic_x, bool logarithmic_y);
+struct ChartAxis {
+  std::string label;
+  bool logarithmic = false;
+};
+// Lines and their legend, also as numbers. REQUIRES: some series has points.
+ReportPicture LineChart(const std::string& title, const std::string& caption, const ChartAxis& x_axis,
+                        const ChartAxis& y_axis, const std::vector<Series>& series);
 
 }  // namespace kwta

@@ -92,8 +92,8 @@ absl::StatusOr<std::vector<Panel>> FigurePanels(const Workbench& bench, const st
                                                 bool unit_length);
 
 // Trains and measures what the state lacks: everything with seed 1 first, then with seed 2, and so on. Publishes the
-// report after each training. Counts in report->left_out what ReproductionOptions.only keeps from it. Errors: those of
-// training; FAILED_PRECONDITION if trainings of a panel diverge nearly everywhere.
+// report after each training. Counts in report->left_out what ReproductionOptions.only keeps from it. A panel or a
+// curve that diverges nearly everywhere is a claim that does not hold. Errors: those of training.
 absl::Status MeasureFigure(Workbench& bench, const FigurePlan& plan, Report* report);
 
 }  // namespace kwta

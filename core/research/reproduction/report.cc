@@ -120,7 +120,11 @@ nlohmann::json ReportJson(const Report& report) {
     json["tables"].push_back({{"title", table.title}, {"unit", table.unit}, {"rows", std::move(rows)}});
   }
   for (const Claim& claim : report.claims) json["claims"].push_back({{"text", claim.text}, {"holds", claim.holds}});
-  for (const ReportPicture& picture : report.pictures) json["pictures"].push_back(picture.title);
+  for (const ReportPicture& picture : report.pictures) {
+    json["pictures"].push_back(picture.title);
+    if (picture.numbers.is_null()) continue;
+    json["charts"].push_back({{"title", picture.title}, {"caption", picture.caption}, {"series", picture.numbers}});
+  }
   return json;
 }
 

@@ -33,8 +33,9 @@ struct ReportTable {
 struct ReportPicture {
   std::string title;
   std::string caption;
-  std::string png;  // the bytes of a file; empty if svg is set
-  std::string svg;  // an <svg> element
+  std::string png;                   // the bytes of a file; empty if svg is set
+  std::string svg;                   // an <svg> element
+  nlohmann::json numbers = nullptr;  // what a chart draws, for the JSON: [{"name", "x", "y"}]; null for images
 };
 
 // An order of results that the papers claim.
@@ -61,7 +62,7 @@ nlohmann::json ProtoJson(const google::protobuf::Message& message);
 
 // A self-contained page.
 std::string ReportHtml(const Report& report);
-// Every number; pictures only by title.
+// Every number, those of charts too; images only by title.
 nlohmann::json ReportJson(const Report& report);
 // The tables and claims for a terminal.
 std::string ReportText(const Report& report);

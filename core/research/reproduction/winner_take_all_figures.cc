@@ -76,8 +76,8 @@ absl::Status AccuracyByMaps(Workbench& bench, Report* report) {
         {absl::StrCat("triangle k-means, ", clusters.x[i], " maps"), std::nullopt, {clusters.y[i]}, nullptr, ""});
   }
   report->tables.push_back(std::move(table));
-  report->pictures.push_back({"Accuracy on CIFAR-10 by the number of maps (winner-take-all, figure 1(c))", "", "",
-                              LineChart("maps", "test accuracy, %", {winners, clusters}, true, false)});
+  report->pictures.push_back(LineChart("Accuracy on CIFAR-10 by the number of maps (winner-take-all, figure 1(c))", "",
+                                       {"maps", true}, {"test accuracy, %"}, {winners, clusters}));
   return absl::OkStatus();
 }
 

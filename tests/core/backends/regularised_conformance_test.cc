@@ -94,6 +94,43 @@ PassResult RunPass(Backend& backend, const RegularisedProblem& problem, Regulari
 
 class RegularisedConformance : public Conformance {};
 
+TEST_P(RegularisedConformance, FixedLengthsLeaveOutHowPenaltiesChangeWithThem) {
+  for (const double bias : {0.1, -1.2}) {  // the sparse form of a pass too
+    const RegularisedProblem problem = RandomRegularisedProblem(5, 7, 6, bias, 42);
+    for (const Activation activation : kActivations) {
+      SCOPED_TRACE(testing::Message() << "activation " << static_cast<int>(activation) << ", bias " << bias);
+      RegularisedPassArgs args;
+      args.activation = activation;
+      args.contraction = 0.6f;
+      args.marginal = 0.4f;
+      const PassResult free = RunPass(*backend_, problem, args);
+      args.fixed_lengths = true;
+      const PassResult fixed = RunPass(*backend_, problem, args);
+      EXPECT_EQ(fixed.gradient_bias, free.gradient_bias);
+      EXPECT_EQ(fixed.gradient_decoder_bias, free.gradient_decoder_bias);
+      EXPECT_EQ(fixed.penalty, free.penalty);
+      double largest = 0;
+      for (int64_t j = 0; j < problem.units; ++j) {
+        const float* const atom = problem.atoms.data() + j * problem.width;
+        double length2 = 0, squared_slopes = 0;
+        for (int64_t d = 0; d < problem.width; ++d) length2 += double{atom[d]} * atom[d];
+        for (int64_t i = 0; i < problem.rows; ++i) {
+          double a = problem.bias[j];
+          for (int64_t d = 0; d < problem.width; ++d) a += double{atom[d]} * problem.x[i * problem.width + d];
+          squared_slopes += std::pow(ActivationAt(activation, a).slope, 2);
+        }
+        const double factor = (2 * 0.6 + 4 * 0.4 * length2) * squared_slopes / static_cast<double>(problem.rows);
+        for (int64_t d = 0; d < problem.width; ++d) {
+          const int64_t at = j * problem.width + d;
+          EXPECT_NEAR(free.gradient_atoms[at] - fixed.gradient_atoms[at], factor * atom[d], 2e-5) << at;
+          largest = std::max(largest, std::fabs(factor * atom[d]));
+        }
+      }
+      EXPECT_GT(largest, 0.01);
+    }
+  }
+}
+
 TEST_P(RegularisedConformance, GradientsAreThoseOfTheLoss) {
   // Biases of -1.2 leave few ReLU units active: the sparse form of a pass.
   for (const double bias : {0.1, -1.2}) {

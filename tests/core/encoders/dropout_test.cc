@@ -11,6 +11,7 @@
 #include "core/encoders/encoder_registry.h"
 #include "core/io/arrays/safetensors.h"
 #include "tests/core/backends/distant_backend.h"
+#include "tests/core/encoders/expect_invalid.h"
 #include "tests/core/encoders/gradient_check.h"
 #include "tests/core/encoders/k_sparse_fixture.h"
 #include "tests/core/encoders/take_step.h"
@@ -23,12 +24,8 @@ using testing::HasSubstr;
 constexpr int64_t kUnits = 13, kWidth = 8, kRows = 6;
 constexpr StepOptions kStill{kUnits, 0, 0};  // a rate of 0 leaves the parameters as they are
 
-void ExpectInvalid(void (*set)(v1::DropoutSpec*), const std::string& message) {
-  v1::DropoutSpec spec;
-  set(&spec);
-  const absl::Status status = ResolveDropout(&spec);
-  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << message;
-  EXPECT_THAT(std::string(status.message()), HasSubstr("encoder.dropout." + message));
+void Refuses(void (*set)(v1::DropoutSpec*), const std::string& message) {
+  ExpectInvalid<v1::DropoutSpec>(ResolveDropout, set, "encoder.dropout." + message);
 }
 
 TEST(DropoutSpec, HasDefaults) {
@@ -46,18 +43,18 @@ TEST(DropoutSpec, HasDefaults) {
 
 TEST(DropoutSpec, RefusesWhatIsOutOfRange) {
   using Spec = v1::DropoutSpec;
-  ExpectInvalid([](Spec* spec) { spec->set_units(0); }, "units is 0; expected 1 .. 1048576");
-  ExpectInvalid([](Spec* spec) { spec->set_activation(static_cast<v1::Activation>(9)); }, "activation is 9; expected");
-  ExpectInvalid([](Spec* spec) { spec->set_hidden_dropout(1); },
-                "hidden_dropout is 1; expected 0 .. 1, 1 excluded: dropping everything leaves nothing to learn from");
-  ExpectInvalid([](Spec* spec) { spec->set_hidden_dropout(-0.5f); }, "hidden_dropout is -0.5; expected");
-  ExpectInvalid([](Spec* spec) { spec->set_hidden_dropout(NAN); }, "hidden_dropout is nan; expected");
-  ExpectInvalid([](Spec* spec) { spec->set_masking_noise(1); }, "masking_noise is 1; expected");
-  ExpectInvalid([](Spec* spec) { spec->set_visible_dropout(1); }, "visible_dropout is 1; expected");
-  ExpectInvalid([](Spec* spec) { spec->set_visible_dropout(-1); }, "visible_dropout is -1; expected");
-  ExpectInvalid([](Spec* spec) { spec->set_decoder(static_cast<v1::Decoder>(7)); }, "decoder is 7; expected DECODER_");
-  ExpectInvalid([](Spec* spec) { spec->set_max_length(0); }, "max_length is 0; expected a finite number above 0");
-  ExpectInvalid([](Spec* spec) { spec->set_weight_decay(-1); }, "weight_decay is -1; expected a finite number");
+  Refuses([](Spec* spec) { spec->set_units(0); }, "units is 0; expected 1 .. 1048576");
+  Refuses([](Spec* spec) { spec->set_activation(static_cast<v1::Activation>(9)); }, "activation is 9; expected");
+  Refuses([](Spec* spec) { spec->set_hidden_dropout(1); },
+          "hidden_dropout is 1; expected 0 .. 1, 1 excluded: dropping everything leaves nothing to learn from");
+  Refuses([](Spec* spec) { spec->set_hidden_dropout(-0.5f); }, "hidden_dropout is -0.5; expected");
+  Refuses([](Spec* spec) { spec->set_hidden_dropout(NAN); }, "hidden_dropout is nan; expected");
+  Refuses([](Spec* spec) { spec->set_masking_noise(1); }, "masking_noise is 1; expected");
+  Refuses([](Spec* spec) { spec->set_visible_dropout(1); }, "visible_dropout is 1; expected");
+  Refuses([](Spec* spec) { spec->set_visible_dropout(-1); }, "visible_dropout is -1; expected");
+  Refuses([](Spec* spec) { spec->set_decoder(static_cast<v1::Decoder>(7)); }, "decoder is 7; expected DECODER_");
+  Refuses([](Spec* spec) { spec->set_max_length(0); }, "max_length is 0; expected a finite number above 0");
+  Refuses([](Spec* spec) { spec->set_weight_decay(-1); }, "weight_decay is -1; expected a finite number");
 }
 
 v1::EncoderSpec Spec(void (*set)(v1::DropoutSpec*)) {

@@ -11,6 +11,7 @@
 #include "core/encoders/encoder_registry.h"
 #include "core/io/arrays/safetensors.h"
 #include "tests/core/backends/distant_backend.h"
+#include "tests/core/encoders/expect_invalid.h"
 #include "tests/core/encoders/k_sparse_fixture.h"
 
 namespace kwta::regularised_test {
@@ -18,12 +19,8 @@ namespace {
 
 using testing::HasSubstr;
 
-void ExpectInvalid(void (*set)(v1::RegularisedSpec*), const std::string& message) {
-  v1::RegularisedSpec spec;
-  set(&spec);
-  const absl::Status status = ResolveRegularised(&spec);
-  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << message;
-  EXPECT_THAT(std::string(status.message()), HasSubstr("encoder.regularised." + message));
+void Refuses(void (*set)(v1::RegularisedSpec*), const std::string& message) {
+  ExpectInvalid<v1::RegularisedSpec>(ResolveRegularised, set, "encoder.regularised." + message);
 }
 
 TEST(RegularisedSpec, HasDefaults) {
@@ -70,22 +67,22 @@ TEST(RegularisedSpec, KeepsWhatIsSet) {
 
 TEST(RegularisedSpec, RefusesWhatIsOutOfRange) {
   using Spec = v1::RegularisedSpec;
-  ExpectInvalid([](Spec* spec) { spec->set_units(0); }, "units is 0; expected 1 .. 1048576");
-  ExpectInvalid([](Spec* spec) { spec->set_units((1u << 20) + 1); }, "units is 1048577");
-  ExpectInvalid([](Spec* spec) { spec->set_activation(static_cast<v1::Activation>(9)); }, "activation is 9; expected");
-  ExpectInvalid([](Spec* spec) { spec->set_gaussian_noise(-0.1f); }, "gaussian_noise is -0.1; expected a finite");
-  ExpectInvalid([](Spec* spec) { spec->set_gaussian_noise(NAN); }, "gaussian_noise is nan");
-  ExpectInvalid([](Spec* spec) { spec->set_masking_noise(1); }, "masking_noise is 1; expected 0 .. 1, 1 excluded");
-  ExpectInvalid([](Spec* spec) { spec->set_masking_noise(-0.5f); }, "masking_noise is -0.5");
-  ExpectInvalid([](Spec* spec) { spec->set_first_order_noise(-1); }, "first_order_noise is -1");
-  ExpectInvalid([](Spec* spec) { spec->set_contraction(-1); }, "contraction is -1");
-  ExpectInvalid([](Spec* spec) { spec->set_contraction(INFINITY); }, "contraction is inf");
-  ExpectInvalid([](Spec* spec) { spec->set_marginalised_noise(-1); }, "marginalised_noise is -1");
-  ExpectInvalid([](Spec* spec) { spec->set_max_length(0); }, "max_length is 0; expected a finite number above 0");
-  ExpectInvalid([](Spec* spec) { spec->set_weight_decay(-1); }, "weight_decay is -1");
+  Refuses([](Spec* spec) { spec->set_units(0); }, "units is 0; expected 1 .. 1048576");
+  Refuses([](Spec* spec) { spec->set_units((1u << 20) + 1); }, "units is 1048577");
+  Refuses([](Spec* spec) { spec->set_activation(static_cast<v1::Activation>(9)); }, "activation is 9; expected");
+  Refuses([](Spec* spec) { spec->set_gaussian_noise(-0.1f); }, "gaussian_noise is -0.1; expected a finite");
+  Refuses([](Spec* spec) { spec->set_gaussian_noise(NAN); }, "gaussian_noise is nan");
+  Refuses([](Spec* spec) { spec->set_masking_noise(1); }, "masking_noise is 1; expected 0 .. 1, 1 excluded");
+  Refuses([](Spec* spec) { spec->set_masking_noise(-0.5f); }, "masking_noise is -0.5");
+  Refuses([](Spec* spec) { spec->set_first_order_noise(-1); }, "first_order_noise is -1");
+  Refuses([](Spec* spec) { spec->set_contraction(-1); }, "contraction is -1");
+  Refuses([](Spec* spec) { spec->set_contraction(INFINITY); }, "contraction is inf");
+  Refuses([](Spec* spec) { spec->set_marginalised_noise(-1); }, "marginalised_noise is -1");
+  Refuses([](Spec* spec) { spec->set_max_length(0); }, "max_length is 0; expected a finite number above 0");
+  Refuses([](Spec* spec) { spec->set_weight_decay(-1); }, "weight_decay is -1");
   // A value of one regulariser with another.
-  ExpectInvalid([](Spec* spec) { spec->set_mean_decay(0.5f); }, "mean_decay is set; expected no value");
-  ExpectInvalid(
+  Refuses([](Spec* spec) { spec->set_mean_decay(0.5f); }, "mean_decay is set; expected no value");
+  Refuses(
       [](Spec* spec) {
         spec->set_contraction(1);
         spec->set_target_activity(0.1f);
@@ -95,10 +92,10 @@ TEST(RegularisedSpec, RefusesWhatIsOutOfRange) {
 
 TEST(RegularisedSpec, SparsityNeedsItsDomain) {
   using Spec = v1::RegularisedSpec;
-  ExpectInvalid([](Spec* spec) { spec->set_sparse_penalty(1); },
-                "activity_limit is not set; expected a number above 0 and below 1, such as 0.9: activities of this "
-                "activation are not bounded");
-  ExpectInvalid(
+  Refuses([](Spec* spec) { spec->set_sparse_penalty(1); },
+          "activity_limit is not set; expected a number above 0 and below 1, such as 0.9: activities of this "
+          "activation are not bounded");
+  Refuses(
       [](Spec* spec) {
         spec->set_activation(v1::ACTIVATION_SOFTPLUS);
         spec->set_sparse_penalty(1);

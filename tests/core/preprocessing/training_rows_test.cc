@@ -62,6 +62,22 @@ TEST(TrainingRows, FitsOnTheRowsOfTheDataSetOnly) {
   EXPECT_THAT(AllRows(rows), ElementsAre(-2 / 3.0f, 2 / 3.0f));
 }
 
+TEST(TrainingRows, AnOffsetMakesStoredZerosZeroAgain) {
+  const Dataset data = AsDataset(MakeTensor<uint8_t>(DType::kU8, {3, 1, 3}, {0, 51, 0, 102, 0, 0, 255, 7, 0}));
+  for (const char* spec : {"subtract_mean: true", "steps { standardise { constant: 0.1 } }",
+                           "subtract_mean: true steps { standardise {} } steps { scale { factor: 3 } }"}) {
+    auto rows = Create(spec, data).value();
+    const std::vector<float> offset = rows.preprocessor().OffsetOfZeros();
+    ASSERT_EQ(offset.size(), 3u) << spec;
+    const std::vector<float> x = AllRows(rows);
+    for (size_t e = 0; e < x.size(); ++e) {
+      const bool zero = e == 0 || e == 2 || e == 4 || e == 5 || e == 8;
+      EXPECT_EQ(x[e] + offset[e % 3] == 0, zero) << spec << ", element " << e;
+    }
+  }
+  EXPECT_THAT(Create("", data).value().preprocessor().OffsetOfZeros(), IsEmpty());
+}
+
 TEST(TrainingRows, ModelsReadWhatTheyWereTrainedOn) {
   const Dataset data = AsDataset(SmoothBytes({100, 3, 7, 8}, 1));
   auto rows = Create(kEverything, data).value();

@@ -161,6 +161,7 @@ struct UnitTermsKernel {
     int64_t rows = 0, units = 0, width = 0;
     Activation activation = Activation::kReLU;
     float contraction = 0, marginal = 0, weight_decay = 0;
+    bool fixed_lengths = false;
     SparsityPenalty sparsity;
     Global<float> running_mean;
     Global<double> activity_sums;  // in, out [3, units]
@@ -225,8 +226,8 @@ struct UnitTermsKernel {
     }
     t.Store(a.terms.slope_of_mean, unit, static_cast<float>(slope_of_mean));
     t.Store(a.terms.contraction, unit, static_cast<float>(contraction));
-    t.Store(a.terms.along_atom, unit,
-            static_cast<float>(a.weight_decay + slopes / rows * (2 * a.contraction + 4 * a.marginal * length2)));
+    const double by_length = a.fixed_lengths ? 0 : 2 * a.contraction + 4 * a.marginal * length2;
+    t.Store(a.terms.along_atom, unit, static_cast<float>(a.weight_decay + slopes / rows * by_length));
     t.Store(a.terms.penalty, unit, penalty);
     t.Store(a.terms.active, unit, static_cast<int32_t>(active));
   }

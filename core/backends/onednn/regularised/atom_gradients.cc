@@ -38,7 +38,9 @@ class AtomGradientsCall {
   }
 
  private:
-  bool HaveOwnShare() const { return args_.contraction > 0 || args_.marginal > 0 || args_.weight_decay > 0; }
+  bool HaveOwnShare() const {
+    return args_.weight_decay > 0 || (!args_.fixed_lengths && (args_.contraction > 0 || args_.marginal > 0));
+  }
   void AddOwnShare(int64_t unit) {
     float* const gradient = args_.gradient_atoms + unit * args_.width;
     AddScaled(args_.atoms + unit * args_.width, arrays_.atom_scales[unit], gradient);

@@ -19,7 +19,8 @@ PassArrays::PassArrays(const RegularisedPassArgs& args)
       unit_stride(WholeVectors(args.units)),
       left_part(args.rows * unit_stride),
       right_part(args.rows * args.width),
-      inputs_may_be_sparse(!args.first_order && args.corruption.kind != CorruptionKind::kGaussian),
+      inputs_may_be_sparse(!args.first_order &&
+                           (args.corruption.kind != CorruptionKind::kGaussian || args.corruption.amount == 0)),
       activities_may_be_sparse(!args.first_order && args.activation == Activation::kReLU),
       atom_scales(args.units),
       with_factors_(args.dropout.probability > 0),

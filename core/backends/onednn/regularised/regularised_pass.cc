@@ -288,8 +288,8 @@ class Pass {
       terms.activity[u] = SparsitySlope(unit);
       terms.bend[u] = 2 / static_cast<float>(args_.rows) * static_cast<float>(contraction);
       unit_penalties_[unit] += contraction * mean_slope;
-      arrays_.atom_scales[unit] = static_cast<float>(
-          args_.weight_decay + mean_slope * (2.0 * args_.contraction + 4.0 * args_.marginal * length2));
+      const double by_length = args_.fixed_lengths ? 0 : 2.0 * args_.contraction + 4.0 * args_.marginal * length2;
+      arrays_.atom_scales[unit] = static_cast<float>(args_.weight_decay + mean_slope * by_length);
       if (count_rows) args_.active_rows[unit] += active_[unit];
     }
     double bias[kUnitLanes] = {};

@@ -18,7 +18,8 @@ Report Example() {
   table.rows.push_back({"deep", std::nullopt, {}, nullptr, "not measured"});
   report.tables.push_back(table);
   report.pictures.push_back({"Filters", "each by itself", "\x89PNG", ""});
-  report.pictures.push_back({"Lines", "", "", "<svg></svg>"});
+  report.pictures.push_back({"Lines", "of a sum", "", "<svg></svg>"});
+  report.pictures.back().numbers.push_back({{"name", "up"}, {"x", {1.0, 2.0}}, {"y", {10.0, 100.0}}});
   report.claims = {{"this is so", true}, {"that is so", false}};
   return report;
 }
@@ -53,6 +54,9 @@ TEST(Report, AsJsonHasEveryNumber) {
   EXPECT_EQ(row["details"][0]["seed"], 1);
   EXPECT_FALSE(json["tables"][0]["rows"][1].contains("mean"));
   EXPECT_EQ(json["claims"][1]["holds"], false);
+  EXPECT_EQ(json["pictures"].size(), 2u);
+  EXPECT_EQ(json["charts"], nlohmann::json::parse(R"([{"title": "Lines", "caption": "of a sum",
+                                                     "series": [{"name": "up", "x": [1.0, 2.0], "y": [10.0, 100.0]}]}])"));
 }
 
 TEST(Report, AsTextHasTablesAndClaims) {

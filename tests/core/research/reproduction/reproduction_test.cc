@@ -154,6 +154,9 @@ TEST_F(ReproductionTest, PartsOfAFigureAreComputedApartAndPutTogether) {
   const nlohmann::json figure = Numbers(whole->json_path);
   EXPECT_EQ(figure["finished"], true);
   ASSERT_EQ(figure["claims"].size(), 4u);
+  ASSERT_EQ(figure["charts"].size(), 2u);
+  EXPECT_EQ(figure["charts"][0]["series"][1]["name"], "CAE");
+  EXPECT_EQ(figure["charts"][0]["series"][1]["y"][3], figure["tables"][0]["rows"][7]["values"][0]);
   for (const nlohmann::json& row : figure["tables"][0]["rows"]) {
     ASSERT_EQ(row["values"].size(), 1u);
     EXPECT_EQ(row["values"][0], row["details"][0]["activation_fraction"]);
