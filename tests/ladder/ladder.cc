@@ -46,8 +46,9 @@ constexpr Package kPackages[] = {
 
 // Headers of the C++ library have neither a dot nor a slash; these are of the system.
 bool IsSystemHeader(const std::string& name) {
-  static const std::regex system(R"([a-z_]+|(sys|arpa|netinet)/[a-z_]+\.h|)"
-                                 R"((arm_neon|cpuid|dlfcn|fcntl|fnmatch|immintrin|malloc|netdb|poll|sched|signal|unistd)\.h)");
+  static const std::regex system(
+      R"([a-z_]+|(sys|arpa|netinet)/[a-z_]+\.h|)"
+      R"((arm_neon|cpuid|dlfcn|fcntl|fnmatch|immintrin|malloc|netdb|poll|sched|signal|unistd)\.h)");
   return std::regex_match(name, system);
 }
 
