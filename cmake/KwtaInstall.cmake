@@ -27,7 +27,8 @@ install(EXPORT kwtaTargets NAMESPACE kwta:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/
 kwta_install_headers(
   core/backends/activation.h core/backends/active_gradient.h core/backends/backend.h core/backends/corruption.h
   core/backends/regularised_args.h core/backends/backend_options.h
-  core/backends/backend_registry.h core/backends/length_factor.h core/backends/tied_training.h core/backends/winner_args.h
+  core/backends/backend_registry.h core/backends/device_report.h
+  core/backends/length_factor.h core/backends/tied_training.h core/backends/winner_args.h
   core/base/host_device.h
   core/encoders/encoder.h core/encoders/encoder_kind.h core/encoders/encoder_registry.h core/encoders/spec_option.h
   core/evaluation/activation_statistics.h core/evaluation/feature_rows.h core/evaluation/stored_classifier.h
