@@ -227,13 +227,9 @@ TEST_P(ByteProductTest, CollectsWhatReachesTheThresholdOfEachRowAndCountsWhatItH
   }
 }
 
-// How far scores are from the exact ones, against the bound: the largest share over all rows and units.
-double LargestShareOfBound(const QuantisedAtoms& quantised, const std::vector<float>& x,
-                           const std::vector<float>& atoms, const std::vector<float>& bias) {
-  const int64_t units = quantised.units(), width = quantised.width();
-  const Rows block(quantised.kernels(), x, width, quantised.step_quads());
+// The scores of all panels, [rows, panels * kPanelUnits].
+std::vector<float> Scores(const QuantisedAtoms& quantised, const Rows& block, int64_t rows) {
   const int64_t stride = quantised.panels() * kPanelUnits;
-  const int64_t rows = static_cast<int64_t>(x.size()) / width;
   std::vector<float> scores(rows * stride);
   for (int64_t p = 0; p < quantised.panels(); ++p) {
     for (const RowTile& tile : block.tiles) {
@@ -241,6 +237,17 @@ double LargestShareOfBound(const QuantisedAtoms& quantised, const std::vector<fl
                                      stride);
     }
   }
+  return scores;
+}
+
+// How far scores are from the exact ones, against the bound: the largest share over all rows and units.
+double LargestShareOfBound(const QuantisedAtoms& quantised, const std::vector<float>& x,
+                           const std::vector<float>& atoms, const std::vector<float>& bias) {
+  const int64_t units = quantised.units(), width = quantised.width();
+  const Rows block(quantised.kernels(), x, width, quantised.step_quads());
+  const int64_t stride = quantised.panels() * kPanelUnits;
+  const int64_t rows = static_cast<int64_t>(x.size()) / width;
+  std::vector<float> scores = Scores(quantised, block, rows);
   double largest = 0;
   for (int64_t i = 0; i < rows; ++i) {
     RowBound bound{&quantised.bounds(), block.quantised[i].norm, block.quantised[i].residual_norm, 0};
@@ -309,13 +316,7 @@ double LargestShareOfFineBound(const QuantisedAtoms& quantised, const std::vecto
   const Rows block(quantised.kernels(), x, width, quantised.step_quads());
   const int64_t stride = quantised.panels() * kPanelUnits;
   const int64_t rows = static_cast<int64_t>(x.size()) / width;
-  std::vector<float> scores(rows * stride);
-  for (int64_t p = 0; p < quantised.panels(); ++p) {
-    for (const RowTile& tile : block.tiles) {
-      quantised.kernels().score_tile(tile, block.quantised.data(), quantised.panel(p), scores.data() + p * kPanelUnits,
-                                     stride);
-    }
-  }
+  std::vector<float> scores = Scores(quantised, block, rows);
   std::vector<int32_t> descending(units), sums(units);
   for (int64_t i = 0; i < units; ++i) descending[i] = static_cast<int32_t>(units - 1 - i);
   double largest = 0;
