@@ -10,6 +10,7 @@
 #include "core/backends/backend_registry.h"
 #include "core/backends/cuda/check/arrays.h"
 #include "core/backends/cuda/check/measure.h"
+#include "core/backends/cuda/check/tied_problem.h"
 #include "core/base/status_macros.h"
 
 namespace kwta::cuda {
@@ -66,27 +67,8 @@ struct Trained {
 absl::StatusOr<Trained> Train(Backend& backend, int64_t steps) {
   constexpr int64_t kRows = 50, kUnits = 200, kWidth = 100, kK = 8;
   Arrays arrays(backend);
-  TiedParameters p;
-  p.units = kUnits;
-  p.width = kWidth;
-  p.atoms = arrays.Add(Normals(kUnits * kWidth, 4, 0.1));
-  p.bias = arrays.Add(std::vector<float>(kUnits));
-  p.decoder_bias = arrays.Add(std::vector<float>(kWidth));
-  p.atom_velocity = arrays.Add(std::vector<float>(kUnits * kWidth));
-  p.bias_velocity = arrays.Add(std::vector<float>(kUnits));
-  p.decoder_velocity = arrays.Add(std::vector<float>(kWidth));
-  p.shift = arrays.Add(std::vector<float>(kUnits));
-  p.decay = arrays.Add(std::vector<float>(kUnits, 1.0f));
-  TiedStepArgs args;
-  args.x = arrays.Add(Normals(kRows * kWidth, 5));
-  args.rows = kRows;
-  args.k = kK;
-  args.rate = 0.002f;
-  args.momentum = 0.9f;
-  args.indices = arrays.Add(std::vector<int32_t>(kRows * kK));
-  args.values = arrays.Add(std::vector<float>(kRows * kK));
-  args.active_rows = arrays.Add(std::vector<int32_t>(kUnits));
-  args.squared_error = arrays.Add(std::vector<double>(1));
+  const TiedParameters p = AddTiedParameters(arrays, kUnits, kWidth, 0.1);
+  TiedStepArgs args = AddTiedStep(arrays, arrays.Add(Normals(kRows * kWidth, 5)), kRows, kUnits, kK, 0.002f);
   KWTA_RETURN_IF_ERROR(arrays.status());
   KWTA_ASSIGN_OR_RETURN(const auto dictionary, backend.PrepareTiedDictionary(p));
   args.dictionary = dictionary.get();

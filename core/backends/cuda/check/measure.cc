@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/backends/cuda/check/arrays.h"
+#include "core/backends/cuda/check/tied_problem.h"
 #include "core/base/status_macros.h"
 #include "core/base/steady_time.h"
 
@@ -32,26 +33,9 @@ class Training {
  public:
   Training(Backend& backend, int64_t units, int64_t width, int64_t rows, int64_t k, int64_t host_rows)
       : backend_(backend), arrays_(backend), rows_(rows), width_(width), batches_(Normals(host_rows * width, 5)) {
-    parameters_.units = units;
-    parameters_.width = width;
-    parameters_.atoms = arrays_.Add(Normals(units * width, 4, 0.02));
-    parameters_.bias = arrays_.Add(std::vector<float>(units));
-    parameters_.decoder_bias = arrays_.Add(std::vector<float>(width));
-    parameters_.atom_velocity = arrays_.Add(std::vector<float>(units * width));
-    parameters_.bias_velocity = arrays_.Add(std::vector<float>(units));
-    parameters_.decoder_velocity = arrays_.Add(std::vector<float>(width));
-    parameters_.shift = arrays_.Add(std::vector<float>(units));
-    parameters_.decay = arrays_.Add(std::vector<float>(units, 1.0f));
+    parameters_ = AddTiedParameters(arrays_, units, width, 0.02);
     x_ = arrays_.Add(std::vector<float>(rows * width));
-    step_.x = x_;
-    step_.rows = rows;
-    step_.k = k;
-    step_.rate = 1e-4f;
-    step_.momentum = 0.9f;
-    step_.indices = arrays_.Add(std::vector<int32_t>(rows * k));
-    step_.values = arrays_.Add(std::vector<float>(rows * k));
-    step_.active_rows = arrays_.Add(std::vector<int32_t>(units));
-    step_.squared_error = arrays_.Add(std::vector<double>(1));
+    step_ = AddTiedStep(arrays_, x_, rows, units, k, 1e-4f);
   }
 
   absl::Status Prepare() {
