@@ -203,7 +203,7 @@ absl::Status CudaBackend::AffineActivation(const AffineActivationArgs& args) {
   scores.rows = args.rows;
   scores.units = scores.stride = args.units;
   scores.scores = Out(args.output, args.rows * args.units);
-  scores.activation = static_cast<int>(args.activation);
+  if (!args.pre_activations) scores.activation = static_cast<int>(args.activation);
   work.Launch<ExactScoresKernel>(ExactScoresKernel::Blocks(scores), ExactScoresKernel::kMaxThreads, scores);
   return work.Finish();
 }
