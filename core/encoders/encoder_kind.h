@@ -53,7 +53,10 @@ struct EncoderKind {
   // The default of TrainingSpec.optimiser, and whether another may be set.
   v1::Optimiser own_optimiser = v1::OPTIMISER_SGD;
   bool other_optimisers = false;
-  TrainingDefaults training_defaults;
+  // Of jobs that train this kind with such a spec, which may lack what has a default.
+  TrainingDefaults (*training_defaults)(const v1::EncoderSpec& spec) = [](const v1::EncoderSpec&) {
+    return TrainingDefaults{};
+  };
   // True if a model consists of models of other kinds. No job trains such a model as a whole.
   bool of_layers = false;
   // The fields of the kind's spec that a command line offers. The first one sets the number of units.

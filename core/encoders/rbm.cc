@@ -38,7 +38,7 @@ const EncoderKind& RbmKind() {
     EncoderKind row;
     row.name = "rbm";
     row.kind_case = v1::EncoderSpec::kRbm;
-    row.training_defaults = {false, 0.05f, 0};
+    row.training_defaults = [](const v1::EncoderSpec&) -> TrainingDefaults { return {false, 0.05f, 0}; };
     row.options = kRbmOptions;
     row.resolve = [](v1::EncoderSpec* spec) { return ResolveRbm(spec->mutable_rbm()); };
     row.code_shape = [](const v1::EncoderSpec& spec) -> Shape { return {spec.rbm().units()}; };
