@@ -78,8 +78,8 @@ absl::Status TiedEncoder::ActivitiesOf(const void* x, int64_t rows, float* out) 
   args.x = input.as<float>();
   args.rows = rows;
   args.activation = form_.activation;
-  // So that activities have the same bits on every backend: a device may have an exp of its own.
-  args.pre_activations = form_.activation != Activation::kReLU && !layer_.backend().host_accessible();
+  // So that activities have the same bits on every backend.
+  args.pre_activations = form_.activation != Activation::kReLU && HasOwnFunctions(layer_.backend());
   args.output = output.as<float>();
   KWTA_RETURN_IF_ERROR(layer_.backend().AffineActivation(args));
   KWTA_RETURN_IF_ERROR(output.Finish(layer_.backend()));

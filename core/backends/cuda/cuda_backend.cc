@@ -18,8 +18,10 @@ namespace {
 // Atoms with their copies in bfloat16, if the filter uses them.
 class CudaDictionary final : public Dictionary {
  public:
-  using Dictionary::Dictionary;
+  CudaDictionary(const float* atoms, const float* bias, int64_t units, int64_t width, EncodingPath path)
+      : Dictionary(atoms, bias, units, width), path_(std::move(path)) {}
 
+  EncodingPath path() const override { return path_; }
   Global<const float> device_atoms() const { return In(atoms, units * width); }
   RoundedAtoms rounded() const {
     if (memory_.bytes() == 0) return {};
@@ -35,8 +37,18 @@ class CudaDictionary final : public Dictionary {
   }
 
  private:
+  const EncodingPath path_;
   Buffer memory_, lengths_;
 };
+
+EncodingPath PathOf(bool filters, Filter filter, int64_t units) {
+  if (filters) return {"bf16", "the device multiplies in bfloat16 to find candidates"};
+  if (filter == Filter::kNone) return {"fp32", "the filter is switched off"};
+  if (filter == Filter::kAuto && units < kFilterUnits) {
+    return {"fp32", absl::StrCat("fewer than ", kFilterUnits, " units are all scored exactly")};
+  }
+  return {"fp32", "there is no cuBLASLt: all units are scored exactly, which is slow"};
+}
 
 }  // namespace
 
@@ -70,8 +82,9 @@ absl::Status CudaBackend::CopyToHost(const void* device, void* host, size_t byte
 
 absl::StatusOr<std::unique_ptr<Dictionary>> CudaBackend::PrepareDictionary(const float* atoms, const float* bias,
                                                                            int64_t units, int64_t width) {
-  auto dictionary = std::make_unique<CudaDictionary>(atoms, bias, units, width);
-  if (UsesFilter(*device_, filter_, units)) KWTA_RETURN_IF_ERROR(dictionary->Reserve(*this));
+  const bool filters = UsesFilter(*device_, filter_, units);
+  auto dictionary = std::make_unique<CudaDictionary>(atoms, bias, units, width, PathOf(filters, filter_, units));
+  if (filters) KWTA_RETURN_IF_ERROR(dictionary->Reserve(*this));
   KWTA_RETURN_IF_ERROR(RefreshDictionary(*dictionary));
   return dictionary;
 }
