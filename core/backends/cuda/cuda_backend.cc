@@ -41,6 +41,13 @@ class CudaDictionary final : public Dictionary {
   Buffer memory_, lengths_;
 };
 
+// What begins with bringing the atoms up to date has not done so if it was never queued, for lack of memory.
+absl::Status FinishStep(Work& work, TiedDictionary& dictionary) {
+  const absl::Status status = work.Finish();
+  if (status.ok()) static_cast<CudaTiedDictionary&>(dictionary).up_to_date = true;
+  return status;
+}
+
 EncodingPath PathOf(bool filters, Filter filter, int64_t units) {
   if (filters) return {"bf16", "the device multiplies in bfloat16 to find candidates"};
   if (filter == Filter::kNone) return {"fp32", "the filter is switched off"};
@@ -239,13 +246,13 @@ absl::Status CudaBackend::RefreshTiedDictionary(TiedDictionary& dictionary) {
 absl::Status CudaBackend::TiedStep(const TiedStepArgs& args) {
   Work work(*device_, "TiedStep");
   QueueTiedStep(work, args, filter_);
-  return work.Finish();
+  return FinishStep(work, *args.dictionary);
 }
 
 absl::Status CudaBackend::TiedAuxiliaryStep(const TiedAuxiliaryStepArgs& args) {
   Work work(*device_, "TiedAuxiliaryStep");
   QueueTiedAuxiliaryStep(work, args);
-  return work.Finish();
+  return FinishStep(work, *args.dictionary);
 }
 
 absl::Status CudaBackend::TiedAtoms(const TiedAtomsArgs& args) {
