@@ -59,9 +59,6 @@ const EncoderKind& DropoutKind() {
     row.active_above = [](const v1::EncoderSpec& spec) {
       return ActivationThreshold(ActivationOf(spec.dropout().activation()));
     };
-    row.codes_vary = [](const v1::EncoderSpec& spec) {
-      return ActivationOf(spec.dropout().activation()) != Activation::kReLU;
-    };
     row.tuned_code = [](const v1::EncoderSpec& spec) {
       TunedCode code;
       code.activation = ActivationOf(spec.dropout().activation());

@@ -75,9 +75,6 @@ struct EncoderKind {
   int64_t (*row_scores)(const v1::EncoderSpec& spec) = nullptr;
   // Returns the activity above which a unit of dense codes counts as active. Null: 0. REQUIRES: spec is resolved.
   float (*active_above)(const v1::EncoderSpec& spec) = nullptr;
-  // Returns whether the last bits of codes depend on the backend: exp and log1p are not the same everywhere. Null:
-  // never. REQUIRES: spec is resolved.
-  bool (*codes_vary)(const v1::EncoderSpec& spec) = nullptr;
   // Returns how a layer of this kind is fine-tuned. Null: core/training/fine_tuning cannot tune this kind. REQUIRES:
   // spec is resolved.
   TunedCode (*tuned_code)(const v1::EncoderSpec& spec) = nullptr;

@@ -44,7 +44,6 @@ const EncoderKind& RbmKind() {
     row.code_shape = [](const v1::EncoderSpec& spec) -> Shape { return {spec.rbm().units()}; };
     row.row_scores = [](const v1::EncoderSpec& spec) -> int64_t { return spec.rbm().units(); };
     row.active_above = [](const v1::EncoderSpec&) { return ActivationThreshold(Activation::kSigmoid); };
-    row.codes_vary = [](const v1::EncoderSpec&) { return true; };
     row.tuned_code = [](const v1::EncoderSpec&) {
       TunedCode code;
       code.activation = Activation::kSigmoid;

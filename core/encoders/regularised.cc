@@ -116,9 +116,6 @@ const EncoderKind& RegularisedKind() {
     row.active_above = [](const v1::EncoderSpec& spec) {
       return ActivationThreshold(ActivationOf(spec.regularised().activation()));
     };
-    row.codes_vary = [](const v1::EncoderSpec& spec) {
-      return ActivationOf(spec.regularised().activation()) != Activation::kReLU;
-    };
     row.tuned_code = [](const v1::EncoderSpec& spec) {
       TunedCode code;
       code.activation = ActivationOf(spec.regularised().activation());
