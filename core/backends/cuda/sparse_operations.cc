@@ -12,8 +12,8 @@ void QueueProduct(Work& work, Global<const float> a, Global<const float> b, Glob
                   int64_t k, bool transpose_a, bool transpose_b, float scale, bool add) {
   // A library's product has an order of summation of its own: that is fine where only the tolerance of binary32 counts.
   constexpr int64_t kLeast = int64_t{1} << 18;
-  if (m * n * k >= kLeast && work.device().has_products()) {
-    work.FloatProduct({a.data, b.data, c.data, m, n, k, transpose_a, transpose_b, add, scale});
+  if (m * n * k >= kLeast && work.device().has_products() &&
+      work.FloatProduct({a.data, b.data, c.data, m, n, k, transpose_a, transpose_b, add, scale})) {
     return;
   }
   const ProductKernel::Args args{a, b, c, m, n, k, transpose_a, transpose_b, add, scale};

@@ -75,9 +75,14 @@ class Work {
     Submit();
     if (status_.ok()) Note(device_.Bf16Product(operation_, args));
   }
-  void FloatProduct(const FloatProductArgs& args) {
+  // Returns false if the device's library has no product of these sizes: it is still to be done.
+  bool FloatProduct(const FloatProductArgs& args) {
     Submit();
-    if (status_.ok()) Note(device_.FloatProduct(operation_, args));
+    if (!status_.ok()) return true;
+    const absl::Status status = device_.FloatProduct(operation_, args);
+    if (absl::IsUnimplemented(status)) return false;
+    Note(status);
+    return true;
   }
 
   // Queues what has not been. The first failure.

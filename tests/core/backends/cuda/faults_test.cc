@@ -93,6 +93,19 @@ TEST_F(Faults, AStepWithoutMemoryLeavesToTheNextOneTheAtomsThatWerePutOff) {
   }
 }
 
+TEST_F(Faults, AProductThatTheLibraryLacksIsAKernels) {
+  constexpr int64_t kSide = 70;  // large enough for the library
+  Floats a(*backend_, Gaussians(kSide * kSide, 1)), b(*backend_, Gaussians(kSide * kSide, 2));
+  Floats by_library(*backend_, kSide * kSide), by_kernel(*backend_, kSide * kSide);
+  ASSERT_EQ(backend_->Gemm({a.data(), b.data(), by_library.data(), kSide, kSide, kSide}), absl::OkStatus());
+  EXPECT_EQ(device_->refused_products, 0);
+  device_->refuses_products = true;
+  ASSERT_EQ(backend_->Gemm({a.data(), b.data(), by_kernel.data(), kSide, kSide, kSide}), absl::OkStatus());
+  EXPECT_EQ(device_->refused_products, 1);
+  const std::vector<float> expected = by_library.Read(), actual = by_kernel.Read();
+  for (size_t i = 0; i < expected.size(); ++i) ASSERT_NEAR(actual[i], expected[i], 1e-4) << i;
+}
+
 TEST_F(Faults, AnArrayThatDoesNotFitIsRefusedInWords) {
   device_->fail_allocation = 1;
   const absl::Status status = backend_->Allocate(123456).status();
