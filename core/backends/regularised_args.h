@@ -12,8 +12,9 @@
 namespace kwta {
 
 // output = s(atoms x + bias). A pre-activation is the sum in FixedOrderDot's order (core/simd/fixed_order_dot.h) plus
-// the bias, so a row's activities have the same bits in any batch and on any number of threads. ReLU's have the same
-// bits on every backend.
+// the bias, so a row's activities have the same bits in any batch and on any number of threads. Pre-activations and
+// ReLU's activities have the same bits on every backend; exp and log1p of a device may have other last bits than the
+// host's.
 struct AffineActivationArgs {
   const float* atoms = nullptr;  // [units, width]: W
   const float* bias = nullptr;   // [units]
@@ -21,7 +22,8 @@ struct AffineActivationArgs {
   const float* x = nullptr;  // [rows, width], finite
   int64_t rows = 0;          // may be 0
   Activation activation = Activation::kReLU;
-  float* output = nullptr;  // out [rows, units]
+  bool pre_activations = false;  // output = atoms x + bias: the caller applies s
+  float* output = nullptr;       // out [rows, units]
 };
 
 // The penalty weight * sum over units of f(rho_j). rho_j is a running mean of the batches' means of h_j:

@@ -9,6 +9,9 @@
 
 namespace kwta {
 
+// Whether exp and log1p of the backend may have other last bits than the host's.
+inline bool HasOwnFunctions(const Backend& backend) { return !backend.host_accessible(); }
+
 // A host array that an operation reads: the array itself if the backend reads host memory, otherwise a copy of it.
 // REQUIRES: the array outlives the operations on it, and the backend outlives this.
 class StagedInput {

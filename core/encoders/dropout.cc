@@ -45,16 +45,19 @@ const EncoderKind& DropoutKind() {
     EncoderKind row;
     row.name = "dropout";
     row.kind_case = v1::EncoderSpec::kDropout;
-    row.training_defaults = {false, 0.01f, 0.1f};
+    row.training_defaults = [](const v1::EncoderSpec& spec) -> TrainingDefaults {
+      // A sigmoid decoder reconstructs numbers of 0 .. 1.
+      if (spec.dropout().decoder() == v1::DECODER_SIGMOID) return {false, 0.01f, 0.1f};
+      // Units that are never silent add up to large reconstructions from the start.
+      if (ActivationOf(spec.dropout().activation()) != Activation::kReLU) return {true, 0.002f, 0.05f};
+      return {true, 0.02f, 0.25f};
+    };
     row.options = kDropoutOptions;
     row.resolve = [](v1::EncoderSpec* spec) { return ResolveDropout(spec->mutable_dropout()); };
     row.code_shape = [](const v1::EncoderSpec& spec) -> Shape { return {spec.dropout().units()}; };
     row.row_scores = [](const v1::EncoderSpec& spec) -> int64_t { return spec.dropout().units(); };
     row.active_above = [](const v1::EncoderSpec& spec) {
       return ActivationThreshold(ActivationOf(spec.dropout().activation()));
-    };
-    row.codes_vary = [](const v1::EncoderSpec& spec) {
-      return ActivationOf(spec.dropout().activation()) != Activation::kReLU;
     };
     row.tuned_code = [](const v1::EncoderSpec& spec) {
       TunedCode code;

@@ -21,9 +21,17 @@ absl::Status Encoder::EncodeSparse(const RowsView& x, int64_t k, SparseCodes* co
 }
 
 absl::Status Encoder::Reconstruct(const RowsView& x, int64_t k, float* out) const {
-  SparseCodes codes;
-  KWTA_RETURN_IF_ERROR(EncodeSparse(x, k, &codes));
-  return Decode(codes, out);
+  SparseCodes activities;
+  KWTA_RETURN_IF_ERROR(Activities(x, k, &activities));
+  return DecodeActivities(activities, out);
+}
+
+absl::Status Encoder::Activities(const RowsView& x, int64_t k, SparseCodes* activities) const {
+  return EncodeSparse(x, k, activities);
+}
+
+absl::Status Encoder::DecodeActivities(const SparseCodes& activities, float* out) const {
+  return Decode(activities, out);
 }
 
 absl::StatusOr<TrainedRows> Encoder::ReconstructAsTrained(const RowsView&) const {

@@ -76,8 +76,13 @@ class Encoder {
   absl::Status EncodeSparse(const RowsView& x, int64_t k, SparseCodes* codes) const;
 
   // Writes reconstructions of x to out[rows, reconstruction_width], in units of the preprocessed input with the mean
-  // added back. Decodes codes of k activities. If codes are dense, decodes the activities that training keeps.
-  virtual absl::Status Reconstruct(const RowsView& x, int64_t k, float* out) const;
+  // added back: DecodeActivities of Activities.
+  absl::Status Reconstruct(const RowsView& x, int64_t k, float* out) const;
+  // The activities that a reconstruction is made of: codes of k activities or, if codes are dense, the activities that
+  // training keeps. Only an encoder of the same model reads them. REQUIRES: as Encode.
+  virtual absl::Status Activities(const RowsView& x, int64_t k, SparseCodes* activities) const;
+  // Reconstructs what Activities returned, to out[rows, reconstruction_width].
+  virtual absl::Status DecodeActivities(const SparseCodes& activities, float* out) const;
   // Reconstructs x as training did when it measured its statistics: a stack reconstructs the input of its top layer.
   // Errors: UNIMPLEMENTED if the encoder cannot tell; INVALID_ARGUMENT if a row overflows while it is preprocessed.
   virtual absl::StatusOr<TrainedRows> ReconstructAsTrained(const RowsView& x) const;

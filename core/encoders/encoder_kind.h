@@ -53,7 +53,10 @@ struct EncoderKind {
   // The default of TrainingSpec.optimiser, and whether another may be set.
   v1::Optimiser own_optimiser = v1::OPTIMISER_SGD;
   bool other_optimisers = false;
-  TrainingDefaults training_defaults;
+  // Of jobs that train this kind with such a spec, which may lack what has a default.
+  TrainingDefaults (*training_defaults)(const v1::EncoderSpec& spec) = [](const v1::EncoderSpec&) {
+    return TrainingDefaults{};
+  };
   // True if a model consists of models of other kinds. No job trains such a model as a whole.
   bool of_layers = false;
   // The fields of the kind's spec that a command line offers. The first one sets the number of units.
@@ -72,9 +75,6 @@ struct EncoderKind {
   int64_t (*row_scores)(const v1::EncoderSpec& spec) = nullptr;
   // Returns the activity above which a unit of dense codes counts as active. Null: 0. REQUIRES: spec is resolved.
   float (*active_above)(const v1::EncoderSpec& spec) = nullptr;
-  // Returns whether the last bits of codes depend on the backend: exp and log1p are not the same everywhere. Null:
-  // never. REQUIRES: spec is resolved.
-  bool (*codes_vary)(const v1::EncoderSpec& spec) = nullptr;
   // Returns how a layer of this kind is fine-tuned. Null: core/training/fine_tuning cannot tune this kind. REQUIRES:
   // spec is resolved.
   TunedCode (*tuned_code)(const v1::EncoderSpec& spec) = nullptr;

@@ -78,14 +78,6 @@ float ActiveAbove(const v1::EncoderSpec& spec) {
   return kind != nullptr && kind->active_above != nullptr ? kind->active_above(top) : 0;
 }
 
-bool CodesVaryByBackend(const v1::EncoderSpec& spec) {
-  for (int i = 0; i < LayerCount(spec); ++i) {
-    const EncoderKind* kind = FindEncoderKind(LayerSpec(spec, i));
-    if (kind != nullptr && kind->codes_vary != nullptr && kind->codes_vary(LayerSpec(spec, i))) return true;
-  }
-  return false;
-}
-
 absl::Status ResolveEncoder(v1::EncoderSpec* spec) {
   const EncoderKind* kind = FindEncoderKind(*spec);
   if (kind == nullptr) return absl::InvalidArgumentError(NoKindMessage());

@@ -37,9 +37,6 @@ int64_t UnitCount(const v1::EncoderSpec& spec);
 // layer. REQUIRES: spec is resolved.
 float ActiveAbove(const v1::EncoderSpec& spec);
 
-// Returns whether the last bits of codes depend on the backend, in any layer. REQUIRES: spec is resolved.
-bool CodesVaryByBackend(const v1::EncoderSpec& spec);
-
 // Fills in defaults and checks ranges. Errors: INVALID_ARGUMENT naming the field, its value and its range.
 absl::Status ResolveEncoder(v1::EncoderSpec* spec);
 

@@ -153,7 +153,7 @@ const EncoderKind& KSparseKind() {
     EncoderKind row;
     row.name = "k-sparse";
     row.kind_case = v1::EncoderSpec::kKSparse;
-    row.training_defaults = {true, 0.01f, 0.25f};
+    row.training_defaults = [](const v1::EncoderSpec&) -> TrainingDefaults { return {true, 0.01f, 0.25f}; };
     row.options = kKSparseOptions;
     row.resolve = [](v1::EncoderSpec* spec) { return ResolveKSparse(spec->mutable_k_sparse()); };
     row.code_shape = [](const v1::EncoderSpec& spec) -> Shape { return {spec.k_sparse().units()}; };

@@ -38,13 +38,12 @@ const EncoderKind& RbmKind() {
     EncoderKind row;
     row.name = "rbm";
     row.kind_case = v1::EncoderSpec::kRbm;
-    row.training_defaults = {false, 0.05f, 0};
+    row.training_defaults = [](const v1::EncoderSpec&) -> TrainingDefaults { return {false, 0.05f, 0}; };
     row.options = kRbmOptions;
     row.resolve = [](v1::EncoderSpec* spec) { return ResolveRbm(spec->mutable_rbm()); };
     row.code_shape = [](const v1::EncoderSpec& spec) -> Shape { return {spec.rbm().units()}; };
     row.row_scores = [](const v1::EncoderSpec& spec) -> int64_t { return spec.rbm().units(); };
     row.active_above = [](const v1::EncoderSpec&) { return ActivationThreshold(Activation::kSigmoid); };
-    row.codes_vary = [](const v1::EncoderSpec&) { return true; };
     row.tuned_code = [](const v1::EncoderSpec&) {
       TunedCode code;
       code.activation = Activation::kSigmoid;

@@ -108,16 +108,13 @@ const EncoderKind& RegularisedKind() {
     EncoderKind row;
     row.name = "regularised";
     row.kind_case = v1::EncoderSpec::kRegularised;
-    row.training_defaults = {true, 0.01f, 0};
+    row.training_defaults = [](const v1::EncoderSpec&) -> TrainingDefaults { return {true, 0.01f, 0}; };
     row.options = kRegularisedOptions;
     row.resolve = [](v1::EncoderSpec* spec) { return ResolveRegularised(spec->mutable_regularised()); };
     row.code_shape = [](const v1::EncoderSpec& spec) -> Shape { return {spec.regularised().units()}; };
     row.row_scores = [](const v1::EncoderSpec& spec) -> int64_t { return spec.regularised().units(); };
     row.active_above = [](const v1::EncoderSpec& spec) {
       return ActivationThreshold(ActivationOf(spec.regularised().activation()));
-    };
-    row.codes_vary = [](const v1::EncoderSpec& spec) {
-      return ActivationOf(spec.regularised().activation()) != Activation::kReLU;
     };
     row.tuned_code = [](const v1::EncoderSpec& spec) {
       TunedCode code;

@@ -52,8 +52,13 @@ class StackEncoder : public Encoder {
   bool takes_k() const override { return layers_.back()->takes_k(); }
   absl::Status Encode(const RowsView& x, int64_t k, Codes* codes) const override;
   absl::Status EncodeDense(const RowsView& x, int64_t k, float* out) const override;
-  absl::Status Reconstruct(const RowsView& x, int64_t k, float* out) const override;
-  absl::Status Decode(const SparseCodes& codes, float* out) const override;
+  absl::Status Activities(const RowsView& x, int64_t k, SparseCodes* activities) const override;
+  absl::Status DecodeActivities(const SparseCodes& activities, float* out) const override {
+    return DecodeFromTop(activities, &Encoder::DecodeActivities, out);
+  }
+  absl::Status Decode(const SparseCodes& codes, float* out) const override {
+    return DecodeFromTop(codes, &Encoder::Decode, out);
+  }
   absl::StatusOr<TrainedRows> ReconstructAsTrained(const RowsView& x) const override;
 
  private:
@@ -65,6 +70,9 @@ class StackEncoder : public Encoder {
   // Calls visit(input of the top layer, first row) for consecutive blocks of x.
   template <typename Visit>
   absl::Status ForEachBlock(const RowsView& x, Visit visit) const;
+  // Decodes what the top layer decodes in that way, then through the layers below.
+  using DecodeTop = absl::Status (Encoder::*)(const SparseCodes& codes, float* out) const;
+  absl::Status DecodeFromTop(const SparseCodes& codes, DecodeTop decode_top, float* out) const;
   // Decodes the top layer's reconstruction through the layers below, to out[rows, reconstruction_width].
   absl::Status DecodeBelowTop(std::vector<float> top, int64_t rows, float* out) const;
 
@@ -107,11 +115,14 @@ absl::Status StackEncoder::EncodeDense(const RowsView& x, int64_t k, float* out)
   });
 }
 
-absl::Status StackEncoder::Reconstruct(const RowsView& x, int64_t k, float* out) const {
-  return ForEachBlock(x, [&](const RowsView& input, int64_t begin) {
-    std::vector<float> top(input.rows * layers_.back()->reconstruction_width());
-    KWTA_RETURN_IF_ERROR(layers_.back()->Reconstruct(input, k, top.data()));
-    return DecodeBelowTop(std::move(top), input.rows, out + begin * reconstruction_width());
+absl::Status StackEncoder::Activities(const RowsView& x, int64_t k, SparseCodes* activities) const {
+  *activities = {};
+  SparseCodes block;
+  return ForEachBlock(x, [&](const RowsView& input, int64_t) {
+    KWTA_RETURN_IF_ERROR(layers_.back()->Activities(input, k, &block));
+    activities->units = block.units;
+    activities->AppendRows(block, 0, block.rows());
+    return absl::OkStatus();
   });
 }
 
@@ -150,13 +161,13 @@ absl::Status StackEncoder::DecodeBelowTop(std::vector<float> top, int64_t rows, 
   return absl::OkStatus();
 }
 
-absl::Status StackEncoder::Decode(const SparseCodes& codes, float* out) const {
+absl::Status StackEncoder::DecodeFromTop(const SparseCodes& codes, DecodeTop decode_top, float* out) const {
   return ForEachRowBlock(codes.rows(), block_rows_, [&](int64_t begin, int64_t rows) {
     SparseCodes block;
     block.units = codes.units;
     block.AppendRows(codes, begin, rows);
     std::vector<float> top(rows * layers_.back()->reconstruction_width());
-    KWTA_RETURN_IF_ERROR(layers_.back()->Decode(block, top.data()));
+    KWTA_RETURN_IF_ERROR((*layers_.back().*decode_top)(block, top.data()));
     return DecodeBelowTop(std::move(top), rows, out + begin * reconstruction_width());
   });
 }

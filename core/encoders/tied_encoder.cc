@@ -46,7 +46,7 @@ class TiedEncoder : public Encoder {
   void StartCodes(SparseCodes* codes) const;
   void AppendNonZero(const float* dense, int64_t rows, SparseCodes* codes) const;
   // Writes those of preprocessed rows [rows, width].
-  absl::Status Activities(const void* x, int64_t rows, float* out) const;
+  absl::Status ActivitiesOf(const void* x, int64_t rows, float* out) const;
 
   const TiedEncoderForm form_;
   const int64_t units_;
@@ -62,10 +62,10 @@ absl::Status TiedEncoder::EncodeBlock(const RowsView& x, float* out) const {
     KWTA_RETURN_IF_ERROR(layer_.preprocessor().ApplySteps(x, converted.get()));
     taken = converted.get();
   }
-  return Activities(taken, x.rows, out);
+  return ActivitiesOf(taken, x.rows, out);
 }
 
-absl::Status TiedEncoder::Activities(const void* x, int64_t rows, float* out) const {
+absl::Status TiedEncoder::ActivitiesOf(const void* x, int64_t rows, float* out) const {
   KWTA_ASSIGN_OR_RETURN(const StagedInput input,
                         StagedInput::Create(layer_.backend(), x, rows * width_ * sizeof(float)));
   KWTA_ASSIGN_OR_RETURN(StagedOutput output,
@@ -78,9 +78,14 @@ absl::Status TiedEncoder::Activities(const void* x, int64_t rows, float* out) co
   args.x = input.as<float>();
   args.rows = rows;
   args.activation = form_.activation;
+  // So that activities have the same bits on every backend.
+  args.pre_activations = form_.activation != Activation::kReLU && HasOwnFunctions(layer_.backend());
   args.output = output.as<float>();
   KWTA_RETURN_IF_ERROR(layer_.backend().AffineActivation(args));
-  return output.Finish(layer_.backend());
+  KWTA_RETURN_IF_ERROR(output.Finish(layer_.backend()));
+  if (!args.pre_activations) return absl::OkStatus();
+  for (float* a = out; a != out + rows * units_; ++a) *a = ActivationAt(form_.activation, *a).value;
+  return absl::OkStatus();
 }
 
 absl::Status TiedEncoder::EncodeDense(const RowsView& x, int64_t, float* out) const {
@@ -166,7 +171,7 @@ absl::StatusOr<TrainedRows> TiedEncoder::ReconstructAsTrained(const RowsView& x)
     if (!mean.empty()) std::transform(row, row + width_, mean.begin(), row, std::plus<>());
   }
   std::vector<float> activities(x.rows * units_), factors(units_);
-  KWTA_RETURN_IF_ERROR(Activities(seen.data(), x.rows, activities.data()));
+  KWTA_RETURN_IF_ERROR(ActivitiesOf(seen.data(), x.rows, activities.data()));
   for (int64_t i = 0; i < x.rows && form_.dropout.probability > 0; ++i) {
     DrawDropout(form_.dropout, i, units_, factors.data());
     float* const row = activities.data() + i * units_;

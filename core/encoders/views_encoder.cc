@@ -40,8 +40,12 @@ class ViewsEncoder : public Encoder {
   absl::Status EncodeDense(const RowsView& x, int64_t k, float* out) const override {
     return of_a_view_->EncodeDense(Views(x), k / views_, out);
   }
-  absl::Status Reconstruct(const RowsView& x, int64_t k, float* out) const override {
-    return of_a_view_->Reconstruct(Views(x), k / views_, out);
+  // Of each view, as a row of its own.
+  absl::Status Activities(const RowsView& x, int64_t k, SparseCodes* activities) const override {
+    return of_a_view_->Activities(Views(x), k / views_, activities);
+  }
+  absl::Status DecodeActivities(const SparseCodes& activities, float* out) const override {
+    return of_a_view_->DecodeActivities(activities, out);
   }
 
   absl::StatusOr<TrainedRows> ReconstructAsTrained(const RowsView& x) const override {

@@ -44,7 +44,9 @@ class WinnerTakeAllEncoder : public Encoder {
     return EncodeDense(x, k, DenseIn(codes, x.rows, code_width_));
   }
   absl::Status EncodeDense(const RowsView& x, int64_t k, float* out) const override;
-  absl::Status Reconstruct(const RowsView& x, int64_t k, float* out) const override;
+  // The winners of training, by position in the maps; -1 where a map has none.
+  absl::Status Activities(const RowsView& x, int64_t k, SparseCodes* activities) const override;
+  absl::Status DecodeActivities(const SparseCodes& activities, float* out) const override;
   absl::StatusOr<TrainedRows> ReconstructAsTrained(const RowsView& x) const override {
     TrainedRows trained{width_, std::vector<float>(x.rows * width_), std::vector<float>(x.rows * width_)};
     KWTA_RETURN_IF_ERROR(preprocessor_.ApplySteps(x, trained.x.data()));
@@ -115,40 +117,61 @@ absl::Status WinnerTakeAllEncoder::EncodeDense(const RowsView& x, int64_t, float
   });
 }
 
-absl::Status WinnerTakeAllEncoder::Reconstruct(const RowsView& x, int64_t, float* out) const {
+absl::Status WinnerTakeAllEncoder::Activities(const RowsView& x, int64_t, SparseCodes* activities) const {
   const TrainingWinners winners = WinnersOf(spec_);
-  return ForEachRowBlock(x.rows, BlockRows(std::max(width_, winners.entries)), [&](int64_t begin, int64_t rows) {
+  activities->units = spec_.maps() * ImagesOf(spec_, 1).positions();
+  activities->row_offsets.resize(x.rows + 1);
+  for (int64_t i = 0; i <= x.rows; ++i) activities->row_offsets[i] = i * winners.entries;
+  activities->indices.resize(x.rows * winners.entries);
+  activities->values.resize(x.rows * winners.entries);
+  return ForEachRowBlock(x.rows, BlockRows(width_), [&](int64_t begin, int64_t rows) {
     KWTA_ASSIGN_OR_RETURN(const std::vector<float> floats, Preprocess(x.Slice(begin, rows)));
     KWTA_ASSIGN_OR_RETURN(const StagedInput input,
                           StagedInput::Create(*backend_, floats.data(), floats.size() * sizeof(float)));
-    KWTA_ASSIGN_OR_RETURN(Buffer units, backend_->Allocate(rows * winners.entries * sizeof(int32_t)));
-    KWTA_ASSIGN_OR_RETURN(Buffer values, backend_->Allocate(rows * winners.entries * sizeof(float)));
+    const int64_t first = begin * winners.entries, entries = rows * winners.entries;
+    KWTA_ASSIGN_OR_RETURN(StagedOutput units, StagedOutput::Create(*backend_, activities->indices.data() + first,
+                                                                   entries * sizeof(int32_t)));
+    KWTA_ASSIGN_OR_RETURN(StagedOutput values,
+                          StagedOutput::Create(*backend_, activities->values.data() + first, entries * sizeof(float)));
+    ConvWinnersArgs args;
+    args.filters = filters_.as<float>();
+    args.bias = bias_.as<float>();
+    args.maps = spec_.maps();
+    args.size = spec_.filter_size();
+    args.images = ImagesOf(spec_, rows);
+    args.x = input.as<float>();
+    args.scope = winners.scope;
+    args.winners = winners.winners;
+    args.units = units.as<int32_t>();
+    args.values = values.as<float>();
+    KWTA_RETURN_IF_ERROR(backend_->ConvWinners(args));
+    KWTA_RETURN_IF_ERROR(units.Finish(*backend_));
+    return values.Finish(*backend_);
+  });
+}
+
+absl::Status WinnerTakeAllEncoder::DecodeActivities(const SparseCodes& activities, float* out) const {
+  const int64_t each = WinnersOf(spec_).entries;
+  return ForEachRowBlock(activities.rows(), BlockRows(width_ + 2 * each), [&](int64_t begin, int64_t rows) {
+    const int64_t first = begin * each, entries = rows * each;
+    KWTA_ASSIGN_OR_RETURN(const StagedInput units,
+                          StagedInput::Create(*backend_, activities.indices.data() + first, entries * sizeof(int32_t)));
+    KWTA_ASSIGN_OR_RETURN(const StagedInput values,
+                          StagedInput::Create(*backend_, activities.values.data() + first, entries * sizeof(float)));
     float* const reconstruction = out + begin * width_;
     KWTA_ASSIGN_OR_RETURN(StagedOutput output,
                           StagedOutput::Create(*backend_, reconstruction, rows * width_ * sizeof(float)));
-    ConvWinnersArgs encode;
-    encode.filters = filters_.as<float>();
-    encode.bias = bias_.as<float>();
-    encode.maps = spec_.maps();
-    encode.size = spec_.filter_size();
-    encode.images = ImagesOf(spec_, rows);
-    encode.x = input.as<float>();
-    encode.scope = winners.scope;
-    encode.winners = winners.winners;
-    encode.units = units.as<int32_t>();
-    encode.values = values.as<float>();
-    KWTA_RETURN_IF_ERROR(backend_->ConvWinners(encode));
-    WinnerDecodeArgs decode;
-    decode.filters = spec_.tied_weights() ? encode.filters : decoder_filters_.as<float>();
-    decode.bias = decoder_bias_.as<float>();
-    decode.maps = spec_.maps();
-    decode.size = spec_.decoder_filter_size();
-    decode.images = encode.images;
-    decode.units = encode.units;
-    decode.values = encode.values;
-    decode.entries = winners.entries;
-    decode.output = output.as<float>();
-    KWTA_RETURN_IF_ERROR(backend_->WinnerDecode(decode));
+    WinnerDecodeArgs args;
+    args.filters = spec_.tied_weights() ? filters_.as<float>() : decoder_filters_.as<float>();
+    args.bias = decoder_bias_.as<float>();
+    args.maps = spec_.maps();
+    args.size = spec_.decoder_filter_size();
+    args.images = ImagesOf(spec_, rows);
+    args.units = units.as<int32_t>();
+    args.values = values.as<float>();
+    args.entries = each;
+    args.output = output.as<float>();
+    KWTA_RETURN_IF_ERROR(backend_->WinnerDecode(args));
     KWTA_RETURN_IF_ERROR(output.Finish(*backend_));
     AddMean(rows, reconstruction);
     return absl::OkStatus();

@@ -58,7 +58,7 @@ absl::StatusOr<double> LargestEnergy(LearnerRows& rows) {
 absl::Status FitTraining(v1::JobSpec* spec, LearnerRows& rows) {
   v1::TrainingSpec& training = *spec->mutable_training();
   if (training.has_learning_rate()) return absl::OkStatus();
-  const TrainingDefaults defaults = FindEncoderKind(spec->encoder())->training_defaults;
+  const TrainingDefaults defaults = FindEncoderKind(spec->encoder())->training_defaults(spec->encoder());
   KWTA_ASSIGN_OR_RETURN(const double energy, LargestEnergy(rows));
   float rate = defaults.learning_rate;
   if (energy > 0) rate = std::min(rate, static_cast<float>(defaults.rate_times_energy / energy));

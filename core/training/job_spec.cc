@@ -81,7 +81,7 @@ absl::Status ResolveBase(v1::JobSpec* spec) {
 // Fills in the defaults that depend on the kind of encoder. FitTraining sets a learning rate that depends on the rows.
 // REQUIRES: the encoder is resolved.
 void SetTrainingDefaults(v1::JobSpec* spec) {
-  const TrainingDefaults defaults = FindEncoderKind(spec->encoder())->training_defaults;
+  const TrainingDefaults defaults = FindEncoderKind(spec->encoder())->training_defaults(spec->encoder());
   if (!spec->training().has_learning_rate() && defaults.rate_times_energy == 0) {
     spec->mutable_training()->set_learning_rate(defaults.learning_rate);
   }

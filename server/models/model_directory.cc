@@ -43,6 +43,7 @@ absl::Status DirectoryFailed(const std::string& what, int error) {
 // Marks the names of temporary directories.
 constexpr char kTemporaryMark[] = ".tmp-";
 constexpr char kDeletedMark[] = ".deleted";
+constexpr char kOfFileSystem[] = "lost+found";  // of one that is mounted there
 
 bool IsPassing(absl::string_view name) { return absl::StartsWith(name, ".") || absl::EndsWith(name, kDeletedMark); }
 bool IsDebris(absl::string_view name) {
@@ -108,7 +109,14 @@ absl::StatusOr<std::vector<ModelDirectory::Entry>> ModelDirectory::Scan() const 
     Entry entry;
     entry.name = model->path().filename().string();
     std::error_code inner;
-    if (!ValidateName("model", entry.name).ok() || !model->is_directory(inner)) continue;
+    if (!model->is_directory(inner) || IsPassing(entry.name) || entry.name == kOfFileSystem) continue;
+    if (const absl::Status valid = ValidateName("model", entry.name); !valid.ok()) {
+      entry.problems.push_back(absl::StrCat(
+          "the directory is ignored, for no model can be called so: ", ToUtf8(valid.message()), "; rename it"));
+      entry.name = ToUtf8(entry.name);
+      entries.push_back(std::move(entry));
+      continue;
+    }
     fs::directory_iterator child(model->path(), inner);
     for (const fs::directory_iterator last; !inner && child != last; child.increment(inner)) {
       const std::string name = child->path().filename().string();

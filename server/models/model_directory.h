@@ -23,7 +23,8 @@ class ModelDirectory {
   struct Entry {
     std::string name;
     std::vector<uint64_t> versions;  // ascending; may be empty
-    // Entries that cannot be used, with the reason: a directory that is not a version, or that cannot be listed.
+    // What cannot be used, with the reason: a directory that is not a version, that cannot be listed, or whose name
+    // no model can have.
     std::vector<std::string> problems;
     bool listed = true;  // false: `versions` may be incomplete
   };

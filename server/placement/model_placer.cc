@@ -67,10 +67,6 @@ absl::Status ModelPlacer::Failure() const {
 
 absl::Status ModelPlacer::Place(const ModelBundle& bundle, const Encoder& on_processor, PlacedEncoder* placed) {
   if (!device_->CheckFailure().ok()) return Failure();
-  if (CodesVaryByBackend(bundle.description.encoder())) {
-    return absl::UnimplementedError(
-        "the last bits of its activities would be others on the device: sigmoid and softplus are not the same there");
-  }
   const int64_t bytes = DeviceBytes(on_processor);
   KWTA_RETURN_IF_ERROR(Reserve(bundle.description.name(), bytes));
   absl::Cleanup release = [&] { device_->Release(bytes); };

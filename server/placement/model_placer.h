@@ -17,8 +17,8 @@
 
 namespace kwta::server {
 
-// A model stays on the processor if DeviceModels do not name it; if its codes would have other bits on the device (its
-// kind, or a comparison when it is loaded); or if its memory, for which once and a half the bytes of its parameters are
+// A model stays on the processor if DeviceModels do not name it; if its codes have other bits on the device, as a
+// comparison shows when it is loaded; or if its memory, for which once and a half the bytes of its parameters are
 // reserved, exceeds what the budget has left. Older versions of a model leave the device if a newer one needs their
 // memory. Other models stay where they are. Thread-safe.
 class ModelPlacer {

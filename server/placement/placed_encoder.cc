@@ -86,6 +86,10 @@ absl::Status PlacedEncoder::Encode(const RowsView& x, int64_t k, Codes* codes) c
   return Compute([&](const Encoder& encoder) { return encoder.Encode(x, k, codes); });
 }
 
+absl::Status PlacedEncoder::Activities(const RowsView& x, int64_t k, SparseCodes* activities) const {
+  return Compute([&](const Encoder& encoder) { return encoder.Activities(x, k, activities); });
+}
+
 absl::Status PlacedEncoder::EncodeDense(const RowsView& x, int64_t k, float* out) const {
   return Compute([&](const Encoder& encoder) { return encoder.EncodeDense(x, k, out); });
 }

@@ -14,8 +14,9 @@
 
 namespace kwta::server {
 
-// Codes come from the device. Everything else, reconstructions too, comes from the processor, whose sums have an order
-// of their own. Thread-safe.
+// Codes, and the activities that reconstructions are made of, come from the device. The processor decodes them: sums of
+// reconstructions have its order, and so the bits that they have without a device. ReconstructAsTrained, of single rows
+// now and then, is the processor's alone, so that it never keeps a batch waiting on the device. Thread-safe.
 class PlacedEncoder final : public Encoder {
  public:
   // On the processor at first, because of `reason`.
@@ -46,8 +47,9 @@ class PlacedEncoder final : public Encoder {
 
   absl::Status Encode(const RowsView& x, int64_t k, Codes* codes) const override;
   absl::Status EncodeDense(const RowsView& x, int64_t k, float* out) const override;
-  absl::Status Reconstruct(const RowsView& x, int64_t k, float* out) const override {
-    return on_processor_->Reconstruct(x, k, out);
+  absl::Status Activities(const RowsView& x, int64_t k, SparseCodes* activities) const override;
+  absl::Status DecodeActivities(const SparseCodes& activities, float* out) const override {
+    return on_processor_->DecodeActivities(activities, out);
   }
   absl::StatusOr<TrainedRows> ReconstructAsTrained(const RowsView& x) const override {
     return on_processor_->ReconstructAsTrained(x);

@@ -82,6 +82,11 @@ absl::StatusOr<v1::TrainingStatistics> RunTask(const v1::TrainerTask& task, Repo
   BackendOptions backend_options;
   backend_options.threads = static_cast<int>(task.spec().training().threads());
   if (task.has_device()) backend_options.device = static_cast<int>(task.device());
+  backend_options.passed_over = [&task](absl::string_view name, const absl::Status& why) {
+    const std::string line = absl::StrCat("kwta-trainer: job ", task.job_id(), ": the ", name,
+                                          " backend cannot run here, the next one trains instead: ", why.message());
+    std::fprintf(stderr, "%s\n", line.c_str());
+  };
   KWTA_ASSIGN_OR_RETURN(std::shared_ptr<Backend> backend, CreateBackend(task.backend(), backend_options));
 
   TrainingControl control;

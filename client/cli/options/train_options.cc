@@ -133,7 +133,8 @@ template <typename Text>
 std::string OfEachKind(const Text& text) {
   std::vector<std::string> texts;
   for (const EncoderKind* kind : EncoderKinds()) {
-    if (!kind->of_layers) texts.push_back(absl::StrCat(kind->name, " ", text(kind->training_defaults)));
+    if (!kind->of_layers)
+      texts.push_back(absl::StrCat(kind->name, " ", text(kind->training_defaults(v1::EncoderSpec()))));
   }
   return absl::StrJoin(texts, ", ");
 }

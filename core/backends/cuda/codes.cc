@@ -192,7 +192,8 @@ void RoundAtoms(Work& work, Global<const float> atoms, int64_t units, int64_t wi
 
 void FindCodes(Work& work, const CodesArgs& args) {
   if (args.rows == 0) return;
-  const int64_t rows = std::clamp<int64_t>(kPieceBytes / RowSearch::BytesOfRow(args), 1, args.rows);
+  const int64_t most = std::clamp<int64_t>(kPieceBytes / RowSearch::BytesOfRow(args), 1, args.rows);
+  const int64_t rows = DivideUp(args.rows, DivideUp(args.rows, most));  // of equal size, so that no product is thin
   RowSearch search(work, args, rows);
   for (int64_t first = 0; first < args.rows; first += rows) search.Run(first, std::min(rows, args.rows - first));
 }

@@ -18,8 +18,10 @@ namespace {
 // Atoms with their copies in bfloat16, if the filter uses them.
 class CudaDictionary final : public Dictionary {
  public:
-  using Dictionary::Dictionary;
+  CudaDictionary(const float* atoms, const float* bias, int64_t units, int64_t width, EncodingPath path)
+      : Dictionary(atoms, bias, units, width), path_(std::move(path)) {}
 
+  EncodingPath path() const override { return path_; }
   Global<const float> device_atoms() const { return In(atoms, units * width); }
   RoundedAtoms rounded() const {
     if (memory_.bytes() == 0) return {};
@@ -35,8 +37,25 @@ class CudaDictionary final : public Dictionary {
   }
 
  private:
+  const EncodingPath path_;
   Buffer memory_, lengths_;
 };
+
+// What begins with bringing the atoms up to date has not done so if it was never queued, for lack of memory.
+absl::Status FinishStep(Work& work, TiedDictionary& dictionary) {
+  const absl::Status status = work.Finish();
+  if (status.ok()) static_cast<CudaTiedDictionary&>(dictionary).up_to_date = true;
+  return status;
+}
+
+EncodingPath PathOf(bool filters, Filter filter, int64_t units) {
+  if (filters) return {"bf16", "the device multiplies in bfloat16 to find candidates"};
+  if (filter == Filter::kNone) return {"fp32", "the filter is switched off"};
+  if (filter == Filter::kAuto && units < kFilterUnits) {
+    return {"fp32", absl::StrCat("fewer than ", kFilterUnits, " units are all scored exactly")};
+  }
+  return {"fp32", "there is no cuBLASLt: all units are scored exactly, which is slow"};
+}
 
 }  // namespace
 
@@ -70,8 +89,9 @@ absl::Status CudaBackend::CopyToHost(const void* device, void* host, size_t byte
 
 absl::StatusOr<std::unique_ptr<Dictionary>> CudaBackend::PrepareDictionary(const float* atoms, const float* bias,
                                                                            int64_t units, int64_t width) {
-  auto dictionary = std::make_unique<CudaDictionary>(atoms, bias, units, width);
-  if (UsesFilter(*device_, filter_, units)) KWTA_RETURN_IF_ERROR(dictionary->Reserve(*this));
+  const bool filters = UsesFilter(*device_, filter_, units);
+  auto dictionary = std::make_unique<CudaDictionary>(atoms, bias, units, width, PathOf(filters, filter_, units));
+  if (filters) KWTA_RETURN_IF_ERROR(dictionary->Reserve(*this));
   KWTA_RETURN_IF_ERROR(RefreshDictionary(*dictionary));
   return dictionary;
 }
@@ -203,7 +223,7 @@ absl::Status CudaBackend::AffineActivation(const AffineActivationArgs& args) {
   scores.rows = args.rows;
   scores.units = scores.stride = args.units;
   scores.scores = Out(args.output, args.rows * args.units);
-  scores.activation = static_cast<int>(args.activation);
+  if (!args.pre_activations) scores.activation = static_cast<int>(args.activation);
   work.Launch<ExactScoresKernel>(ExactScoresKernel::Blocks(scores), ExactScoresKernel::kMaxThreads, scores);
   return work.Finish();
 }
@@ -226,13 +246,13 @@ absl::Status CudaBackend::RefreshTiedDictionary(TiedDictionary& dictionary) {
 absl::Status CudaBackend::TiedStep(const TiedStepArgs& args) {
   Work work(*device_, "TiedStep");
   QueueTiedStep(work, args, filter_);
-  return work.Finish();
+  return FinishStep(work, *args.dictionary);
 }
 
 absl::Status CudaBackend::TiedAuxiliaryStep(const TiedAuxiliaryStepArgs& args) {
   Work work(*device_, "TiedAuxiliaryStep");
   QueueTiedAuxiliaryStep(work, args);
-  return work.Finish();
+  return FinishStep(work, *args.dictionary);
 }
 
 absl::Status CudaBackend::TiedAtoms(const TiedAtomsArgs& args) {

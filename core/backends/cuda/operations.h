@@ -21,7 +21,7 @@ class CudaTiedDictionary final : public TiedDictionary {
  public:
   using TiedDictionary::TiedDictionary;
 
-  bool up_to_date = false;  // no atom is deferred
+  bool up_to_date = false;  // no atom is deferred: a step was queued as a whole
 };
 
 void QueueActiveGradient(Work& work, const ActiveGradientArgs& args);

@@ -67,10 +67,9 @@ void QueueUpToDate(Work& work, const TiedParameters& p, Global<float> atoms, Glo
 }
 
 // In place, unless steps have left nothing to do.
-void BringUpToDate(Work& work, TiedDictionary& dictionary) {
-  auto& own = static_cast<CudaTiedDictionary&>(dictionary);
+void BringUpToDate(Work& work, const TiedDictionary& dictionary) {
+  const auto& own = static_cast<const CudaTiedDictionary&>(dictionary);
   if (!own.up_to_date) QueueUpToDate(work, own.parameters, {}, {});
-  own.up_to_date = true;
 }
 
 CodesArgs CodesOf(const TiedParameters& p, const float* x, int64_t rows, int64_t k) {

@@ -163,7 +163,7 @@ void ReferenceAffineActivation(const AffineActivationArgs& args) {
     for (int64_t j = 0; j < args.units; ++j) {
       const float a =
           simd::FixedOrderDot(args.x + i * args.width, args.atoms + j * args.width, args.width) + args.bias[j];
-      args.output[i * args.units + j] = ActivationAt(args.activation, a).value;
+      args.output[i * args.units + j] = args.pre_activations ? a : ActivationAt(args.activation, a).value;
     }
   }
 }

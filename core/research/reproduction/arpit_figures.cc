@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -86,12 +87,18 @@ absl::Status CheckTheorem3(Workbench& bench, Report* report) {
   return absl::OkStatus();
 }
 
-// Says how many seeds the claim rests on, where curves are means over seeds.
+// What a claim rests on: curves are means over seeds, and some of their points may not be there yet.
+std::string Grounds(const Curve& curve) {
+  return absl::StrCat("; seeds: ", curve.seeds, ", values of sigma^2: ", curve.measured);
+}
+
+// Says what the claim rests on: the curve of which there is least.
 void AddClaim(const Panel& panel, const std::vector<const Curve*>& curves, const std::string& text, bool holds,
               Report* report) {
-  int seeds = curves.front()->seeds;
-  for (const Curve* curve : curves) seeds = std::min(seeds, curve->seeds);
-  report->claims.push_back({absl::StrCat(panel.name, ": ", text, "; seeds: ", seeds), holds});
+  const Curve& least = **std::min_element(curves.begin(), curves.end(), [](const Curve* a, const Curve* b) {
+    return std::pair(a->seeds, a->measured) < std::pair(b->seeds, b->measured);
+  });
+  report->claims.push_back({absl::StrCat(panel.name, ": ", text, Grounds(least)), holds});
 }
 
 // Claim (d) of figures 2 and 5: without the constraint the trends of CAE and mDAE are unpredictable, that is not
@@ -103,7 +110,7 @@ void ClaimUnpredictable(const std::vector<MeasuredPanel>& measured, v1::Activati
     for (const MeasuredPanel& each : measured) {
       const Curve* const curve = each.Find(name);
       if (each.panel.activation != activation || curve == nullptr) continue;
-      absl::StrAppend(&text, text.empty() ? "" : "; ", each.panel.name, " ", curve->Text(), ", seeds: ", curve->seeds);
+      absl::StrAppend(&text, text.empty() ? "" : " | ", each.panel.name, " ", curve->Text(), Grounds(*curve));
       turns |= !curve->Monotone();
       rises |= !curve->Falls();
       falls |= curve->Falls();

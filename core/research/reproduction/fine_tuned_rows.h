@@ -34,8 +34,9 @@ struct Tuning {
   float learning_rate;
   std::optional<float> code_dropout;  // none: what each layer was trained with
 };
-// As the paper does: with the regularisation of each layer's own training, and nothing besides.
-inline constexpr Tuning kAsTrained = {"", 0, 0, 60, 0.05f, std::nullopt};
+// As the paper does: with the regularisation of each layer's own training, and nothing besides. Rate and epochs were
+// chosen on validation rows of MNIST.
+inline constexpr Tuning kAsTrained = {"", 0, 0, 40, 0.1f, std::nullopt};
 
 // Tunes on all training rows and judges on the test rows. With the first seed it also tunes on one part of the training
 // rows and judges on the other. Returns {"test_error", "validation_error" (of the first seed), "seconds", "model"}.

@@ -41,10 +41,9 @@ constexpr ComparedNetwork kCompared[] = {
     {"dropout autoencoder + fine-tuning, two layers", 0.85, ComparedMethod::kDropout, 2},
 };
 
-// Each network is tuned as in the paper, and again with the help that k-sparse networks get here. Rates and epochs were
-// chosen on validation rows.
+// Each network is tuned as in the paper, and again with the help that k-sparse networks get here.
 constexpr Tuning kComparedTunings[] = {
-    {"", 0, 0, 40, 0.1f, std::nullopt},
+    kAsTrained,
     {", adversarial images", 0, 0.7f, 40, 0.1f, std::nullopt},
 };
 

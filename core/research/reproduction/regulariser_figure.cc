@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "core/base/status_macros.h"
 #include "core/research/reproduction/k_sparse_jobs.h"
 #include "core/research/reproduction/pictures.h"
@@ -65,6 +66,9 @@ class Figure {
     int seed;
   };
 
+  bool InOutline(size_t sigma2) const {
+    return std::find(scale_.outline.begin(), scale_.outline.end(), scale_.sigma2[sigma2]) != scale_.outline.end();
+  }
   const Panel& PanelOf(const Point& point) const { return plan_.panels[point.panel]; }
   std::optional<nlohmann::json>& NumbersAt(const Point& point) {
     return numbers_[((point.panel * plan_.regularisers.size() + point.regulariser) * scale_.sigma2.size() +
@@ -116,6 +120,7 @@ std::vector<Figure::Point> Figure::Points() const {
       }
     }
   }
+  std::stable_partition(points.begin(), points.end(), [&](const Point& point) { return InOutline(point.sigma2); });
   return points;
 }
 
@@ -192,7 +197,10 @@ absl::Status Figure::Publish() {
   report_->notes = notes_;
   report_->notes.push_back(absl::StrCat(there, " of ", numbers_.size(),
                                         " trainings are there. Curves and claims rest on the seeds that "
-                                        "have a training at each sigma^2; claims say how many those are."));
+                                        "have a training at each sigma^2 of ",
+                                        absl::StrJoin(scale_.outline, ", "),
+                                        ", and on the values of sigma^2 that all of these seeds have; claims say how "
+                                        "many those are."));
   report_->tables.clear();
   report_->pictures.clear();
   report_->claims.clear();
@@ -254,18 +262,20 @@ Measurement Figure::RowOf(size_t panel, size_t regulariser, size_t sigma2) {
 }
 
 Curve Figure::CurveOf(size_t panel, size_t regulariser) {
-  Curve curve{plan_.regularisers[regulariser].name, 0, {}, {}, {}};
-  std::vector<int> whole;
+  Curve curve{plan_.regularisers[regulariser].name, 0, 0, {}, {}, {}};
+  const auto there = [&](size_t sigma2, int seed) { return NumbersAt({panel, regulariser, sigma2, seed}).has_value(); };
+  std::vector<int> seeds;
   for (int seed = 1; seed <= bench_.seeds(); ++seed) {
-    bool everywhere = true;
-    for (size_t s = 0; s < scale_.sigma2.size(); ++s)
-      everywhere &= NumbersAt({panel, regulariser, s, seed}).has_value();
-    if (everywhere) whole.push_back(seed);
+    bool outline = true;
+    for (size_t s = 0; s < scale_.sigma2.size(); ++s) outline &= !InOutline(s) || there(s, seed);
+    if (outline) seeds.push_back(seed);
   }
-  curve.seeds = static_cast<int>(whole.size());
-  for (size_t s = 0; s < scale_.sigma2.size(); ++s) {
+  curve.seeds = static_cast<int>(seeds.size());
+  for (size_t s = 0; s < scale_.sigma2.size() && !seeds.empty(); ++s) {
+    if (!std::all_of(seeds.begin(), seeds.end(), [&](int seed) { return there(s, seed); })) continue;
+    ++curve.measured;
     double values = 0, fraction = 0, dead = 0;
-    for (const int seed : whole) {
+    for (const int seed : seeds) {
       const nlohmann::json& numbers = *NumbersAt({panel, regulariser, s, seed});
       if (numbers.contains(kDiverged)) continue;
       ++values;
@@ -296,8 +306,8 @@ void Figure::Draw(const MeasuredPanel& measured) {
 }  // namespace
 
 Scale FigureScale(const Workbench& bench) {
-  if (bench.quick()) return {200, 8, 50, 2000, {0, 0.01f, 0.25f, 1}, {0.001f, 0.003f}};
-  Scale scale{1000, 50, 50, 50'000, {0, 0.001f}, {0.001f, 0.002f, 0.005f}};
+  if (bench.quick()) return {200, 8, 50, 2000, {0, 0.01f, 0.25f, 1}, {0, 0.25f, 1}, {0.001f, 0.003f}};
+  Scale scale{1000, 50, 50, 50'000, {0, 0.001f}, {0, 0.01f, 0.25f, 1}, {0.001f, 0.002f, 0.005f}};
   for (int tenths = 1; tenths <= 10; ++tenths) scale.sigma2.push_back(static_cast<float>(tenths * tenths) / 100);
   return scale;
 }
@@ -331,7 +341,9 @@ v1::JobSpec PanelJob(const Scale& scale, const Panel& panel, const std::string& 
 
 std::string Curve::Text() const {
   std::string text;
-  for (const double each : fraction) absl::StrAppend(&text, text.empty() ? "" : ", ", absl::StrFormat("%.3f", each));
+  for (size_t p = 0; p < fraction.size(); ++p) {
+    absl::StrAppend(&text, text.empty() ? "" : ", ", absl::StrFormat("%.3f at %g", fraction[p], sigma2[p]));
+  }
   return text;
 }
 

@@ -38,7 +38,9 @@ inline constexpr Regulariser kSae = {"SAE", [](float sigma2, v1::RegularisedSpec
 struct Scale {
   uint32_t units, epochs, batch;
   uint64_t rows;
-  std::vector<float> sigma2, rates;
+  std::vector<float> sigma2;
+  std::vector<float> outline;  // those of sigma2 that come first, and that a curve needs
+  std::vector<float> rates;
 };
 
 // One panel of a figure: a data set and an activation.
@@ -51,11 +53,12 @@ struct Panel {
 
 v1::JobSpec PanelJob(const Scale& scale, const Panel& panel, const std::string& dataset, float rate, uint64_t seed);
 
-// The points of a regulariser over sigma^2, averaged over the seeds that have a point everywhere. Trainings that
-// diverged are points without values.
+// The points of a regulariser over sigma^2, averaged over the seeds that have the outline: the points that all of these
+// seeds have. Trainings that diverged are points without values.
 struct Curve {
   std::string name;
   int seeds = 0;
+  size_t measured = 0;  // values of sigma^2, diverged ones too
   std::vector<double> sigma2, fraction, dead;
 
   double Largest() const { return *std::max_element(fraction.begin(), fraction.end()); }
@@ -64,7 +67,7 @@ struct Curve {
   bool Monotone() const {
     return std::is_sorted(fraction.begin(), fraction.end()) || std::is_sorted(fraction.rbegin(), fraction.rend());
   }
-  // "0.31, 0.25, 0.12".
+  // "0.310 at 0, 0.250 at 0.25".
   std::string Text() const;
 };
 
@@ -91,9 +94,10 @@ Scale FigureScale(const Workbench& bench);
 absl::StatusOr<std::vector<Panel>> FigurePanels(const Workbench& bench, const std::vector<v1::Activation>& activations,
                                                 bool unit_length);
 
-// Trains and measures what the state lacks: everything with seed 1 first, then with seed 2, and so on. Publishes the
-// report after each training. Counts in report->left_out what ReproductionOptions.only keeps from it. A panel or a
-// curve that diverges nearly everywhere is a claim that does not hold. Errors: those of training.
+// Trains and measures what the state lacks: the outline with seed 1, with seed 2, and so on, then the points between in
+// the same order. Publishes the report after each training. Counts in report->left_out what ReproductionOptions.only
+// keeps from it. A panel or a curve that diverges nearly everywhere is a claim that does not hold. Errors: those of
+// training.
 absl::Status MeasureFigure(Workbench& bench, const FigurePlan& plan, Report* report);
 
 }  // namespace kwta

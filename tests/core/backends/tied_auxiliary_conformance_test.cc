@@ -114,6 +114,27 @@ TEST_P(TiedAuxiliaryStepConformance, OnlyUnitsThatHaveBeenIdleLongEnoughAreChang
   }
 }
 
+TEST_P(TiedAuxiliaryStepConformance, TheLastUnitIsFoundDeadWhereABlockOfThreadsHasOneUnitTooMany) {
+  constexpr int64_t kUnits = 257, kWidth = 6;
+  std::vector<float> after[2];
+  for (Backend* const backend : {backend_.get(), reference_.get()}) {
+    TiedState state(*backend, kUnits, kWidth);
+    const std::vector<float> x = SparseRows(9, kWidth, 3);
+    std::vector<float> residual;
+    RunStep(state, x, 4, 1e-3f, 0, &residual);
+    std::vector<int64_t> idle_rows(kUnits, 7);
+    idle_rows.back() = 100;
+    state.idle_rows.Write(idle_rows);
+    const std::vector<float> before = state.UpToDateAtoms();
+    EXPECT_GT(RunAuxiliaryStep(state, x, residual, 100, 1e-3f, 5), 0);
+    std::vector<float>& atoms = after[backend == reference_.get()];
+    atoms = state.UpToDateAtoms();
+    EXPECT_TRUE(std::equal(before.begin(), before.end() - kWidth, atoms.begin()));
+    EXPECT_FALSE(std::equal(before.end() - kWidth, before.end(), atoms.end() - kWidth));
+  }
+  ExpectClose(after[0], after[1], 2e-4, 1e-4);
+}
+
 TEST_P(TiedAuxiliaryStepConformance, NothingHappensWhereNoUnitIsDead) {
   TiedState state(*backend_, 8, 6);
   const std::vector<float> x = SparseRows(9, 6, 3);

@@ -192,6 +192,19 @@ TEST_P(RegularisedOnEveryBackend, CodesAreThoseOfNumPy) {
   }
 }
 
+TEST_P(RegularisedOnEveryBackend, CodesHaveTheReferencesBits) {
+  const Tensor& rows = Fixture().at("rows");
+  for (const auto& [activation, name] : kNamedActivations) {
+    SCOPED_TRACE(name);
+    std::vector<float> actual(5 * 11), expected(5 * 11);
+    const auto reference = CreateEncoder(Bundle(activation), CreateAnyBackend("reference", {1}).value()).value();
+    ASSERT_EQ(reference->EncodeDense(rows.rows(), 11, expected.data()), absl::OkStatus());
+    const auto encoder = CreateEncoder(Bundle(activation), backend_).value();
+    ASSERT_EQ(encoder->EncodeDense(rows.rows(), 11, actual.data()), absl::OkStatus());
+    EXPECT_EQ(actual, expected);
+  }
+}
+
 TEST_P(RegularisedOnEveryBackend, ReconstructsAsTrainedFromCorruptedRows) {
   const Tensor& rows = Fixture().at("rows");
   for (const auto& [activation, name] : kNamedActivations) {

@@ -92,6 +92,10 @@ TEST_F(StackTest, DecodesThroughEveryLayer) {
   std::vector<float> at_once(kRows * 11);
   ASSERT_TRUE(stack->Reconstruct(x_.rows(), 2, at_once.data()).ok());
   EXPECT_EQ(at_once, actual);
+  SparseCodes activities;
+  ASSERT_TRUE(stack->Activities(x_.rows(), 2, &activities).ok());
+  EXPECT_EQ(activities.values, codes.values);
+  EXPECT_EQ(activities.rows(), kRows);
 }
 
 TEST_F(StackTest, OnAStackIsFlat) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/backends/backend_registry.h"
 #include "tests/core/backends/distant_backend.h"
 #include "tests/core/encoders/winner_take_all_fixture.h"
@@ -134,6 +136,12 @@ TEST(WinnerTakeAllEncoder, WorksWhereTheHostCannotTouchTheBackendsMemory) {
   std::vector<float> out(180), far_out(180);
   ASSERT_EQ(near->Reconstruct(x.rows(), 36, out.data()), absl::OkStatus());
   ASSERT_EQ(far->Reconstruct(x.rows(), 36, far_out.data()), absl::OkStatus());
+  EXPECT_EQ(out, far_out);
+  // The one finds the winners, the other decodes them.
+  SparseCodes winners;
+  ASSERT_EQ(far->Activities(x.rows(), 36, &winners), absl::OkStatus());
+  std::fill(far_out.begin(), far_out.end(), 0.0f);
+  ASSERT_EQ(near->DecodeActivities(winners, far_out.data()), absl::OkStatus());
   EXPECT_EQ(out, far_out);
 }
 

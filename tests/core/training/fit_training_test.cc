@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <utility>
 
 #include "core/training/job_spec.h"
 
@@ -60,6 +61,25 @@ TEST(FitTraining, TakesTheEncodersRateOrLessForRowsThatAreLongInOneDirection) {
   EXPECT_EQ(RateFor(Spec(), {10, 0, 0}), 0.01f);
   EXPECT_FLOAT_EQ(RateFor(Spec(), {1, 50, 5}), 0.25f / 100) << "one row alone";
   EXPECT_NEAR(RateFor(Spec(), {12'345, 50, 5}), 0.25f / 50, 2e-4) << "a sample of the rows";
+}
+
+TEST(FitTraining, TakesWhatDropoutLearnsWith) {
+  const auto resolved = [](v1::DropoutSpec dropout) {
+    v1::JobSpec spec = Spec();
+    spec.clear_preprocessing();
+    *spec.mutable_encoder()->mutable_dropout() = std::move(dropout);
+    EXPECT_EQ(ResolveJobSpec(&spec), absl::OkStatus());
+    return spec;
+  };
+  v1::DropoutSpec dropout;
+  EXPECT_TRUE(resolved(dropout).preprocessing().subtract_mean());
+  EXPECT_EQ(RateFor(resolved(dropout), {10, 5, 1}), 0.02f);
+  EXPECT_FLOAT_EQ(RateFor(resolved(dropout), {10, 50, 5}), 0.25f / 50);
+  dropout.set_activation(v1::ACTIVATION_SOFTPLUS);
+  EXPECT_FLOAT_EQ(RateFor(resolved(dropout), {10, 50, 5}), 0.05f / 50);
+  dropout.set_decoder(v1::DECODER_SIGMOID);
+  EXPECT_FALSE(resolved(dropout).preprocessing().subtract_mean());
+  EXPECT_FLOAT_EQ(RateFor(resolved(dropout), {10, 50, 5}), 0.1f / 50);
 }
 
 TEST(FitTraining, LeavesARateThatIsSet) {

@@ -36,12 +36,10 @@ v1::JobSpec Job(void (*set)(v1::EncoderSpec*)) {
 }
 
 v1::JobSpec DropoutJob() {
-  v1::JobSpec job = Job([](v1::EncoderSpec* encoder) {
+  return Job([](v1::EncoderSpec* encoder) {
     encoder->mutable_dropout()->set_units(60);
     encoder->mutable_dropout()->set_masking_noise(0.2f);
   });
-  job.mutable_training()->set_learning_rate(0.00003f);
-  return job;
 }
 v1::JobSpec RbmJob() {
   return Job([](v1::EncoderSpec* encoder) { encoder->mutable_rbm()->set_units(60); });

@@ -92,6 +92,23 @@ TEST_F(SetAsideTest, VersionsAreDigitsWithoutSignsOrZeros) {
   EXPECT_EQ(manager_->Delete("m", 0).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
+TEST_F(SetAsideTest, ADirectoryThatNoModelCanBeCalledIsShown) {
+  WriteTestBundle(directory_.path(), "models/my model/1", "m");
+  WriteTestBundle(directory_.path(), "models/m/1", "m");
+  for (const char* name : {"lost+found", ".snapshot", "\xff", "old.deleted"}) {
+    std::filesystem::create_directory(directory_.File(absl::StrCat("models/", name)));
+  }
+  Open();
+  EXPECT_THAT(Versions("m"), ElementsAre(1));
+  EXPECT_THAT(manager_->Info("my model")->problems,
+              ElementsAre(AllOf(HasSubstr("the directory is ignored"), HasSubstr("rename it"))));
+  EXPECT_THAT(told_, testing::Contains(HasSubstr("my model: the directory is ignored")));
+  EXPECT_EQ(manager_->List().size(), 3u) << "what the file system keeps there is nobody's business";
+  std::filesystem::rename(directory_.File("models/my model"), directory_.File("models/mine"));
+  ASSERT_TRUE(manager_->Rescan(SteadyTime::At(absl::ZeroDuration())).ok());
+  EXPECT_FALSE(manager_->Info("my model").ok());
+}
+
 TEST_F(SetAsideTest, AModelOfWhichNothingCanBeUsedIsShown) {
   WriteTestBundle(directory_.path(), "models/m/01", "m");
   Open();

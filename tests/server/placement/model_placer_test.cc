@@ -94,17 +94,46 @@ TEST_F(ModelPlacerTest, DenseCodesComeFromTheDeviceToo) {
   EXPECT_EQ(serving_->State().batches, 2);
 }
 
-TEST_F(ModelPlacerTest, ReconstructionsAreTheProcessors) {
+// Models of each kind whose reconstructions differ in what they decode.
+std::vector<ModelBundle> ModelsOfAllForms() {
+  std::vector<ModelBundle> models;
+  models.push_back(SmallModel("sparse"));
+  models.push_back(RandomWinnerTakeAllModel(FittedWinnerTakeAll({1, 3, 4}), /*subtract_mean=*/true, 3));
+  models.push_back(SmallModel("sigmoid"));
+  models.back().description.mutable_encoder()->mutable_regularised()->set_units(40);
+  models.back().description.mutable_encoder()->mutable_regularised()->set_activation(v1::ACTIVATION_SIGMOID);
+  EXPECT_EQ(ResolveEncoder(models.back().description.mutable_encoder()), absl::OkStatus());
+  return models;
+}
+
+TEST_F(ModelPlacerTest, ReconstructionsAreOfTheDevicesCodesWithTheProcessorsBits) {
   Open();
-  const ModelBundle model = SmallModel("a");
-  const auto encoder = Create(model);
+  for (const ModelBundle& model : ModelsOfAllForms()) {
+    SCOPED_TRACE(model.description.name());
+    const auto encoder = Create(model);
+    const auto on_processor = *CreateEncoder(model, *CreateBackend("reference", {1}));
+    const int64_t k = *encoder->ResolveK({}), launches = device_.device->launches;
+    const uint64_t batches = serving_->State().batches;
+    const Tensor rows = SmallRows(2);
+    std::vector<float> placed(24), expected(24);
+    EXPECT_EQ(encoder->Reconstruct(rows.rows(), k, placed.data()), absl::OkStatus());
+    EXPECT_EQ(on_processor->Reconstruct(rows.rows(), k, expected.data()), absl::OkStatus());
+    EXPECT_EQ(placed, expected);
+    EXPECT_GT(device_.device->launches, launches);
+    EXPECT_EQ(serving_->State().batches, batches + 1);
+    device_.device->out_of_memory = true;
+    EXPECT_EQ(encoder->Reconstruct(rows.rows(), k, placed.data()), absl::OkStatus());
+    EXPECT_EQ(placed, expected);
+    device_.device->out_of_memory = false;
+  }
+  EXPECT_EQ(serving_->State().full_fallbacks, 3);
+}
+
+TEST_F(ModelPlacerTest, RowsSampledForDriftAreTheProcessors) {
+  Open();
+  const auto encoder = Create(SmallModel("a"));
   const int64_t calls = device_.device->calls;
-  const Tensor rows = SmallRows(2);
-  std::vector<float> placed(24), expected(24);
-  EXPECT_EQ(encoder->Reconstruct(rows.rows(), 3, placed.data()), absl::OkStatus());
-  EXPECT_EQ((*CreateEncoder(model, *CreateBackend("reference", {1})))->Reconstruct(rows.rows(), 3, expected.data()),
-            absl::OkStatus());
-  EXPECT_EQ(placed, expected);
+  EXPECT_TRUE(encoder->ReconstructAsTrained(SmallRows(1).rows()).ok());
   EXPECT_EQ(device_.device->calls, calls);
 }
 
@@ -125,19 +154,20 @@ TEST_F(ModelPlacerTest, OnlyModelsThatAreNamedArePlaced) {
   ExpectCodes(*other, SmallModel("b"), SmallRows(3));
 }
 
-TEST_F(ModelPlacerTest, AKindWhoseBitsWouldChangeStaysOnTheProcessor) {
-  Open(0, WhenDeviceIsFull::kRefuse);  // which is about memory
-  ModelBundle model = SmallModel("sigmoid");
-  v1::RegularisedSpec* spec = model.description.mutable_encoder()->mutable_regularised();
-  spec->set_units(40);
-  spec->set_activation(v1::ACTIVATION_SIGMOID);
-  ASSERT_EQ(ResolveEncoder(model.description.mutable_encoder()), absl::OkStatus());
-  const auto encoder = Create(model);
-  EXPECT_EQ(Device(*encoder), "");
-  EXPECT_THAT(Reason(*encoder), HasSubstr("sigmoid and softplus are not the same there"));
-  ExpectCodes(*encoder, model, SmallRows(3));
-  spec->set_activation(v1::ACTIVATION_RELU);
-  EXPECT_EQ(Device(*Create(model)), "device 0");
+TEST_F(ModelPlacerTest, UnitsOfEveryActivationArePlaced) {
+  Open();
+  for (const v1::Activation activation : {v1::ACTIVATION_RELU, v1::ACTIVATION_SIGMOID, v1::ACTIVATION_SOFTPLUS}) {
+    ModelBundle model = SmallModel("regularised");
+    v1::RegularisedSpec* spec = model.description.mutable_encoder()->mutable_regularised();
+    spec->set_units(40);
+    spec->set_activation(activation);
+    ASSERT_EQ(ResolveEncoder(model.description.mutable_encoder()), absl::OkStatus());
+    const auto encoder = Create(model);
+    EXPECT_EQ(Device(*encoder), "device 0") << Reason(*encoder);
+    const int64_t launches = device_.device->launches;
+    ExpectCodes(*encoder, model, SmallRows(3));
+    EXPECT_GT(device_.device->launches, launches);
+  }
 }
 
 TEST_F(ModelPlacerTest, AModelTooLargeForTheBudgetStaysOnTheProcessorOrIsRefused) {

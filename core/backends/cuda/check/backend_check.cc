@@ -10,6 +10,7 @@
 #include "core/backends/backend_registry.h"
 #include "core/backends/cuda/check/arrays.h"
 #include "core/backends/cuda/check/measure.h"
+#include "core/backends/cuda/check/operations.h"
 #include "core/backends/cuda/check/tied_problem.h"
 #include "core/base/status_macros.h"
 
@@ -29,6 +30,11 @@ int64_t Far(const std::vector<float>& actual, const std::vector<float>& expected
     far += !(std::abs(static_cast<double>(actual[i]) - expected[i]) <= tolerance * (1 + std::abs(expected[i])));
   }
   return far;
+}
+
+int64_t Wrong(const Outcome& actual, const Outcome& expected) {
+  if (expected.tolerance == 0) return Different(actual.numbers, expected.numbers);
+  return Far(actual.numbers, expected.numbers, expected.tolerance);
 }
 
 struct Codes {
@@ -158,6 +164,16 @@ absl::StatusOr<int64_t> CheckBackend(Backend& backend, const BackendCheckOptions
   }
   report("conv_winners", winners);
   report("conv_pool", pooled);
+
+  KWTA_ASSIGN_OR_RETURN(const std::vector<Outcome> outcomes, RunOperations(backend));
+  KWTA_ASSIGN_OR_RETURN(const std::vector<Outcome> wanted, RunOperations(*reference));
+  for (size_t i = 0; i < wanted.size();) {
+    int64_t count = 0;
+    const std::string& operation = wanted[i].operation;
+    for (; i < wanted.size() && wanted[i].operation == operation; ++i) count += Wrong(outcomes[i], wanted[i]);
+    report(operation.c_str(), count);
+  }
+  out << "conformance_wrong " << wrong << std::endl;
   if (options.timing) KWTA_RETURN_IF_ERROR(MeasureBackend(backend, out));
   return wrong;
 }

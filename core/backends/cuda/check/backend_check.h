@@ -14,8 +14,8 @@ struct BackendCheckOptions {
 
 // Runs the operations of `backend` on random problems and compares each with the reference: codes, winners and counts
 // bit for bit, everything else within the tolerance of binary32 sums. Trains a small dictionary for some steps. Prints
-// lines `name value`; names that end in _wrong count numbers that are not what they should be. Returns the sum of
-// these, or the first error. Not thread-safe.
+// lines `name value`; names that end in _wrong count numbers that are not what they should be, and conformance_wrong
+// is the sum of these. Returns that sum, or the first error. Not thread-safe.
 absl::StatusOr<int64_t> CheckBackend(Backend& backend, const BackendCheckOptions& options, std::ostream& out);
 
 }  // namespace kwta::cuda

@@ -18,7 +18,7 @@ KWTA_HOST_DEVICE inline T WarpSum(Thread& t, T value) {
 constexpr int64_t kSumBytes = kWarp * 8;
 
 // The sum over the threads of the block, the same in all of them and in a fixed order. `sums` has kWarp elements and
-// may be used again at once.
+// may be used again after a barrier.
 template <typename Thread, typename Shared, typename T>
 KWTA_HOST_DEVICE inline T BlockSum(Thread& t, Shared& sums, T value) {
   value = WarpSum(t, value);
@@ -26,7 +26,6 @@ KWTA_HOST_DEVICE inline T BlockSum(Thread& t, Shared& sums, T value) {
   t.Barrier();
   T total = 0;
   for (int warp = 0; t.Below(warp, t.threads() / kWarp); ++warp) total = total + sums.Get(warp);
-  t.Barrier();
   return total;
 }
 

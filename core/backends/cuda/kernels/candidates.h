@@ -84,7 +84,7 @@ struct FoldKernel {
       }
     }
     if (!first && count > a.k) {
-      t.Barrier();
+      // LargestKeys reads the keys after a barrier of its own.
       const auto key_of = [&](int i) { return t.Load(found.keys, keys + i); };
       const uint64_t least = LargestKeys(t, shared, key_of, count, static_cast<int>(a.k));
       count = Drop(t, ranks, found, keys, count, least);

@@ -13,7 +13,7 @@
 //   Shared<T>(count)                                the next `count` elements of shared memory, the same in all threads
 //   Barrier(), WarpBarrier()                        of the block, of the warp
 //   AnyBarrier(flag)                                Barrier; says whether a thread of the block raised its flag
-//   ShuffleXor(value, mask), ShuffleUp(value, n), Ballot(flag)    of all 32 threads of a warp
+//   ShuffleXor(value, mask), ShuffleUp(value, n), Ballot(flag)    of all 32 threads of a warp; no order of memory
 //   Below(i, end)                                   i < end, of an index: the emulation can get it wrong on purpose
 //   Product(a, b), Sum(a, b)                        binary32, each rounded once and never fused
 #pragma once

@@ -37,7 +37,7 @@ constexpr int kDigits = 256;
 constexpr int64_t kLargestElements = kDigits + 4;
 
 // A number that exactly k of key_of(0) .. key_of(count - 1) are at least, found digit by digit from the highest.
-// `shared` has kLargestElements elements. REQUIRES: 1 <= k < count; the keys differ.
+// Calls key_of after a barrier only. `shared` has kLargestElements elements. REQUIRES: 1 <= k < count; the keys differ.
 template <typename Thread, typename Shared, typename KeyOfIndex>
 KWTA_HOST_DEVICE inline uint64_t LargestKeys(Thread& t, Shared& shared, const KeyOfIndex& key_of, int count, int k) {
   uint64_t found = 0, known = 0;

@@ -166,6 +166,7 @@ struct ListedDotsKernel {
       dot = Thread::Sum(dot, t.ShuffleXor(dot, 2));
       dot = Thread::Sum(dot, t.ShuffleXor(dot, 1));
       const int own = (t.lane() & 16) / 4 + (t.lane() & 8) / 4 + (t.lane() & 4) / 4;
+      t.WarpBarrier();  // every lane has read the keys: shuffles put nothing in memory in order
       if (t.lane() % 4 == 0 && t.Below(begin + own, count)) {
         if (keyed) {
           const int64_t at = row * a.capacity + begin + own;
@@ -175,7 +176,6 @@ struct ListedDotsKernel {
           t.Store(a.dots, row * a.k + begin + own, Thread::Product(a.scale, dot));
         }
       }
-      t.WarpBarrier();
     }
   }
 

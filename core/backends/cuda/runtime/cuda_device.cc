@@ -2,6 +2,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 #include <vector>
@@ -126,12 +127,16 @@ class CudaDevice final : public Device {
   absl::Status Record(Event event, Stream stream) override {
     KWTA_RETURN_IF_ERROR(Enter());
     absl::MutexLock lock(&marks_mutex_);
-    marks_[event].queued = errors_.last();
+    // Queues of copies know no more of what computes than they have waited for.
+    marks_[event].queued = stream == Stream::kCompute ? errors_.last() : waited_[static_cast<size_t>(stream)];
     return Check(cudaEventRecord(marks_[event].event, Of(stream)));
   }
   absl::Status WaitFor(Stream stream, Event event) override {
     KWTA_RETURN_IF_ERROR(Enter());
-    return Check(cudaStreamWaitEvent(Of(stream), MarkOf(event).event, 0));
+    absl::MutexLock lock(&marks_mutex_);
+    int64_t& waited = waited_[static_cast<size_t>(stream)];
+    waited = std::max(waited, marks_[event].queued);
+    return Check(cudaStreamWaitEvent(Of(stream), marks_[event].event, 0));
   }
   absl::Status Wait(Event event) override {
     KWTA_RETURN_IF_ERROR(Enter());
@@ -167,6 +172,7 @@ class CudaDevice final : public Device {
   }
 
   bool has_products() override {
+    if (!Enter().ok()) return false;
     absl::MutexLock lock(&mutex_);
     return LoadProducts().ok();
   }
@@ -211,6 +217,7 @@ class CudaDevice final : public Device {
     if (error == cudaSuccess) return absl::OkStatus();
     return IsLoss(error) ? errors_.Lost(ErrorName(error)) : errors_.Failed(ErrorName(error));
   }
+  // REQUIRES: Enter, since the library and its workspace belong to the thread's device.
   absl::Status LoadProducts() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (products_ != nullptr || !no_products_.ok()) return no_products_;
     absl::StatusOr<std::unique_ptr<CublasLt>> loaded = CublasLt::Load(options_.cublas_library);
@@ -232,6 +239,8 @@ class CudaDevice final : public Device {
   mutable DeviceTimes copies_, kernels_;
   absl::Mutex marks_mutex_;
   std::vector<Mark> marks_ ABSL_GUARDED_BY(marks_mutex_);
+  // The last operation that each queue of copies comes after.
+  std::array<int64_t, kStreams> waited_ ABSL_GUARDED_BY(marks_mutex_) = {};
   absl::Mutex mutex_;
   GraphCache graphs_ ABSL_GUARDED_BY(mutex_){CudaGraph::Create};
   std::unique_ptr<CublasLt> products_ ABSL_GUARDED_BY(mutex_);

@@ -32,7 +32,10 @@ cudaError_t DeviceTimes::Begin(cudaStream_t stream, Pair* pair) {
 
 void DeviceTimes::Collect() {
   // Two queues may share this: a later pair waits for an earlier one to be passed.
-  while (!passing_.empty() && cudaEventQuery(passing_.front().second) == cudaSuccess) {
+  while (!passing_.empty()) {
+    const cudaError_t passed = cudaEventQuery(passing_.front().second);
+    if (passed == cudaErrorNotReady) cudaGetLastError();  // which is no error of anybody's
+    if (passed != cudaSuccess) return;
     float milliseconds = 0;
     if (cudaEventElapsedTime(&milliseconds, passing_.front().first, passing_.front().second) == cudaSuccess) {
       seconds_ += 1e-3 * static_cast<double>(milliseconds);

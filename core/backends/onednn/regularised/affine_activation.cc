@@ -33,9 +33,9 @@ absl::Status AffineActivation(support::Context& context, const AffineActivationA
     for (int64_t i = first_row; i < std::min(first_row + kTileRows, args.rows); ++i) {
       float* const output = args.output + i * args.units + unit;
       kernels.dots(args.x + i * args.width, args.width, rows[i], args.atoms + unit * args.width, units, output);
-      for (int64_t u = 0; u < units; ++u) {
-        output[u] = ActivationAt(args.activation, output[u] + args.bias[unit + u]).value;
-      }
+      for (int64_t u = 0; u < units; ++u) output[u] += args.bias[unit + u];
+      if (args.pre_activations) continue;
+      for (int64_t u = 0; u < units; ++u) output[u] = ActivationAt(args.activation, output[u]).value;
     }
   });
   return absl::OkStatus();

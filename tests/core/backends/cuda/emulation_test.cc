@@ -176,6 +176,113 @@ TEST(EmulatedBlock, AccessesOutsideGlobalMemoryAreCaught) {
   ExpectEach([&](EmulatedThread& t) { t.View(array, 0, 10)[10]; }, HasSubstr("element 10 of a view of 10"));
 }
 
+// What a kernel of two blocks of two warps is told that has 128 zeros in global memory.
+void ExpectOfBlocks(const std::function<void(EmulatedThread&, const Global<int>&)>& kernel,
+                    const testing::Matcher<std::string>& message) {
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    std::vector<int> numbers(128);
+    EmulatedBlock block(seed);
+    block.StartLaunch();
+    std::string failure;
+    for (const int64_t number : {1, 0}) {
+      const std::string& of_block = block.Run(64, 0, [&](int thread) {
+        EmulatedThread emulated(&block, thread, 64, number);
+        kernel(emulated, {numbers.data(), 128});
+      });
+      if (failure.empty()) failure = of_block;
+    }
+    EXPECT_THAT(failure, message) << "seed " << seed;
+  }
+}
+
+TEST(EmulatedBlock, GlobalMemoryThatThreadsTouchWithoutABarrierBetweenIsCaught) {
+  const auto own = [](EmulatedThread& t) { return t.block() * 64 + t.thread(); };
+  const auto other = [](EmulatedThread& t, int distance) { return t.block() * 64 + (t.thread() ^ distance); };
+  ExpectOfBlocks(
+      [&](EmulatedThread& t, const Global<int>& numbers) {
+        t.Store(numbers, own(t), t.Load(numbers, own(t)) + 1);
+        t.Barrier();
+        const int sum = t.Load(numbers, other(t, 1)) + t.View(numbers, t.block() * 64, 64)[t.thread() ^ 40];
+        t.Barrier();
+        t.Store(numbers, own(t), sum);
+      },
+      IsEmpty());
+  ExpectOfBlocks(
+      [&](EmulatedThread& t, const Global<int>& numbers) {
+        t.Store(numbers, own(t), 1);
+        t.Load(numbers, other(t, 32));
+      },
+      HasSubstr("without a barrier or the end of a kernel between"));
+  ExpectOfBlocks(
+      [&](EmulatedThread& t, const Global<int>& numbers) {
+        t.View(numbers, t.block() * 64, 64)[t.thread() ^ 3];
+        t.Store(numbers, own(t), 1);
+      },
+      HasSubstr("while another thread"));
+  ExpectOfBlocks([](EmulatedThread& t, const Global<int>& numbers) { t.Store(numbers, t.block(), 1); },
+                 HasSubstr("writes an element of global memory while another thread writes it"));
+}
+
+TEST(EmulatedBlock, BlocksOfALaunchShareNothingButWhatTheyAddToOrOnlyRead) {
+  const auto first = [](EmulatedThread& t) { return t.thread() == 0; };
+  ExpectOfBlocks(
+      [&](EmulatedThread& t, const Global<int>& numbers) {
+        if (first(t)) t.Store(numbers, 5, 1);
+      },
+      HasSubstr("while another thread writes it"));
+  ExpectOfBlocks(
+      [&](EmulatedThread& t, const Global<int>& numbers) {
+        if (first(t) && t.block() == 0) t.Store(numbers, 5, 1);
+        if (first(t) && t.block() == 1) t.Load(numbers, 5);
+      },
+      HasSubstr("while another thread reads it"));
+  ExpectOfBlocks(
+      [&](EmulatedThread& t, const Global<int>& numbers) {
+        if (t.block() == 1) t.AtomicAdd(numbers, 5, 1);
+        if (first(t) && t.block() == 0) t.Load(numbers, 5);
+      },
+      HasSubstr("while threads add to it"));
+  ExpectOfBlocks(
+      [](EmulatedThread& t, const Global<int>& numbers) {
+        t.AtomicAdd(numbers, t.thread() % 3, 1);
+        t.Load(numbers, 9);
+      },
+      IsEmpty());
+}
+
+TEST(EmulatedBlock, AWarpsBarrierOrdersMemoryAndAShuffleDoesNot) {
+  const auto kernel = [](bool barrier) {
+    return [barrier](EmulatedThread& t, const Global<int>& numbers) {
+      t.Load(numbers, t.block() * 64 + (t.thread() ^ 1));
+      if (barrier) {
+        t.WarpBarrier();
+      } else {
+        t.ShuffleXor(1, 1);
+      }
+      t.Store(numbers, t.block() * 64 + t.thread(), 1);
+    };
+  };
+  ExpectOfBlocks(kernel(true), IsEmpty());
+  ExpectOfBlocks(kernel(false), HasSubstr("while another thread"));
+}
+
+TEST(EmulatedBlock, TheNextLaunchComesAfterTheLast) {
+  int number = 0;
+  const Global<int> array{&number, 1};
+  EmulatedBlock block(1);
+  const auto run = [&] {
+    return block.Run(32, 0, [&](int thread) {
+      EmulatedThread t(&block, thread, 32, 0);
+      if (thread == 0) t.Store(array, 0, 1);
+    });
+  };
+  block.StartLaunch();
+  EXPECT_THAT(run(), IsEmpty());
+  block.StartLaunch();
+  EXPECT_THAT(run(), IsEmpty());
+  EXPECT_THAT(run(), HasSubstr("while another thread writes it"));
+}
+
 TEST(EmulatedBlock, TheOrderOfTheThreadsDependsOnTheSeed) {
   const auto order = [](uint64_t seed) {
     std::vector<int> threads;
@@ -202,9 +309,10 @@ TEST(EmulatedDevice, RefusesLaunchesThatNoDeviceTakes) {
 TEST(EmulatedDevice, AKernelThatFailsIsTheErrorOfALaterCallAndNothingRunsAfterIt) {
   EmulatedDevice device({});
   float* const memory = static_cast<float*>(device.Allocate(64 * sizeof(float)).value());
+  const auto* const bytes = static_cast<const uint8_t*>(device.Allocate(63).value());  // one too few
   FromBytesKernel::Args args;
   args.x = {memory, 64};
-  args.bytes = {reinterpret_cast<const uint8_t*>(memory), 63};  // one too few
+  args.bytes = {bytes, 63};
   Command clear;
   clear.memory = memory;
   clear.bytes = 64 * sizeof(float);

@@ -70,6 +70,29 @@ TEST_F(Faults, AStepAfterOneWithoutMemoryIsAsIfNothingHadHappened) {
   EXPECT_TRUE(Step(state, x, indices).ok());
 }
 
+TEST_F(Faults, AStepWithoutMemoryLeavesToTheNextOneTheAtomsThatWerePutOff) {
+  Floats x(*backend_, Gaussians(6 * 20, 1));
+  Ints indices(*backend_, 18);
+  const auto step = [&](int64_t fail_allocation) {
+    TiedState state(*backend_, 40, 20);
+    state.atom_velocity.Write(Gaussians(40 * 20, 8, 0.1));
+    state.shift.Write(std::vector<float>(40, 0.5f));
+    state.decay.Write(std::vector<float>(40, 0.3f));
+    state.Refresh();
+    device_->allocations = 0;
+    device_->fail_allocation = fail_allocation;
+    EXPECT_EQ(Step(state, x, indices).ok(), fail_allocation == 0);
+    if (fail_allocation != 0) {
+      EXPECT_TRUE(Step(state, x, indices).ok());
+    }
+    return state.Stored();
+  };
+  const std::vector<float> expected = step(0);
+  for (int64_t allocation = 4; allocation < 14; ++allocation) {
+    EXPECT_EQ(Bits(step(allocation)), Bits(expected)) << allocation;
+  }
+}
+
 TEST_F(Faults, AnArrayThatDoesNotFitIsRefusedInWords) {
   device_->fail_allocation = 1;
   const absl::Status status = backend_->Allocate(123456).status();

@@ -128,19 +128,20 @@ TEST_F(ReproductionTest, RowsOfDataThatAreNotThereSaySo) {
 TEST_F(ReproductionTest, PartsOfAFigureAreComputedApartAndPutTogether) {
   options_.table = "arpit-fig1";
   options_.output_directory = directory_.path() + "/one";
-  options_.only = {"*, DAE, *", "*, cae, *"};
+  options_.only = {"*, DAE, *", "*, cae, *= 0, *", "*, cae, *= 0.25, *", "*, cae, *= 1, *"};
   const auto part = Reproduce(options_);
   ASSERT_TRUE(part.ok()) << part.status();
   EXPECT_THAT(part->summary, HasSubstr("Unfinished"));
   const nlohmann::json so_far = Numbers(part->json_path);
   EXPECT_EQ(so_far["finished"], false);
-  EXPECT_EQ(so_far["left_out"], 6);  // the shared start of all curves is there
+  EXPECT_EQ(so_far["left_out"], 7);  // the shared start of all curves is there
   EXPECT_EQ(so_far["tables"][0]["rows"].size(), 16u);
   ASSERT_EQ(so_far["claims"].size(), 3u);  // none about mDAE
-  EXPECT_THAT(so_far["claims"][0]["text"].get<std::string>(), HasSubstr("seeds: 1"));
+  EXPECT_THAT(so_far["claims"][0]["text"].get<std::string>(),
+              HasSubstr("seeds: 1, values of sigma^2: 3"));  // the outline
 
   options_.output_directory = directory_.path() + "/other";
-  options_.only = {"*, mDAE, *", "*, SAE, *"};
+  options_.only = {"*, mDAE, *", "*, SAE, *", "*, CAE, *= 0.01, *"};
   ASSERT_TRUE(Reproduce(options_).ok());
   for (const auto& entry : std::filesystem::directory_iterator(directory_.path() + "/one/state")) {
     EXPECT_EQ(entry.path().extension(), ".json");  // models and checkpoints are gone
@@ -154,6 +155,7 @@ TEST_F(ReproductionTest, PartsOfAFigureAreComputedApartAndPutTogether) {
   const nlohmann::json figure = Numbers(whole->json_path);
   EXPECT_EQ(figure["finished"], true);
   ASSERT_EQ(figure["claims"].size(), 4u);
+  EXPECT_THAT(figure["claims"][0]["text"].get<std::string>(), HasSubstr("seeds: 1, values of sigma^2: 4"));
   ASSERT_EQ(figure["charts"].size(), 2u);
   EXPECT_EQ(figure["charts"][0]["series"][1]["name"], "CAE");
   EXPECT_EQ(figure["charts"][0]["series"][1]["y"][3], figure["tables"][0]["rows"][7]["values"][0]);

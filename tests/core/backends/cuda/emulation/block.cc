@@ -73,6 +73,8 @@ void EmulatedBlock::Suspend(int thread) {
   if (running_ != thread) worker_of_[thread]->fiber.SwitchTo(*next);
 }
 
+void EmulatedBlock::StartLaunch() { accesses_.StartLaunch(epoch_ + 1); }
+
 const std::string& EmulatedBlock::Run(int threads, int64_t shared_bytes, const std::function<void(int)>& body) {
   failure_.clear();
   body_ = &body;
@@ -130,9 +132,9 @@ void EmulatedBlock::ReleaseBlock() {
   }
 }
 
-void EmulatedBlock::ReleaseWarp(int warp) {
+void EmulatedBlock::ReleaseWarp(int warp, bool orders) {
   at_warp_[warp] = 0;
-  ++warp_epoch_[warp];
+  if (orders) ++warp_epoch_[warp];
   const int first = static_cast<int>(random_() % kWarp);
   for (int i = 0; i < kWarp; ++i) {
     const int thread = warp * kWarp + (first + i) % kWarp;
@@ -168,7 +170,7 @@ bool EmulatedBlock::AnyBarrier(int thread, bool flag) {
   return any;
 }
 
-const uint64_t* EmulatedBlock::Exchange(int thread, uint64_t value) {
+const uint64_t* EmulatedBlock::Exchange(int thread, uint64_t value, bool orders) {
   const int warp = thread / kWarp, turn = turn_[thread];
   turn_[thread] = static_cast<char>(1 - turn);
   // A lane that is ahead writes into the other half: it cannot be two turns ahead.
@@ -177,7 +179,7 @@ const uint64_t* EmulatedBlock::Exchange(int thread, uint64_t value) {
   ++counts.warp_operations;
   waiting_[thread] = kWarpmates;
   if (++at_warp_[warp] == kWarp) {
-    ReleaseWarp(warp);
+    ReleaseWarp(warp, orders);
   } else {
     Suspend(thread);
   }
@@ -203,6 +205,12 @@ bool EmulatedBlock::FailOutside(int thread, int64_t offset, int64_t bytes) {
   Fail(absl::StrCat("thread ", thread, " touches bytes ", offset, " to ", offset + bytes, " of ", shared_bytes_,
                     " bytes of shared memory"));
   return false;
+}
+
+void EmulatedBlock::FailGlobal(Access access, const char* wrong) {
+  const char* const does = access == Access::kRead ? "reads" : access == Access::kWrite ? "writes" : "adds to";
+  Fail(absl::StrCat("thread ", running_, " ", does, " an element of global memory while ", wrong,
+                    ", without a barrier or the end of a kernel between"));
 }
 
 void EmulatedBlock::CheckTouch(int thread, int64_t granule, bool write) {

@@ -11,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "core/backends/cuda/kernels/global.h"
 #include "tests/core/backends/cuda/emulation/fiber.h"
+#include "tests/core/backends/cuda/emulation/global_accesses.h"
 
 namespace kwta::cuda {
 
@@ -37,9 +38,9 @@ Mutation MutationOfEnvironment();
 
 // Runs the threads of one block after another, in an order that `seed` draws anew at every barrier. Finds: accesses
 // outside shared memory, reads of shared memory that nobody wrote, two threads that touch the same shared memory
-// without a barrier between them of which one writes, barriers that some threads never reach. Keeps the first of these
-// as a message. A thread has a fiber from its first step to its end, which then takes the next one: kernels without
-// barriers never switch. Not thread-safe.
+// without a barrier between them of which one writes, the same of global memory, where other blocks of the launch count
+// too, and barriers that some threads never reach. Keeps the first of these as a message. A thread has a fiber from its
+// first step to its end, which then takes the next one: kernels without barriers never switch. Not thread-safe.
 class EmulatedBlock {
  public:
   explicit EmulatedBlock(uint64_t seed);
@@ -47,14 +48,17 @@ class EmulatedBlock {
   EmulatedBlock(const EmulatedBlock&) = delete;
   EmulatedBlock& operator=(const EmulatedBlock&) = delete;
 
+  // A launch begins: what the blocks of earlier ones touched no longer counts.
+  void StartLaunch();
   // Calls body(thread) in each of `threads` fibers. Returns what went wrong, or nothing.
   const std::string& Run(int threads, int64_t shared_bytes, const std::function<void(int thread)>& body);
 
   // For the threads.
   void Barrier(int thread);
   bool AnyBarrier(int thread, bool flag);
-  // Gives `value` to the other lanes. Returns the values that all 32 gave, until the lane's next call.
-  const uint64_t* Exchange(int thread, uint64_t value);
+  // Gives `value` to the other lanes. Returns the values that all 32 gave, until the lane's next call. Orders what
+  // lanes do with memory only if `orders`: shuffles and ballots do not on a device.
+  const uint64_t* Exchange(int thread, uint64_t value, bool orders = false);
   void Fail(absl::string_view message);
   // Whether [offset, offset + bytes) may be touched as said. Notes the access.
   bool CheckShared(int thread, int64_t offset, int64_t bytes, bool write) {
@@ -76,6 +80,12 @@ class EmulatedBlock {
   }
   // An atomic access: it needs no barrier to others of its kind.
   bool CheckSharedAtomic(int thread, int64_t offset);
+  // Notes an access of the thread that runs to an element of global memory.
+  void NoteGlobal(const void* element, Access access) {
+    const char* const wrong = accesses_.Note(
+        element, access, {running_, epoch_, warp_epoch_[static_cast<size_t>(running_ / kWarp)], first_epoch_});
+    if (wrong != nullptr) FailGlobal(access, wrong);
+  }
   char* shared() { return shared_.data(); }
   bool counting() const { return counting_; }
   void CountSectors(const void* address, int64_t bytes);
@@ -117,10 +127,11 @@ class EmulatedBlock {
   void Suspend(int thread);
   // Lets those go on that wait for what has come.
   void ReleaseBlock();
-  void ReleaseWarp(int warp);
+  void ReleaseWarp(int warp, bool orders);
   void Ended();
   bool Hits(const char* file, int line) const;
   bool FailOutside(int thread, int64_t offset, int64_t bytes);
+  void FailGlobal(Access access, const char* wrong);
   void CheckTouch(int thread, int64_t granule, bool write);
   // Notes a read of what nobody wrote since the last barrier. False: it needs a closer look.
   bool NoteRead(int thread, Touch* touch) const {
@@ -156,6 +167,7 @@ class EmulatedBlock {
   int64_t shared_bytes_ = 0;
   std::vector<char> shared_;
   std::vector<Touch> touches_;
+  GlobalAccesses accesses_;
   std::vector<uint64_t> sectors_;
   bool counting_ = false;
   Mutation mutation_;

@@ -272,6 +272,7 @@ void EmulatedDevice::Execute(const char* operation, const Command& command) {
   const EmulatedKernel& emulated = kKernels[static_cast<int>(command.kernel)];
   const int64_t blocks = command.blocks;
   block_.counts = LaunchCounts();
+  block_.StartLaunch();
   const int64_t operations_before = exact_operations;
   // Blocks in an order that no kernel may rely on.
   const uint64_t drawn = (options_.seed + ++launches_) * 0x9E3779B97F4A7C15ull >> 20;

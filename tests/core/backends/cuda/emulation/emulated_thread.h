@@ -16,12 +16,14 @@ namespace kwta::cuda {
 template <typename T>
 class CheckedView {
  public:
-  CheckedView(const T* data, int64_t count, EmulatedBlock* block) : data_(data), count_(count), block_(block) {}
+  CheckedView(const T* data, int64_t count, EmulatedBlock* block, bool global)
+      : data_(data), count_(count), block_(block), global_(global) {}
   T operator[](int64_t i) const {
     if (static_cast<uint64_t>(i) >= static_cast<uint64_t>(count_)) {
       block_->Fail(absl::StrCat("a kernel reads element ", i, " of a view of ", count_));
       return T();
     }
+    if (global_) block_->NoteGlobal(data_ + i, Access::kRead);
     return data_[i];
   }
 
@@ -29,6 +31,7 @@ class CheckedView {
   const T* data_;
   int64_t count_;
   EmulatedBlock* block_;
+  bool global_;  // else what it shows has been checked
 };
 
 template <typename T>
@@ -55,7 +58,7 @@ class EmulatedShared {
   }
   CheckedView<T> Range(int64_t first, int64_t count) const {
     const bool fine = Check(first, count, false);
-    return {reinterpret_cast<const T*>(At(first)), fine ? count : 0, block_};
+    return {reinterpret_cast<const T*>(At(first)), fine ? count : 0, block_, false};
   }
 
  private:
@@ -94,12 +97,14 @@ class EmulatedThread {
   std::remove_const_t<T> Load(const Global<T>& array, int64_t i) {
     if (!Check(array, i, 1, "reads")) return {};
     Count(array.data + i, sizeof(T), &emulated_->counts.read_bytes);
+    emulated_->NoteGlobal(array.data + i, Access::kRead);
     return array.data[i];
   }
   template <typename T>
   void Store(const Global<T>& array, int64_t i, std::remove_const_t<T> value) {
     if (!Check(array, i, 1, "writes")) return;
     Count(array.data + i, sizeof(T), &emulated_->counts.written_bytes);
+    emulated_->NoteGlobal(array.data + i, Access::kWrite);
     array.data[i] = value;
   }
   template <typename T>
@@ -107,6 +112,7 @@ class EmulatedThread {
     if (!Check(array, i, 1, "adds to")) return {};
     ++emulated_->counts.atomics;
     Count(array.data + i, sizeof(T), &emulated_->counts.written_bytes);
+    emulated_->NoteGlobal(array.data + i, Access::kAtomic);
     const T before = array.data[i];
     array.data[i] += value;
     return before;
@@ -114,9 +120,9 @@ class EmulatedThread {
   // All of it counts as read.
   template <typename T>
   CheckedView<std::remove_const_t<T>> View(const Global<T>& array, int64_t first, int64_t count) {
-    if (count == 0 || !Check(array, first, count, "views")) return {nullptr, 0, emulated_};
+    if (count == 0 || !Check(array, first, count, "views")) return {nullptr, 0, emulated_, true};
     Count(array.data + first, count * static_cast<int64_t>(sizeof(T)), &emulated_->counts.read_bytes);
-    return {array.data + first, count, emulated_};
+    return {array.data + first, count, emulated_, true};
   }
 
   template <typename T>
@@ -137,7 +143,9 @@ class EmulatedThread {
     if (emulated_->mutates() && emulated_->RemovesBarrier(file, line)) return flag;
     return emulated_->AnyBarrier(thread_, flag);
   }
-  void WarpBarrier() { emulated_->Exchange(thread_, 0); }
+  void WarpBarrier(int line = __builtin_LINE(), const char* file = __builtin_FILE()) {
+    if (!emulated_->mutates() || !emulated_->RemovesBarrier(file, line)) emulated_->Exchange(thread_, 0, true);
+  }
   template <typename T>
   T ShuffleXor(T value, int mask) {
     return FromBits<T>(emulated_->Exchange(thread_, ToBits(value))[lane() ^ mask]);
