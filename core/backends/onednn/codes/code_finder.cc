@@ -64,7 +64,7 @@ Outcome CodeFinder::Find(const float* x, const ScoreList& list, const RowBound& 
 
   // The k-th largest exact score of these, or slightly less.
   std::fill(exact_.get() + count, exact_.get() + PaddedScores(count), -kUnbounded);
-  const float floor = kernels_.threshold(exact_.get(), PaddedScores(count), k, k + k / 16 + 1);
+  const float floor = kernels_.threshold(exact_.get(), PaddedScores(count), k, k);
   const double needed = static_cast<double>(floor) - bound.offset;
   if (needed < list.limit) return Outcome::kTooShort;
   const int64_t first = count;
