@@ -56,7 +56,7 @@ Outcome CodeFinder::Find(const float* x, const ScoreList& list, const RowBound& 
   row_.Prepare(x, dictionary_.width);
 
   // The k best approximate scores, or a few more if finding exactly k would take longer.
-  const float best = kernels_.threshold(list.scores, padded, k, k + k / 8 + 1);
+  const float best = kernels_.threshold(list.scores, padded, k, k + k / 32 + 1);
   int64_t count = kernels_.collect(list.scores, padded, best, positions_.get());
   if (count > max_candidates) return Outcome::kTooMany;
   ScoreExactly(list, 0, count);
@@ -64,7 +64,7 @@ Outcome CodeFinder::Find(const float* x, const ScoreList& list, const RowBound& 
 
   // The k-th largest exact score of these, or slightly less.
   std::fill(exact_.get() + count, exact_.get() + PaddedScores(count), -kUnbounded);
-  const float floor = kernels_.threshold(exact_.get(), PaddedScores(count), k, k + k / 16 + 1);
+  const float floor = kernels_.threshold(exact_.get(), PaddedScores(count), k, k);
   const double needed = static_cast<double>(floor) - bound.offset;
   if (needed < list.limit) return Outcome::kTooShort;
   const int64_t first = count;
@@ -79,18 +79,33 @@ Outcome CodeFinder::Find(const float* x, const ScoreList& list, const RowBound& 
     ChooseUnordered(count, k, indices, values);
     return Outcome::kCode;
   }
+  ChooseOrdered(first, count, k, indices, values);
+  return Outcome::kCode;
+}
+
+void CodeFinder::ChooseOrdered(int64_t second, int64_t count, int64_t k, int32_t* indices, float* values) {
   if (count == k) {
     std::copy_n(units_.get(), k, indices);
     std::copy_n(exact_.get(), k, values);
-    return Outcome::kCode;
+    return;
   }
-  // Exact scores go to their places in the list, so that they come out in order.
   std::fill(exact_.get() + count, exact_.get() + PaddedScores(count), -kUnbounded);
   const float last = kernels_.threshold(exact_.get(), PaddedScores(count), k, k);
-  std::fill_n(list.scores, padded, -kUnbounded);
-  for (int64_t i = 0; i < count; ++i) list.scores[positions_[i]] = exact_[i];
-  KeepLargest(kernels_, list.scores, padded, last, k, positions_.get(), indices, values);
-  return Outcome::kCode;
+  int32_t* const reached = positions_.get();
+  int64_t b = kernels_.collect(exact_.get(), PaddedScores(count), last, reached);
+  int64_t a = std::lower_bound(reached, reached + b, second) - reached;
+  // Merges both parts from the end. The lowest of the units tied at the k-th score win.
+  const int64_t begin_b = a;
+  for (int64_t place = k - 1, too_many = b - k; place >= 0;) {
+    const bool from_b = b > begin_b && (a == 0 || units_[reached[b - 1]] > units_[reached[a - 1]]);
+    const int32_t i = from_b ? reached[--b] : reached[--a];
+    if (too_many > 0 && exact_[i] == last) {
+      --too_many;
+      continue;
+    }
+    indices[place] = units_[i];
+    values[place--] = exact_[i];
+  }
 }
 
 void CodeFinder::ChooseUnordered(int64_t count, int64_t k, int32_t* indices, float* values) {

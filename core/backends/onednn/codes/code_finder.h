@@ -68,6 +68,8 @@ class CodeFinder {
   int64_t CollectNear(const ScoreList& list, const RowBound& bound, double needed, int32_t* positions) const;
   // Appends the exact scores of positions_[first .. count).
   void ScoreExactly(const ScoreList& list, int64_t first, int64_t count);
+  // Chooses the k largest of units_ and exact_[0 .. count), of which those before `second` and the others are in order.
+  void ChooseOrdered(int64_t second, int64_t count, int64_t k, int32_t* indices, float* values);
   // Chooses the k largest of units_ and exact_[0 .. count), which are in any order.
   void ChooseUnordered(int64_t count, int64_t k, int32_t* indices, float* values);
 

@@ -17,6 +17,8 @@ constexpr float kNoBound = std::numeric_limits<float>::infinity();
 constexpr int64_t kSampledBlockRows = 258;
 // One in this many units is sampled.
 constexpr int64_t kSampleStep = 16;
+// Panels that share the bounds which limits are compared with.
+constexpr int64_t kGroupPanels = 8;
 // Bytes of the sampled scores of some rows, which stay in a core's own cache too.
 constexpr int64_t kSampleBytes = 256 << 10;
 
@@ -200,25 +202,41 @@ class SampledCall::Worker {
     std::fill(list->scores + list->size, list->scores + PaddedScores(list->size), -kNoBound);
   }
 
+  // Sets what the scores of a group of panels must reach to be in the lists.
+  void SetLeast(int64_t first_panel) {
+    LargestFactors largest;
+    for (int64_t p = first_panel; p < std::min(first_panel + kGroupPanels, atoms_.panels()); ++p) {
+      const LargestFactors& factors = atoms_.panel_factors(p);
+      largest.norm = std::max(largest.norm, factors.norm);
+      largest.residual = std::max(largest.residual, factors.residual);
+      largest.constant = std::max(largest.constant, factors.constant);
+    }
+    for (const RowTile& tile : tiles_) {
+      for (int64_t i = tile.first_row; i < tile.first_row + tile.rows; ++i) {
+        memory_.least[i] = Least(i, byte_rows_.Bound(i).LargestErrorOf(largest));
+      }
+    }
+  }
+
   // Adds the units that reach the limits to the lists, from the panels outside the sample.
   void CollectUnits() {
     int64_t sample = 0;
     int64_t raise_at = call_.sample_panels_ * 2;
     for (int64_t p = 0; p < atoms_.panels(); ++p) {
-      if (guessing_ && p + call_.sample_panels_ - sample == raise_at) {
-        RaiseLimits(raise_at);
-        raise_at += raise_at / 2;
+      if (p % kGroupPanels == 0) {
+        const int64_t seen = p + call_.sample_panels_ - sample;
+        if (guessing_ && seen >= raise_at) {
+          RaiseLimits(seen);
+          raise_at += raise_at / 2;
+        }
+        SetLeast(p);
       }
       if (sample < call_.sample_panels_ && p == call_.SampledPanel(sample)) {
         ++sample;
         continue;
       }
       const AtomPanel panel = atoms_.panel(p);
-      const LargestFactors& factors = atoms_.panel_factors(p);
       for (const RowTile& tile : tiles_) {
-        for (int64_t i = tile.first_row; i < tile.first_row + tile.rows; ++i) {
-          memory_.least[i] = Least(i, byte_rows_.Bound(i).LargestErrorOf(factors));
-        }
         atoms_.kernels().collect_tile(tile, memory_.rows.rows, panel, p * kPanelUnits, memory_.least, memory_.lists);
       }
     }
