@@ -14,6 +14,9 @@ constexpr int64_t kPieceUnits = 4096;
 // Bytes of scores and candidates at a time.
 constexpr int64_t kPieceBytes = int64_t{256} << 20;
 
+// Tiles of listed rows that are scored at a time: most often none is listed.
+constexpr int64_t kListedTiles = 4;
+
 // Room for candidates besides a piece: more than a few bounds around the k-th score let in.
 int64_t CandidateRoom(int64_t k) { return 2 * k + 256; }
 
@@ -135,6 +138,7 @@ class RowSearch {
     if (listed) {
       scores.row_list = In(row_list_);
       scores.row_count = fold.row_count = In(row_count_);
+      scores.tiles_at_once = kListedTiles;
     }
     for (int64_t first = 0; first < args_.units; first += piece_) {
       scores.first = fold.first = first;

@@ -98,7 +98,8 @@ class Device {
   // faster the next time.
   virtual absl::Status Submit(const char* operation, const std::vector<Command>& commands) = 0;
 
-  // Whether products work: they need a library.
+  // Whether products work: they need a library. Errors of products: UNIMPLEMENTED if the library has none of these
+  // sizes; nothing is queued then.
   virtual bool has_products() = 0;
   virtual absl::Status Bf16Product(const char* operation, const Bf16ProductArgs& args) = 0;
   virtual absl::Status FloatProduct(const char* operation, const FloatProductArgs& args) = 0;

@@ -1,5 +1,6 @@
 // Operations on codes and on tied dictionaries.
 #include <algorithm>
+#include <limits>
 
 #include "core/backends/cuda/kernels/candidates.h"
 #include "core/backends/cuda/kernels/scores.h"
@@ -12,8 +13,8 @@ void QueueProduct(Work& work, Global<const float> a, Global<const float> b, Glob
                   int64_t k, bool transpose_a, bool transpose_b, float scale, bool add) {
   // A library's product has an order of summation of its own: that is fine where only the tolerance of binary32 counts.
   constexpr int64_t kLeast = int64_t{1} << 18;
-  if (m * n * k >= kLeast && work.device().has_products()) {
-    work.FloatProduct({a.data, b.data, c.data, m, n, k, transpose_a, transpose_b, add, scale});
+  if (m * n * k >= kLeast && work.device().has_products() &&
+      work.FloatProduct({a.data, b.data, c.data, m, n, k, transpose_a, transpose_b, add, scale})) {
     return;
   }
   const ProductKernel::Args args{a, b, c, m, n, k, transpose_a, transpose_b, add, scale};
@@ -21,6 +22,12 @@ void QueueProduct(Work& work, Global<const float> a, Global<const float> b, Glob
 }
 
 Groups SortByGroup(Work& work, Global<const int32_t> indices, int64_t groups, int64_t divisor, Global<int32_t> counts) {
+  // Kernels number them in 32 bits.
+  constexpr int64_t kMostEntries = std::numeric_limits<int32_t>::max();
+  if (indices.size > kMostEntries) {
+    work.Refuse(TooLarge("entries of codes", indices.size, kMostEntries));
+    return {};
+  }
   Groups sorted;
   sorted.counts = IsNull(counts) ? work.Temporary<int32_t>(groups) : counts;
   sorted.starts = work.Temporary<int32_t>(groups);

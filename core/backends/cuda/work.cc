@@ -4,6 +4,11 @@
 
 namespace kwta::cuda {
 
+absl::Status TooLarge(absl::string_view what, int64_t wanted, int64_t most) {
+  return absl::ResourceExhaustedError(absl::StrCat("it takes ", wanted, " ", what, "; a device does at most ", most,
+                                                   ": use fewer units or smaller batches"));
+}
+
 void* Work::TemporaryBytes(int64_t bytes) {
   if (bytes == 0 || !status_.ok()) return nullptr;
   const absl::StatusOr<void*> memory = device_.Allocate(static_cast<size_t>(bytes));

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "core/backends/cuda/device.h"
 #include "core/backends/cuda/kernels/global.h"
 
@@ -30,6 +32,12 @@ Global<const T> In(const Global<T>& array) {
 inline int ThreadsFor(int64_t count, int most) {
   return static_cast<int>(std::clamp<int64_t>((count + kWarp - 1) / kWarp * kWarp, kWarp, most));
 }
+
+// What a device launches at a time.
+inline constexpr int64_t kMostBlocks = std::numeric_limits<int32_t>::max();
+
+// RESOURCE_EXHAUSTED: an operation needs more of something than the kernels can number.
+absl::Status TooLarge(absl::string_view what, int64_t wanted, int64_t most);
 
 // Collects what an operation consists of, up to the first failure, queues it, and owns its temporary memory. Not
 // thread-safe. REQUIRES: Finish is called.
@@ -59,8 +67,12 @@ class Work {
     commands_.push_back(std::move(clear));
   }
 
+  // Nothing is queued from now on: the operation has this error, unless it has another one.
+  void Refuse(const absl::Status& error) { Note(error); }
+
   template <typename Kernel>
   void Launch(int64_t blocks, int threads, const typename Kernel::Args& args) {
+    if (blocks > kMostBlocks) Refuse(TooLarge("blocks of a kernel", blocks, kMostBlocks));
     if (blocks == 0 || !status_.ok()) return;
     commands_.push_back(LaunchOf<Kernel>(blocks, threads, args));
   }
@@ -75,9 +87,14 @@ class Work {
     Submit();
     if (status_.ok()) Note(device_.Bf16Product(operation_, args));
   }
-  void FloatProduct(const FloatProductArgs& args) {
+  // Returns false if the device's library has no product of these sizes: it is still to be done.
+  bool FloatProduct(const FloatProductArgs& args) {
     Submit();
-    if (status_.ok()) Note(device_.FloatProduct(operation_, args));
+    if (!status_.ok()) return true;
+    const absl::Status status = device_.FloatProduct(operation_, args);
+    if (absl::IsUnimplemented(status)) return false;
+    Note(status);
+    return true;
   }
 
   // Queues what has not been. The first failure.

@@ -263,6 +263,10 @@ TEST_P(AffineTopKConformance, SomeRowsHaveMoreUnitsWithinTheBoundThanThereIsRoom
   // All rows.
   for (float& value : problem.x) value = value == 0 ? 1.0f : value;
   ExpectSameBits(problem);
+  // More of them than a device scores at a time.
+  problem.rows = 41;
+  problem.x = Gaussians(problem.rows * problem.width, 8, 1);
+  ExpectSameBits(problem);
 }
 
 TEST_P(AffineTopKConformance, TiesGoToTheLowestUnitOfManyToo) {

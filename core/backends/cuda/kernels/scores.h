@@ -42,22 +42,37 @@ struct ExactScoresKernel {
     int64_t first = 0, units = 0;                 // units first .. first + units - 1 of the list
     Global<const int32_t> unit_list, unit_count;  // or none: unit j is the j-th. Beyond the count there is none
     Global<const int32_t> row_list, row_count;    // or none: slot i is row i. Beyond the count there is none
-    int64_t stride = 0;                           // of scores
-    Global<float> scores;                         // [rows, stride], of which units are written
+    // Blocks take tiles of rows in turn, this many at a time. 0: all have a block. Few, if the list is most often
+    // empty: even blocks that end at once take time.
+    int64_t tiles_at_once = 0;
+    int64_t stride = 0;    // of scores
+    Global<float> scores;  // [rows, stride], of which units are written
     int activation = kNoActivation;
   };
-  static int64_t Blocks(const Args& a) { return (a.rows + kRows - 1) / kRows * ((a.units + kUnits - 1) / kUnits); }
+  static KWTA_HOST_DEVICE int64_t RowTiles(const Args& a) {
+    const int64_t all = (a.rows + kRows - 1) / kRows;
+    return a.tiles_at_once > 0 && a.tiles_at_once < all ? a.tiles_at_once : all;
+  }
+  static int64_t Blocks(const Args& a) { return RowTiles(a) * ((a.units + kUnits - 1) / kUnits); }
   static int64_t SharedBytes(const Args&, int) { return (kRows * kStride * 4 + 15) / 16 * 16 + kUnits * kStride * 4; }
 
   template <typename Thread>
   static KWTA_HOST_DEVICE void Run(Thread& t, const Args& a) {
-    const int64_t row_tiles = (a.rows + kRows - 1) / kRows;
-    const int64_t slot0 = t.block() % row_tiles * kRows, unit0 = t.block() / row_tiles * kUnits;
+    const int64_t row_tiles = RowTiles(a), unit0 = t.block() / row_tiles * kUnits;
     const int64_t rows = IsNull(a.row_count) ? a.rows : t.Load(a.row_count, 0);
     const int64_t listed = IsNull(a.unit_count) ? a.first + a.units : t.Load(a.unit_count, 0);
-    if (slot0 >= rows || a.first + unit0 >= listed) return;
+    if (a.first + unit0 >= listed) return;
     auto xs = t.template Shared<float>(kRows * kStride);
     auto ws = t.template Shared<float>(kUnits * kStride);
+    for (int64_t slot0 = t.block() % row_tiles * kRows; t.Below(slot0, rows); slot0 += row_tiles * kRows) {
+      Tile(t, a, xs, ws, rows, listed, slot0, unit0);
+    }
+  }
+
+ private:
+  template <typename Thread, typename Shared>
+  static KWTA_HOST_DEVICE void Tile(Thread& t, const Args& a, Shared& xs, Shared& ws, int64_t rows, int64_t listed,
+                                    int64_t slot0, int64_t unit0) {
     const int row_here = t.thread() / kUnits, unit_here = t.thread() % kUnits;
     float sums[kLanes];
     KWTA_CUDA_UNROLL
@@ -97,8 +112,6 @@ struct ExactScoresKernel {
     if (a.activation != kNoActivation) score = ActivationAt(static_cast<Activation>(a.activation), score).value;
     t.Store(a.scores, slot * a.stride + j, score);
   }
-
- private:
   template <typename Thread>
   static KWTA_HOST_DEVICE int64_t RowOf(Thread& t, const Args& a, int64_t slot) {
     return IsNull(a.row_list) ? slot : t.Load(a.row_list, slot);

@@ -130,7 +130,10 @@ absl::Status CublasLt::Multiply(cudaDataType_t type, const Matrix& left, const M
   aligned(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, result);
   aligned(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, result);
   then([&] { return lt.cublasLtMatmulAlgoGetHeuristic(handle_, product, b, a, c, c, preference, 1, &best, &found); });
-  if (status == CUBLAS_STATUS_SUCCESS && found == 0) status = CUBLAS_STATUS_NOT_SUPPORTED;
+  if (status == CUBLAS_STATUS_NOT_SUPPORTED || (status == CUBLAS_STATUS_SUCCESS && found == 0)) {
+    return absl::UnimplementedError(
+        absl::StrCat("cuBLASLt has no product of ", rows, " x ", columns, " x ", depth, " with this layout"));
+  }
   then([&] {
     return lt.cublasLtMatmul(handle_, product, &scale, right.data, b, left.data, a, &keep, result, c, result, c,
                              &best.algo, workspace, kWorkspaceBytes, stream);

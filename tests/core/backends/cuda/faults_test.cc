@@ -93,6 +93,41 @@ TEST_F(Faults, AStepWithoutMemoryLeavesToTheNextOneTheAtomsThatWerePutOff) {
   }
 }
 
+TEST_F(Faults, AProductThatTheLibraryLacksIsAKernels) {
+  constexpr int64_t kSide = 70;  // large enough for the library
+  Floats a(*backend_, Gaussians(kSide * kSide, 1)), b(*backend_, Gaussians(kSide * kSide, 2));
+  Floats by_library(*backend_, kSide * kSide), by_kernel(*backend_, kSide * kSide);
+  ASSERT_EQ(backend_->Gemm({a.data(), b.data(), by_library.data(), kSide, kSide, kSide}), absl::OkStatus());
+  EXPECT_EQ(device_->refused_products, 0);
+  device_->refuses_products = true;
+  ASSERT_EQ(backend_->Gemm({a.data(), b.data(), by_kernel.data(), kSide, kSide, kSide}), absl::OkStatus());
+  EXPECT_EQ(device_->refused_products, 1);
+  const std::vector<float> expected = by_library.Read(), actual = by_kernel.Read();
+  for (size_t i = 0; i < expected.size(); ++i) ASSERT_NEAR(actual[i], expected[i], 1e-4) << i;
+}
+
+TEST_F(Faults, MoreThanKernelsCanNumberIsRefusedBeforeAnythingIsQueued) {
+  Floats some(*backend_, 1);
+  Ints indices(*backend_, 1);
+  ActiveGradientArgs args;
+  args.indices = indices.data();
+  args.active_rows = indices.data();
+  args.dz = args.x = some.data();
+  args.gradient_atoms = args.gradient_bias = some.data();
+  args.rows = int64_t{1} << 20;
+  args.k = int64_t{1} << 11;
+  args.units = args.width = 1;
+  const int64_t launches = device_->launches, allocations = device_->allocations;
+  absl::Status status = backend_->ActiveGradient(args);
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("ActiveGradient: it takes 2147483648 entries of codes"));
+  status = backend_->AdamUpdate({some.data(), some.data(), some.data(), some.data(), int64_t{1} << 40, 1, 0.1f});
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("blocks of a kernel"));
+  EXPECT_EQ(device_->launches, launches);
+  EXPECT_EQ(device_->allocations, allocations);
+}
+
 TEST_F(Faults, AnArrayThatDoesNotFitIsRefusedInWords) {
   device_->fail_allocation = 1;
   const absl::Status status = backend_->Allocate(123456).status();

@@ -30,6 +30,9 @@ class FaultyDevice final : public Device {
   std::atomic<int64_t> allocations{0}, launches{0}, calls{0};
   // While set, no allocation succeeds; copies to the host have a bit that is wrong.
   std::atomic<bool> out_of_memory{false}, flips_bits{false};
+  // While set, the library has no products in binary32; how many it was asked for.
+  std::atomic<bool> refuses_products{false};
+  std::atomic<int64_t> refused_products{0};
   size_t living() const {
     absl::MutexLock lock(&mutex_);
     return living_.size();
@@ -112,6 +115,10 @@ class FaultyDevice final : public Device {
   }
   absl::Status FloatProduct(const char* operation, const FloatProductArgs& args) override {
     if (absl::Status status = Enter(); !status.ok()) return status;
+    if (refuses_products) {
+      ++refused_products;
+      return absl::UnimplementedError("no product of these sizes");
+    }
     errors_.Queued(operation);
     return kernel_failed_ ? absl::OkStatus() : emulated_.FloatProduct(operation, args);
   }
