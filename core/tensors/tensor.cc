@@ -11,17 +11,22 @@
 namespace kwta {
 namespace {
 
-template <typename T, typename IsFinite>
-std::optional<ElementPosition> FindNonFiniteAs(const RowsView& rows, IsFinite is_finite) {
+// T holds the bits of a number, kExponent those of its exponent, which are all ones in NaN and infinity. Looks at bits,
+// so that no compiler flag can assume NaN away.
+template <typename T, T kExponent>
+std::optional<ElementPosition> FindNonFiniteAs(const RowsView& rows) {
+  // Adding the exponent's lowest bit carries into the sign if all bits are ones.
+  constexpr T kLowest = kExponent & -kExponent;
+  constexpr T kSign = kExponent + kLowest;
   const T* elements = static_cast<const T*>(rows.data);
   for (int64_t i = 0; i < rows.rows; ++i) {
     const T* row = elements + i * rows.width;
     // Check the whole row first, without a branch per element, so that the compiler vectorises the usual case.
-    bool finite = true;
-    for (int64_t j = 0; j < rows.width; ++j) finite &= is_finite(row[j]);
-    if (finite) continue;
+    T carries = 0;
+    for (int64_t j = 0; j < rows.width; ++j) carries |= static_cast<T>((row[j] & kExponent) + kLowest);
+    if ((carries & kSign) == 0) continue;
     for (int64_t j = 0; j < rows.width; ++j) {
-      if (!is_finite(row[j])) return ElementPosition{i, j};
+      if ((row[j] & kExponent) == kExponent) return ElementPosition{i, j};
     }
   }
   return std::nullopt;
@@ -40,12 +45,11 @@ std::string ShapeString(const Shape& shape) { return absl::StrCat("[", absl::Str
 std::optional<ElementPosition> FindNonFinite(const RowsView& rows) {
   switch (rows.dtype) {
     case DType::kF32:
-      // Tests for an exponent of all ones. It looks at bits, so no compiler flag can assume NaN away.
-      return FindNonFiniteAs<uint32_t>(rows, [](uint32_t bits) { return (bits & 0x7F800000u) != 0x7F800000u; });
+      return FindNonFiniteAs<uint32_t, 0x7F800000>(rows);
     case DType::kF16:
-      return FindNonFiniteAs<uint16_t>(rows, [](uint16_t bits) { return (bits & 0x7C00u) != 0x7C00u; });
+      return FindNonFiniteAs<uint16_t, 0x7C00>(rows);
     case DType::kBF16:
-      return FindNonFiniteAs<uint16_t>(rows, [](uint16_t bits) { return (bits & 0x7F80u) != 0x7F80u; });
+      return FindNonFiniteAs<uint16_t, 0x7F80>(rows);
     case DType::kU8:
     case DType::kI32:
     case DType::kI64:
