@@ -36,8 +36,7 @@ ByteAtoms::ByteAtoms(const TiedParameters& parameters, const TiedKernels& kernel
       offset_products_(static_cast<size_t>(p_.units)),
       offset_velocity_products_(static_cast<size_t>(p_.units)),
       fresh_distance_(static_cast<size_t>(p_.units), -1),
-      usable_(static_cast<size_t>(p_.units)),
-      unusable_units_(p_.units) {
+      usable_(static_cast<size_t>(p_.units)) {
   const size_t padded = static_cast<size_t>(blocks_ * kUnitBlock);
   for (AlignedVector<float>* bound : {&bounds_.scale, &bounds_.above, &bounds_.below, &bounds_.length}) {
     bound->assign(padded, 0);
@@ -80,11 +79,7 @@ void ByteAtoms::SetBounds(int64_t unit) {
   // The most that rounding may add, in units of |y| and of |offset|: in bringing the atom up to date, in its exact
   // score, and in the approximate score and its bounds.
   const float length = (measures.length + drift) * (1 + 0x1p-10f);
-  const bool usable = length < kLargest && std::abs(p_.bias[unit]) < kLargest && offset_norm_ < kLargest;
-  if (usable != (usable_[unit] != 0)) {
-    usable_[unit] = usable ? 1 : 0;
-    unusable_units_.fetch_add(usable ? -1 : 1, std::memory_order_relaxed);
-  }
+  usable_[unit] = length < kLargest && std::abs(p_.bias[unit]) < kLargest && offset_norm_ < kLargest;
   const float size = length + measures.above + measures.below;
   const float rounding = (simd::DotErrorFactor(p_.width) + 0x1p-18f) * size;
   const float tiny = 0x1p-90f;

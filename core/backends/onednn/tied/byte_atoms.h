@@ -2,7 +2,6 @@
 // the current atoms.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <vector>
 
@@ -30,9 +29,9 @@ class ByteAtoms {
   const ByteAtomBounds& bounds() const { return bounds_; }
   int64_t blocks() const { return blocks_; }
   int64_t groups() const { return groups_; }
-  // True if the bounds of all units hold: their numbers are not NaN and not so large that a sum might overflow. Depends
-  // on the stored numbers alone.
-  bool usable() const { return unusable_units_.load(std::memory_order_relaxed) == 0; }
+  // True if the bounds of a unit hold: its numbers are not NaN and not so large that a sum might overflow. Depends on
+  // the stored numbers alone.
+  bool usable(int64_t unit) const { return usable_[unit]; }
 
  private:
   // Returns lengths, not their squares.
@@ -51,8 +50,7 @@ class ByteAtoms {
   std::vector<float> offset_products_;           // [units]: <offset, atom> as it is stored
   std::vector<float> offset_velocity_products_;  // [units]: <offset, velocity>
   std::vector<float> fresh_distance_;            // of new bytes
-  std::vector<uint8_t> usable_;                  // the bounds hold
-  std::atomic<int64_t> unusable_units_;
+  std::vector<uint8_t> usable_;
   ByteAtomBounds bounds_;
 };
 

@@ -12,9 +12,6 @@ namespace {
 // Rows that pass over the packed atoms together, to share each block while it is in the innermost cache.
 constexpr int64_t kProductRows = 25;
 constexpr int64_t kEncoderGrainUnits = 16;
-// A row is fetched while so many before it are listed.
-constexpr int64_t kRowsAhead = 2;
-constexpr int64_t kLineFloats = 16;
 
 // Number of lower bounds of scores that a threshold may use: 16 of each whole block of units.
 int64_t LowerBounds(int64_t units) { return units / kUnitBlock * 16 + std::min<int64_t>(units % kUnitBlock, 16); }
@@ -31,6 +28,7 @@ SparseEncoder::SparseEncoder(const support::Context& context, const TiedParamete
       tile_stride_(p_.width / (kTileInputs * kTileClasses) + 1),
       all_units_(static_cast<size_t>(p_.units)),
       copies_(static_cast<size_t>(p_.units * p_.width)),
+      wanted_(static_cast<size_t>(p_.units)),
       scratch_(static_cast<size_t>(context.pool.threads())) {
   std::iota(all_units_.begin(), all_units_.end(), 0);
 }
@@ -39,17 +37,20 @@ bool SparseEncoder::MayTake(support::Context& context, const float* x, int64_t k
   // The k-th largest of the lower bounds is close to the k-th largest score only if few groups hold several of the
   // best.
   if (k * 2 > LowerBounds(p_.units)) return false;
+  // The first row of most unsuitable batches already shows it.
+  for (int64_t d = 0; d < p_.width; ++d) {
+    if (x[d] + (p_.offset == nullptr ? 0 : p_.offset[d]) < 0) return false;
+  }
   if (stale_) {
-    // The first row of most unsuitable batches already shows it.
-    for (int64_t d = 0; d < p_.width; ++d) {
-      if (x[d] + (p_.offset == nullptr ? 0 : p_.offset[d]) < 0) return false;
-    }
     context.pool.ParallelFor(p_.units, kEncoderGrainUnits, [&](int64_t begin, int64_t end, int) {
       for (int64_t unit = begin; unit < end; ++unit) atoms_.Update(unit);
     });
     stale_ = false;
   }
-  return atoms_.usable();
+  for (int64_t unit = 0; unit < p_.units; ++unit) {
+    if (!atoms_.usable(unit)) return false;
+  }
+  return true;
 }
 
 bool SparseEncoder::Prepare(support::Context& context, const float* x, int64_t rows, int64_t k) {
@@ -61,11 +62,13 @@ bool SparseEncoder::Prepare(support::Context& context, const float* x, int64_t r
   tiles_.resize(static_cast<size_t>(rows * kTileClasses * tile_stride_));
   candidates_.resize(static_cast<size_t>(rows * capacity_));
   counts_.resize(static_cast<size_t>(rows));
-  ++batch_;
   unsuited_ = false;
   context.pool.ParallelFor(rows, kProductRows,
                            [&](int64_t begin, int64_t end, int thread) { ScoreRows(begin, end, &scratch_[thread]); });
-  if (unsuited_) return false;
+  if (unsuited_) {
+    for (std::atomic<bool>& wanted : wanted_) wanted = false;
+    return false;
+  }
   CopyPutOffAtoms(context);
   return true;
 }
@@ -75,18 +78,11 @@ void SparseEncoder::ScoreRows(int64_t begin, int64_t end, Scratch* scratch) {
   const int64_t row_upper = atoms_.blocks() * kUnitBlock;
   const int64_t row_bounds = atoms_.blocks() * 16;
   const int64_t row_lower = codes::PaddedScores(row_bounds);
-  if (scratch->batch != batch_) {
-    scratch->batch = batch_;
-    scratch->wanted.assign(static_cast<size_t>(p_.units), 0);
-  }
   scratch->groups.resize(static_cast<size_t>(kProductRows * row_groups));
   scratch->upper.resize(static_cast<size_t>(kProductRows * row_upper));
   scratch->lower.resize(static_cast<size_t>(kProductRows * row_lower));
   for (int64_t i = begin; i < end; ++i) {
     if (unsuited_.load(std::memory_order_relaxed)) return;
-    // The first reader of a row waits for memory.
-    const float* const soon = x_ + std::min(i + kRowsAhead, end - 1) * p_.width;
-    for (int64_t d = 0; d < p_.width; d += kLineFloats) __builtin_prefetch(soon + d);
     SparseRow& row = rows_[i];
     row = PrepareSparseRow(product_, x_ + i * p_.width, p_.offset, p_.width,
                            scratch->groups.data() + (i - begin) * row_groups,
@@ -116,20 +112,15 @@ void SparseEncoder::ScoreRows(int64_t begin, int64_t end, Scratch* scratch) {
     counts_[i] = static_cast<int32_t>(all ? p_.units : count);
     if (!all) std::copy_n(found, count, candidates_.data() + i * capacity_);
     const int32_t* units = all ? all_units_.data() : found;
-    for (int64_t c = 0; c < counts_[i]; ++c) scratch->wanted[units[c]] = 1;
+    for (int64_t c = 0; c < counts_[i]; ++c) wanted_[units[c]].store(true, std::memory_order_relaxed);
   }
-}
-
-bool SparseEncoder::IsWanted(int64_t unit) const {
-  return std::any_of(scratch_.begin(), scratch_.end(),
-                     [&](const Scratch& scratch) { return scratch.batch == batch_ && scratch.wanted[unit] != 0; });
 }
 
 void SparseEncoder::CopyPutOffAtoms(support::Context& context) {
   context.pool.ParallelFor(p_.units, kEncoderGrainUnits, [&](int64_t begin, int64_t end, int) {
     const support::FlushSubnormals flush;
     for (int64_t unit = begin; unit < end; ++unit) {
-      if (IsUpToDate(p_, unit) || !IsWanted(unit)) continue;
+      if (!wanted_[unit].exchange(false, std::memory_order_relaxed) || IsUpToDate(p_, unit)) continue;
       const int64_t at = unit * p_.width;
       kernels_.advance(p_.atoms + at, p_.atom_velocity + at, p_.shift[unit], p_.decay[unit], p_.width,
                        copies_.data() + at, nullptr);

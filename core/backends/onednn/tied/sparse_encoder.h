@@ -48,20 +48,16 @@ class SparseEncoder {
   }
 
  private:
-  // Of one thread, which writes to it for each row. Shares no cache line with another thread's.
-  struct alignas(128) Scratch {
+  struct Scratch {
     std::vector<SparseRow> rows;
     std::vector<InputGroup> groups;
     AlignedVector<float> upper, lower;
     std::vector<const float*> atoms;
     AlignedVector<float> scores;
     std::vector<int32_t> positions;
-    int64_t batch = 0;            // to which `wanted` belongs
-    std::vector<uint8_t> wanted;  // [units]: may be in codes of rows that this thread scored
   };
   bool MayTake(support::Context& context, const float* x, int64_t k);
   void ScoreRows(int64_t begin, int64_t end, Scratch* scratch);
-  bool IsWanted(int64_t unit) const;
   void CopyPutOffAtoms(support::Context& context);
 
   const TiedParameters p_;
@@ -73,11 +69,11 @@ class SparseEncoder {
   bool stale_ = true;  // atoms_ needs a rebuild
   const int64_t tile_stride_;
   std::vector<int32_t> all_units_;
-  AlignedVector<float> copies_;   // [units, width]: copies of deferred atoms
+  AlignedVector<float> copies_;  // [units, width]: copies of deferred atoms
+  std::vector<std::atomic<bool>> wanted_;
   std::vector<Scratch> scratch_;  // one per thread
 
-  // The batch of the last Prepare, and its number.
-  int64_t batch_ = 0;
+  // The batch of the last Prepare.
   const float* x_ = nullptr;
   int64_t k_ = 0;
   int64_t capacity_ = 0;  // candidates per row; a row with more takes all units

@@ -18,7 +18,7 @@ constexpr int64_t kTileInputs = 16;
 // A tile adds to the partial sums of its class, tile % 4, in FixedOrderDot's order.
 constexpr int64_t kTileClasses = 4;
 
-// Four inputs as bytes, the first in the lowest. At least one is not zero, but in groups that fill the last step.
+// Four inputs as bytes, the first in the lowest; at least one is not zero.
 struct InputGroup {
   int32_t index;  // of the group: inputs 4 index .. 4 index + 3
   uint32_t bytes;
@@ -29,9 +29,9 @@ struct SparseRow {
   bool negative = false;  // some y < 0: nothing else holds
   float largest = 0;      // of y
   float scale = 0;
-  float norm = 0;                    // >= |y|
-  float error = 0;                   // >= |y - scale * bytes| with the exact y
-  int32_t groups = 0;                // whole steps
+  float norm = 0;   // >= |y|
+  float error = 0;  // >= |y - scale * bytes| with the exact y
+  int32_t groups = 0;
   int32_t tiles[kTileClasses] = {};  // of each class: how many tiles of x are not all zero
 };
 
@@ -49,7 +49,6 @@ struct ByteAtomBounds {
 struct SparseProductKernels {
   // The largest byte of a row, so that no sum of products saturates.
   int32_t largest_byte;
-  int32_t step_groups;  // at most four
   // As PrepareSparseRow, but norm and error are squared, with some rounding.
   SparseRow (*prepare_row)(const float* x, const float* offset, int64_t width, InputGroup* groups, int32_t* tiles,
                            int64_t tile_stride);

@@ -91,6 +91,20 @@ TEST_F(Figures, OfCodes) {
   }
 }
 
+TEST_F(Figures, TheFilterLeavesNothingToExactScoresWhateverTheWidth) {
+  Open(Filter::kBf16, true);
+  for (const int64_t width : {1, 37, 256, 261}) {
+    Floats atoms(*backend_, Gaussians(kUnits * width, 2, 0.1)), bias(*backend_, Gaussians(kUnits, 3));
+    Floats x(*backend_, Gaussians(kRows * width, 1)), values(*backend_, kEntries);
+    Ints indices(*backend_, kEntries);
+    const auto dictionary = backend_->PrepareDictionary(atoms.data(), bias.data(), kUnits, width).value();
+    device_->ResetCounts();
+    ASSERT_EQ(backend_->AffineTopK({dictionary.get(), x.data(), kRows, kK, indices.data(), values.data()}),
+              absl::OkStatus());
+    EXPECT_EQ(device_->counts().at("exact_scores").operations, 0) << width;
+  }
+}
+
 TEST_F(Figures, OfATrainingStep) {
   TiedState state(*backend_, kUnits, kWidth);
   const std::vector<float> x = Gaussians(kRows * kWidth, 1);
