@@ -51,15 +51,15 @@ class Batches {
 
 class EncodeWork final : public Workload {
  public:
+  EncodeWork(std::shared_ptr<const Encoder> encoder, Batches batches, int64_t k)
+      : encoder_(std::move(encoder)), batches_(std::move(batches)), k_(k) {}
+
   // The backend compares its filters in the first calls, with whole batches.
   absl::Status WarmUp() {
     constexpr int kCalls = 8;
     for (int call = 0; call < kCalls; ++call) KWTA_RETURN_IF_ERROR(Call());
     return absl::OkStatus();
   }
-
-  EncodeWork(std::shared_ptr<const Encoder> encoder, Batches batches, int64_t k)
-      : encoder_(std::move(encoder)), batches_(std::move(batches)), k_(k) {}
 
   int64_t rows() const override { return batches_.rows(); }
   absl::Status Call() override { return encoder_->Encode(batches_.Next(), k_, &codes_); }

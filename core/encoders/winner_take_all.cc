@@ -124,7 +124,7 @@ absl::Status WinnerTakeAllEncoder::Activities(const RowsView& x, int64_t, Sparse
   for (int64_t i = 0; i <= x.rows; ++i) activities->row_offsets[i] = i * winners.entries;
   activities->indices.resize(x.rows * winners.entries);
   activities->values.resize(x.rows * winners.entries);
-  return ForEachRowBlock(x.rows, BlockRows(width_), [&](int64_t begin, int64_t rows) {
+  return ForEachRowBlock(x.rows, BlockRows(width_ + 2 * winners.entries), [&](int64_t begin, int64_t rows) {
     KWTA_ASSIGN_OR_RETURN(const std::vector<float> floats, Preprocess(x.Slice(begin, rows)));
     KWTA_ASSIGN_OR_RETURN(const StagedInput input,
                           StagedInput::Create(*backend_, floats.data(), floats.size() * sizeof(float)));

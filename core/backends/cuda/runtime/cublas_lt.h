@@ -24,8 +24,7 @@ class CublasLt {
 
   // Bytes of device memory that a product may use meanwhile.
   static constexpr size_t kWorkspaceBytes = size_t{32} << 20;
-  // Queues the product on `stream`. Errors: UNIMPLEMENTED if the library has none of
-  // these sizes; INTERNAL.
+  // Queues the product on `stream`. Errors: UNIMPLEMENTED if the library has none of these sizes; INTERNAL.
   absl::Status Multiply(const Bf16ProductArgs& args, void* workspace, cudaStream_t stream);
   absl::Status Multiply(const FloatProductArgs& args, void* workspace, cudaStream_t stream);
 
