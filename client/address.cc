@@ -40,7 +40,9 @@ bool IsName(absl::string_view address) {
 
 // Takes "ipv4:" or "ipv6:" off an address; what remains is IP:PORT, or several of them.
 bool ConsumeFamily(absl::string_view* address) {
-  return absl::ConsumePrefix(address, "ipv4:") || absl::ConsumePrefix(address, "ipv6:");
+  if (!absl::ConsumePrefix(address, "ipv4:") && !absl::ConsumePrefix(address, "ipv6:")) return false;
+  absl::ConsumePrefix(address, "///");
+  return true;
 }
 
 // Splits HOST:PORT. The port is empty if there is none, and for an IPv6 number without brackets.
@@ -77,9 +79,9 @@ absl::Status CheckAddress(absl::string_view address) {
     if (absl::ascii_iscntrl(c)) return Wrong(address, "it holds a line's end or another control character");
   }
   if (IsName(address)) return absl::OkStatus();
-  if (absl::StrContains(address, "://")) return Wrong(address, "it is a URL");
   absl::string_view list = address;
   const bool of_family = ConsumeFamily(&list);
+  if (absl::StrContains(list, "://")) return Wrong(address, "it is a URL");
   const bool v6 = of_family ? absl::StartsWith(address, "ipv6:") : absl::StartsWith(list, "[");
   const std::vector<absl::string_view> all = absl::StrSplit(list, ',');
   for (absl::string_view one : all) {

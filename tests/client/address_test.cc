@@ -54,6 +54,7 @@ TEST(TargetOf, MakesOneNameOfSeveralAddresses) {
   EXPECT_EQ(TargetOf("[::1]:8500,[::1]:8501").value(), "ipv6:[::1]:8500,[::1]:8501");
   EXPECT_EQ(TargetOf("ipv4:10.0.0.1:8500, 10.0.0.2:8501").value(), "ipv4:10.0.0.1:8500,10.0.0.2:8501");
   EXPECT_EQ(TargetOf("ipv6:[::1]:8500").value(), "ipv6:[::1]:8500");
+  EXPECT_EQ(TargetOf("ipv4:///10.0.0.1:8500").value(), "ipv4:10.0.0.1:8500");
   EXPECT_EQ(TargetOf("a:1,b:2").status().code(), absl::StatusCode::kInvalidArgument);
 }
 

@@ -248,6 +248,13 @@ TEST_F(KwtaOutput, HelpAndVersionAreCommands) {
   EXPECT_THAT(rolled_back.error(), HasSubstr("--version: is no option of 'kwta models rollback'"));
 }
 
+TEST_F(KwtaOutput, ReproduceWantsTheDirectoryThatItIsGiven) {
+  Program run(
+      {"reproduce", "arpit-fig1", "--quick", "--data", directory_.File("none"), "--output", directory_.File("report")});
+  EXPECT_EQ(run.Wait(), 2);
+  EXPECT_THAT(run.error(), AllOf(HasSubstr("--data"), HasSubstr("none")));
+}
+
 TEST_F(KwtaOutput, ReconstructWritesRows) {
   const std::string output = directory_.File("out.npy");
   Program run({"--server", server_.address(), "reconstruct", "--model", "m", "--input", rows_, "--output", output});
