@@ -112,12 +112,16 @@ class OnednnBackend final : public HostBackend {
       const support::FlushSubnormals flush;
       for (int64_t r = begin; r < end; ++r) {
         const bool has_gradient = args.active_rows == nullptr || args.active_rows[r] != 0;
-        float* parameter = args.parameter + r * args.width;
-        context_.rows.momentum(parameter, args.velocity + r * args.width,
-                               has_gradient ? args.gradient + r * args.width : nullptr, args.width, args.rate,
-                               args.momentum);
-        if (!args.unit_norm && args.max_norm == 0) continue;
-        const double factor = LengthFactor(args, context_.rows.squared_norm(parameter, args.width));
+        float* const parameter = args.parameter + r * args.width;
+        float* const velocity = args.velocity + r * args.width;
+        const float* const gradient = has_gradient ? args.gradient + r * args.width : nullptr;
+        if (!args.unit_norm && args.max_norm == 0) {
+          context_.rows.momentum(parameter, velocity, gradient, args.width, args.rate, args.momentum);
+          continue;
+        }
+        const double factor = LengthFactor(
+            args,
+            context_.rows.momentum_with_norm(parameter, velocity, gradient, args.width, args.rate, args.momentum));
         if (factor != 1) context_.rows.scale(factor, parameter, args.width);
       }
     });

@@ -19,6 +19,9 @@ struct RowOperations {
   void (*subtract)(const float* x, int64_t n, float* out);
   // velocity = momentum * velocity - rate * gradient (null: zero), parameter += velocity.
   void (*momentum)(float* parameter, float* velocity, const float* gradient, int64_t n, float rate, float momentum);
+  // As momentum. Returns squared_norm of the new parameter, in the same pass.
+  double (*momentum_with_norm)(float* parameter, float* velocity, const float* gradient, int64_t n, float rate,
+                               float momentum);
   // x = x * factor, the product in binary64.
   void (*scale)(double factor, float* x, int64_t n);
 };

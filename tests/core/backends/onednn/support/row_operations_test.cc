@@ -82,6 +82,21 @@ TEST_P(RowOperationsTest, MomentumFollowsTheEquation) {
   }
 }
 
+TEST_P(RowOperationsTest, MomentumWithNormIsMomentumThenSquaredNorm) {
+  for (int64_t n : {1, 15, 16, 50, 784}) {
+    for (bool with_gradient : {false, true}) {
+      const std::vector<float> gradient = Random(n, 5), velocity = Random(n, 6), parameter = Random(n, 7);
+      const float* given = with_gradient ? gradient.data() : nullptr;
+      std::vector<float> moved = velocity, updated = parameter, moved_alone = velocity, updated_alone = parameter;
+      kernels_.momentum(updated_alone.data(), moved_alone.data(), given, n, 0.3f, 0.8f);
+      EXPECT_EQ(kernels_.momentum_with_norm(updated.data(), moved.data(), given, n, 0.3f, 0.8f),
+                kernels_.squared_norm(updated_alone.data(), n));
+      EXPECT_EQ(moved, moved_alone);
+      EXPECT_EQ(updated, updated_alone);
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, RowOperationsTest, testing::ValuesIn(simd::AvailableInstructionSets()),
                          [](const auto& info) { return std::string(simd::InstructionSetName(info.param)); });
 
