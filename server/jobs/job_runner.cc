@@ -354,8 +354,9 @@ JobRunner::Ending JobRunner::Train(const v1::Job& job) {
     running_[job.id()].process = nullptr;
   }
   const std::string log = (*process)->LogTail(kLogTailBytes);
-  const std::string words = log.empty() ? "it wrote nothing to its log" : absl::StrCat("its last words: ", log);
   ending.killed = ending.error.ok() && (*process)->was_killed();
+  const std::string words = absl::StrCat(log.empty() ? "it wrote nothing to its log" : "its last words: ", log,
+                                         ending.killed ? ". The system kills so where memory is short" : "");
   ending.error =
       absl::InternalError(ending.error.ok() ? absl::StrCat("the trainer ", how, " without a final report; ", words)
                                             : absl::StrCat(ending.error.message(), " and was stopped; ", words));

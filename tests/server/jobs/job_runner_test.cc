@@ -157,7 +157,8 @@ TEST_F(JobRunnerTest, ACrashIsAFailureThatNamesTheSignal) {
   const v1::Job job = Ended("a");
   EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
   EXPECT_EQ(job.error().code(), static_cast<int>(absl::StatusCode::kInternal));
-  EXPECT_THAT(job.error().message(), AllOf(HasSubstr("killed by signal 9"), HasSubstr("nothing to its log")));
+  EXPECT_THAT(job.error().message(), AllOf(HasSubstr("killed by signal 9"), HasSubstr("nothing to its log"),
+                                           HasSubstr("where memory is short")));
   EXPECT_EQ(job.attempts(), 3) << "whoever kills it may not do so again";
 }
 
