@@ -139,6 +139,10 @@ void PrintSummary(Client& client, const v1::Job& job) {
                 << "  dead units " << HumanCount(statistics.dead_units()) << " of "
                 << HumanCount(trained_units > 0 ? trained_units : version.description().code_width())
                 << " over the last " << HumanCount(statistics.dead_window_rows()) << " training rows\n";
+      if (statistics.has_activation_fraction()) {
+        std::cout << absl::StrFormat("  activation fraction %.4f over the last %s training rows\n",
+                                     statistics.activation_fraction(), HumanCount(statistics.activity_window_rows()));
+      }
     }
     std::cout << "  " << HumanRate(statistics.images_per_second()) << " images/s, "
               << HumanDuration(absl::Seconds(statistics.train_seconds())) << " of training\n";

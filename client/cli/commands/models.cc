@@ -43,7 +43,8 @@ void WarnOfDeadUnits(const v1::Model& model) {
     const v1::ModelDescription& description = version.description();
     if (version.version() != model.serving_version() || description.has_fine_tuning()) continue;
     const std::string warning =
-        DeadUnitsWarning(static_cast<int64_t>(description.statistics().dead_units()), UnitCount(description.encoder()));
+        DeadUnitsWarning(static_cast<int64_t>(description.statistics().dead_units()), UnitCount(description.encoder()),
+                         description.encoder(), CouldSubtractMean(description.encoder(), description.preprocessing()));
     if (!warning.empty())
       std::cout << "\n" << model.name() << " version " << version.version() << ": " << warning << "\n";
   }
