@@ -45,6 +45,12 @@ class StepCall {
     if (!sparse_) {
       if (state_.dictionary_steps == 0) {
         BringAtomsUpToDate();
+        // The first row of most dense batches has a negative element. A wrong guess costs time, and the first one
+        // stays.
+        if (!state_.prepared) {
+          state_.dictionary.set_trains(std::any_of(args_.x, args_.x + p_.width, [](float x) { return x < 0; }));
+        }
+        state_.prepared = true;
         KWTA_RETURN_IF_ERROR(state_.dictionary.Refresh(context_));
         state_.dictionary_steps = kDictionarySteps;
       }

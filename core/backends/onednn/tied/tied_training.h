@@ -28,7 +28,6 @@ class DictionaryInTraining final : public TiedDictionary {
         sparse(context, parameters) {
     dictionary.set_filter(context.filter == support::Filter::kFloats ? support::Filter::kFloats
                                                                      : support::Filter::kBytes);
-    dictionary.set_trains();
     Disturb();
   }
 
@@ -37,6 +36,7 @@ class DictionaryInTraining final : public TiedDictionary {
 
   const TiedKernels& kernels;
   codes::PreparedDictionary dictionary;
+  bool prepared = false;         // the dictionary knows what rows it trains on
   int64_t dictionary_steps = 0;  // steps for which atom-by-atom updates suffice; 0: it needs a refresh
   SparseEncoder sparse;
   // [units]: 1 if the velocity is zero and the atom has been brought up to date since. A step without a gradient then

@@ -39,8 +39,8 @@ SearchGroups::SearchGroups(const PaddedShape& shape, bool may_mix) : shape_(shap
   }
 }
 
-LargestSums SearchGroups::FindLargestSums(const float* filter) const {
-  LargestSums largest;
+simd::LargestSums SearchGroups::FindLargestSums(const float* filter) const {
+  simd::LargestSums largest;
   float step[2] = {};  // of the first two weights of groups, and of the last two
   for (int64_t group = 0; group < count(); ++group) {
     const int64_t of_kind = group < row_groups_ ? group : group - row_groups_;
@@ -81,7 +81,7 @@ void SearchGroups::SetStepStarts(const int8_t* weights, int64_t stride, int64_t 
       for (; group < end; ++group) {
         for (int b = 0; b < 4; ++b) sums[b / 2] += weights[group * stride + b];
       }
-      for (int half = 0; half < 2; ++half) starts[half] = static_cast<uint16_t>(-kMiddleByte * sums[half]);
+      for (int half = 0; half < 2; ++half) starts[half] = static_cast<uint16_t>(-simd::kMiddleByte * sums[half]);
       starts += lanes * 2;
     }
   }

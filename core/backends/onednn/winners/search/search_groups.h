@@ -8,14 +8,9 @@
 #include "core/backends/onednn/winners/search/search_images.h"
 #include "core/backends/onednn/winners/search/search_tiles.h"
 #include "core/base/divide_up.h"
+#include "core/simd/sums_in_16_bits.h"
 
 namespace kwta::onednn::winners {
-
-// The largest sums of a filter's weights that meet in 16 bits.
-struct LargestSums {
-  float pair = 0;  // of the positive or of the negative ones of a pair; see kPairSumLimit
-  float step = 0;  // of the magnitudes of a step; see kStepSumLimit
-};
 
 // Plain groups are four neighbours in a row of one channel. Every row of a filter has weights of zero behind it, up to
 // whole groups. Mixed groups have channels side by side: a row of a filter is one stretch of bytes. A last byte that
@@ -32,7 +27,7 @@ class SearchGroups {
   // Steps of kStepGroups groups, or fewer. No step has groups of rows and of stacks.
   int64_t steps() const { return DivideUp(row_groups_, kStepGroups) + DivideUp(count() - row_groups_, kStepGroups); }
 
-  LargestSums FindLargestSums(const float* filter) const;
+  simd::LargestSums FindLargestSums(const float* filter) const;
   // Moves the weights of a map, which quantise_filter wrote as plain groups next to each other, to
   // weights[group * stride ..].
   void Arrange(const int8_t* plain, int64_t stride, int8_t* weights) const;

@@ -21,17 +21,9 @@ constexpr int64_t kMaxBlockLanes = 1 << kLaneBits;
 constexpr int64_t kStretchTiles = 4;
 // Groups that a mask can hold.
 constexpr int64_t kMaskGroups = 64;
-// Where no instruction sums products in 32 bits, two products are summed in 16 bits. These sums are widened after each
-// group, or after so many groups that follow each other if a search takes all of them.
+// Where no instruction sums products in 32 bits, sums of 16 bits (core/simd/sums_in_16_bits.h) are widened after each
+// group, or after a step of so many groups that follow each other if a search takes all of them.
 constexpr int64_t kStepGroups = 5;
-// A sum of two products does not saturate if neither the positive nor the negative weights among them sum to more than
-// this: 255 * 128 is below 2^15.
-constexpr int32_t kPairSumLimit = 128;
-// The sum of a step holds, of each of its groups, the first two products or the last two, with pixels less
-// kMiddleByte. It does not leave 16 bits if the magnitudes of its weights sum to no more than this; what wraps around
-// on the way does not matter.
-constexpr int32_t kStepSumLimit = 255;
-constexpr int32_t kMiddleByte = 128;
 // The largest magnitude of a weight.
 constexpr int32_t kLargestFilterWeight = 127;
 // Tiles of an image, each inside the map. The last of a row or column overlaps its neighbour if it must.
@@ -54,7 +46,7 @@ struct TileScoreArgs {
   int64_t row_groups = 0;            // the first groups are in bytes, the others in stacks
   int64_t groups = 0;
   // If not null, widen sums of 16 bits only after kStepGroups groups (or at the end of a kind of groups), and subtract
-  // kMiddleByte from every pixel: [steps, vectors, lanes, 2] is -kMiddleByte times the sum of the weights, modulo 2^16.
+  // kMiddleByte from every pixel: [steps, vectors, lanes, 2] is -kMiddleByte times the sum of the weights, in 16 bits.
   // Without tiles.masks.
   const uint16_t* step_starts = nullptr;
   const int8_t* weights = nullptr;    // [groups, vectors, lanes, 4], aligned to 64 bytes
@@ -82,7 +74,7 @@ struct FilterNorms {
 
 struct TileKernels {
   int64_t lanes;
-  bool sums_in_16_bits;  // weights must keep kPairSumLimit
+  bool sums_in_16_bits;  // weights must keep simd::kPairSumLimit
 
   // Writes one map's filter [rows, size] in whole numbers of `step` to weights: rows of groups of four, group_stride
   // bytes apart. Copies it unrounded to exact [rows, kFilterSize], with zeros behind each row.

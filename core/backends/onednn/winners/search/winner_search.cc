@@ -180,12 +180,8 @@ void WinnerSearch::QuantiseMap(int64_t map) {
   float* const exact = exact_weights_ + map * rows * kFilterSize;
   float smallest_step = LargestMagnitude(filter, rows * size) / static_cast<float>(kLargestFilterWeight);
   if (kernels_.tiles.sums_in_16_bits) {
-    const LargestSums largest = groups_.FindLargestSums(filter);
-    // Rounding adds a half at most to each of the weights of a sum. The rest of the margin is for this arithmetic.
-    smallest_step = std::max(smallest_step, largest.pair / (static_cast<float>(kPairSumLimit - 1) - 0.25f));
-    if (in_steps_) {
-      smallest_step = std::max(smallest_step, largest.step / (static_cast<float>(kStepSumLimit - kStepGroups) - 0.25f));
-    }
+    const float levels = simd::MostLevels(groups_.FindLargestSums(filter), in_steps_ ? 2 * kStepGroups : 0);
+    smallest_step = std::max(smallest_step, 1 / levels);
   }
   // The step has a finite inverse. A filter below it has scores of zero and is all residual.
   const float step = std::max(smallest_step, 1e-30f);
@@ -305,7 +301,7 @@ void WinnerSearch::FindThresholds(int64_t first_map, int64_t vectors, const int3
   bounds.bias = scaled_bias_ + first_map;
   bounds.zero_sum = zero_sum_ + first_map;
   kernels_.tiles.thresholds(bounds, vectors, maxima, count, w.norm, w.residual_norm, w.step,
-                            w.zero - (InSteps(w) ? kMiddleByte : 0), w.thresholds);
+                            w.zero - (InSteps(w) ? simd::kMiddleByte : 0), w.thresholds);
 }
 
 void WinnerSearch::FindColumnWinners(Workspace& w, int32_t* units, float* values) const {

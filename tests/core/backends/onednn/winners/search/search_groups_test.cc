@@ -64,13 +64,13 @@ TEST(SearchGroups, StepStartsUndoTheMiddleByte) {
   std::iota(weights.begin(), weights.end(), int8_t{0});
   std::vector<uint16_t> starts(groups.steps() * kLanes * 2);
   groups.SetStepStarts(weights.data(), kLanes * 4, kLanes, starts.data());
-  // Pixels that are all kMiddleByte have sums of zero. The last step has the two stacks.
+  // Pixels that are all simd::kMiddleByte have sums of zero. The last step has the two stacks.
   for (int64_t step = 0, group = 0; step < groups.steps(); ++step) {
     const int64_t end = step + 1 == groups.steps() ? groups.count() : std::min<int64_t>(group + kStepGroups, 35);
     uint16_t sums[2] = {starts[step * kLanes * 2], starts[step * kLanes * 2 + 1]};
     for (; group < end; ++group) {
       for (int b = 0; b < 4; ++b) {
-        sums[b / 2] = static_cast<uint16_t>(sums[b / 2] + kMiddleByte * weights[group * kLanes * 4 + b]);
+        sums[b / 2] = static_cast<uint16_t>(sums[b / 2] + simd::kMiddleByte * weights[group * kLanes * 4 + b]);
       }
     }
     EXPECT_EQ(sums[0], 0) << "step " << step;
@@ -81,7 +81,7 @@ TEST(SearchGroups, StepStartsUndoTheMiddleByte) {
 TEST(SearchGroups, LargestSumsOfPairsAndSteps) {
   const SearchGroups groups(PaddedShape(1, 6, 7, 4), false);  // a row is a group
   const std::vector<float> filter = {1, 2, 3, -4, 0, 0, 5, 1, 0, 0, -2, 0, 9, -1, 0, 0};
-  const LargestSums largest = groups.FindLargestSums(filter.data());
+  const simd::LargestSums largest = groups.FindLargestSums(filter.data());
   EXPECT_EQ(largest.pair, 9);
   EXPECT_EQ(largest.step, 15);  // |3| + |-4| + |5| + |1| + |-2|
 }
