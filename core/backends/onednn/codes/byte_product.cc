@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/simd/intrinsics.h"
+#include "core/simd/sums_in_16_bits.h"
 
 namespace kwta::onednn::codes {
 namespace {
@@ -59,6 +60,7 @@ void RowTiles::Add(const uint8_t* bytes, int64_t first_row, int64_t rows) {
   tile.rows = static_cast<int32_t>(rows);
   tile.step_quads = static_cast<int32_t>(step_quads_);
   tile.quads = static_cast<int32_t>(UnionSize(first_row, rows));
+  tile.whole = tile.quads == Quads(width_);
   int32_t* offset = next_;
   int32_t* quad = next_ + tile.quads;
   tile.offsets = offset;
@@ -78,6 +80,7 @@ void RowTiles::Add(const uint8_t* bytes, int64_t first_row, int64_t rows) {
 void RowTiles::Build(const ByteKernels& kernels, const uint8_t* bytes, const QuantisedRow* quantised, int64_t rows,
                      int64_t width, int64_t step_quads, void* memory) {
   const int64_t quads = Quads(width);
+  width_ = width;
   padded_width_ = PaddedWidth(width);
   step_quads_ = step_quads;
   words_ = DivideUp(quads, 64);

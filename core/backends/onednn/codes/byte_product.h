@@ -23,14 +23,11 @@ constexpr int64_t kMaxQuantisedWidth = 65536;
 
 // Elements of a row of bytes: the width, rounded up so that whole vectors can be read.
 inline int64_t PaddedWidth(int64_t width) { return RoundUp(width, 64); }
-// Where no instruction sums products in 32 bits, sums of 16 bits are widened after each step of one quad, or of so many
-// that are next to each other.
+// Where no instruction sums products in 32 bits, sums of 16 bits (core/simd/sums_in_16_bits.h) are widened after each
+// step of one quad, or of so many that are next to each other.
 constexpr int64_t kStepQuads = 4;
 // Groups of four elements, in whole steps. Elements beyond the width have weight zero.
 inline int64_t Quads(int64_t width) { return RoundUp(DivideUp(width, 4), kStepQuads); }
-// Each sum of 16 bits holds, of each of a step's quads, the first two elements or the last two. It does not saturate if
-// neither the positive nor the negative weights among them sum to more than this: 255 * 128 is below 2^15.
-constexpr int32_t kLaneSumLimit = 128;
 // The largest magnitude of a weight.
 constexpr int32_t kLargestWeight = 127;
 
@@ -48,6 +45,9 @@ struct AtomPanel {
   const float* scales = nullptr;    // [kPanelUnits], like the other arrays
   const float* bias = nullptr;
   const int32_t* sums = nullptr;  // of each unit's weights
+  // [quads / kStepQuads][kPanelUnits][2]: -kMiddleByte times the sum of the weights that a sum of 16 bits meets. Null
+  // if a step is one quad.
+  const int16_t* step_starts = nullptr;
 };
 
 // Rows that are multiplied together, and the quads in which any of them is not zero, or the steps of such quads.
@@ -56,6 +56,7 @@ struct RowTile {
   int32_t rows = 0;  // 1, 2 or kByteTileRows
   int32_t quads = 0;
   int32_t step_quads = 1;
+  bool whole = false;                // has all quads of the panel
   const int32_t* offsets = nullptr;  // [quads]: bytes into a panel
   const int32_t* bytes = nullptr;    // [quads][rows], four elements each
 };
@@ -71,7 +72,7 @@ constexpr int64_t kListMargin = 2 * kPanelUnits;
 
 // One version for each instruction set. Thread-safe.
 struct ByteKernels {
-  // Whether weights must keep kLaneSumLimit.
+  // Whether weights must keep simd::kPairSumLimit, and those of steps simd::kStepSumLimit.
   bool sums_in_16_bits;
   // Writes bytes[PaddedWidth(n)] from x[n]; beyond n they are zero_point. If a row is as long as 2^100, all of it is
   // rest.
@@ -89,8 +90,8 @@ struct ByteKernels {
   // unit.
   void (*collect_tile)(const RowTile& tile, const QuantisedRow* rows, const AtomPanel& panel, int64_t first_unit,
                        const float* least, ScoredUnits* lists);
-  // sums[i] = sum over n bytes of bytes[d] * weights[units[i] * n + d]. The weights keep kLaneSumLimit in steps of one
-  // quad where sums have 16 bits. REQUIRES: n is a multiple of 64.
+  // sums[i] = sum over n bytes of bytes[d] * weights[units[i] * n + d]. The weights keep simd::kPairSumLimit where
+  // sums have 16 bits. REQUIRES: n is a multiple of 64.
   void (*row_products)(const uint8_t* bytes, int64_t n, const int8_t* weights, const int32_t* units, int64_t count,
                        int32_t* sums);
 };
@@ -117,6 +118,7 @@ class RowTiles {
   void Add(const uint8_t* bytes, int64_t first_row, int64_t rows);
   int64_t UnionSize(int64_t first_row, int64_t rows) const;
 
+  int64_t width_ = 0;
   int64_t padded_width_ = 0;
   int64_t step_quads_ = 1;
   int64_t words_ = 0;  // of a row's mask

@@ -31,8 +31,9 @@ class PreparedDictionary final : public Dictionary {
   EncodingPath path() const override;
   uint64_t path_changes() const override { return watch_ == nullptr ? 0 : watch_->changes(); }
 
-  // Prepares for Update. REQUIRES: before the first Refresh, and the filter is not kBf16.
-  void set_trains() { use_ = QuantisedAtoms::Use::kTraining; }
+  // Prepares for Update, for rows with few zeros or many. REQUIRES: before the first Refresh, and the filter is not
+  // kBf16.
+  void set_trains(bool dense) { use_ = dense ? QuantisedAtoms::Use::kDenseTraining : QuantisedAtoms::Use::kTraining; }
 
   // Copies the current atoms and biases. Errors: RESOURCE_EXHAUSTED.
   absl::Status Refresh(support::Context& context);

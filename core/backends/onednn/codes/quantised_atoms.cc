@@ -12,6 +12,7 @@
 #include "core/base/status_macros.h"
 #include "core/simd/fixed_order_dot.h"
 #include "core/simd/intrinsics.h"
+#include "core/simd/sums_in_16_bits.h"
 
 namespace kwta::onednn::codes {
 namespace {
@@ -33,8 +34,10 @@ struct AtomSquares {
 
 struct RoundingKernels {
   void (*add_row)(const float* x, int64_t n, float* sums);
-  // bytes[n] = q. If step_quads is above 0, sums of 16 bits over so many quads do not saturate.
-  RoundedAtom (*round_atom)(const float* w, const float* mean, int64_t n, int64_t step_quads, int8_t* bytes);
+  // The largest sums of elements of w - mean, if a step is so many quads.
+  simd::LargestSums (*find_largest_sums)(const float* w, const float* mean, int64_t n, int64_t step_quads);
+  // bytes[n] = q. At most levels_of_one, which may be infinite, stand for one.
+  RoundedAtom (*round_atom)(const float* w, const float* mean, int64_t n, float levels_of_one, int8_t* bytes);
   // rest[n] = w - mean - scale bytes.
   void (*subtract_bytes)(const float* w, const float* mean, const int8_t* bytes, float scale, int64_t n, float* rest);
   AtomSquares (*measure_atom)(const float* w, const float* mean, const int8_t* bytes, float scale, int64_t n);
@@ -45,6 +48,16 @@ struct RoundingKernels {
 #undef KWTA_KERNELS
 
 const RoundingKernels& RoundingKernelsFor(simd::InstructionSet set) { return VersionFor(set); }
+
+RoundedAtom Round(const RoundingKernels& rounding, const ByteKernels& products, const float* w, const float* mean,
+                  int64_t n, int64_t step_quads, int8_t* bytes) {
+  float levels_of_one = std::numeric_limits<float>::infinity();
+  if (products.sums_in_16_bits) {
+    const simd::LargestSums largest = rounding.find_largest_sums(w, mean, n, step_quads);
+    levels_of_one = simd::MostLevels(largest, step_quads > 1 ? 2 * step_quads : 0);
+  }
+  return rounding.round_atom(w, mean, n, levels_of_one, bytes);
+}
 
 // With more units the product takes most of the time, and long steps pay. With fewer, exact scores do: the finer
 // weights of short steps ask for fewer of them, and short steps skip more zeros.
@@ -76,6 +89,10 @@ absl::StatusOr<std::unique_ptr<QuantisedAtoms>> QuantisedAtoms::Create(simd::Ins
   KWTA_ASSIGN_OR_RETURN(Buffer weights,
                         AllocateHostZeroed(static_cast<size_t>(panels * Quads(width) * kPanelUnits * 4)));
   std::unique_ptr<QuantisedAtoms> atoms(new QuantisedAtoms(set, units, width, std::move(weights), use));
+  if (atoms->step_quads_ > 1) {
+    KWTA_ASSIGN_OR_RETURN(atoms->step_starts_,
+                          AllocateHostZeroed(static_cast<size_t>(panels * atoms->panel_starts_) * sizeof(int16_t)));
+  }
   if (use == Use::kFixed && WantsFineAtoms(atoms->kernels_, units, width)) {
     KWTA_ASSIGN_OR_RETURN(atoms->fine_bytes_, AllocateHostZeroed(static_cast<size_t>(units * PaddedWidth(width))));
     FineAtoms& fine = atoms->fine_;
@@ -94,8 +111,9 @@ QuantisedAtoms::QuantisedAtoms(simd::InstructionSet set, int64_t units, int64_t 
       kernels_(ByteKernelsFor(set)),
       units_(units),
       width_(width),
-      step_quads_(kernels_.sums_in_16_bits && units > kManyUnits ? kStepQuads : 1),
+      step_quads_(kernels_.sums_in_16_bits && (units > kManyUnits || use == Use::kDenseTraining) ? kStepQuads : 1),
       panel_bytes_(Quads(width) * kPanelUnits * 4),
+      panel_starts_(Quads(width) / kStepQuads * kPanelUnits * 2),
       weights_(std::move(weights)) {
   const size_t padded_units = static_cast<size_t>(panels() * kPanelUnits);
   scales_.assign(padded_units, 0);
@@ -146,13 +164,24 @@ void QuantisedAtoms::ChooseMean(ThreadPool& pool, const float* atoms) {
 }
 
 QuantisedAtoms::Lengths QuantisedAtoms::QuantiseAtom(int64_t unit, const float* atom, int8_t* bytes) {
-  const RoundedAtom rounded = RoundingKernelsFor(set_).round_atom(atom, mean_.data(), width_,
-                                                                  kernels_.sums_in_16_bits ? step_quads_ : 0, bytes);
+  const RoundedAtom rounded = Round(RoundingKernelsFor(set_), kernels_, atom, mean_.data(), width_, step_quads_, bytes);
   int8_t* const panel = weights_.as<int8_t>() + unit / kPanelUnits * panel_bytes_ + unit % kPanelUnits * 4;
   for (int64_t quad = 0; quad < Quads(width_); ++quad) std::memcpy(panel + quad * kPanelUnits * 4, bytes + quad * 4, 4);
+  if (step_quads_ > 1) SetStepStarts(unit, bytes);
   scales_[unit] = rounded.scale;
   sums_[unit] = rounded.sum;
   return {rounded.norm * kLengthRoundUp, rounded.rounded_norm * kLengthRoundUp, rounded.rest_norm * kLengthRoundUp};
+}
+
+void QuantisedAtoms::SetStepStarts(int64_t unit, const int8_t* bytes) {
+  int16_t* const starts = step_starts_.as<int16_t>() + unit / kPanelUnits * panel_starts_ + unit % kPanelUnits * 2;
+  for (int64_t step = 0; step < Quads(width_) / kStepQuads; ++step) {
+    int32_t sums[2] = {};
+    for (int64_t b = 0; b < kStepQuads * 4; ++b) sums[b % 4 / 2] += bytes[step * kStepQuads * 4 + b];
+    for (int half = 0; half < 2; ++half) {
+      starts[step * kPanelUnits * 2 + half] = static_cast<int16_t>(-simd::kMiddleByte * sums[half]);
+    }
+  }
 }
 
 void QuantisedAtoms::SetBounds(int64_t unit, const Lengths& lengths, float bias) {
@@ -172,8 +201,7 @@ void QuantisedAtoms::QuantiseRest(int64_t unit, const float* atom, const int8_t*
   std::vector<float> rest(static_cast<size_t>(width_)), no_mean(static_cast<size_t>(width_));
   kernels.subtract_bytes(atom, mean_.data(), bytes, scales_[unit], width_, rest.data());
   int8_t* const fine = fine_bytes_.as<int8_t>() + unit * PaddedWidth(width_);
-  const RoundedAtom rounded =
-      kernels.round_atom(rest.data(), no_mean.data(), width_, kernels_.sums_in_16_bits ? 1 : 0, fine);
+  const RoundedAtom rounded = Round(kernels, kernels_, rest.data(), no_mean.data(), width_, 1, fine);
   fine_.scales[unit] = rounded.scale;
   fine_.sums[unit] = rounded.sum;
   const double sum_error = static_cast<double>(simd::DotErrorFactor(width_)) * kLengthRoundUp;

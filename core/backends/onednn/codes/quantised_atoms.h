@@ -35,8 +35,9 @@ struct FineAtoms {
 // Const methods are thread-safe. Refresh must be alone; Update may run only with updates of other units.
 class QuantisedAtoms {
  public:
-  // Whether atoms change one by one, in training. If so, a copy of the bytes is kept by rows.
-  enum class Use { kFixed, kTraining };
+  // Whether atoms change one by one, in training. If so, a copy of the bytes is kept by rows. kDenseTraining: rows have
+  // few zeros to skip, so that long steps pay.
+  enum class Use { kFixed, kTraining, kDenseTraining };
   static constexpr float kLongestInTraining = 0x1p60f;
 
   // REQUIRES: width <= kMaxQuantisedWidth; Refresh before first use. Errors: RESOURCE_EXHAUSTED.
@@ -50,7 +51,7 @@ class QuantisedAtoms {
   // Copies one atom and its bias after a change, and returns an upper bound of the atom's length. Keeps its bytes while
   // they are close enough, and measures the bound anew. Keeps the mean. If the returned length is not below
   // kLongestInTraining, nothing has been copied. Different units may run at the same time.
-  // REQUIRES: Use::kTraining; FinishUpdates before the next use.
+  // REQUIRES: not Use::kFixed; FinishUpdates before the next use.
   float Update(int64_t unit, const float* atom, float bias);
   void FinishUpdates();
 
@@ -62,7 +63,8 @@ class QuantisedAtoms {
   int64_t panels() const { return DivideUp(units_, kPanelUnits); }
   AtomPanel panel(int64_t p) const {
     return {weights_.as<int8_t>() + p * panel_bytes_, scales_.data() + p * kPanelUnits, bias_.data() + p * kPanelUnits,
-            sums_.data() + p * kPanelUnits};
+            sums_.data() + p * kPanelUnits,
+            step_quads_ > 1 ? step_starts_.as<const int16_t>() + p * panel_starts_ : nullptr};
   }
   // [width], or null if no mean was subtracted.
   const float* mean() const { return has_mean_ ? mean_.data() : nullptr; }
@@ -83,6 +85,8 @@ class QuantisedAtoms {
   void QuantisePanel(int64_t p, const float* atoms, const float* bias);
   // Computes the bytes of a unit. `bytes` has room for a row of them.
   Lengths QuantiseAtom(int64_t unit, const float* atom, int8_t* bytes);
+  // Computes AtomPanel::step_starts of a unit from its row of bytes.
+  void SetStepStarts(int64_t unit, const int8_t* bytes);
   void SetBounds(int64_t unit, const Lengths& lengths, float bias);
   // Computes the second layer of an atom from its bytes in the first.
   void QuantiseRest(int64_t unit, const float* atom, const int8_t* bytes, const Lengths& lengths);
@@ -94,7 +98,9 @@ class QuantisedAtoms {
   const int64_t width_;
   const int64_t step_quads_;
   const int64_t panel_bytes_;
-  Buffer weights_;  // [panels][quads][kPanelUnits][4]
+  const int64_t panel_starts_;
+  Buffer weights_;      // [panels][quads][kPanelUnits][4]
+  Buffer step_starts_;  // [panels][quads / kStepQuads][kPanelUnits][2]
   std::vector<float> scales_, bias_;
   std::vector<int32_t> sums_;
   AlignedVector<float> mean_;  // [width]

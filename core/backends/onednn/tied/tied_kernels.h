@@ -38,7 +38,8 @@ struct TiedKernels {
   void (*update_atom)(const AtomGradient& gradient, float rate, float momentum, float shift, float decay, int64_t width,
                       float* atom, float* velocity);
   // atom_out = atom + shift * velocity, velocity_out (may be null) = decay * velocity; an output may be its input.
-  void (*advance)(const float* atom, const float* velocity, float shift, float decay, int64_t width, float* atom_out,
+  // Returns whether an element of velocity was not zero.
+  bool (*advance)(const float* atom, const float* velocity, float shift, float decay, int64_t width, float* atom_out,
                   float* velocity_out);
   // bytes has `width` elements.
   AtomMeasures (*measure)(const float* atom, const float* velocity, const int8_t* bytes, float scale, int64_t width);

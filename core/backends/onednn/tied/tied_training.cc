@@ -45,6 +45,12 @@ class StepCall {
     if (!sparse_) {
       if (state_.dictionary_steps == 0) {
         BringAtomsUpToDate();
+        // The first row of most dense batches has a negative element. A wrong guess costs time, and the first one
+        // stays.
+        if (!state_.prepared) {
+          state_.dictionary.set_trains(std::any_of(args_.x, args_.x + p_.width, [](float x) { return x < 0; }));
+        }
+        state_.prepared = true;
         KWTA_RETURN_IF_ERROR(state_.dictionary.Refresh(context_));
         state_.dictionary_steps = kDictionarySteps;
       }
@@ -77,9 +83,14 @@ class StepCall {
   // Brings one atom up to date.
   void Advance(int64_t unit) {
     if (IsUpToDate(p_, unit)) return;
-    float* atom = p_.atoms + unit * p_.width;
-    float* velocity = p_.atom_velocity + unit * p_.width;
-    state_.kernels.advance(atom, velocity, p_.shift[unit], p_.decay[unit], p_.width, atom, velocity);
+    if (state_.rests[unit] == 0) {
+      float* atom = p_.atoms + unit * p_.width;
+      float* velocity = p_.atom_velocity + unit * p_.width;
+      const bool moves =
+          state_.kernels.advance(atom, velocity, p_.shift[unit], p_.decay[unit], p_.width, atom, velocity);
+      // Scaling to unit length may change an atom that does not move.
+      state_.rests[unit] = !moves && !p_.unit_norm ? 1 : 0;
+    }
     p_.shift[unit] = 0;
     p_.decay[unit] = 1;
   }
@@ -127,8 +138,10 @@ class StepCall {
   void UpdateUnit(int64_t unit, std::vector<float>* scales) {
     const int64_t count = state_.codes.count(unit);
     CountActiveRows(args_, unit, static_cast<int32_t>(count));
+    const bool rested = count == 0 && state_.rests[unit] != 0;
     double bias_gradient = 0;
     if (count > 0) {
+      state_.rests[unit] = 0;
       scales->resize(static_cast<size_t>(2 * count));
       float* residual_scales = scales->data();
       float* x_scales = residual_scales + count;
@@ -150,7 +163,9 @@ class StepCall {
     }
     if (p_.unit_norm) Normalise(unit);
     p_.bias_velocity[unit] = args_.momentum * p_.bias_velocity[unit] - args_.rate * static_cast<float>(bias_gradient);
+    const float bias = p_.bias[unit];
     p_.bias[unit] += p_.bias_velocity[unit];
+    if (rested && p_.bias[unit] == bias) return;
     if (!sparse_) {
       state_.dictionary.Update(context_, unit);
     } else if (IsUpToDate(p_, unit)) {
@@ -196,6 +211,7 @@ class StepCall {
 }  // namespace
 
 void RefreshTiedDictionary(DictionaryInTraining& dictionary) {
+  dictionary.Disturb();
   dictionary.sparse.Invalidate();
   dictionary.dictionary_steps = 0;
 }
@@ -215,6 +231,7 @@ absl::Status TiedAuxiliaryStep(HostBackend& backend, support::Context& context, 
   };
   KWTA_ASSIGN_OR_RETURN(const std::vector<int32_t> units, ComposeTiedAuxiliaryStep(backend, args, prepare));
   if (units.empty()) return absl::OkStatus();
+  for (const int32_t unit : units) state.rests[unit] = 0;
   if (state.dictionary_steps > 0) {
     for (const int32_t unit : units) state.dictionary.Update(context, unit);
     if (!state.dictionary.FinishUpdates()) state.dictionary_steps = 0;

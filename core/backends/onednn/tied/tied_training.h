@@ -1,6 +1,7 @@
 // Training of a tied dictionary on the oneDNN backend; docs/kernels/tied.md, "A training step".
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -27,13 +28,20 @@ class DictionaryInTraining final : public TiedDictionary {
         sparse(context, parameters) {
     dictionary.set_filter(context.filter == support::Filter::kFloats ? support::Filter::kFloats
                                                                      : support::Filter::kBytes);
-    dictionary.set_trains();
+    Disturb();
   }
+
+  // Call this after changing atoms or velocities other than by a step.
+  void Disturb() { rests.assign(static_cast<size_t>(parameters.units), 0); }
 
   const TiedKernels& kernels;
   codes::PreparedDictionary dictionary;
+  bool prepared = false;         // the dictionary knows what rows it trains on
   int64_t dictionary_steps = 0;  // steps for which atom-by-atom updates suffice; 0: it needs a refresh
   SparseEncoder sparse;
+  // [units]: 1 if the velocity is zero and the atom has been brought up to date since. A step without a gradient then
+  // leaves both as they are, bit for bit.
+  std::vector<uint8_t> rests;
   CodesByUnit codes;
   AlignedVector<float> residual;   // [rows, width]: xhat - x
   std::vector<float> products;     // [rows, k]: <residual, active atom>

@@ -1,7 +1,8 @@
 // The inner loops of the search for winners (winner_search.h) by tiles of positions, one version per instruction set.
 //
-// A tile is 1 x 2 or 2 x 2 neighbouring positions. A group is four neighbouring pixels of a row of a filter. It is the
-// same for every position of a tile, except for the place of the pixels.
+// A tile is 1 x 2 or 2 x 2 neighbouring positions. A group is four bytes that one instruction multiplies
+// (search_groups.h), such as four neighbouring pixels of a row of a filter. It is the same for every position of a
+// tile, except for the place of the pixels.
 #pragma once
 
 #include <cstdint>
@@ -20,12 +21,9 @@ constexpr int64_t kMaxBlockLanes = 1 << kLaneBits;
 constexpr int64_t kStretchTiles = 4;
 // Groups that a mask can hold.
 constexpr int64_t kMaskGroups = 64;
-// Where no instruction sums products in 32 bits, sums of 16 bits are widened after each group, or after so many groups
-// that follow each other if a search takes all of them.
-constexpr int64_t kStepGroups = 4;
-// Each sum of 16 bits holds, of each group of a step, the first two products or the last two. It does not saturate if
-// neither the positive nor the negative weights among them sum to more than this: 255 * 128 is below 2^15.
-constexpr int32_t kStepSumLimit = 128;
+// Where no instruction sums products in 32 bits, sums of 16 bits (core/simd/sums_in_16_bits.h) are widened after each
+// group, or after a step of so many groups that follow each other if a search takes all of them.
+constexpr int64_t kStepGroups = 5;
 // The largest magnitude of a weight.
 constexpr int32_t kLargestFilterWeight = 127;
 // Tiles of an image, each inside the map. The last of a row or column overlaps its neighbour if it must.
@@ -39,13 +37,18 @@ struct SearchTiles {
 
 // Scores of a block of maps at all positions. A score is the sum over groups of the products of pixels and weights.
 struct TileScoreArgs {
-  const uint8_t* bytes = nullptr;
-  int64_t stride = 0;  // of a row of bytes
+  const uint8_t* bytes = nullptr;   // [rows, stride, pixel_bytes]
+  const uint8_t* stacks = nullptr;  // [rows, stride, 4]: bytes of four rows
+  int64_t pixel_bytes = 1;
+  int64_t stride = 0;  // of a row, in pixels
   SearchTiles tiles;
-  const int32_t* offsets = nullptr;  // [groups] from a patch's first pixel to the group's
+  const int32_t* offsets = nullptr;  // [groups] in bytes from a patch's first pixel to the group's
+  int64_t row_groups = 0;            // the first groups are in bytes, the others in stacks
   int64_t groups = 0;
-  // Widen sums of 16 bits only after kStepGroups groups. Without tiles.masks, and with weights of such steps.
-  bool in_steps = false;
+  // If not null, widen sums of 16 bits only after kStepGroups groups (or at the end of a kind of groups), and subtract
+  // kMiddleByte from every pixel: [steps, vectors, lanes, 2] is -kMiddleByte times the sum of the weights, in 16 bits.
+  // Without tiles.masks.
+  const uint16_t* step_starts = nullptr;
   const int8_t* weights = nullptr;    // [groups, vectors, lanes, 4], aligned to 64 bytes
   int32_t* maxima = nullptr;          // out [tiles, vectors, lanes]: over the positions of a tile
   int32_t* stretch_maxima = nullptr;  // out [stretches, vectors, lanes]: over kStretchTiles tiles, fewer in the last
@@ -71,7 +74,7 @@ struct FilterNorms {
 
 struct TileKernels {
   int64_t lanes;
-  bool sums_in_16_bits;  // weights must keep kStepSumLimit
+  bool sums_in_16_bits;  // weights must keep simd::kPairSumLimit
 
   // Writes one map's filter [rows, size] in whole numbers of `step` to weights: rows of groups of four, group_stride
   // bytes apart. Copies it unrounded to exact [rows, kFilterSize], with zeros behind each row.

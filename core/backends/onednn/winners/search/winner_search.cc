@@ -60,26 +60,6 @@ float LargestMagnitude(const float* values, int64_t count) {
 // Also false for infinities and NaN.
 bool AllWithin(const float* values, int64_t count, float limit) { return LargestMagnitude(values, count) <= limit; }
 
-// The largest sum of the positive weights of a filter [rows, size] that go into one sum of 16 bits, or of the negative
-// ones (see kStepSumLimit), in steps of so many groups.
-float LargestStepSum(const float* filter, int64_t rows, int64_t size, int64_t step_groups) {
-  const int64_t groups_of_row = DivideUp(size, 4);
-  float largest = 0;
-  float positive[2] = {}, negative[2] = {};  // of the first two weights of groups, and of the last two
-  for (int64_t group = 0; group < rows * groups_of_row; ++group) {
-    if (group % step_groups == 0) positive[0] = positive[1] = negative[0] = negative[1] = 0;
-    const float* const row = filter + group / groups_of_row * size;
-    const int64_t first = group % groups_of_row * 4;
-    for (int64_t dx = first; dx < std::min(first + 4, size); ++dx) {
-      const int64_t half = (dx - first) / 2;
-      positive[half] += std::max(row[dx], 0.0f);
-      negative[half] += std::max(-row[dx], 0.0f);
-    }
-    largest = std::max({largest, positive[0], positive[1], negative[0], negative[1]});
-  }
-  return largest;
-}
-
 // Whether most images of a batch are likely to have no zeros to skip. The first image tells.
 bool LooksDense(const ImageBatch& images, const float* x, const PaddedShape& shape) {
   if (shape.groups() > kMaskGroups) return true;
@@ -118,8 +98,11 @@ absl::StatusOr<WinnerSearch> WinnerSearch::Create(support::Context& context, con
   const int64_t stretches = columns ? ColumnScores::MaxStretches(shape) : 0;
   const int64_t column_starts = columns ? shape.padded_height() + kColumnRows - 1 : 0;
   WinnerSearch search(kernels, convolution);
+  const bool dense = LooksDense(images, convolution.x, shape);
+  const SearchGroups groups(shape, dense);
   const auto arrange = [&](support::Arena& arena) {
-    search.weights_ = arena.Take<int8_t>(shape.groups() * lanes * 4);
+    search.weights_ = arena.Take<int8_t>(groups.count() * lanes * 4);
+    search.step_starts_ = arena.Take<uint16_t>(groups.steps() * lanes * 2);
     search.exact_weights_ = arena.Take<float>(convolution.maps * shape.channels * shape.size * kFilterSize);
     for (float** each : {&search.bias_, &search.of_norm_, &search.of_signed_norm_, &search.of_residual_,
                          &search.constant_, &search.scaled_bias_}) {
@@ -130,6 +113,8 @@ absl::StatusOr<WinnerSearch> WinnerSearch::Create(support::Context& context, con
     for (Workspace& w : workspaces) {
       w.pixels = arena.Take<float>(shape.channels * shape.plane() + kImageSlack);
       w.bytes = arena.Take<uint8_t>(shape.channels * shape.plane() + kImageSlack);
+      w.mixed = arena.Take<uint8_t>(groups.MixedBytes());
+      w.stacks = arena.Take<uint32_t>(groups.StackedPixels());
       w.squares = arena.Take<float>(shape.plane() + kImageSlack);
       w.byte_squares = arena.Take<int32_t>(shape.plane() + kImageSlack);
       w.rows = arena.Take<uint8_t>(shape.channels * shape.plane() + kImageSlack);
@@ -157,7 +142,8 @@ absl::StatusOr<WinnerSearch> WinnerSearch::Create(support::Context& context, con
   search.lease_.emplace(std::move(lease));
   search.shape_ = shape;
   search.tile_positions_ = tile_positions;
-  search.in_steps_ = kernels.tiles.sums_in_16_bits && LooksDense(images, convolution.x, shape);
+  search.groups_ = groups;
+  search.in_steps_ = kernels.tiles.sums_in_16_bits && dense;
   search.lanes_ = lanes;
   search.block_lanes_ = block_lanes;
   search.blocks_ = DivideUp(lanes, block_lanes);
@@ -167,19 +153,13 @@ absl::StatusOr<WinnerSearch> WinnerSearch::Create(support::Context& context, con
     std::fill_n(w.byte_squares, shape.plane() + kImageSlack, 0);
   }
   search.workspaces_ = std::move(workspaces);
-  for (int64_t c = 0; c < shape.channels; ++c) {
-    for (int64_t dy = 0; dy < shape.size; ++dy) {
-      for (int64_t h = 0; h < shape.groups_of_row(); ++h) {
-        search.offsets_.push_back(static_cast<int32_t>(c * shape.plane() + dy * shape.stride() + 4 * h));
-      }
-    }
-  }
   if (columns) {
     search.columns_ = true;
     std::fill_n(search.column_starts_, column_starts, kOutsideImage);
     std::fill_n(search.column_starts_ + kColumnRows - 1, shape.height, 0);
   }
-  std::fill_n(search.weights_, shape.groups() * lanes * 4, int8_t{0});
+  std::fill_n(search.weights_, groups.count() * lanes * 4, int8_t{0});
+  std::fill_n(search.step_starts_, groups.steps() * lanes * 2, uint16_t{0});
   context.pool.ParallelFor(lanes, kSearchGrainMaps, [&](int64_t begin, int64_t end, int) {
     for (int64_t map = begin; map < end; ++map) search.QuantiseMap(map);
   });
@@ -196,19 +176,27 @@ void WinnerSearch::QuantiseMap(int64_t map) {
   const float* const filter = convolution_.filters + map * rows * size;
   const int64_t block = map / block_lanes_;
   const int64_t lanes = std::min(block_lanes_, lanes_ - block * block_lanes_);
-  int8_t* const lane = weights_ + block * shape_.groups() * block_lanes_ * 4 + map % block_lanes_ * 4;
+  int8_t* const lane = weights_ + block * groups_.count() * block_lanes_ * 4 + map % block_lanes_ * 4;
   float* const exact = exact_weights_ + map * rows * kFilterSize;
   float smallest_step = LargestMagnitude(filter, rows * size) / static_cast<float>(kLargestFilterWeight);
   if (kernels_.tiles.sums_in_16_bits) {
-    const int64_t groups = in_steps_ ? kStepGroups : 1;
-    // Rounding adds a half at most to each of the weights of a sum. The rest of the margin is for this arithmetic.
-    const float room = static_cast<float>(kStepSumLimit - groups) - 0.25f;
-    smallest_step = std::max(smallest_step, LargestStepSum(filter, rows, size, groups) / room);
+    const float levels = simd::MostLevels(groups_.FindLargestSums(filter), in_steps_ ? 2 * kStepGroups : 0);
+    smallest_step = std::max(smallest_step, 1 / levels);
   }
   // The step has a finite inverse. A filter below it has scores of zero and is all residual.
   const float step = std::max(smallest_step, 1e-30f);
   FilterNorms norms;
-  kernels_.tiles.quantise_filter(filter, rows, size, step, lanes * 4, lane, exact, &norms);
+  if (groups_.mixed()) {
+    std::vector<int8_t> plain(static_cast<size_t>(shape_.groups() * 4));
+    kernels_.tiles.quantise_filter(filter, rows, size, step, 4, plain.data(), exact, &norms);
+    groups_.Arrange(plain.data(), lanes * 4, lane);
+  } else {
+    kernels_.tiles.quantise_filter(filter, rows, size, step, lanes * 4, lane, exact, &norms);
+  }
+  if (in_steps_) {
+    uint16_t* const starts = step_starts_ + block * groups_.steps() * block_lanes_ * 2 + map % block_lanes_ * 2;
+    groups_.SetStepStarts(lane, lanes * 4, lanes, starts);
+  }
   // Squares that underflow are below 2^-149 each; a residual is rounded by less than 2^-22 of its weight.
   const double elements = static_cast<double>(rows * size), underflow = elements * 0x1p-149;
   const double norm = std::sqrt(norms.squares + underflow);
@@ -286,7 +274,8 @@ bool WinnerSearch::Load(const float* image, int thread) {
   if (w.zero != 0 || loaded.smallest < 0 || loaded.largest > 1 || !TakeLoadedBytes(loaded.residual, w)) {
     Quantise(loaded, w);
   }
-  w.sparse = w.zero == 0 && shape_.groups() <= kMaskGroups;
+  w.sparse = w.zero == 0 && shape_.groups() <= kMaskGroups && !groups_.mixed();
+  if (groups_.mixed()) groups_.Mix(w.bytes, w.mixed, w.stacks);
   if (w.sparse && columns_) return true;
   if (w.sparse) {
     kernels_.tiles.list_tiles(shape_, tile_positions_, w.bytes, w.rows, w.fields, &w.tiles);
@@ -311,7 +300,8 @@ void WinnerSearch::FindThresholds(int64_t first_map, int64_t vectors, const int3
   bounds.constant = constant_ + first_map;
   bounds.bias = scaled_bias_ + first_map;
   bounds.zero_sum = zero_sum_ + first_map;
-  kernels_.tiles.thresholds(bounds, vectors, maxima, count, w.norm, w.residual_norm, w.step, w.zero, w.thresholds);
+  kernels_.tiles.thresholds(bounds, vectors, maxima, count, w.norm, w.residual_norm, w.step,
+                            w.zero - (InSteps(w) ? simd::kMiddleByte : 0), w.thresholds);
 }
 
 void WinnerSearch::FindColumnWinners(Workspace& w, int32_t* units, float* values) const {
@@ -343,20 +333,17 @@ void WinnerSearch::FindWinners(int64_t first, int64_t last, int thread, int32_t*
   const int64_t stride = shape_.stride(), width = shape_.width, positions = shape_.height * width;
   const int64_t exact_floats = shape_.channels * shape_.size * kFilterSize;
   TileScoreArgs args;
-  args.bytes = w.bytes;
-  args.stride = stride;
+  groups_.Describe(groups_.mixed() ? w.mixed : w.bytes, w.stacks, &args);
   args.tiles = w.tiles;
   if (!w.sparse) args.tiles.masks = nullptr;
-  args.in_steps = in_steps_ && !w.sparse;
-  args.offsets = offsets_.data();
-  args.groups = shape_.groups();
   args.maxima = w.maxima;
   args.stretch_maxima = w.stretch_maxima;
   for (int64_t block = first; block < last; ++block) {
     const int64_t first_map = block * block_lanes_;
     const int64_t lanes = std::min(block_lanes_, lanes_ - first_map);
     const int64_t vectors = lanes / kernels_.tiles.lanes;
-    args.weights = weights_ + first_map * shape_.groups() * 4;
+    args.weights = weights_ + first_map * groups_.count() * 4;
+    if (InSteps(w)) args.step_starts = step_starts_ + first_map * groups_.steps() * 2;
     kernels_.tiles.score(tile_positions_, vectors, args);
     FindThresholds(first_map, vectors, w.stretch_maxima, DivideUp(w.tiles.count, kStretchTiles), w);
     const int64_t candidates = kernels_.tiles.candidates(args, vectors, w.thresholds, w.stretches, w.places);

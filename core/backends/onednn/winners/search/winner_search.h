@@ -14,6 +14,7 @@
 #include "core/backends/onednn/support/context.h"
 #include "core/backends/onednn/winners/convolution_blocks.h"
 #include "core/backends/onednn/winners/search/search_columns.h"
+#include "core/backends/onednn/winners/search/search_groups.h"
 #include "core/backends/onednn/winners/search/search_tiles.h"
 
 namespace kwta::onednn::winners {
@@ -56,6 +57,8 @@ class WinnerSearch {
   struct alignas(128) Workspace {
     float* pixels = nullptr;  // [channels, padded height, stride] and slack, like the next three
     uint8_t* bytes = nullptr;
+    uint8_t* mixed = nullptr;         // of SearchGroups
+    uint32_t* stacks = nullptr;       // likewise
     float* squares = nullptr;         // of one channel
     int32_t* byte_squares = nullptr;  // likewise
     uint8_t* rows = nullptr;
@@ -80,6 +83,8 @@ class WinnerSearch {
   WinnerSearch(const SearchKernels& kernels, const Convolution& convolution)
       : kernels_(kernels), convolution_(convolution) {}
 
+  // Whether the loaded image is scored in steps of kStepGroups.
+  bool InSteps(const Workspace& workspace) const { return in_steps_ && !workspace.sparse; }
   void QuantiseMap(int64_t map);
   void SetZero(int32_t zero, Workspace& workspace) const;
   // Returns whether the loaded bytes are as good as the image; if so, sets the norms.
@@ -101,11 +106,12 @@ class WinnerSearch {
   int64_t tile_positions_ = 0;
   int64_t block_lanes_ = 0;  // in every block but the last, which may have fewer
   int64_t blocks_ = 0;
-  int64_t lanes_ = 0;               // of all blocks
-  std::vector<int32_t> offsets_;    // [groups]
-  int8_t* weights_ = nullptr;       // [blocks, groups, vectors of the block, lanes, 4]
-  float* exact_weights_ = nullptr;  // [maps, channels, size, kFilterSize]
-  float* bias_ = nullptr;           // [maps]
+  int64_t lanes_ = 0;  // of all blocks
+  SearchGroups groups_;
+  int8_t* weights_ = nullptr;        // [blocks, groups, vectors of the block, lanes, 4]
+  uint16_t* step_starts_ = nullptr;  // [blocks, steps, vectors of the block, lanes, 2], of TileScoreArgs
+  float* exact_weights_ = nullptr;   // [maps, channels, size, kFilterSize]
+  float* bias_ = nullptr;            // [maps]
   // MapBounds of all lanes. of_norm_ is for images without negative pixels, of_signed_norm_ for others.
   float* of_norm_ = nullptr;
   float* of_signed_norm_ = nullptr;

@@ -112,11 +112,16 @@ TEST_P(ByteProductTest, ScoresAreThoseOfTheRoundedParts) {
   }
 }
 
-// Sums of 16 bits reach their limits where all elements of a row are 255 and neighbouring weights have the same sign.
+// Sums of 16 bits reach their limits where all bytes of a row are 255, or 0, and neighbouring weights have the same
+// sign.
 TEST_P(ByteProductTest, SumsOfTheLargestBytesDoNotSaturate) {
   constexpr int64_t kWidth = 64, kRows = 9;
   ThreadPool pool(1);
-  const std::vector<float> x(kRows * kWidth, 1.0f);
+  std::vector<float> x(kRows * kWidth, 1.0f);
+  for (int64_t i = kRows / 2; i < kRows; ++i) {
+    // The smallest number is byte 0, and the largest, in another place in every row, byte 255.
+    for (int64_t d = 0; d < kWidth; ++d) x[i * kWidth + d] = d == i ? 1.0f : -1.0f;
+  }
   std::vector<float> atoms;
   for (float scale : {1.0f, -3.0f}) {
     for (int64_t equal : {1, 2, 3, 4, 8, 16, 31, 64}) {
@@ -140,13 +145,14 @@ TEST_P(ByteProductTest, SumsOfTheLargestBytesDoNotSaturate) {
       kernels_.score_tile(tile, block.quantised.data(), panel, scores.data(), kPanelUnits);
     }
     for (int64_t unit = 0; unit < different; ++unit) {
-      int64_t sum = 0;
-      for (int64_t d = 0; d < kWidth; ++d) {
-        sum += int64_t{block.bytes(0)[d]} * panel.weights[(d / 4 * kPanelUnits + unit) * 4 + d % 4];
-      }
-      const double expected = static_cast<double>(sum) * block.quantised[0].scale * panel.scales[unit];
       for (int64_t i = 0; i < kRows; ++i) {
-        EXPECT_NEAR(scores[i * kPanelUnits + unit], expected, 1e-5 * (1 + std::abs(expected))) << unit;
+        const QuantisedRow& row = block.quantised[i];
+        int64_t sum = 0;
+        for (int64_t d = 0; d < kWidth; ++d) {
+          sum += int64_t{block.bytes(i)[d] - row.zero_point} * panel.weights[(d / 4 * kPanelUnits + unit) * 4 + d % 4];
+        }
+        const double expected = static_cast<double>(sum) * row.scale * panel.scales[unit];
+        EXPECT_NEAR(scores[i * kPanelUnits + unit], expected, 1e-5 * (1 + std::abs(expected))) << i << ", " << unit;
       }
     }
   }

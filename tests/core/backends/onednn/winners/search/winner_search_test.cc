@@ -100,6 +100,19 @@ TEST_P(WinnerSearchTest, EverySizeOfFilterWithSignedPixels) {
   }
 }
 
+TEST_P(WinnerSearchTest, SignedPixelsOfSeveralChannels) {
+  // Rows of a filter fill groups with channels side by side: whole ones, with one byte left for stacks, or with more.
+  for (int64_t channels = 2; channels <= 5; ++channels) {
+    for (int64_t size : {1, 3, 5, 7, 8}) {
+      for (int64_t maps : {9, 130}) {
+        Problem p({2, channels, 6, 7}, maps, size);
+        if (Suits(p)) ExpectExact(p);
+      }
+    }
+  }
+  EXPECT_TRUE(Suits(Problem({2, 3, 6, 7}, 130, 7)));
+}
+
 TEST_P(WinnerSearchTest, BytesWithFewAndManyZeros) {
   for (int zeros : {0, 1, 3, 4}) {
     for (int64_t size : {1, 3, 4, 5, 7, 8}) {
