@@ -66,20 +66,19 @@ void PrintEvaluation(const EvaluationOptions& options, const EvaluationReport& r
                 pixels(&ProbeResult::validation_error)});
   const auto add_unexplained = [&](const std::string& at, std::optional<double> fraction) {
     if (!fraction) return;
-    table.AddRow({"fraction of variance unexplained, " + at, absl::StrFormat("%.4f", *fraction), ""});
+    table.AddRow({"fraction of variance unexplained, " + at, Decimals(*fraction), ""});
   };
   add_unexplained(HasWinners(report) ? "the winners of training" : sparsity, report.fraction_variance_unexplained);
   if (alpha_1_apart) add_unexplained("alpha 1", report.fraction_variance_unexplained_alpha_1);
   table.AddRow({"L0, " + sparsity, absl::StrFormat("%.1f", report.l0), ""});
   table.AddRow({absl::StrCat("average activation fraction over ", HumanCount(report.training_rows), " training images"),
-                absl::StrFormat("%.4f", report.activation_fraction), ""});
+                Decimals(report.activation_fraction), ""});
   const v1::TrainingStatistics& training = description.statistics();
   if (training.has_mean_pre_activation()) {
     const std::string window =
         absl::StrCat(" over the last ", HumanCount(training.activity_window_rows()), " rows of training");
-    table.AddRow({"mean pre-activation" + window, absl::StrFormat("%.4f", training.mean_pre_activation()), ""});
-    table.AddRow(
-        {"variance of pre-activations" + window, absl::StrFormat("%.4f", training.pre_activation_variance()), ""});
+    table.AddRow({"mean pre-activation" + window, Decimals(training.mean_pre_activation()), ""});
+    table.AddRow({"variance of pre-activations" + window, Decimals(training.pre_activation_variance()), ""});
   }
   const auto add_dead = [&](const std::string& at, int64_t count) {
     const std::string share = Percent(static_cast<double>(count) / description.code_width());
