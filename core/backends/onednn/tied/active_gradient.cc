@@ -4,30 +4,20 @@
 #include <vector>
 
 #include "core/backends/onednn/tied/codes_by_unit.h"
+#include "core/backends/onednn/tied/sum_terms.h"
 
 namespace kwta::onednn::tied {
 namespace {
 
 constexpr int64_t kActiveGradientGrainUnits = 16;
 
-// Operands of one weighted sum, kept between units.
-struct Terms {
-  std::vector<const float*> rows;
-  std::vector<float> scales;
-};
-
 // Writes the gradient of an active unit, for dense x.
 void DenseAtomGradient(const support::Context& context, const ActiveGradientArgs& args, const CodesByUnit& codes,
-                       int64_t unit, Terms* terms) {
-  terms->rows.clear();
-  terms->scales.clear();
-  if (args.decay != 0) {
-    terms->rows.push_back(args.atoms + unit * args.width);
-    terms->scales.push_back(args.decay);
-  }
+                       int64_t unit, SumTerms* terms) {
+  terms->Clear();
+  if (args.decay != 0) terms->Add(args.atoms + unit * args.width, args.decay);
   for (int64_t e = 0; e < codes.count(unit); ++e) {
-    terms->rows.push_back(args.x + codes.rows(unit)[e] * args.width);
-    terms->scales.push_back(args.dz[codes.entries(unit)[e]]);
+    terms->Add(args.x + codes.rows(unit)[e] * args.width, args.dz[codes.entries(unit)[e]]);
   }
   context.rows.weighted_sum(nullptr, terms->rows.data(), terms->scales.data(), static_cast<int64_t>(terms->rows.size()),
                             args.width, args.gradient_atoms + unit * args.width);
@@ -54,7 +44,7 @@ void SparseAtomGradient(const ActiveGradientArgs& args, const CodesByUnit& codes
 absl::Status ActiveGradient(support::Context& context, const ActiveGradientArgs& args) {
   CodesByUnit codes;
   codes.Sort(args.indices, args.rows, args.k, args.units);
-  std::vector<Terms> terms(static_cast<size_t>(context.pool.threads()));
+  std::vector<SumTerms> terms(static_cast<size_t>(context.pool.threads()));
   context.pool.ParallelFor(args.units, kActiveGradientGrainUnits, [&](int64_t begin, int64_t end, int thread) {
     for (int64_t unit = begin; unit < end; ++unit) {
       double bias = 0;

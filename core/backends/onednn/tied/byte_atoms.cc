@@ -12,7 +12,6 @@
 namespace kwta::onednn::tied {
 namespace {
 
-constexpr float kLargestByte = 127;
 // Bytes may become this much worse than new ones.
 constexpr float kStale = 2;
 // Numbers below kSmallest are not worth bytes. Numbers above kLargest are not trusted.
@@ -23,9 +22,10 @@ float NormOf(const float* x, int64_t n) { return x == nullptr ? 0 : codes::NormB
 
 }  // namespace
 
-ByteAtoms::ByteAtoms(const TiedParameters& parameters, const TiedKernels& kernels)
+ByteAtoms::ByteAtoms(const TiedParameters& parameters, const TiedKernels& kernels, int32_t largest_byte)
     : p_(parameters),
       kernels_(kernels),
+      largest_byte_(static_cast<float>(largest_byte)),
       groups_(DivideUp(p_.width, kGroupInputs)),
       padded_width_(RoundUp(p_.width, 64)),
       blocks_(DivideUp(p_.units, kUnitBlock)),
@@ -45,14 +45,16 @@ ByteAtoms::ByteAtoms(const TiedParameters& parameters, const TiedKernels& kernel
   bounds_.bias_below.assign(padded, -std::numeric_limits<float>::infinity());
 }
 
-void ByteAtoms::Update(int64_t unit) {
+void ByteAtoms::Update(int64_t unit) { Update(unit, Measure(unit)); }
+
+void ByteAtoms::Update(int64_t unit, const AtomMeasures& squares) {
   AtomMeasures& measures = measures_[unit];
-  measures = Measure(unit);
+  measures = Lengths(squares);
   const float distance = std::max(measures.above, measures.below);
   // This form makes new bytes for NaN, too.
   if (!(distance <= kStale * fresh_distance_[unit])) {
     MakeBytes(unit, measures.largest);
-    measures = Measure(unit);
+    measures = Lengths(Measure(unit));
     fresh_distance_[unit] = std::max(measures.above, measures.below);
   }
   if (p_.offset != nullptr) {
@@ -63,12 +65,15 @@ void ByteAtoms::Update(int64_t unit) {
 }
 
 AtomMeasures ByteAtoms::Measure(int64_t unit) const {
-  AtomMeasures measures = kernels_.measure(p_.atoms + unit * p_.width, p_.atom_velocity + unit * p_.width,
-                                           rows_.data() + unit * padded_width_, bounds_.scale[unit], p_.width);
-  for (float* sum : {&measures.above, &measures.below, &measures.length, &measures.velocity}) {
+  return kernels_.measure(p_.atoms + unit * p_.width, p_.atom_velocity + unit * p_.width, bytes(unit), scale(unit),
+                          p_.width);
+}
+
+AtomMeasures ByteAtoms::Lengths(AtomMeasures squares) const {
+  for (float* sum : {&squares.above, &squares.below, &squares.length, &squares.velocity}) {
     *sum = codes::NormBound(*sum, p_.width);
   }
-  return measures;
+  return squares;
 }
 
 void ByteAtoms::SetBounds(int64_t unit) {
@@ -95,8 +100,8 @@ void ByteAtoms::SetBounds(int64_t unit) {
 
 void ByteAtoms::MakeBytes(int64_t unit, float largest) {
   const bool sound = largest > kSmallest && largest < kLargest;
-  const float scale = sound ? largest / kLargestByte : 0;
-  const float inverse = sound ? kLargestByte / largest : 0;
+  const float scale = sound ? largest / largest_byte_ : 0;
+  const float inverse = sound ? largest_byte_ / largest : 0;
   bounds_.scale[unit] = scale;
   const float* atom = p_.atoms + unit * p_.width;
   int8_t* bytes = rows_.data() + unit * padded_width_;

@@ -17,10 +17,15 @@ namespace kwta::onednn::tied {
 // Methods for different ranges of 16 units may run at the same time.
 class ByteAtoms {
  public:
-  ByteAtoms(const TiedParameters& parameters, const TiedKernels& kernels);
+  // No byte is larger than largest_byte in magnitude, 127 at most.
+  ByteAtoms(const TiedParameters& parameters, const TiedKernels& kernels, int32_t largest_byte);
 
   // Measures the distance of an atom from its bytes. Call this after changing its stored numbers.
   void Update(int64_t unit);
+  // As Update, given what update_atom measured with bytes(unit) and scale(unit).
+  void Update(int64_t unit, const AtomMeasures& squares);
+  const int8_t* bytes(int64_t unit) const { return rows_.data() + unit * padded_width_; }
+  float scale(int64_t unit) const { return bounds_.scale[unit]; }
   // Call this after changing an atom's bias, shift or decay.
   void SetBounds(int64_t unit);
 
@@ -34,12 +39,14 @@ class ByteAtoms {
   bool usable(int64_t unit) const { return usable_[unit]; }
 
  private:
-  // Returns lengths, not their squares.
   AtomMeasures Measure(int64_t unit) const;
+  // Returns lengths in place of their squares.
+  AtomMeasures Lengths(AtomMeasures squares) const;
   void MakeBytes(int64_t unit, float largest);
 
   const TiedParameters p_;
   const TiedKernels& kernels_;
+  const float largest_byte_;
   const int64_t groups_;
   const int64_t padded_width_;
   const int64_t blocks_;

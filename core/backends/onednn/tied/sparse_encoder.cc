@@ -24,7 +24,7 @@ SparseEncoder::SparseEncoder(const support::Context& context, const TiedParamete
       product_(SparseProductKernelsFor(context.instruction_set)),
       dots_(SparseDotsFor(context.instruction_set)),
       largest_(codes::LargestKernelsFor(context.instruction_set)),
-      atoms_(parameters, kernels_),
+      atoms_(parameters, kernels_, product_.largest_weight),
       tile_stride_(p_.width / (kTileInputs * kTileClasses) + 1),
       all_units_(static_cast<size_t>(p_.units)),
       copies_(static_cast<size_t>(p_.units * p_.width)),

@@ -27,6 +27,9 @@ class SparseEncoder {
 
   // Call this after changing the stored numbers of a unit. Units of different blocks of 16 may run at the same time.
   void UpdateAtom(int64_t unit) { atoms_.Update(unit); }
+  // The same after update_atom, with what it measured of atoms().bytes(unit).
+  void UpdateAtom(int64_t unit, const AtomMeasures& squares) { atoms_.Update(unit, squares); }
+  const ByteAtoms& atoms() const { return atoms_; }
   // Call this after changing the unit's bias, shift or decay but not its atom.
   void UpdateBias(int64_t unit) { atoms_.SetBounds(unit); }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/backends/onednn/tied/codes_by_unit.h"
+#include "core/backends/onednn/tied/sum_terms.h"
 #include "core/base/divide_up.h"
 #include "core/simd/fixed_order_dot.h"
 
@@ -14,31 +15,22 @@ constexpr int64_t kGradientGrainUnits = 16;
 // Columns of the decoder bias's gradient that one range sums.
 constexpr int64_t kGradientGrainColumns = 256;
 
-// Operands of one weighted sum, kept between units.
-struct GradientTerms {
-  std::vector<const float*> rows;
-  std::vector<float> scales;
-};
-
 void UnitGradient(const support::Context& context, const SparseGradientArgs& args, const CodesByUnit& codes,
-                  int64_t unit, GradientTerms* terms) {
+                  int64_t unit, SumTerms* terms) {
   const int64_t count = codes.count(unit);
   args.active_rows[unit] = static_cast<int32_t>(count);
   args.gradient_bias[unit] = 0;
   if (count == 0) return;
   const float twice_scale = 2 * args.scale;
-  terms->rows.clear();
-  terms->scales.clear();
+  terms->Clear();
   double bias_sum = 0;
   for (int64_t e = 0; e < count; ++e) {
     const int64_t row = codes.rows(unit)[e];
     const float* residual = args.residual + row * args.width;
     const float dz = twice_scale * simd::FixedOrderDot(residual, args.atoms + unit * args.width, args.width);
     bias_sum += dz;
-    terms->rows.push_back(residual);
-    terms->scales.push_back(twice_scale * args.values[codes.entries(unit)[e]]);
-    terms->rows.push_back(args.x + row * args.width);
-    terms->scales.push_back(dz);
+    terms->Add(residual, twice_scale * args.values[codes.entries(unit)[e]]);
+    terms->Add(args.x + row * args.width, dz);
   }
   args.gradient_bias[unit] = static_cast<float>(bias_sum);
   context.rows.weighted_sum(nullptr, terms->rows.data(), terms->scales.data(), 2 * count, args.width,
@@ -47,10 +39,9 @@ void UnitGradient(const support::Context& context, const SparseGradientArgs& arg
 
 // Columns begin .. end - 1 of the decoder bias's gradient.
 void DecoderBiasGradient(const support::Context& context, const SparseGradientArgs& args, int64_t begin, int64_t end,
-                         GradientTerms* terms) {
-  terms->rows.clear();
-  terms->scales.assign(static_cast<size_t>(args.rows), 2 * args.scale);
-  for (int64_t i = 0; i < args.rows; ++i) terms->rows.push_back(args.residual + i * args.width + begin);
+                         SumTerms* terms) {
+  terms->Clear();
+  for (int64_t i = 0; i < args.rows; ++i) terms->Add(args.residual + i * args.width + begin, 2 * args.scale);
   context.rows.weighted_sum(nullptr, terms->rows.data(), terms->scales.data(), args.rows, end - begin,
                             args.gradient_decoder_bias + begin);
 }
@@ -60,7 +51,7 @@ void DecoderBiasGradient(const support::Context& context, const SparseGradientAr
 absl::Status SparseGradient(support::Context& context, const SparseGradientArgs& args) {
   CodesByUnit codes;
   codes.Sort(args.indices, args.rows, args.k, args.units);
-  std::vector<GradientTerms> terms(static_cast<size_t>(context.pool.threads()));
+  std::vector<SumTerms> terms(static_cast<size_t>(context.pool.threads()));
   const int64_t unit_ranges = DivideUp(args.units, kGradientGrainUnits);
   const int64_t column_ranges = DivideUp(args.width, kGradientGrainColumns);
   context.pool.ParallelFor(unit_ranges + column_ranges, 1, [&](int64_t range, int64_t, int thread) {

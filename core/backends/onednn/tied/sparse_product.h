@@ -47,8 +47,8 @@ struct ByteAtomBounds {
 
 // One version for each instruction set. Every function is thread-safe.
 struct SparseProductKernels {
-  // The largest byte of a row, so that no sum of products saturates.
-  int32_t largest_byte;
+  // The largest byte of a row and the largest magnitude of a byte of an atom, so that no sum of products saturates.
+  int32_t largest_byte, largest_weight;
   // As PrepareSparseRow, but norm and error are squared, with some rounding.
   SparseRow (*prepare_row)(const float* x, const float* offset, int64_t width, InputGroup* groups, int32_t* tiles,
                            int64_t tile_stride);

@@ -35,8 +35,9 @@ struct TiedKernels {
                       int64_t width, float* residual, float* products, float* partial);
   // On the atom and velocity that advance would compute, with the same bits:
   //   velocity = momentum * velocity - rate * gradient, atom += velocity.
-  void (*update_atom)(const AtomGradient& gradient, float rate, float momentum, float shift, float decay, int64_t width,
-                      float* atom, float* velocity);
+  // If bytes is not null, also measures the new atom. The result does not depend on whether it does.
+  AtomMeasures (*update_atom)(const AtomGradient& gradient, float rate, float momentum, float shift, float decay,
+                              int64_t width, float* atom, float* velocity, const int8_t* bytes, float scale);
   // atom_out = atom + shift * velocity, velocity_out (may be null) = decay * velocity; an output may be its input.
   // Returns whether an element of velocity was not zero.
   bool (*advance)(const float* atom, const float* velocity, float shift, float decay, int64_t width, float* atom_out,

@@ -140,6 +140,7 @@ class StepCall {
     CountActiveRows(args_, unit, static_cast<int32_t>(count));
     const bool rested = count == 0 && state_.rests[unit] != 0;
     double bias_gradient = 0;
+    AtomMeasures measures;
     if (count > 0) {
       state_.rests[unit] = 0;
       scales->resize(static_cast<size_t>(2 * count));
@@ -151,10 +152,11 @@ class StepCall {
         x_scales[e] = twice_scale_ * state_.products[entries[e]];
         bias_gradient += x_scales[e];
       }
-      state_.kernels.update_atom(
+      const ByteAtoms& bytes = state_.sparse.atoms();
+      measures = state_.kernels.update_atom(
           {state_.residual.data(), args_.x, state_.codes.rows(unit), residual_scales, x_scales, count}, args_.rate,
           args_.momentum, p_.shift[unit], p_.decay[unit], p_.width, p_.atoms + unit * p_.width,
-          p_.atom_velocity + unit * p_.width);
+          p_.atom_velocity + unit * p_.width, sparse_ ? bytes.bytes(unit) : nullptr, bytes.scale(unit));
       p_.shift[unit] = 0;
       p_.decay[unit] = 1;
     } else {
@@ -168,6 +170,8 @@ class StepCall {
     if (rested && p_.bias[unit] == bias) return;
     if (!sparse_) {
       state_.dictionary.Update(context_, unit);
+    } else if (count > 0) {
+      state_.sparse.UpdateAtom(unit, measures);
     } else if (IsUpToDate(p_, unit)) {
       state_.sparse.UpdateAtom(unit);
     } else {

@@ -139,7 +139,7 @@ void ExpectBoundsToHold(bool has_offset) {
       p.shift = zeros.data();
       p.decay = ones.data();
       if (has_offset) p.offset = offset.data();
-      ByteAtoms byte_atoms(p, TiedKernelsFor(simd::AvailableInstructionSets().front()));
+      ByteAtoms byte_atoms(p, TiedKernelsFor(simd::AvailableInstructionSets().front()), kernels->largest_weight);
       for (int64_t unit = 0; unit < kUnits; ++unit) byte_atoms.Update(unit);
       // Atoms that have moved on a little since their bytes were made.
       for (float& weight : atoms) weight += static_cast<float>(0.001 * rng.Gaussian());
@@ -178,6 +178,32 @@ void ExpectBoundsToHold(bool has_offset) {
 
 TEST(SparseProduct, BoundsHoldTheExactScores) { ExpectBoundsToHold(false); }
 TEST(SparseProduct, BoundsHoldTheExactScoresOfRowsLessAnOffset) { ExpectBoundsToHold(true); }
+
+// Sums of products reach their limits where all elements of a row, and all weights, are the largest.
+TEST(SparseProduct, SumsOfTheLargestBytesDoNotSaturate) {
+  constexpr int64_t kUnits = 2, kWidth = 60;
+  std::vector<float> atoms(kUnits * kWidth, 1.0f), velocity(kUnits * kWidth), bias(kUnits), zeros(kUnits);
+  std::fill_n(atoms.begin(), kWidth, -1.0f);
+  std::vector<float> ones(kUnits, 1.0f);
+  TiedParameters p;
+  p.units = kUnits;
+  p.width = kWidth;
+  p.atoms = atoms.data();
+  p.atom_velocity = velocity.data();
+  p.bias = bias.data();
+  p.shift = zeros.data();
+  p.decay = ones.data();
+  for (const SparseProductKernels* kernels : EveryVersion()) {
+    ByteAtoms byte_atoms(p, TiedKernelsFor(simd::AvailableInstructionSets().front()), kernels->largest_weight);
+    for (int64_t unit = 0; unit < kUnits; ++unit) byte_atoms.Update(unit);
+    const Prepared prepared(*kernels, std::vector<float>(kWidth, 1.0f));
+    std::vector<float> upper(64), lower(16);
+    kernels->score_block(prepared.row, prepared.groups.data(), byte_atoms.packed(0), byte_atoms.bounds(), 0,
+                         upper.data(), lower.data());
+    EXPECT_NEAR(upper[0], -kWidth, 0.01);
+    EXPECT_NEAR(upper[1], kWidth, 0.01);
+  }
+}
 
 }  // namespace
 }  // namespace kwta::onednn::tied::sparse_product_test

@@ -63,10 +63,29 @@ TEST_P(TiedKernelsTest, UpdatesAnAtomThatWasPutOff) {
     const std::vector<float> before = Gaussians(width, 3), velocity_before = Gaussians(width, 4);
     std::vector<float> atom = before, velocity = velocity_before;
     kernels_.update_atom({residual.data(), x.data(), rows.data(), residual_scales.data(), x_scales.data(), 3}, 0.1f,
-                         0.9f, 0.75f, 0.5f, width, atom.data(), velocity.data());
+                         0.9f, 0.75f, 0.5f, width, atom.data(), velocity.data(), nullptr, 0);
+    // Measured on the way.
+    const std::vector<int8_t> bytes(static_cast<size_t>(RoundUp(width, 64)), 3);
+    std::vector<float> same = before, same_velocity = velocity_before;
+    const AtomMeasures measured =
+        kernels_.update_atom({residual.data(), x.data(), rows.data(), residual_scales.data(), x_scales.data(), 3}, 0.1f,
+                             0.9f, 0.75f, 0.5f, width, same.data(), same_velocity.data(), bytes.data(), 0.25f);
+    EXPECT_EQ(same, atom);
+    EXPECT_EQ(same_velocity, velocity);
+    const AtomMeasures expected = kernels_.measure(atom.data(), velocity.data(), bytes.data(), 0.25f, width);
+    EXPECT_NEAR(measured.above, expected.above, 1e-4 * expected.above);
+    EXPECT_NEAR(measured.below, expected.below, 1e-4 * expected.below);
+    EXPECT_NEAR(measured.length, expected.length, 1e-4 * expected.length);
+    EXPECT_NEAR(measured.velocity, expected.velocity, 1e-4 * expected.velocity);
+    EXPECT_EQ(measured.largest, expected.largest);
     std::vector<float> advanced(width), advanced_velocity(width), alone(width);
-    kernels_.advance(before.data(), velocity_before.data(), 0.75f, 0.5f, width, advanced.data(),
-                     advanced_velocity.data());
+    EXPECT_TRUE(kernels_.advance(before.data(), velocity_before.data(), 0.75f, 0.5f, width, advanced.data(),
+                                 advanced_velocity.data()));
+    std::vector<float> still(width), moved(width);
+    EXPECT_FALSE(kernels_.advance(before.data(), still.data(), 0.75f, 0.5f, width, moved.data(), still.data()));
+    EXPECT_EQ(moved, before);
+    still.back() = 1e-30f;
+    EXPECT_TRUE(kernels_.advance(before.data(), still.data(), 0.75f, 0.5f, width, moved.data(), nullptr));
     kernels_.advance(before.data(), velocity_before.data(), 0.75f, 0.5f, width, alone.data(), nullptr);
     EXPECT_EQ(alone, advanced);
     for (int64_t d = 0; d < width; ++d) {
