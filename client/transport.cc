@@ -3,11 +3,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
-#include "client/address.h"
 #include "core/base/status_macros.h"
 #include "core/files/files.h"
 
@@ -44,24 +40,6 @@ class TokenInterceptorFactory final : public grpc::experimental::ClientIntercept
 };
 
 }  // namespace
-
-absl::StatusOr<std::string> TargetOf(const std::string& address) {
-  KWTA_RETURN_IF_ERROR(CheckAddress(address));
-  std::vector<std::string> all = absl::StrSplit(address, ',', absl::SkipWhitespace());
-  for (std::string& each : all) absl::StripAsciiWhitespace(&each);
-  if (all.size() < 2 || absl::StrContains(address, "://")) return std::string(absl::StripAsciiWhitespace(address));
-  const bool v6 = absl::StartsWith(all.front(), "[");
-  for (const std::string& each : all) {
-    const std::string host = each.substr(0, each.rfind(':'));
-    const bool literal = v6 ? absl::StartsWith(host, "[") : host.find_first_not_of("0123456789.") == std::string::npos;
-    if (literal && host.size() < each.size()) continue;
-    return absl::InvalidArgumentError(absl::StrCat(
-        "'", each,
-        "' is not IP:PORT of one family, as each of several addresses must be; a name that leads to several "
-        "servers is given alone"));
-  }
-  return absl::StrCat(v6 ? "ipv6:" : "ipv4:", absl::StrJoin(all, ","));
-}
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(const TlsOptions& tls) {
   if (!tls.on) return grpc::InsecureChannelCredentials();

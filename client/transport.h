@@ -13,10 +13,6 @@
 
 namespace kwta::client {
 
-// Converts Options.address to a name that gRPC resolves. Errors: INVALID_ARGUMENT (what CheckAddress refuses; several
-// addresses that are not IP:PORT).
-absl::StatusOr<std::string> TargetOf(const std::string& address);
-
 // Errors: those of reading the files, INVALID_ARGUMENT (a certificate without its key).
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(const TlsOptions& tls);
 

@@ -71,6 +71,16 @@ const CLI::App& Named(const CLI::App& app) {
   return *named;
 }
 
+// Returns the whole command: "kwta models load".
+std::string CommandWords(const CLI::App& app) {
+  std::string words = app.get_name();
+  for (const CLI::App* each = &app; !each->get_subcommands().empty();) {
+    each = each->get_subcommands().front();
+    absl::StrAppend(&words, " ", each->get_name());
+  }
+  return words;
+}
+
 std::vector<std::string> OptionNames(const CLI::App* app) {
   std::vector<std::string> names;
   for (; app != nullptr; app = app->get_parent()) {
@@ -148,7 +158,12 @@ void AddHelpAndVersion(CLI::App& app, Action* action) {
 std::unique_ptr<CLI::App> BuildCommandLine(GlobalOptions* global, Action* action) {
   auto app = std::make_unique<CLI::App>("Trains sparse encoders on a kwta server and encodes with them.", "kwta");
   app->footer(kCommandLineFooter);
-  app->set_version_flag("--version", VersionText());
+  // Behind a command it would be taken for the version of a model, and a script for what a command did.
+  app->set_version_flag("--version", [named = app.get()]() -> std::string {
+    if (named->get_subcommands().empty()) return VersionText();
+    throw CLI::ValidationError("--version", absl::StrCat("is no option of '", CommandWords(*named),
+                                                         "'; 'kwta --version' prints the version of this program"));
+  });
   app->require_subcommand(1);
   app->fallthrough();
   AddGlobalOptions(*app, global);
@@ -188,10 +203,9 @@ ExitCode RunCommandLine(int argc, const char* const* argv) {
     }
     // Parsing may have failed before it reached the options.
     global.json = std::find(argv, argv + argc, std::string("--json")) != argv + argc;
-    std::string command = "kwta";
-    for (const CLI::App* named : app->get_subcommands()) command += " " + named->get_name();
     return ReportUsage(
-        absl::StrCat(UsageText(*app, error), "\nRun '", command, " --help' for its options and examples."), global);
+        absl::StrCat(UsageText(*app, error), "\nRun '", CommandWords(*app), " --help' for its options and examples."),
+        global);
   }
   return action(global);
 }

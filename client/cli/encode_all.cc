@@ -27,6 +27,11 @@ absl::StatusOr<EncodedRows> EncodeAll(Client& client, const std::string& model, 
   return encoded;
 }
 
+std::unique_ptr<FeatureRows> FeaturesOf(const EncodeResult& codes) {
+  if (const auto* dense = std::get_if<Tensor>(&codes.codes)) return std::make_unique<DenseFeatures>(dense->rows());
+  return std::make_unique<CodeFeatures>(codes.sparse());
+}
+
 void AddSparsityOptions(CLI::App& app, v1::EncodeOptions* options) {
   CLI::Option* alpha = app.add_option_function<float>(
       "--alpha", [options](float value) { options->set_alpha(value); },

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "CLI/CLI.hpp"
 #include "absl/status/statusor.h"
 #include "client/client.h"
+#include "core/evaluation/feature_rows.h"
 
 namespace kwta::client::cli {
 
@@ -19,6 +21,9 @@ struct EncodedRows {
 absl::StatusOr<EncodedRows> EncodeAll(Client& client, const std::string& model, const RowSource& source,
                                       const EncodeSettings& settings,
                                       const std::function<void(int64_t rows_done)>& on_progress);
+
+// The codes as the input of a classifier. `codes` must outlive it.
+std::unique_ptr<FeatureRows> FeaturesOf(const EncodeResult& codes);
 
 // Adds --alpha and --k, which exclude each other.
 void AddSparsityOptions(CLI::App& app, v1::EncodeOptions* options);

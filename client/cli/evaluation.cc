@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/encode_all.h"
+#include "client/cli/model_input.h"
 #include "core/base/cpu.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/encoder_registry.h"
@@ -54,7 +55,7 @@ class Evaluator {
     classes_ = 1 + *std::max_element(training_.labels.begin(), training_.labels.end());
 
     KWTA_ASSIGN_OR_RETURN(const EncodedRows training,
-                          Encode("encoding the training images", training_, options_.encode));
+                          Encode("encoding the training images", training_, options_.settings.options));
     report_.encode_rows_per_second = static_cast<double>(report_.training_rows) / training.seconds;
     report_.dense_codes = std::holds_alternative<Tensor>(training.codes.codes);
     report_.takes_k = training.codes.rows_of_k;
@@ -62,18 +63,18 @@ class Evaluator {
     report_.activation_fraction = activity.ActiveUnitFraction();
     report_.dead_units = activity.DeadUnits();
     KWTA_ASSIGN_OR_RETURN(const EncodedRows evaluation,
-                          Encode("encoding the evaluation images", evaluation_, options_.encode));
+                          Encode("encoding the evaluation images", evaluation_, options_.settings.options));
     report_.l0 = Statistics(evaluation.codes).L0();
     const Preprocessor preprocessor(report_.model.description().preprocessing(), {});
     KWTA_ASSIGN_OR_RETURN(report_.fraction_variance_unexplained,
-                          Unexplained("reconstructing the evaluation images", options_.encode, preprocessor));
+                          Unexplained("reconstructing the evaluation images", options_.settings.options, preprocessor));
     if (report_.takes_k) KWTA_RETURN_IF_ERROR(CompareWithAlpha1(preprocessor));
     if (report_.model.description().has_fine_tuning()) {
       KWTA_ASSIGN_OR_RETURN(client::Classifier received,
                             client_.GetClassifier(options_.model, report_.model.version()));
       KWTA_ASSIGN_OR_RETURN(const StoredClassifier own,
                             StoredClassifier::Create(std::move(received.weights), std::move(received.bias)));
-      const int64_t wrong = own.CountWrong(CodeFeatures(evaluation.codes.sparse()), evaluation_.labels);
+      const int64_t wrong = own.CountWrong(*FeaturesOf(evaluation.codes), evaluation_.labels);
       report_.own_classifier_error = static_cast<double>(wrong) / static_cast<double>(report_.evaluation_rows);
     }
     KWTA_ASSIGN_OR_RETURN(report_.codes, ProbeCodes(training.codes, evaluation.codes));
@@ -96,15 +97,10 @@ class Evaluator {
     return absl::OkStatus();
   }
 
-  // Looks up the version served now, which then encodes everything.
+  // Looks up the version that is meant now, which then encodes everything.
   absl::Status Describe() {
     KWTA_ASSIGN_OR_RETURN(const v1::Model model, client_.GetModel(options_.model));
-    for (const v1::ModelVersion& version : model.versions()) {
-      if (version.version() == model.serving_version()) report_.model = version;
-    }
-    if (report_.model.version() == 0) {
-      return absl::FailedPreconditionError(absl::StrCat("model '", options_.model, "' has no version that is served"));
-    }
+    KWTA_ASSIGN_OR_RETURN(report_.model, ChosenVersion(model, options_.settings));
     KWTA_ASSIGN_OR_RETURN(const v1::StatusResponse status, client_.ServerStatus());
     report_.http_address = status.http_address();
     report_.http_tls = status.http_tls();
@@ -165,16 +161,14 @@ class Evaluator {
   }
 
   absl::StatusOr<ProbeResult> ProbeCodes(const EncodeResult& training, const EncodeResult& evaluation) {
-    if (!report_.dense_codes) {
-      return Probe("codes", CodeFeatures(training.sparse()), CodeFeatures(evaluation.sparse()), ProbeOptions(), {});
-    }
-    // Pooled maps are positive and of similar size, so they are centred, and half of them are dropped in each update.
     LinearProbeOptions options = ProbeOptions();
-    options.scaling = FeatureScaling::kCentred;
     ProbeGrid grid;
-    grid.dropout = {0.5};
-    return Probe("codes", DenseFeatures(training.dense().rows()), DenseFeatures(evaluation.dense().rows()), options,
-                 grid);
+    if (report_.dense_codes) {
+      // Pooled maps are positive and of similar size, so they are centred, and half of them are dropped in each update.
+      options.scaling = FeatureScaling::kCentred;
+      grid.dropout = {0.5};
+    }
+    return Probe("codes", *FeaturesOf(training), *FeaturesOf(evaluation), options, grid);
   }
 
   absl::StatusOr<ProbeResult> Probe(const std::string& name, const FeatureRows& training, const FeatureRows& evaluation,

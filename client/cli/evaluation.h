@@ -15,8 +15,8 @@ namespace kwta::client::cli {
 
 struct EvaluationOptions {
   std::string model;
-  LocalDataset data;  // reference.split is the part to evaluate on: TEST or VALIDATION.
-  v1::EncodeOptions encode;
+  LocalDataset data;        // reference.split is the part to evaluate on: TEST or VALIDATION.
+  EncodeSettings settings;  // Its version or label, and its options.
   ProbeLoss classifier = ProbeLoss::kSoftmax;
   bool pixels = true;  // Compare with raw pixels.
 };

@@ -6,9 +6,11 @@
 #include <numeric>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "client/cli/options/spec_options.h"
 #include "core/base/status_macros.h"
 #include "core/base/utf8.h"
+#include "core/io/datasets/named_datasets.h"
 
 namespace kwta::client::cli {
 namespace {
@@ -33,7 +35,12 @@ absl::StatusOr<Dataset> LoadAndSay(const v1::DatasetRef& reference, DatasetOptio
 absl::StatusOr<Dataset> LocalDataset::Load() const {
   DatasetOptions options;
   if (!directory.empty()) options.directories.push_back(directory);
-  return LoadAndSay(reference, std::move(options));
+  absl::StatusOr<Dataset> dataset = LoadAndSay(reference, std::move(options));
+  const bool may_lie_elsewhere = reference.has_path() || FindNamedDataset(reference.name()).ok();
+  if (!absl::IsNotFound(dataset.status()) || !directory.empty() || !may_lie_elsewhere) return dataset;
+  return absl::NotFoundError(absl::StrCat(dataset.status().message(),
+                                          "; this command reads the data on this machine, wherever the server has "
+                                          "them: say with --data-dir in which directory they lie"));
 }
 
 void AddLocalDatasetOptions(CLI::App& app, const std::vector<std::string>& splits, LocalDataset* dataset) {

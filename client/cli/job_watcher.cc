@@ -134,11 +134,16 @@ void PrintSummary(Client& client, const v1::Job& job) {
       std::cout << absl::StrFormat("  cross-entropy %.4g, %s of the training rows classified wrongly (last epoch)\n",
                                    statistics.loss(), Percent(statistics.training_error()));
     } else {
-      std::cout << absl::StrFormat("  loss %.4g, fraction of variance unexplained %.4f (last epoch)\n",
-                                   statistics.loss(), statistics.fraction_variance_unexplained())
+      std::cout << absl::StrFormat("  loss %.4g, fraction of variance unexplained %s (last epoch)\n", statistics.loss(),
+                                   Decimals(statistics.fraction_variance_unexplained()))
                 << "  dead units " << HumanCount(statistics.dead_units()) << " of "
                 << HumanCount(trained_units > 0 ? trained_units : version.description().code_width())
                 << " over the last " << HumanCount(statistics.dead_window_rows()) << " training rows\n";
+      if (statistics.has_activation_fraction()) {
+        std::cout << absl::StrFormat("  activation fraction %s over the last %s training rows\n",
+                                     Decimals(statistics.activation_fraction()),
+                                     HumanCount(statistics.activity_window_rows()));
+      }
     }
     std::cout << "  " << HumanRate(statistics.images_per_second()) << " images/s, "
               << HumanDuration(absl::Seconds(statistics.train_seconds())) << " of training\n";

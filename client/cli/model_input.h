@@ -1,4 +1,4 @@
-// Selects a model and rows on this machine, for the commands that send rows to a model.
+// Selects a version of a model and rows on this machine, for the commands that send rows to a model.
 #pragma once
 
 #include <string>
@@ -7,8 +7,16 @@
 #include "absl/status/statusor.h"
 #include "client/cli/input_rows.h"
 #include "client/encode_types.h"
+#include "kwta/v1/service.pb.h"
 
 namespace kwta::client::cli {
+
+// Adds --model, --version and --label. They set *model, and the version and label of `settings`.
+void AddModelOptions(CLI::App& app, std::string* model, EncodeSettings* settings);
+
+// Returns the version that calls with `settings` reach: that of its number or of its label, else the one that serves.
+// Errors: NOT_FOUND (no such version or label), FAILED_PRECONDITION (no version serves).
+absl::StatusOr<v1::ModelVersion> ChosenVersion(const v1::Model& model, const EncodeSettings& settings);
 
 struct ModelInput {
   std::string model;

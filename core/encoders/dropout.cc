@@ -52,6 +52,10 @@ const EncoderKind& DropoutKind() {
       if (ActivationOf(spec.dropout().activation()) != Activation::kReLU) return {true, 0.002f, 0.05f};
       return {true, 0.02f, 0.25f};
     };
+    row.unit_interval = [](const v1::EncoderSpec& spec) {
+      return spec.dropout().decoder() == v1::DECODER_SIGMOID ? "a sigmoid decoder reconstructs numbers of 0 .. 1"
+                                                             : nullptr;
+    };
     row.options = kDropoutOptions;
     row.resolve = [](v1::EncoderSpec* spec) { return ResolveDropout(spec->mutable_dropout()); };
     row.code_shape = [](const v1::EncoderSpec& spec) -> Shape { return {spec.dropout().units()}; };

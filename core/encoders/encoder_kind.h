@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -59,6 +60,12 @@ struct EncoderKind {
   };
   // True if a model consists of models of other kinds. No job trains such a model as a whole.
   bool of_layers = false;
+  // Returns why elements of rows must lie in 0 .. 1, as in "a Boltzmann machine reads probabilities"; null if they need
+  // not. No mean can be subtracted from such rows. Null: elements may be any numbers.
+  const char* (*unit_interval)(const v1::EncoderSpec& spec) = nullptr;
+  // Returns what somebody who trains such a spec should know, empty if nothing. Null: nothing. REQUIRES: spec is
+  // resolved.
+  std::string (*advice)(const v1::EncoderSpec& spec) = nullptr;
   // The fields of the kind's spec that a command line offers. The first one sets the number of units.
   absl::Span<const SpecOption> options;
 

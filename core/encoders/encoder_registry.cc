@@ -22,6 +22,12 @@ std::string NoKindMessage() {
                       absl::StrJoin(EncoderKindNames(), ", "));
 }
 
+// EncoderKind::unit_interval of the spec; null too if it sets no kind.
+const char* WhyInUnitInterval(const v1::EncoderSpec& spec) {
+  const EncoderKind* kind = FindEncoderKind(spec);
+  return kind == nullptr || kind->unit_interval == nullptr ? nullptr : kind->unit_interval(spec);
+}
+
 }  // namespace
 
 absl::Span<const EncoderKind* const> EncoderKinds() {
@@ -78,6 +84,21 @@ float ActiveAbove(const v1::EncoderSpec& spec) {
   return kind != nullptr && kind->active_above != nullptr ? kind->active_above(top) : 0;
 }
 
+absl::Status CheckSubtractMean(const v1::EncoderSpec& spec, bool subtract_mean) {
+  const char* const why = WhyInUnitInterval(spec);
+  if (!subtract_mean || why == nullptr) return absl::OkStatus();
+  return InvalidField("preprocessing.subtract_mean", "true", absl::StrCat("false: ", why));
+}
+
+bool CouldSubtractMean(const v1::EncoderSpec& spec, const v1::PreprocessingSpec& preprocessing) {
+  return !spec.has_stack() && !preprocessing.subtract_mean() && WhyInUnitInterval(spec) == nullptr;
+}
+
+std::string TrainingAdvice(const v1::EncoderSpec& spec) {
+  const EncoderKind* kind = FindEncoderKind(spec);
+  return kind == nullptr || kind->advice == nullptr ? "" : kind->advice(spec);
+}
+
 absl::Status ResolveEncoder(v1::EncoderSpec* spec) {
   const EncoderKind* kind = FindEncoderKind(*spec);
   if (kind == nullptr) return absl::InvalidArgumentError(NoKindMessage());
@@ -118,6 +139,7 @@ absl::StatusOr<std::unique_ptr<Learner>> CreateLearner(const v1::EncoderSpec& sp
                                                        const v1::TrainingSpec& training,
                                                        std::shared_ptr<Backend> backend, const std::vector<float>& mean,
                                                        const std::vector<float>& offset) {
+  KWTA_RETURN_IF_ERROR(CheckSubtractMean(spec, !mean.empty()));
   return FindEncoderKind(spec)->create_learner({spec, row_shape, training, std::move(backend), mean, offset});
 }
 

@@ -37,6 +37,17 @@ int64_t UnitCount(const v1::EncoderSpec& spec);
 // layer. REQUIRES: spec is resolved.
 float ActiveAbove(const v1::EncoderSpec& spec);
 
+// Errors: INVALID_ARGUMENT if the mean is subtracted from rows whose elements must lie in 0 .. 1. A spec without a kind
+// is no error.
+absl::Status CheckSubtractMean(const v1::EncoderSpec& spec, bool subtract_mean);
+
+// Returns whether subtracting the mean would be something to try: it is not subtracted, and could be. A stack takes its
+// rows as the layers below make them.
+bool CouldSubtractMean(const v1::EncoderSpec& spec, const v1::PreprocessingSpec& preprocessing);
+
+// Returns what somebody who trains the spec should know; empty if nothing. REQUIRES: spec is resolved.
+std::string TrainingAdvice(const v1::EncoderSpec& spec);
+
 // Fills in defaults and checks ranges. Errors: INVALID_ARGUMENT naming the field, its value and its range.
 absl::Status ResolveEncoder(v1::EncoderSpec* spec);
 

@@ -39,6 +39,7 @@ const EncoderKind& RbmKind() {
     row.name = "rbm";
     row.kind_case = v1::EncoderSpec::kRbm;
     row.training_defaults = [](const v1::EncoderSpec&) -> TrainingDefaults { return {false, 0.05f, 0}; };
+    row.unit_interval = [](const v1::EncoderSpec&) { return "a Boltzmann machine reads probabilities, 0 .. 1"; };
     row.options = kRbmOptions;
     row.resolve = [](v1::EncoderSpec* spec) { return ResolveRbm(spec->mutable_rbm()); };
     row.code_shape = [](const v1::EncoderSpec& spec) -> Shape { return {spec.rbm().units()}; };

@@ -377,10 +377,6 @@ absl::Status RbmLearner::Restore(const TensorMap& state) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Learner>> CreateRbmLearner(const LearnerSetup& setup) {
-  if (!setup.mean.empty()) {
-    return absl::InvalidArgumentError(
-        "preprocessing.subtract_mean is true; expected false: a Boltzmann machine reads probabilities, 0 .. 1");
-  }
   return std::make_unique<RbmLearner>(setup.encoder.rbm(), ElementCount(setup.row_shape), setup.training.seed(),
                                       setup.backend);
 }

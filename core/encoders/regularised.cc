@@ -110,6 +110,15 @@ const EncoderKind& RegularisedKind() {
     row.kind_case = v1::EncoderSpec::kRegularised;
     row.training_defaults = [](const v1::EncoderSpec&) -> TrainingDefaults { return {true, 0.01f, 0}; };
     row.options = kRegularisedOptions;
+    row.advice = [](const v1::EncoderSpec& spec) -> std::string {
+      const v1::RegularisedSpec& regularised = spec.regularised();
+      if (ActivationOf(regularised.activation()) != Activation::kReLU || !regularised.unit_length()) return "";
+      if (!(regularised.contraction() > 0) && !(regularised.marginalised_noise() > 0)) return "";
+      return absl::StrCat(
+          "encoder.regularised.", regularised.contraction() > 0 ? "contraction" : "marginalised_noise",
+          " changes nothing: of ReLU units whose weights keep length 1 the penalty has no gradient; take "
+          "another activation, or unit_length false");
+    };
     row.resolve = [](v1::EncoderSpec* spec) { return ResolveRegularised(spec->mutable_regularised()); };
     row.code_shape = [](const v1::EncoderSpec& spec) -> Shape { return {spec.regularised().units()}; };
     row.row_scores = [](const v1::EncoderSpec& spec) -> int64_t { return spec.regularised().units(); };

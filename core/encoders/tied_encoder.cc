@@ -216,9 +216,11 @@ absl::Status CheckInUnitInterval(const float* x, int64_t rows, int64_t width, ab
   for (int64_t e = 0; e < rows * width; ++e) inside &= x[e] >= 0 && x[e] <= 1;
   if (inside) return absl::OkStatus();
   const float* const wrong = std::find_if(x, x + rows * width, [](float each) { return !(each >= 0 && each <= 1); });
-  return absl::InvalidArgumentError(absl::StrCat(
-      "an element of the preprocessed rows, dimension ", (wrong - x) % width, ", is ", *wrong,
-      "; expected 0 .. 1: ", why, "; scale the rows (u8_divisor for bytes, the step scale for other numbers)"));
+  return absl::InvalidArgumentError(absl::StrCat("an element of the preprocessed rows, dimension ", (wrong - x) % width,
+                                                 ", is ", *wrong, "; expected 0 .. 1: ", why,
+                                                 "; scale the rows (u8_divisor for bytes, the step scale for other "
+                                                 "numbers), or as the base of a layer take a model of "
+                                                 "sigmoid units"));
 }
 
 }  // namespace kwta

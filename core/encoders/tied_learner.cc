@@ -263,10 +263,6 @@ absl::Status TiedLearner::Restore(const TensorMap& state) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Learner>> CreateTiedLearner(const TiedLearning& learning, const LearnerSetup& setup) {
-  if (learning.pass.sigmoid_output && !setup.mean.empty()) {
-    return absl::InvalidArgumentError(
-        "preprocessing.subtract_mean is true; expected false: a sigmoid decoder reconstructs numbers of 0 .. 1");
-  }
   auto learner = std::make_unique<TiedLearner>(learning, setup);
   KWTA_RETURN_IF_ERROR(learner->Initialise(setup.training.seed(), setup.offset));
   return learner;

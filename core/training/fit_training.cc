@@ -1,6 +1,7 @@
 // The parts of a training job that depend on its rows.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <vector>
 
@@ -62,6 +63,13 @@ absl::Status FitTraining(v1::JobSpec* spec, LearnerRows& rows) {
   KWTA_ASSIGN_OR_RETURN(const double energy, LargestEnergy(rows));
   float rate = defaults.learning_rate;
   if (energy > 0) rate = std::min(rate, static_cast<float>(defaults.rate_times_energy / energy));
+  // Below this, numbers lose their bits, and at last all of them: a rate of zero learns nothing.
+  if (rate < std::numeric_limits<float>::min()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the rows are too large to learn from: the largest mean of (u'x)^2, in any direction u, is ", energy,
+        ", for which no learning rate is small enough; scale the rows (u8_divisor for bytes, the step scale for other "
+        "numbers)"));
+  }
   if (training.final_learning_rate() > rate) {
     return InvalidField(
         "training.final_learning_rate", training.final_learning_rate(),

@@ -91,6 +91,12 @@ void SetTrainingDefaults(v1::JobSpec* spec) {
 
 }  // namespace
 
+absl::Status CheckFitsBase(const v1::JobSpec& spec, const v1::ModelDescription& base) {
+  if (spec.has_fine_tuning()) return CheckCanBeTuned(base);
+  v1::EncoderSpec layer = spec.encoder();
+  return FitEncoder(&layer, CodeShape(base));
+}
+
 absl::Status CheckBatchIsFilled(int64_t rows, const v1::TrainingSpec& training) {
   const uint32_t batch_size = training.batch_size();
   if (rows >= int64_t{batch_size}) return absl::OkStatus();
@@ -118,6 +124,7 @@ absl::Status ResolveJobSpec(v1::JobSpec* spec) {
     KWTA_RETURN_IF_ERROR(ResolveBase(spec));
   } else {
     KWTA_RETURN_IF_ERROR(ResolvePreprocessing(spec->mutable_preprocessing()));
+    KWTA_RETURN_IF_ERROR(CheckSubtractMean(spec->encoder(), spec->preprocessing().subtract_mean()));
   }
   KWTA_RETURN_IF_ERROR(ResolveTraining(spec->encoder(), spec->mutable_training()));
   KWTA_RETURN_IF_ERROR(ValidateDatasetRef(spec->dataset()));

@@ -29,6 +29,7 @@ class LayerTrainee : public Trainee {
   LayerTrainee(const v1::JobSpec& spec, v1::EncoderSpec encoder, LearnerRows& rows, std::shared_ptr<Backend> backend)
       : training_(spec.training()),
         encoder_(std::move(encoder)),
+        could_subtract_mean_(!spec.has_base() && CouldSubtractMean(encoder_, spec.preprocessing())),
         rows_(rows),
         backend_(std::move(backend)),
         learning_rate_(training_.learning_rate(), training_.final_learning_rate(),
@@ -47,7 +48,7 @@ class LayerTrainee : public Trainee {
   Baseline baseline() const override {
     return {rows_.squared_deviation() / static_cast<double>(rows_.rows()), "predicting the mean of the rows"};
   }
-  std::vector<std::string> warnings() const override { return rows_.warnings(); }
+  std::vector<std::string> warnings() const override;
   std::vector<std::string> FinalWarnings(const EpochTotals& last_epoch) const override;
 
   absl::Status Reset() override {
@@ -71,6 +72,7 @@ class LayerTrainee : public Trainee {
 
   const v1::TrainingSpec& training_;
   const v1::EncoderSpec encoder_;
+  const bool could_subtract_mean_;
   LearnerRows& rows_;
   const std::shared_ptr<Backend> backend_;
   const LearningRateSchedule learning_rate_;
@@ -80,6 +82,13 @@ class LayerTrainee : public Trainee {
   SteadyTime measure_gradient_at_;  // not before
   std::optional<double> gradient_norm_;
 };
+
+std::vector<std::string> LayerTrainee::warnings() const {
+  std::vector<std::string> warnings = rows_.warnings();
+  std::string advice = TrainingAdvice(encoder_);
+  if (!advice.empty()) warnings.push_back(std::move(advice));
+  return warnings;
+}
 
 absl::Status LayerTrainee::Update(const TrainingBatch& batch) {
   KWTA_RETURN_IF_ERROR(rows_.Gather(batch.which, batch.rows, batch_.data()));
@@ -121,12 +130,13 @@ void LayerTrainee::Describe(const EpochReport& report, const EpochTotals* last_e
 
 std::vector<std::string> LayerTrainee::FinalWarnings(const EpochTotals& last_epoch) const {
   std::vector<std::string> warnings;
-  std::string dead = DeadUnitsWarning(last_epoch.DeadUnits(), units());
+  std::string dead = DeadUnitsWarning(last_epoch.DeadUnits(), units(), encoder_, could_subtract_mean_);
   if (!dead.empty()) warnings.push_back(std::move(dead));
   if (last_epoch.loss > rows_.squared_deviation()) {
     warnings.push_back(absl::StrCat(
         "reconstructions are worse than the mean of the rows (", last_epoch.loss / rows_.squared_deviation(),
-        " of the variance unexplained): train for more epochs, subtract the mean, or take another learning rate"));
+        " of the variance unexplained): train for more epochs, ", could_subtract_mean_ ? "subtract the mean, " : "",
+        "or take another learning rate"));
   }
   return warnings;
 }

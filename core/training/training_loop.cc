@@ -289,10 +289,11 @@ absl::Status TrainingLoop::WriteCheckpoint() {
 }
 
 absl::Status TrainingLoop::Diverged(absl::string_view cause, int64_t update) const {
-  return absl::FailedPreconditionError(
-      absl::StrCat(cause, ", in epoch ", trainee_.EpochName(update / batches_), ", update ", update % batches_ + 1,
-                   " of ", batches_, ", at a learning rate of ", trainee_.LearningRate(update),
-                   "; lower training.learning_rate from ", training_.learning_rate(), " (a tenth is a good next try)"));
+  const std::string others = trainee_.other_rates();
+  return absl::FailedPreconditionError(absl::StrCat(
+      cause, ", in epoch ", trainee_.EpochName(update / batches_), ", update ", update % batches_ + 1, " of ", batches_,
+      ", at a learning rate of ", trainee_.LearningRate(update), "; lower training.learning_rate from ",
+      training_.learning_rate(), others.empty() ? "" : " or ", others, " (a tenth is a good next try)"));
 }
 
 v1::TrainingProgress TrainingLoop::Progress(int64_t epochs_done, int64_t images) {

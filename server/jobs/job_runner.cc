@@ -141,7 +141,26 @@ absl::Status JobRunner::Reserve(const std::string& id) {
   return absl::OkStatus();
 }
 
+absl::Status JobRunner::CheckIdIsFree(const std::string& id, const std::string& model) const {
+  if (!absl::IsNotFound(journal_->store().Get(id).status())) return absl::OkStatus();
+  const std::string bundle = BundlePath(id);
+  std::string left;
+  std::error_code ignored;
+  if (const uint64_t version = models_->VersionOfJob(model, id); version != 0) {
+    left = absl::StrCat("version ", version, " of model '", model, "' is of it");
+  } else if (fs::exists(bundle, ignored)) {
+    left = absl::StrCat("its model lies in '", bundle, "': to publish that, move it to '", models_->DirectoryOf(model),
+                        "/N', where N is a version that is not taken");
+  } else {
+    return absl::OkStatus();
+  }
+  return absl::AlreadyExistsError(absl::StrCat("job_id '", id,
+                                               "' is that of an earlier job, which the job store no longer has; ", left,
+                                               ". Take another job_id"));
+}
+
 absl::StatusOr<v1::Job> JobRunner::Submit(std::string id, const v1::JobSpec& spec) {
+  if (!id.empty()) KWTA_RETURN_IF_ERROR(CheckIdIsFree(id, spec.model()));
   KWTA_RETURN_IF_ERROR(Reserve(id));
   const absl::Time now = absl::Now();
   if (id.empty()) id = NewJobId(now);
@@ -335,8 +354,9 @@ JobRunner::Ending JobRunner::Train(const v1::Job& job) {
     running_[job.id()].process = nullptr;
   }
   const std::string log = (*process)->LogTail(kLogTailBytes);
-  const std::string words = log.empty() ? "it wrote nothing to its log" : absl::StrCat("its last words: ", log);
   ending.killed = ending.error.ok() && (*process)->was_killed();
+  const std::string words = absl::StrCat(log.empty() ? "it wrote nothing to its log" : "its last words: ", log,
+                                         ending.killed ? ". The system kills so where memory is short" : "");
   ending.error =
       absl::InternalError(ending.error.ok() ? absl::StrCat("the trainer ", how, " without a final report; ", words)
                                             : absl::StrCat(ending.error.message(), " and was stopped; ", words));

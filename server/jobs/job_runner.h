@@ -60,8 +60,9 @@ class JobRunner {
 
   // Stores and queues a job. An empty id is replaced with a new one. Repeating a request returns its job even if the
   // queue is full. REQUIRES: spec is resolved.
-  // Errors: ALREADY_EXISTS (the id belongs to another spec), RESOURCE_EXHAUSTED with a RetryAfter (max_queued_jobs jobs
-  // wait), UNAVAILABLE (stopping), and those of the store.
+  // Errors: ALREADY_EXISTS (the id belongs to another spec, or to a job whose model is still there although the store
+  // no longer has it), RESOURCE_EXHAUSTED with a RetryAfter (max_queued_jobs jobs wait), UNAVAILABLE (stopping), and
+  // those of the store.
   absl::StatusOr<v1::Job> Submit(std::string id, const v1::JobSpec& spec);
 
   // Cancels a job and returns it as it is then. Its trainer stops in the background.
@@ -101,6 +102,9 @@ class JobRunner {
     bool killed = false;  // killed by something other than this server
   };
 
+  // Checks that a job that the store does not have has left no model under its id: a new job would be taken for it.
+  // Errors: ALREADY_EXISTS.
+  absl::Status CheckIdIsFree(const std::string& id, const std::string& model) const;
   // Reserves a place in the queue for a job that is about to be stored.
   absl::Status Reserve(const std::string& id);
   // Takes up the jobs in the store. Errors: those of the store; call it again after an error.

@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/io/model_bundle.h"
-#include "core/training/fine_tuning/fine_tuning_spec.h"
 #include "core/training/job_spec.h"
 
 namespace kwta::server {
@@ -42,7 +41,7 @@ absl::Status JobHandler::ResolveBase(const std::string& job_id, v1::JobSpec* spe
     }
   }
   KWTA_ASSIGN_OR_RETURN(const ModelVersionInfo model, models_->Describe({base->model(), base->version()}));
-  if (spec->has_fine_tuning()) KWTA_RETURN_IF_ERROR(CheckCanBeTuned(model.description));
+  KWTA_RETURN_IF_ERROR(CheckFitsBase(*spec, model.description));
   KWTA_ASSIGN_OR_RETURN(const std::string hash, HashOfModelBundle(model.directory));
   if (!base->sha256().empty() && base->sha256() != hash) {
     return absl::FailedPreconditionError(

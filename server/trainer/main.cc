@@ -22,6 +22,7 @@
 #include "core/base/status_macros.h"
 #include "core/base/utf8.h"
 #include "core/base/version.h"
+#include "core/files/files.h"
 #include "core/io/datasets/dataset.h"
 #include "core/io/model_bundle.h"
 #include "core/training/run_job.h"
@@ -112,10 +113,10 @@ absl::StatusOr<v1::TrainingStatistics> RunTask(const v1::TrainerTask& task, Repo
   bundle.description.set_kwta_version(kVersion);
   *bundle.description.mutable_created() = google::protobuf::util::TimeUtil::GetCurrentTime();
   const std::string directory = absl::StrCat(task.work_directory(), "/bundle");
-  // An earlier attempt may have been interrupted between writing the bundle and reporting it. Both runs end with the
-  // same parameters.
-  const absl::Status written = WriteModelBundle(directory, bundle);
-  if (!written.ok() && !absl::IsAlreadyExists(written)) return written;
+  // What lies there was not reported: an attempt at this job was interrupted before it could, or it is of a job of the
+  // same id in a store that was lost. If this attempt is interrupted now, the next goes on from the last checkpoint.
+  KWTA_RETURN_IF_ERROR(RemoveAll(directory));
+  KWTA_RETURN_IF_ERROR(WriteModelBundle(directory, bundle));
   return bundle.description.statistics();
 }
 

@@ -35,15 +35,38 @@ TEST(CheckAddress, SaysWhatIsWrong) {
   wrong("127.0.0.1:8500,", "it names no host");
   wrong("127.0.0.1:8500/v1", "port '8500/v1'");
   wrong("127.0.0.1:8500\n", "a line's end");
+  const char* family = "is not IP:PORT of one family, as each of several addresses";
+  for (const char* address : {"a:1,b:2", "10.0.0.1:1,b:2", "10.0.0.1:1,[::1]:2", "10.0.0.1,10.0.0.2", "ipv4:A,B",
+                              "ipv4:10.0.0.1", "ipv4:kwta.example:1", "ipv4:10.0.0.1:1,10.0.0.256:2", "ipv4:[::1]:1",
+                              "ipv6:10.0.0.1:1", "ipv6:::1", "ipv6:[::1]:1,[::g]:2"}) {
+    wrong(address, family);
+  }
+  wrong("ipv4:", "it names no host");
+  wrong("ipv4:10.0.0.1:1,", "it names no host");
+  wrong("ipv4:10.0.0.1:0", "port '0'");
+}
+
+TEST(TargetOf, MakesOneNameOfSeveralAddresses) {
+  EXPECT_EQ(TargetOf("localhost:8500").value(), "localhost:8500");
+  EXPECT_EQ(TargetOf(" localhost:8500 ").value(), "localhost:8500");
+  EXPECT_EQ(TargetOf("dns:///kwta.example:8500").value(), "dns:///kwta.example:8500");
+  EXPECT_EQ(TargetOf("10.0.0.1:8500, 10.0.0.2:8501").value(), "ipv4:10.0.0.1:8500,10.0.0.2:8501");
+  EXPECT_EQ(TargetOf("[::1]:8500,[::1]:8501").value(), "ipv6:[::1]:8500,[::1]:8501");
+  EXPECT_EQ(TargetOf("ipv4:10.0.0.1:8500, 10.0.0.2:8501").value(), "ipv4:10.0.0.1:8500,10.0.0.2:8501");
+  EXPECT_EQ(TargetOf("ipv6:[::1]:8500").value(), "ipv6:[::1]:8500");
+  EXPECT_EQ(TargetOf("ipv4:///10.0.0.1:8500").value(), "ipv4:10.0.0.1:8500");
+  EXPECT_EQ(TargetOf("a:1,b:2").status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(IsOnThisMachine, ReadsAddressesAsNumbers) {
-  for (const char* address : {"127.0.0.1:8500", "127.255.0.3", "localhost:1", "LOCALHOST", "[::1]:8500", "::1",
-                              "unix:/run/kwta.sock", "127.0.0.1:1,127.0.0.2:2"}) {
+  for (const char* address :
+       {"127.0.0.1:8500", "127.255.0.3", "localhost:1", "LOCALHOST", "[::1]:8500", "::1", "unix:/run/kwta.sock",
+        "127.0.0.1:1,127.0.0.2:2", "ipv4:127.0.0.1:1,127.0.0.2:2", "ipv6:[::1]:1"}) {
     EXPECT_TRUE(IsOnThisMachine(address)) << address;
   }
-  for (const char* address : {"127.example:8500", "127.0.0.1.example:8500", "localhost.example", "unix-host.example:1",
-                              "10.0.0.1:8500", "127.0.0.1:1,10.0.0.1:1", "[::2]:1", "dns:///localhost:8500"}) {
+  for (const char* address :
+       {"127.example:8500", "127.0.0.1.example:8500", "localhost.example", "unix-host.example:1", "10.0.0.1:8500",
+        "127.0.0.1:1,10.0.0.1:1", "ipv4:127.0.0.1:1,10.0.0.1:1", "[::2]:1", "dns:///localhost:8500"}) {
     EXPECT_FALSE(IsOnThisMachine(address)) << address;
   }
 }

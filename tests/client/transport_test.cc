@@ -14,17 +14,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TEST(Transport, SeveralAddressesAreOneTarget) {
-  EXPECT_EQ(TargetOf("localhost:8500").value(), "localhost:8500");
-  EXPECT_EQ(TargetOf(" localhost:8500 ").value(), "localhost:8500");
-  EXPECT_EQ(TargetOf("dns:///kwta.example:8500").value(), "dns:///kwta.example:8500");
-  EXPECT_EQ(TargetOf("10.0.0.1:8500, 10.0.0.2:8501").value(), "ipv4:10.0.0.1:8500,10.0.0.2:8501");
-  EXPECT_EQ(TargetOf("[::1]:8500,[::1]:8501").value(), "ipv6:[::1]:8500,[::1]:8501");
-  for (const char* address : {"a:1,b:2", "10.0.0.1:1,[::1]:2", "10.0.0.1,10.0.0.2"}) {
-    EXPECT_EQ(TargetOf(address).status().code(), absl::StatusCode::kInvalidArgument) << address;
-  }
-}
-
 TEST(Transport, CertificatesAreCheckedBeforeTheyAreUsed) {
   TlsOptions tls;
   EXPECT_TRUE(CredentialsOf(tls).ok());

@@ -100,6 +100,13 @@ TEST(ActivityKinds, AreTrainedStackedFineTunedAndServed) {
     v1::GetClassifierResponse classifier;
     ASSERT_TRUE(server.stub().GetClassifier(&context, request, &classifier).ok());
     EXPECT_EQ(classifier.bias_size(), 10);
+    const ProgramResult evaluated =
+        RunProgram({KWTA_CLI_PROGRAM, "--server", server.grpc_address(), "--json", "evaluate", "--model",
+                    model + "-tuned", "--version", "1", "--data", "fashion-mnist", "--max-rows", "60", "--no-pixels"});
+    ASSERT_EQ(evaluated.exit_code, 0) << evaluated.err;
+    const nlohmann::json figures = nlohmann::json::parse(evaluated.out, nullptr, false);
+    EXPECT_TRUE(figures["own_classifier_error"].is_number()) << evaluated.out;
+    EXPECT_EQ(figures["version"], 1);
     const std::string metrics = HttpGet(server.http_port(), "/metrics").body;
     EXPECT_NE(metrics.find("model=\"" + model + "-tuned\""), std::string::npos);
   }
@@ -117,6 +124,12 @@ TEST(ActivityKinds, JobsThatDoNotFitAreRefused) {
   EXPECT_NE(status.error_message().find("encoder.dropout.hidden_dropout is 1; expected 0 .. 1, 1 excluded"),
             std::string::npos)
       << status.error_message();
+
+  request = KindJob("rbm", "", SetRbm);
+  request.mutable_spec()->mutable_preprocessing()->set_subtract_mean(true);
+  grpc::ClientContext again;
+  EXPECT_EQ(server.stub().Train(&again, request, &response).error_code(), grpc::StatusCode::INVALID_ARGUMENT)
+      << "before it runs";
 
   request = KindJob("rbm", "", SetRbm);
   request.mutable_spec()->mutable_preprocessing()->set_u8_divisor(100);

@@ -144,6 +144,9 @@ TEST_F(Stacks, RequestsThatCannotBeMetAreRefusedAtOnce) {
   request = LayerOn("layer-1", "deep");
   *request.mutable_spec()->mutable_encoder()->mutable_stack()->add_layers() = SmallJob("x").spec().encoder();
   expect(request, grpc::StatusCode::INVALID_ARGUMENT, "encoder.stack cannot be trained by one job");
+  request = LayerOn("layer-1", "deep");
+  request.mutable_spec()->mutable_encoder()->mutable_winner_take_all();
+  expect(request, grpc::StatusCode::INVALID_ARGUMENT, "which is no image");
 }
 
 }  // namespace

@@ -59,11 +59,7 @@ absl::StatusOr<Classified> ClassifyAll(Client& client, const ClassifyCommand& co
   const EncodeResult& codes = encoded.codes;
   Classified result;
   result.version = codes.model_version;
-  if (const auto* dense = std::get_if<Tensor>(&codes.codes)) {
-    result.classes = classifier.Classify(DenseFeatures(dense->rows()));
-  } else {
-    result.classes = classifier.Classify(CodeFeatures(codes.sparse()));
-  }
+  result.classes = classifier.Classify(*FeaturesOf(codes));
   if (!dataset.labelled()) return result;
   int64_t wrong = 0;
   for (int64_t i = 0; i < dataset.rows(); ++i) wrong += result.classes[static_cast<size_t>(i)] != dataset.label(i);

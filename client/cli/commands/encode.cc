@@ -21,10 +21,10 @@ namespace kwta::client::cli {
 namespace {
 
 constexpr char kEncodeFooter[] =
-    R"(Arrays in the output (.npz or .safetensors); without --mode it is topk, or dense for winner-take-all models:
-  --mode topk   indices [rows, k] int32 and values [rows, k] float32
-  --mode csr    a matrix that scipy.sparse.load_npz reads
-  --mode dense  codes [rows, units] float32
+    R"(Arrays in the output (.npz or .safetensors); without --mode it is what the model's codes are:
+  --mode topk   indices [rows, k] int32 and values [rows, k] float32; k-sparse models
+  --mode csr    a matrix that scipy.sparse.load_npz reads; regularised and dropout models of ReLU
+  --mode dense  codes [rows, units] float32; all others
 Rows of bytes are sent as they are; the model knows what it divides them by.
 Examples:
   kwta encode --model fashion --input batch.npy --output codes.npz
@@ -107,7 +107,7 @@ void AddEncode(CLI::App& app, Action* action) {
   command
       ->add_option_function<std::string>(
           "--mode", [=](const std::string& name) { options->rows.settings.options.set_output(modes.at(name)); },
-          "Layout of the codes; default topk, csr for regularised models of ReLU, dense for models of dense codes")
+          "Layout of the codes; default: that of the model, see below")
       ->check(CLI::IsMember(modes));
   command->add_option("--output", options->output, "File to write (.npz or .safetensors)")
       ->required()

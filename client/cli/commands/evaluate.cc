@@ -8,10 +8,12 @@
 #include "client/cli/encode_all.h"
 #include "client/cli/evaluation.h"
 #include "client/cli/json.h"
+#include "client/cli/model_input.h"
 #include "client/cli/report.h"
 #include "client/cli/terminal/format.h"
 #include "client/cli/terminal/table.h"
 #include "core/encoders/encoder_registry.h"
+#include "core/encoders/stack.h"
 
 namespace kwta::client::cli {
 namespace {
@@ -24,13 +26,19 @@ Fraction of variance unexplained is sum |x - xhat|^2 / sum |x - mean|^2; a unit 
 Activities of sigmoid and softplus count from 0.1 on.
 Examples:
   kwta evaluate --model fashion --data fashion-mnist --alpha 3
-  kwta evaluate --model fashion --data fashion-mnist --classifier svm --no-pixels
+  kwta evaluate --model fashion --version 3 --data fashion-mnist --classifier svm --no-pixels
   kwta evaluate --model fashion --data fashion-mnist --split validation --validation-rows 10000 --no-pixels --json)";
 
 bool OnTest(const EvaluationOptions& options) { return options.data.reference.split() == v1::DATASET_SPLIT_TEST; }
 
+// True if training keeps fewer activities than encoding.
+bool HasWinners(const EvaluationReport& report) {
+  const v1::EncoderSpec& encoder = report.model.description().encoder();
+  return LayerSpec(encoder, LayerCount(encoder) - 1).has_winner_take_all();
+}
+
 std::string Sparsity(const v1::EncodeOptions& options, const EvaluationReport& report) {
-  if (!report.takes_k) return report.dense_codes ? "sparsity off" : "every activity";
+  if (!report.takes_k) return HasWinners(report) ? "sparsity off" : "every activity";
   if (options.has_k()) return absl::StrCat("k ", options.k());
   return options.has_alpha() ? absl::StrCat("alpha ", options.alpha()) : "the model's alpha";
 }
@@ -40,7 +48,7 @@ void PrintEvaluation(const EvaluationOptions& options, const EvaluationReport& r
   const v1::ModelDescription& description = report.model.description();
   const std::string part = OnTest(options) ? "test" : "validation";
   const std::string units = HumanCount(description.code_width());
-  const std::string sparsity = Sparsity(options.encode, report);
+  const std::string sparsity = Sparsity(options.settings.options, report);
   // Show alpha 1 beside the requested sparsity, unless that is alpha 1.
   const bool alpha_1_apart = sparsity != "alpha 1" && report.takes_k;
   std::cout << "model '" << options.model << "' version " << report.model.version() << " ("
@@ -58,20 +66,19 @@ void PrintEvaluation(const EvaluationOptions& options, const EvaluationReport& r
                 pixels(&ProbeResult::validation_error)});
   const auto add_unexplained = [&](const std::string& at, std::optional<double> fraction) {
     if (!fraction) return;
-    table.AddRow({"fraction of variance unexplained, " + at, absl::StrFormat("%.4f", *fraction), ""});
+    table.AddRow({"fraction of variance unexplained, " + at, Decimals(*fraction), ""});
   };
-  add_unexplained(report.dense_codes ? "the winners of training" : sparsity, report.fraction_variance_unexplained);
+  add_unexplained(HasWinners(report) ? "the winners of training" : sparsity, report.fraction_variance_unexplained);
   if (alpha_1_apart) add_unexplained("alpha 1", report.fraction_variance_unexplained_alpha_1);
   table.AddRow({"L0, " + sparsity, absl::StrFormat("%.1f", report.l0), ""});
   table.AddRow({absl::StrCat("average activation fraction over ", HumanCount(report.training_rows), " training images"),
-                absl::StrFormat("%.4f", report.activation_fraction), ""});
+                Decimals(report.activation_fraction), ""});
   const v1::TrainingStatistics& training = description.statistics();
   if (training.has_mean_pre_activation()) {
     const std::string window =
         absl::StrCat(" over the last ", HumanCount(training.activity_window_rows()), " rows of training");
-    table.AddRow({"mean pre-activation" + window, absl::StrFormat("%.4f", training.mean_pre_activation()), ""});
-    table.AddRow(
-        {"variance of pre-activations" + window, absl::StrFormat("%.4f", training.pre_activation_variance()), ""});
+    table.AddRow({"mean pre-activation" + window, Decimals(training.mean_pre_activation()), ""});
+    table.AddRow({"variance of pre-activations" + window, Decimals(training.pre_activation_variance()), ""});
   }
   const auto add_dead = [&](const std::string& at, int64_t count) {
     const std::string share = Percent(static_cast<double>(count) / description.code_width());
@@ -153,11 +160,11 @@ void AddEvaluate(CLI::App& app, Action* action) {
   command->footer(kEvaluateFooter);
   const auto options = std::make_shared<EvaluationOptions>();
   options->data.reference.set_split(v1::DATASET_SPLIT_TEST);
-  command->add_option("--model", options->model, "Name of the model")->required();
+  AddModelOptions(*command, &options->model, &options->settings);
   AddLocalDatasetOptions(*command, {"validation", "test"}, &options->data);
   command->get_option("--data")->required();
   command->get_option("--split")->description("Part to evaluate on; default test");
-  AddSparsityOptions(*command, &options->encode);
+  AddSparsityOptions(*command, &options->settings.options);
   const std::map<std::string, ProbeLoss> classifiers = {{"softmax", ProbeLoss::kSoftmax},
                                                         {"svm", ProbeLoss::kSquaredHinge}};
   command

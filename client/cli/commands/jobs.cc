@@ -4,7 +4,6 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "client/cli/command.h"
 #include "client/cli/job_watcher.h"
 #include "client/cli/json.h"
@@ -45,7 +44,7 @@ void PrintJobs(const std::vector<v1::Job>& jobs, const JobQueue& queue) {
     const bool reconstructs = progress.images_done() > 0 && progress.units() > 0;
     table.AddRow({job.id(), JobStateWords(job, queue), job.spec().model(),
                   job.has_progress() ? absl::StrCat(progress.epochs_done(), "/", progress.epochs()) : "-",
-                  reconstructs ? absl::StrFormat("%.4f", progress.fraction_variance_unexplained()) : "-",
+                  reconstructs ? Decimals(progress.fraction_variance_unexplained()) : "-",
                   progress.dead_window_rows() > 0 ? absl::StrCat(progress.dead_units()) : "-", TrainingTime(job, now),
                   HumanDuration(now - ToTime(job.created())), job.error().message()});
   }

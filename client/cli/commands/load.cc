@@ -49,15 +49,8 @@ struct LoadCommand {
 
 absl::StatusOr<Tensor> MadeUpRows(const LoadCommand& command, const GlobalOptions& global) {
   KWTA_ASSIGN_OR_RETURN(const v1::Model model, Connect(global)->GetModel(command.rows.model));
-  int64_t width = 0;
-  for (const v1::ModelVersion& version : model.versions()) {
-    if (version.version() == model.serving_version()) width = version.description().input_width();
-  }
-  if (width == 0) {
-    return absl::FailedPreconditionError(absl::StrCat("no version of model '", command.rows.model,
-                                                      "' can serve; 'kwta models ", command.rows.model, "' says why"));
-  }
-  Tensor rows(DType::kU8, {kMadeUpRows, width});
+  KWTA_ASSIGN_OR_RETURN(const v1::ModelVersion version, ChosenVersion(model, command.rows.settings));
+  Tensor rows(DType::kU8, {kMadeUpRows, version.description().input_width()});
   Rng rng(1);
   for (int64_t i = 0; i < rows.elements(); ++i) rows.as<uint8_t>()[i] = static_cast<uint8_t>(rng.UniformBelow(256));
   return rows;

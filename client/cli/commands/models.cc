@@ -3,7 +3,6 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "client/cli/command.h"
 #include "client/cli/commands/model_changes.h"
@@ -31,7 +30,7 @@ void AddVersions(const v1::Model& model, absl::Time now, Table* table) {
     table->AddRow({model.name(), absl::StrCat(version.version()), ModelStateName(version.state()),
                    absl::StrJoin(version.labels(), ","), EncoderKindName(description.encoder()),
                    absl::StrCat(description.input_width()), absl::StrCat(description.code_width()),
-                   tuned ? "-" : absl::StrFormat("%.4f", statistics.fraction_variance_unexplained()),
+                   tuned ? "-" : Decimals(statistics.fraction_variance_unexplained()),
                    tuned ? "-" : absl::StrCat(statistics.dead_units()), HumanBytes(version.parameter_bytes()),
                    description.has_created() ? HumanDuration(now - ToTime(description.created())) : "-"});
   }
@@ -43,7 +42,8 @@ void WarnOfDeadUnits(const v1::Model& model) {
     const v1::ModelDescription& description = version.description();
     if (version.version() != model.serving_version() || description.has_fine_tuning()) continue;
     const std::string warning =
-        DeadUnitsWarning(static_cast<int64_t>(description.statistics().dead_units()), UnitCount(description.encoder()));
+        DeadUnitsWarning(static_cast<int64_t>(description.statistics().dead_units()), UnitCount(description.encoder()),
+                         description.encoder(), CouldSubtractMean(description.encoder(), description.preprocessing()));
     if (!warning.empty())
       std::cout << "\n" << model.name() << " version " << version.version() << ": " << warning << "\n";
   }

@@ -71,6 +71,7 @@ void AddReproduce(CLI::App& app, Action* action) {
   for (const ReproducibleTable& table : ReproducibleTables()) names.emplace_back(table.name);
   command->add_option("TABLE", options->table, "One of:" + TableList())->required()->check(CLI::IsMember(names));
   command->add_option("--data", options->data_directories, "Directory with the data sets; may be given several times")
+      ->check(CLI::ExistingDirectory)
       ->type_name("DIR");
   command->add_option("--output", options->output_directory, "Directory for the report and for what is finished")
       ->type_name("DIR")

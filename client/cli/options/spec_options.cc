@@ -71,7 +71,7 @@ void RefuseSecondOfOneof(const char* flag, const Targets& targets) {
     const FieldDescriptor* set = to.reflection().GetOneofFieldDescriptor(*to.message, oneof);
     if (set == nullptr || set == to.field) continue;
     throw CLI::ValidationError(flag, absl::StrCat("and --", absl::StrReplaceAll(set->name(), {{"_", "-"}}),
-                                                  " are both given; choose one ", oneof->name()));
+                                                  " are both given; choose one of them"));
   }
 }
 

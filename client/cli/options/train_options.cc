@@ -56,7 +56,7 @@ std::vector<EncoderOption> EncoderOptions() {
   return options;
 }
 
-// Returns "0.01", or if kinds differ "0.01, winner-take-all: 0.02".
+// Returns "0.01", or if kinds differ "0.01, winner-take-all: 0.02" or "none, rbm: 0.0002". Empty if none has a default.
 std::string DefaultTexts(const EncoderOption& option) {
   std::string texts, first;
   for (const auto& [kind, row] : option.of) {
@@ -67,7 +67,7 @@ std::string DefaultTexts(const EncoderOption& option) {
     if (kind == option.of.front().kind) {
       texts = first = text;
     } else if (text != first) {
-      absl::StrAppend(&texts, ", ", kind->name, ": ", text);
+      absl::StrAppend(&texts, texts.empty() ? "none, " : ", ", kind->name, ": ", text.empty() ? "none" : text);
     }
   }
   return texts;

@@ -45,6 +45,10 @@ std::string HumanRate(double per_second) {
 
 std::string Percent(double fraction) { return absl::StrFormat("%.2f%%", 100 * fraction); }
 
+std::string Decimals(double number) {
+  return std::abs(number) < 1e4 ? absl::StrFormat("%.4f", number) : absl::StrFormat("%.4g", number);
+}
+
 absl::Time ToTime(const google::protobuf::Timestamp& timestamp) {
   return absl::FromUnixSeconds(timestamp.seconds()) + absl::Nanoseconds(timestamp.nanos());
 }

@@ -19,6 +19,8 @@ std::string HumanDuration(absl::Duration duration);
 std::string HumanRate(double per_second);
 // 0.1215 -> "12.15%".
 std::string Percent(double fraction);
+// Four decimals; 10,000 and more as 2.261e+58, four digits.
+std::string Decimals(double number);
 
 absl::Time ToTime(const google::protobuf::Timestamp& timestamp);
 

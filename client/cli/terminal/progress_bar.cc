@@ -33,7 +33,8 @@ std::vector<Piece> Pieces(const v1::TrainingProgress& progress) {
     pieces.push_back({LinePart::kFit, absl::StrCat("wrong ", Percent(progress.training_error()))});
   } else if (begun && progress.units() > 0) {
     pieces.push_back({LinePart::kLoss, absl::StrFormat("loss %.4g", progress.loss())});
-    pieces.push_back({LinePart::kFit, absl::StrFormat("unexplained %.4f", progress.fraction_variance_unexplained())});
+    pieces.push_back(
+        {LinePart::kFit, absl::StrCat("unexplained ", Decimals(progress.fraction_variance_unexplained()))});
   } else if (begun) {
     pieces.push_back({LinePart::kFit, "classifier alone"});
   }

@@ -307,7 +307,7 @@ void Figure::Draw(const MeasuredPanel& measured) {
 
 Scale FigureScale(const Workbench& bench) {
   if (bench.quick()) return {200, 8, 50, 2000, {0, 0.01f, 0.25f, 1}, {0, 0.25f, 1}, {0.001f, 0.003f}};
-  Scale scale{1000, 50, 50, 50'000, {0, 0.001f}, {0, 0.01f, 0.25f, 1}, {0.001f, 0.002f, 0.005f}};
+  Scale scale{1000, 50, 50, 50'000, {0, 0.001f}, {0, 0.25f, 1}, {0.001f, 0.002f, 0.005f}};
   for (int tenths = 1; tenths <= 10; ++tenths) scale.sigma2.push_back(static_cast<float>(tenths * tenths) / 100);
   return scale;
 }

@@ -179,6 +179,10 @@ json DescriptionJson(const v1::ModelDescription& description) {
                    {"seconds", statistics.train_seconds()},
                    {"rows", statistics.training_rows()},
                    {"epochs", description.training().epochs()}}}};
+  if (statistics.has_activation_fraction()) {
+    result["training"]["activation_fraction"] = statistics.activation_fraction();
+    result["training"]["activity_window_rows"] = statistics.activity_window_rows();
+  }
   if (maps) result["map"] = {{"height", code[1]}, {"width", code[2]}};
   if (top.has_k_sparse()) result["k"] = top.k_sparse().k();
   return result;

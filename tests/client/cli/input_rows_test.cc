@@ -11,7 +11,9 @@
 namespace kwta::client::cli {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class InputRowsTest : public ::testing::Test {
  protected:
@@ -39,6 +41,22 @@ TEST_F(InputRowsTest, SoMayAFileOfTheDataDirectory) {
   const auto rows = data.Load();
   ASSERT_TRUE(rows.ok()) << rows.status();
   EXPECT_EQ(rows->rows(), 2);
+}
+
+TEST_F(InputRowsTest, DataThatAreNotOnThisMachineGetAdvice) {
+  const auto message = [](const LocalDataset& data) {
+    const absl::Status status = data.Load().status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+    return std::string(status.message());
+  };
+  LocalDataset data;
+  data.reference.set_path("none.npy");
+  EXPECT_THAT(message(data), HasSubstr("say with --data-dir in which directory they lie"));
+  data.reference.set_name("no-such-set");
+  EXPECT_THAT(message(data), Not(HasSubstr("--data-dir")));
+  data.directory = directory_.path();
+  data.reference.set_name("small-norb");
+  EXPECT_THAT(message(data), AllOf(HasSubstr(directory_.path()), Not(HasSubstr("--data-dir"))));
 }
 
 TEST_F(InputRowsTest, WhatIsNotThereIsNamed) {

@@ -241,6 +241,18 @@ TEST_F(KwtaOutput, HelpAndVersionAreCommands) {
   EXPECT_EQ(version.Wait(), 0);
   EXPECT_EQ(flag.Wait(), 0);
   EXPECT_EQ(version.out(), flag.out());
+  // Behind a command it means the version of a model.
+  Program rolled_back({"models", "rollback", "fashion", "--version", "3"});
+  EXPECT_EQ(rolled_back.Wait(), 2);
+  EXPECT_EQ(rolled_back.out(), "");
+  EXPECT_THAT(rolled_back.error(), HasSubstr("--version: is no option of 'kwta models rollback'"));
+}
+
+TEST_F(KwtaOutput, ReproduceWantsTheDirectoryThatItIsGiven) {
+  Program run(
+      {"reproduce", "arpit-fig1", "--quick", "--data", directory_.File("none"), "--output", directory_.File("report")});
+  EXPECT_EQ(run.Wait(), 2);
+  EXPECT_THAT(run.error(), AllOf(HasSubstr("--data"), HasSubstr("none")));
 }
 
 TEST_F(KwtaOutput, ReconstructWritesRows) {

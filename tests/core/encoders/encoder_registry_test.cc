@@ -126,6 +126,40 @@ TEST(EncoderRegistry, CreatesLearnersAndEncoders) {
   EXPECT_EQ((*learner)->units(), 12);
 }
 
+TEST(EncoderRegistry, KnowsWhereAMeanCouldBeSubtracted) {
+  v1::EncoderSpec spec;
+  v1::PreprocessingSpec kept, subtracted;
+  subtracted.set_subtract_mean(true);
+  EXPECT_TRUE(CouldSubtractMean(spec, kept)) << "no kind";
+  spec.mutable_winner_take_all();
+  EXPECT_TRUE(CouldSubtractMean(spec, kept));
+  EXPECT_FALSE(CouldSubtractMean(spec, subtracted));
+  spec.mutable_rbm();
+  EXPECT_FALSE(CouldSubtractMean(spec, kept));
+  spec.mutable_stack();
+  EXPECT_FALSE(CouldSubtractMean(spec, kept)) << "its rows are codes";
+}
+
+TEST(EncoderRegistry, SaysWhichPenaltiesChangeNothing) {
+  v1::EncoderSpec spec;
+  spec.mutable_k_sparse();
+  EXPECT_EQ(TrainingAdvice(spec), "");
+  v1::RegularisedSpec& regularised = *spec.mutable_regularised();
+  regularised.set_contraction(0.1f);
+  ASSERT_EQ(ResolveEncoder(&spec), absl::OkStatus());
+  EXPECT_THAT(TrainingAdvice(spec), HasSubstr("encoder.regularised.contraction changes nothing: of ReLU units"));
+  regularised.set_marginalised_noise(0.1f);
+  EXPECT_THAT(TrainingAdvice(spec), HasSubstr("encoder.regularised.marginalised_noise changes nothing"));
+  regularised.set_activation(v1::ACTIVATION_SIGMOID);
+  EXPECT_EQ(TrainingAdvice(spec), "");
+  regularised.set_activation(v1::ACTIVATION_RELU);
+  regularised.set_unit_length(false);
+  EXPECT_EQ(TrainingAdvice(spec), "");
+  regularised.set_unit_length(true);
+  regularised.set_marginalised_noise(0);
+  EXPECT_EQ(TrainingAdvice(spec), "") << "a plain autoencoder is what was asked for";
+}
+
 TEST(ResolveKSparse, FillsInDefaults) {
   v1::EncoderSpec spec;
   spec.mutable_k_sparse();

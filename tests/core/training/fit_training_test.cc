@@ -98,5 +98,18 @@ TEST(FitTraining, RefusesAFinalRateAboveIt) {
                                                        "learning rate that is chosen for these rows"));
 }
 
+TEST(FitTraining, RefusesRowsSoLargeThatTheRateWouldVanish) {
+  v1::JobSpec spec = Spec();
+  CrossedRows large(10, 1e37f, 1);
+  EXPECT_EQ(FitTraining(&spec, large), absl::OkStatus());
+  EXPECT_FLOAT_EQ(spec.training().learning_rate(), 0.25e-37f);
+  spec = Spec();
+  CrossedRows larger(10, 1e38f, 1);
+  const absl::Status status = FitTraining(&spec, larger);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("is 1e+38, for which no learning rate is small enough"));
+  EXPECT_FALSE(spec.training().has_learning_rate());
+}
+
 }  // namespace
 }  // namespace kwta::fit_training_test

@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "core/encoders/encoder_registry.h"
+
 namespace kwta::job_spec_test {
 namespace {
 
@@ -147,6 +149,49 @@ TEST(ResolveJobSpec, RefusesValuesOutOfRange) {
   v1::JobSpec unknown = MinimalSpec();
   unknown.mutable_dataset()->set_name("no-such-set");
   EXPECT_EQ(ResolveJobSpec(&unknown).code(), absl::StatusCode::kNotFound);
+}
+
+TEST(ResolveJobSpec, RefusesToSubtractTheMeanFromRowsThatMustLieIn0To1) {
+  v1::JobSpec spec = MinimalSpec();
+  spec.mutable_preprocessing()->set_subtract_mean(true);
+  EXPECT_EQ(ResolveJobSpec(&spec), absl::OkStatus());
+  spec.mutable_encoder()->mutable_rbm();
+  absl::Status status = ResolveJobSpec(&spec);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(std::string(status.message()),
+            "preprocessing.subtract_mean is true; expected false: a Boltzmann machine reads probabilities, 0 .. 1");
+  spec.mutable_encoder()->mutable_dropout();
+  EXPECT_EQ(ResolveJobSpec(&spec), absl::OkStatus());
+  spec.mutable_encoder()->mutable_dropout()->set_decoder(v1::DECODER_SIGMOID);
+  status = ResolveJobSpec(&spec);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("expected false: a sigmoid decoder reconstructs numbers"));
+}
+
+TEST(CheckFitsBase, ReadsTheCodesThatALayerWouldGet) {
+  v1::ModelDescription base;
+  base.mutable_encoder()->mutable_rbm()->set_units(100);
+  v1::JobSpec layer = MinimalSpec();
+  EXPECT_EQ(CheckFitsBase(layer, base), absl::OkStatus());
+  layer.mutable_encoder()->mutable_winner_take_all();
+  ASSERT_EQ(ResolveEncoder(layer.mutable_encoder()), absl::OkStatus());
+  const v1::JobSpec before = layer;
+  absl::Status status = CheckFitsBase(layer, base);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("the rows are of shape [100], which is no image"));
+  v1::ImageShape& image = *layer.mutable_encoder()->mutable_winner_take_all()->mutable_input();
+  image.set_channels(1);
+  image.set_height(10);
+  image.set_width(10);
+  EXPECT_EQ(CheckFitsBase(layer, base), absl::OkStatus());
+  v1::JobSpec tuning = MinimalSpec();
+  tuning.clear_encoder();
+  tuning.mutable_fine_tuning();
+  EXPECT_EQ(CheckFitsBase(tuning, base), absl::OkStatus());
+  *base.mutable_encoder() = before.encoder();
+  status = CheckFitsBase(tuning, base);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("layer 0 of the model is winner-take-all"));
 }
 
 TEST(CheckRowsSuffice, ComparesRowsWithABatchWhereItKnowsThem) {

@@ -157,7 +157,8 @@ TEST_F(JobRunnerTest, ACrashIsAFailureThatNamesTheSignal) {
   const v1::Job job = Ended("a");
   EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
   EXPECT_EQ(job.error().code(), static_cast<int>(absl::StatusCode::kInternal));
-  EXPECT_THAT(job.error().message(), AllOf(HasSubstr("killed by signal 9"), HasSubstr("nothing to its log")));
+  EXPECT_THAT(job.error().message(), AllOf(HasSubstr("killed by signal 9"), HasSubstr("nothing to its log"),
+                                           HasSubstr("where memory is short")));
   EXPECT_EQ(job.attempts(), 3) << "whoever kills it may not do so again";
 }
 
@@ -349,6 +350,23 @@ TEST_F(JobRunnerTest, ABundleWhoseCopyWasPublishedBeforeTheServerDiedIsNotPublis
   EXPECT_EQ(Ended("a").model_version(), 4);
   EXPECT_FALSE(std::filesystem::exists(directory_.File("models/failing/5")));
   EXPECT_FALSE(std::filesystem::exists(directory_.File("jobs/a")));
+}
+
+TEST_F(JobRunnerTest, AnIdWhoseModelIsThereAlthoughTheStoreLostItsJobIsRefused) {
+  WriteTestBundle(directory_.path(), "jobs/kept/bundle", "other", "kept");
+  WriteTestBundle(directory_.path(), "models/good/4", "good", "published");
+  OpenAndStart();
+  absl::Status status = Submit("kept", "good");
+  EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("job_id 'kept' is that of an earlier job"),
+                                                   HasSubstr(directory_.File("jobs/kept/bundle"))));
+  EXPECT_TRUE(ReadModelBundle(directory_.File("jobs/kept/bundle")).ok());
+  status = Submit("published", "good");
+  EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("version 4 of model 'good' is of it"));
+  ASSERT_TRUE(Submit("free", "good").ok());
+  EXPECT_EQ(Ended("free").model_version(), 5);
+  EXPECT_TRUE(Submit("free", "good").ok()) << "a repeated request";
 }
 
 TEST_F(JobRunnerTest, SubmittingTwiceRunsOnce) {

@@ -11,7 +11,7 @@
 #include "core/backends/host_backend.h"
 #include "core/backends/onednn/codes/bounds.h"
 #include "core/backends/onednn/support/first_error.h"
-#include "core/backends/onednn/support/one_openmp_thread.h"
+#include "core/backends/onednn/support/library_call.h"
 #include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
 #include "core/simd/fixed_order_dot.h"
@@ -115,7 +115,7 @@ absl::Status Bf16Atoms::Refresh(ThreadPool& pool, const support::RowOperations& 
   const double subnormal_error = static_cast<double>(width_) * 0x1p-123;
   support::FirstError first_error;
   pool.ParallelFor(tiles(), 1, [&](int64_t tile, int64_t, int) {
-    const support::OneOpenMpThread one_thread;
+    const support::LibraryCall call;
     const int64_t first = tile * kTileUnits, count = std::min(kTileUnits, units_ - first);
     std::vector<uint16_t> rounded(static_cast<size_t>(kTileUnits * width_));
     std::vector<float> rest(static_cast<size_t>(width_));
@@ -148,7 +148,7 @@ absl::Status Bf16Atoms::Refresh(ThreadPool& pool, const support::RowOperations& 
 }
 
 absl::Status Bf16Atoms::Multiply(const uint16_t* x, int64_t tile, float* scores) const {
-  const support::OneOpenMpThread one_thread;
+  const support::LibraryCall call;
   try {
     Product& p = *product_;
     dnnl::stream stream(p.engine);

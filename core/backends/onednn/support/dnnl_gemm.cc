@@ -3,12 +3,12 @@
 #include <dnnl.h>
 
 #include "absl/strings/str_cat.h"
-#include "core/backends/onednn/support/one_openmp_thread.h"
+#include "core/backends/onednn/support/library_call.h"
 
 namespace kwta::onednn::support {
 
 absl::Status DnnlGemm(const DnnlGemmArgs& args) {
-  const OneOpenMpThread one_thread;
+  const LibraryCall call;
   const dnnl_status_t status = dnnl_sgemm(args.transpose_a ? 'T' : 'N', args.transpose_b ? 'T' : 'N', args.m, args.n,
                                           args.k, 1.0f, args.a, args.lda, args.b, args.ldb, 0.0f, args.c, args.ldc);
   if (status == dnnl_success) return absl::OkStatus();

@@ -4,11 +4,12 @@ const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 export const whole = (n) => grouped.format(n);
 
-// Three significant digits: 0.0123, 1.23, 12.3, 123, 1,235.
+// Three significant digits: 0.0123, 1.23, 12.3, 123, 1,235, 2.3e+58.
 export function short(n) {
   if (!Number.isFinite(n)) return "–";
   const size = Math.abs(n);
   if (size === 0) return "0";
+  if (size >= 1e15) return n.toExponential(1);
   if (size >= 100) return whole(n);
   if (size < 1e-4) return n.toExponential(1);
   return String(Number(n.toPrecision(3)));

@@ -124,7 +124,8 @@ export async function showJob(main, context, id) {
     cancel.hidden = !LIVE.includes(job.state);
     keyed(grid, p ? [
       ["Loss", short(p.loss), p.fraction_variance_unexplained ? `${percent(p.fraction_variance_unexplained)} of variance unexplained` : ""],
-      ["k", p.k ? whole(p.k) : "–", "activities of a row"],
+      ["k", p.k ? whole(p.k) : "–", job.encoder === "winner-take-all" ? "winners of a row"
+        : p.k === p.units ? "every activity of a row" : "activities of a row"],
       ["Dead units", p.dead_window_rows ? whole(p.dead_units) : "–", p.units ? `of ${whole(p.units)}` : ""],
       ["Speed", whole(p.images_per_second), slowed(p) ? `images/s, running on ${percent(p.processor_share)} of ${p.threads} threads` : "images/s"],
       ["Learning rate", short(p.learning_rate), ""],

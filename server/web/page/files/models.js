@@ -64,7 +64,8 @@ function description(version, about) {
     ["Parameters", bytes(version.parameter_bytes)],
     ["Trained on", `${about.dataset}, ${plural(t.rows, "row")}, ${plural(t.epochs, "epoch")}`],
     ["Loss", `${short(t.loss)}${t.fraction_variance_unexplained ? ` (${percent(t.fraction_variance_unexplained)} unexplained)` : ""}`],
-    ["Dead units", `${whole(t.dead_units)} over ${plural(t.dead_window_rows, "row")}`],
+    t.activity_window_rows && ["Activation fraction", `${percent(t.activation_fraction)} over ${plural(t.activity_window_rows, "row")}`],
+    !about.fine_tuned && ["Dead units", `${whole(t.dead_units)} over ${plural(t.dead_window_rows, "row")}`],
     ["Training", `${duration(t.seconds)}, ${whole(t.images_per_second)} images/s`],
     ["Job", h("a", { href: `#/jobs/${enc(about.job)}` }, about.job)]]));
 }

@@ -118,6 +118,9 @@ TEST(TrainOptions, HelpTellsDefaultsOfEveryKind) {
               StartsWith("Standard deviation of the encoder's initial weights, above 0; default 0.01"));
   EXPECT_THAT(description("--init-sigma"), HasSubstr(", winner-take-all: 1.4 / (filter-size * sqrt(channels))"));
   EXPECT_EQ(app.get_option("--init-sigma")->get_group(), "Encoder");
+  EXPECT_EQ(description("--weight-decay"),
+            "Add half of this times the squared weights to the loss, at least 0; default none, rbm: 0.0002");
+  EXPECT_EQ(description("--max-length"), "Keep rows of weights at most this long, above 0");
   EXPECT_THAT(description("--optimiser"),
               StartsWith("Gradient descent with momentum, or Adam; default the encoder's own: "));
   EXPECT_THAT(description("--optimiser"), HasSubstr("sgd for k-sparse, which takes no other, "));
@@ -144,11 +147,11 @@ TEST(TrainOptions, RefusesTwoOptionsOfWhichAModelTakesOne) {
     return "accepted";
   };
   EXPECT_THAT(refusal("--contraction 1 --sparse-penalty 2"),
-              HasSubstr("--sparse-penalty: and --contraction are both given; choose one regulariser"));
+              HasSubstr("--sparse-penalty: and --contraction are both given; choose one of them"));
   EXPECT_THAT(refusal("--gaussian-noise 0 --masking-noise 0.5"),
-              HasSubstr("--masking-noise: and --gaussian-noise are both given; choose one regulariser"));
+              HasSubstr("--masking-noise: and --gaussian-noise are both given; choose one of them"));
   EXPECT_THAT(refusal("--unit-length --max-length 2"),
-              HasSubstr("--max-length: and --unit-length are both given; choose one weights"));
+              HasSubstr("--max-length: and --unit-length are both given; choose one of them"));
   EXPECT_EQ(refusal("--contraction 1 --max-length 2"), "accepted");
 }
 

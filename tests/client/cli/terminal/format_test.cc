@@ -44,6 +44,13 @@ TEST(HumanRate, DropsDecimalsOfLargeRates) {
 
 TEST(Percent, HasTwoDecimals) { EXPECT_EQ(Percent(0.1215), "12.15%"); }
 
+TEST(Decimals, AreFourUntilANumberIsTooLongForThem) {
+  EXPECT_EQ(Decimals(0.37124), "0.3712");
+  EXPECT_EQ(Decimals(-0.5), "-0.5000");
+  EXPECT_EQ(Decimals(9999.99), "9999.9900");
+  EXPECT_EQ(Decimals(2.26120e58), "2.261e+58");
+}
+
 TEST(ToTime, KeepsNanoseconds) {
   google::protobuf::Timestamp timestamp;
   timestamp.set_seconds(100);

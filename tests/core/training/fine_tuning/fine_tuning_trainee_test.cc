@@ -290,7 +290,8 @@ TEST_F(FineTuningTest, SaysWhereItDiverged) {
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("fine-tuning has diverged"));
   EXPECT_THAT(std::string(status.message()), HasSubstr("in epoch 1 of 3 of step 2, update "));
-  EXPECT_THAT(std::string(status.message()), HasSubstr("lower training.learning_rate from 1e+30"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("lower training.learning_rate from 1e+30 or "
+                                                       "fine_tuning.classifier_rate from 0.1 (a tenth is"));
 }
 
 TEST_F(FineTuningTest, ACheckpointOfAnotherSpecOrADamagedOneIsNotUsedAndSaidSo) {

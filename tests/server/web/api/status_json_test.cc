@@ -46,6 +46,17 @@ TEST(StatusJsonTest, AJobShowsWhatItTrains) {
   EXPECT_NO_THROW(shown.dump());
 }
 
+TEST(StatusJsonTest, AModelShowsTheActivityOfItsTrainingIfThatWasMeasured) {
+  v1::ModelDescription description;
+  description.mutable_encoder()->mutable_dropout()->set_units(8);
+  EXPECT_FALSE(DescriptionJson(description)["training"].contains("activation_fraction"));
+  description.mutable_statistics()->set_activation_fraction(0.25);
+  description.mutable_statistics()->set_activity_window_rows(10'000);
+  const json training = DescriptionJson(description)["training"];
+  EXPECT_EQ(training["activation_fraction"], 0.25);
+  EXPECT_EQ(training["activity_window_rows"], 10'000);
+}
+
 TEST(StatusJsonTest, VersionsAreListedNewestFirst) {
   v1::Model model;
   model.set_name("model");
