@@ -5,20 +5,13 @@
 #include <signal.h>
 
 #include <filesystem>
-#include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/io/model_bundle.h"
 #include "server/jobs/job_events.h"
-#include "server/jobs/sqlite_job_store.h"
-#include "server/metrics/metrics.h"
 #include "server/retry_after.h"
-#include "tests/server/fake_encoder.h"
-#include "tests/server/jobs/watch_job.h"
-#include "tests/server/models/bundles.h"
-#include "tests/temporary_directory.h"
+#include "tests/server/jobs/job_runner_fixture.h"
 
 namespace kwta::server {
 namespace {
@@ -29,85 +22,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::UnorderedElementsAre;
-
-class JobRunnerTest : public ::testing::Test {
- protected:
-  JobRunnerTest() {
-    std::filesystem::create_directory(directory_.File("models"));
-    std::filesystem::create_directory(directory_.File("jobs"));
-    options_.trainer_program = KWTA_FAKE_TRAINER;
-    options_.jobs_directory = directory_.File("jobs");
-    options_.stop_grace = absl::Seconds(60);
-    Open();
-  }
-
-  // Opens everything as a server that starts does, except for the runner's own start.
-  void Open() {
-    runner_.reset();
-    journal_.reset();
-    models_.reset();
-    store_.reset();
-    store_ = OpenSqliteJobStore(directory_.File("kwta.db")).value();
-    models_ = ModelManager::Open(
-                  directory_.File("models"), ModelManagerOptions(),
-                  [](const ModelBundle&) { return std::make_shared<FakeEncoder>(2, 4); }, IgnoreEvents())
-                  .value();
-    journal_ = std::make_unique<JobJournal>(store_.get(), JobJournal::Events());
-    runner_ = std::make_unique<JobRunner>(options_, journal_.get(), models_.get(), &metrics_);
-  }
-
-  void OpenAndStart() {
-    Open();
-    runner_->Start();
-  }
-
-  absl::Status Submit(const std::string& id, const std::string& model) {
-    v1::JobSpec spec;
-    spec.set_model(model);
-    return runner_->Submit(id, spec).status();
-  }
-
-  // The job once it has ended.
-  v1::Job Ended(const std::string& id) {
-    EXPECT_TRUE(WatchJob(
-                    *journal_, id, 0, [](const v1::JobEvent&) { return true; }, [] { return true; })
-                    .ok());
-    return store_->Get(id).value();
-  }
-
-  // Returns when the job has reported progress.
-  void AwaitProgress(const std::string& id, uint64_t after_sequence = 0) {
-    EXPECT_TRUE(absl::IsCancelled(WatchJob(
-        *journal_, id, after_sequence, [](const v1::JobEvent& event) { return !event.has_progress(); },
-        [] { return true; })));
-  }
-
-  std::vector<std::string> States(const std::string& id) {
-    std::vector<std::string> states;
-    const std::vector<v1::JobEvent> events = store_->EventsAfter(id, 0, 1000).value();
-    for (const v1::JobEvent& event : events) {
-      states.push_back(event.has_progress() ? "progress" : v1::JobState_Name(event.state()).substr(10));
-    }
-    return states;
-  }
-
-  std::vector<std::string> FilesOf(const std::string& id) {
-    std::vector<std::string> files;
-    std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(directory_.File("jobs/" + id), error)) {
-      files.push_back(entry.path().filename().string());
-    }
-    return files;
-  }
-
-  TemporaryDirectory directory_;
-  JobRunnerOptions options_;
-  Metrics metrics_{"1.2.3", "reference", absl::UnixEpoch()};
-  std::unique_ptr<JobStore> store_;
-  std::unique_ptr<ModelManager> models_;
-  std::unique_ptr<JobJournal> journal_;
-  std::unique_ptr<JobRunner> runner_;
-};
 
 TEST_F(JobRunnerTest, AGoodJobPublishesItsModelAndCleansUp) {
   runner_->Start();
@@ -186,24 +100,6 @@ TEST_F(JobRunnerTest, AModelThatCannotBePublishedIsKept) {
   OpenAndStart();  // which cleans up
   EXPECT_THAT(FilesOf("a"), UnorderedElementsAre("bundle", "trainer.log"));
   EXPECT_TRUE(ReadModelBundle(bundle).ok());
-}
-
-TEST_F(JobRunnerTest, WhatADeadServerLeftIsRemoved) {
-  ASSERT_TRUE(Submit("over", "good").ok());
-  ASSERT_TRUE(journal_->Append("over", SucceededEvent(1, absl::Now())).ok());
-  options_.max_running_jobs = 0;
-  ASSERT_TRUE(Submit("waits", "patient").ok());
-  for (const char* file : {"jobs/over/checkpoint", "jobs/waits/checkpoint", "jobs/waits/.checkpoint.tmp-1-0",
-                           "jobs/unknown/checkpoint", "jobs/kept/.bundle.tmp-1-0"}) {
-    std::filesystem::create_directories(std::filesystem::path(directory_.File(file)).parent_path());
-    directory_.Write(file, "x");
-  }
-  WriteTestBundle(directory_.path(), "jobs/kept/bundle", "good", "kept");
-  OpenAndStart();
-  EXPECT_FALSE(std::filesystem::exists(directory_.File("jobs/over")));
-  EXPECT_FALSE(std::filesystem::exists(directory_.File("jobs/unknown")));
-  EXPECT_THAT(FilesOf("waits"), ElementsAre("checkpoint"));
-  EXPECT_THAT(FilesOf("kept"), ElementsAre("bundle")) << "of a job that the store does not know";
 }
 
 TEST_F(JobRunnerTest, AnEarlyExitIsAFailureThatQuotesTheLog) {
@@ -296,77 +192,6 @@ TEST_F(JobRunnerTest, WhatHasEndedCannotBeCancelled) {
   const absl::Status status = runner_->Cancel("a").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(runner_->Cancel("nobody").status().code(), absl::StatusCode::kNotFound);
-}
-
-TEST_F(JobRunnerTest, StoppingInterruptsAndTheNextStartGoesOn) {
-  runner_->Start();
-  ASSERT_TRUE(Submit("a", "patient").ok());
-  AwaitProgress("a");
-  ASSERT_TRUE(Submit("b", "good").ok());
-  runner_->BeginStop();
-  EXPECT_EQ(Submit("c", "good").code(), absl::StatusCode::kUnavailable);
-  runner_->FinishStop();
-  EXPECT_THAT(States("a"), ElementsAre("QUEUED", "RUNNING", "progress", "QUEUED"));
-  EXPECT_THAT(States("b"), ElementsAre("QUEUED"));
-
-  OpenAndStart();
-  const v1::Job job = Ended("a");
-  EXPECT_EQ(job.state(), v1::JOB_STATE_SUCCEEDED) << job.error().message();
-  EXPECT_EQ(job.attempts(), 2);
-  EXPECT_EQ(Ended("b").state(), v1::JOB_STATE_SUCCEEDED);
-}
-
-TEST_F(JobRunnerTest, AJobThatWasRunningWhenTheServerDiedIsTakenUp) {
-  ASSERT_TRUE(Submit("a", "good").ok());
-  ASSERT_TRUE(journal_->Append("a", StateEvent(v1::JOB_STATE_RUNNING, absl::Now())).ok());
-  OpenAndStart();
-  EXPECT_EQ(Ended("a").attempts(), 2);
-}
-
-TEST_F(JobRunnerTest, AModelThatWasPublishedBeforeTheServerDiedIsNotTrainedAgain) {
-  ASSERT_TRUE(Submit("a", "failing").ok());
-  ASSERT_TRUE(journal_->Append("a", StateEvent(v1::JOB_STATE_RUNNING, absl::Now())).ok());
-  WriteTestBundle(directory_.path(), "models/failing/4", "failing", "a");
-  OpenAndStart();
-  const v1::Job job = Ended("a");
-  EXPECT_EQ(job.state(), v1::JOB_STATE_SUCCEEDED);
-  EXPECT_EQ(job.model_version(), 4);
-}
-
-TEST_F(JobRunnerTest, ABundleThatWasNotPublishedBeforeTheServerDiedIsPublished) {
-  ASSERT_TRUE(Submit("a", "failing").ok());
-  ASSERT_TRUE(journal_->Append("a", StateEvent(v1::JOB_STATE_RUNNING, absl::Now())).ok());
-  WriteTestBundle(directory_.path(), "jobs/a/bundle", "failing", "a");
-  OpenAndStart();
-  EXPECT_EQ(Ended("a").model_version(), 1);
-}
-
-TEST_F(JobRunnerTest, ABundleWhoseCopyWasPublishedBeforeTheServerDiedIsNotPublishedAgain) {
-  ASSERT_TRUE(Submit("a", "failing").ok());
-  ASSERT_TRUE(journal_->Append("a", StateEvent(v1::JOB_STATE_RUNNING, absl::Now())).ok());
-  WriteTestBundle(directory_.path(), "jobs/a/bundle", "failing", "a");
-  WriteTestBundle(directory_.path(), "models/failing/4", "failing", "a");
-  OpenAndStart();
-  EXPECT_EQ(Ended("a").model_version(), 4);
-  EXPECT_FALSE(std::filesystem::exists(directory_.File("models/failing/5")));
-  EXPECT_FALSE(std::filesystem::exists(directory_.File("jobs/a")));
-}
-
-TEST_F(JobRunnerTest, AnIdWhoseModelIsThereAlthoughTheStoreLostItsJobIsRefused) {
-  WriteTestBundle(directory_.path(), "jobs/kept/bundle", "other", "kept");
-  WriteTestBundle(directory_.path(), "models/good/4", "good", "published");
-  OpenAndStart();
-  absl::Status status = Submit("kept", "good");
-  EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
-  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("job_id 'kept' is that of an earlier job"),
-                                                   HasSubstr(directory_.File("jobs/kept/bundle"))));
-  EXPECT_TRUE(ReadModelBundle(directory_.File("jobs/kept/bundle")).ok());
-  status = Submit("published", "good");
-  EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("version 4 of model 'good' is of it"));
-  ASSERT_TRUE(Submit("free", "good").ok());
-  EXPECT_EQ(Ended("free").model_version(), 5);
-  EXPECT_TRUE(Submit("free", "good").ok()) << "a repeated request";
 }
 
 TEST_F(JobRunnerTest, SubmittingTwiceRunsOnce) {
