@@ -51,6 +51,11 @@ class Evaluator {
     KWTA_ASSIGN_OR_RETURN(training_, LoadPart(options_.data, v1::DATASET_SPLIT_TRAIN));
     KWTA_ASSIGN_OR_RETURN(evaluation_, LoadPart(options_.data, options_.data.reference.split()));
     report_.training_rows = training_.rows.shape()[0];
+    if (report_.training_rows < kValidationShare) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the data have ", report_.training_rows, " training rows; expected at least ", kValidationShare,
+                       ": one row in ", kValidationShare, " chooses the probe's settings"));
+    }
     report_.evaluation_rows = evaluation_.rows.shape()[0];
     classes_ = 1 + *std::max_element(training_.labels.begin(), training_.labels.end());
 

@@ -14,6 +14,7 @@ namespace {
 constexpr uint32_t kMostRbmUnits = 1u << 20;
 constexpr uint32_t kMostGibbsSteps = 1000;
 constexpr uint32_t kMostChains = 65'536;
+constexpr uint64_t kMostChainUnits = uint64_t{1} << 31;  // hidden units of all chains together, as many as of a batch
 
 template <typename T>
 absl::Status InvalidRbm(absl::string_view field, const T& value, absl::string_view expected) {
@@ -81,6 +82,10 @@ absl::Status ResolveRbm(v1::RbmSpec* spec) {
     if (!spec->has_chains()) spec->set_chains(100);
     if (spec->chains() < 1 || spec->chains() > kMostChains) {
       return InvalidRbm("chains", spec->chains(), absl::StrCat("1 .. ", kMostChains));
+    }
+    if (uint64_t{spec->chains()} * spec->units() > kMostChainUnits) {
+      return InvalidRbm("chains", spec->chains(),
+                        absl::StrCat("1 .. ", kMostChainUnits / spec->units(), " with ", spec->units(), " units"));
     }
   }
   if (!spec->has_sample_visible()) spec->set_sample_visible(true);

@@ -91,6 +91,9 @@ TEST_F(CommandLine, EvaluatesCodesBesideRawPixels) {
       Run({"--json", "evaluate", "--model", "fashion", "--data", "fashion-mnist", "--alpha", "2", "--max-rows", "400"});
   ASSERT_EQ(evaluated.exit_code, 0) << evaluated.err;
   EXPECT_FALSE(nlohmann::json::parse(evaluated.out, nullptr, false).is_discarded()) << evaluated.out;
+  const ProgramResult few = Run({"evaluate", "--model", "fashion", "--data", "fashion-mnist", "--max-rows", "5"});
+  EXPECT_EQ(few.exit_code, 1);
+  EXPECT_NE(few.err.find("the data have 5 training rows; expected at least 6"), std::string::npos) << few.err;
 }
 
 TEST_F(CommandLine, InterruptingAWatchLeavesTheJobRunning) {

@@ -38,6 +38,13 @@ TEST(RbmSpec, RefusesWhatIsOutOfRange) {
         spec->set_chains(0);
       },
       "chains is 0; expected 1 .. 65536");
+  Refuses(
+      [](Spec* spec) {
+        spec->set_units(1'000'000);
+        spec->set_persistent(true);
+        spec->set_chains(2148);
+      },
+      "chains is 2148; expected 1 .. 2147 with 1000000 units");
   Refuses([](Spec* spec) { spec->set_weight_decay(-1); }, "weight_decay is -1; expected a finite number");
   Refuses([](Spec* spec) { spec->set_init_sigma(0); }, "init_sigma is 0; expected a finite number above 0");
 }
