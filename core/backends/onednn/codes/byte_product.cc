@@ -22,16 +22,9 @@ constexpr int64_t kCostOfTwo = 4;
 constexpr int64_t kCostOfOne = 4;
 constexpr int64_t kCostOfOneIn16Bits = 2;
 
-// Sets all bits of each step that has any.
-void ListWholeSteps(uint64_t* mask, int64_t words) {
-  static_assert(kStepQuads == 4);
-  for (int64_t word = 0; word < words; ++word) {
-    uint64_t bits = mask[word];
-    bits |= bits >> 1;
-    bits |= bits >> 2;
-    mask[word] = (bits & 0x1111111111111111) * 15;
-  }
-}
+// Long steps over all quads take three quarters of the instructions of short ones.
+constexpr int64_t kOfQuadsForSteps = 4;
+constexpr int64_t kQuadsForSteps = 3;
 
 }  // namespace
 
@@ -58,9 +51,10 @@ void RowTiles::Add(const uint8_t* bytes, int64_t first_row, int64_t rows) {
   RowTile& tile = tiles_[count_++];
   tile.first_row = static_cast<int32_t>(first_row);
   tile.rows = static_cast<int32_t>(rows);
-  tile.step_quads = static_cast<int32_t>(step_quads_);
-  tile.quads = static_cast<int32_t>(UnionSize(first_row, rows));
-  tile.whole = tile.quads == Quads(width_);
+  const int64_t all = Quads(width_), size = UnionSize(first_row, rows);
+  const bool whole = step_quads_ == kStepQuads && kOfQuadsForSteps * size >= kQuadsForSteps * all;
+  tile.step_quads = static_cast<int32_t>(whole ? kStepQuads : 1);
+  tile.quads = static_cast<int32_t>(whole ? all : size);
   int32_t* offset = next_;
   int32_t* quad = next_ + tile.quads;
   tile.offsets = offset;
@@ -68,6 +62,7 @@ void RowTiles::Add(const uint8_t* bytes, int64_t first_row, int64_t rows) {
   for (int64_t word = 0; word < words_; ++word) {
     uint64_t bits = 0;
     for (int64_t r = 0; r < rows; ++r) bits |= masks_[(first_row + r) * words_ + word];
+    if (whole) bits = ~uint64_t{0} >> (64 - std::min<int64_t>(all - word * 64, 64));
     for (; bits != 0; bits &= bits - 1) {
       const int64_t p = word * 64 + __builtin_ctzll(bits);
       *offset++ = static_cast<int32_t>(p * kPanelUnits * 4);
@@ -91,10 +86,7 @@ void RowTiles::Build(const ByteKernels& kernels, const uint8_t* bytes, const Qua
   for (int64_t i = 0; i < rows; ++i) {
     uint64_t* mask = masks_ + i * words_;
     kernels.nonzero_quads(bytes + i * padded_width_, quads, mask);
-    if (quantised[i].zero_point == 0) {
-      if (step_quads == kStepQuads) ListWholeSteps(mask, words_);
-      continue;
-    }
+    if (quantised[i].zero_point == 0) continue;
     // Here a byte of zero does not mean an element of zero.
     for (int64_t p = 0; p < quads; ++p) mask[p / 64] |= uint64_t{1} << p % 64;
   }

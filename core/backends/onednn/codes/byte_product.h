@@ -50,13 +50,12 @@ struct AtomPanel {
   const int16_t* step_starts = nullptr;
 };
 
-// Rows that are multiplied together, and the quads in which any of them is not zero, or the steps of such quads.
+// Rows that are multiplied together, and the quads in which any of them is not zero, or all quads in steps.
 struct RowTile {
   int32_t first_row = 0;
   int32_t rows = 0;  // 1, 2 or kByteTileRows
   int32_t quads = 0;
-  int32_t step_quads = 1;
-  bool whole = false;                // has all quads of the panel
+  int32_t step_quads = 1;            // kStepQuads only if the tile has all quads
   const int32_t* offsets = nullptr;  // [quads]: bytes into a panel
   const int32_t* bytes = nullptr;    // [quads][rows], four elements each
 };
