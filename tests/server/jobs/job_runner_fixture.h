@@ -27,8 +27,13 @@ class JobRunnerTest : public ::testing::Test {
     options_.trainer_program = KWTA_FAKE_TRAINER;
     options_.jobs_directory = directory_.File("jobs");
     options_.stop_grace = absl::Seconds(60);
-    Open();
   }
+
+  void SetUp() override { Open(); }
+
+  // The store of the directory, which a fixture may wrap, and what its journal calls.
+  virtual std::unique_ptr<JobStore> OpenStore() { return OpenSqliteJobStore(directory_.File("kwta.db")).value(); }
+  virtual JobJournal::Events JournalEvents() { return JobJournal::Events(); }
 
   // Opens everything as a server that starts does, except for the runner's own start.
   void Open() {
@@ -36,12 +41,12 @@ class JobRunnerTest : public ::testing::Test {
     journal_.reset();
     models_.reset();
     store_.reset();
-    store_ = OpenSqliteJobStore(directory_.File("kwta.db")).value();
+    store_ = OpenStore();
     models_ = ModelManager::Open(
                   directory_.File("models"), ModelManagerOptions(),
                   [](const ModelBundle&) { return std::make_shared<FakeEncoder>(2, 4); }, IgnoreEvents())
                   .value();
-    journal_ = std::make_unique<JobJournal>(store_.get(), JobJournal::Events());
+    journal_ = std::make_unique<JobJournal>(store_.get(), JournalEvents());
     runner_ = std::make_unique<JobRunner>(options_, journal_.get(), models_.get(), &metrics_);
   }
 
@@ -50,7 +55,7 @@ class JobRunnerTest : public ::testing::Test {
     runner_->Start();
   }
 
-  absl::Status Submit(const std::string& id, const std::string& model) {
+  absl::Status Submit(const std::string& id, const std::string& model = "good") {
     v1::JobSpec spec;
     spec.set_model(model);
     return runner_->Submit(id, spec).status();

@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/jobs/job_events.h"
@@ -15,6 +17,7 @@
 #include "server/metrics/metrics.h"
 #include "tests/server/fake_encoder.h"
 #include "tests/server/jobs/faulty_job_store.h"
+#include "tests/server/jobs/job_runner_fixture.h"
 #include "tests/server/jobs/watch_job.h"
 #include "tests/server/models/bundles.h"
 #include "tests/temporary_directory.h"
@@ -26,43 +29,23 @@ using ::testing::HasSubstr;
 
 const absl::Status kFull = absl::ResourceExhaustedError("no room");
 
-class StoreFaultsTest : public ::testing::Test {
+class StoreFaultsTest : public JobRunnerTest {
  protected:
-  StoreFaultsTest() {
-    std::filesystem::create_directory(directory_.File("models"));
-    std::filesystem::create_directory(directory_.File("jobs"));
-    options_.trainer_program = KWTA_FAKE_TRAINER;
-    options_.jobs_directory = directory_.File("jobs");
-    Open();
-  }
-
-  void Open() {
+  // Nothing counts any more once this part is gone.
+  ~StoreFaultsTest() override {
     runner_.reset();
     journal_.reset();
-    models_.reset();
-    store_.reset();
-    store_ = std::make_unique<FaultyJobStore>(OpenSqliteJobStore(directory_.File("kwta.db")).value());
-    models_ = ModelManager::Open(
-                  directory_.File("models"), ModelManagerOptions(),
-                  [](const ModelBundle&) { return std::make_shared<FakeEncoder>(2, 4); }, IgnoreEvents())
-                  .value();
+  }
+
+  std::unique_ptr<JobStore> OpenStore() override {
+    auto faulty = std::make_unique<FaultyJobStore>(JobRunnerTest::OpenStore());
+    faulty_ = faulty.get();
+    return faulty;
+  }
+  JobJournal::Events JournalEvents() override {
     JobJournal::Events events;
     events.not_stored = [this](const absl::Status&) { ++not_stored_; };
-    journal_ = std::make_unique<JobJournal>(store_.get(), std::move(events));
-    runner_ = std::make_unique<JobRunner>(options_, journal_.get(), models_.get(), &metrics_);
-  }
-
-  absl::Status Submit(const std::string& id, const std::string& model = "good") {
-    v1::JobSpec spec;
-    spec.set_model(model);
-    return runner_->Submit(id, spec).status();
-  }
-
-  v1::Job Ended(const std::string& id) {
-    EXPECT_TRUE(WatchJob(
-                    *journal_, id, 0, [](const v1::JobEvent&) { return true; }, [] { return true; })
-                    .ok());
-    return store_->Get(id).value();
+    return events;
   }
 
   std::vector<uint64_t> Versions(const std::string& model) {
@@ -72,14 +55,8 @@ class StoreFaultsTest : public ::testing::Test {
     return versions;
   }
 
-  TemporaryDirectory directory_;
-  JobRunnerOptions options_;
-  Metrics metrics_{"1.2.3", "reference", absl::UnixEpoch()};
   std::atomic<int> not_stored_{0};
-  std::unique_ptr<FaultyJobStore> store_;
-  std::unique_ptr<ModelManager> models_;
-  std::unique_ptr<JobJournal> journal_;
-  std::unique_ptr<JobRunner> runner_;
+  FaultyJobStore* faulty_ = nullptr;  // store_
 };
 
 TEST_F(StoreFaultsTest, TroubleIsToldWhileTheStoreIsBusy) {
@@ -101,25 +78,25 @@ TEST_F(StoreFaultsTest, TroubleIsToldWhileTheStoreIsBusy) {
 
 TEST_F(StoreFaultsTest, AStartThatCannotBeStoredWaits) {
   runner_->Start();
-  store_->FailEvents(v1::JOB_STATE_RUNNING, kFull);
+  faulty_->FailEvents(v1::JOB_STATE_RUNNING, kFull);
   ASSERT_TRUE(Submit("a").ok());
-  store_->AwaitFailures(2);
+  faulty_->AwaitFailures(2);
   EXPECT_EQ(runner_->trouble(), kFull);
   EXPECT_GT(not_stored_, 0);
-  store_->FailEvents(v1::JOB_STATE_RUNNING, absl::OkStatus());
+  faulty_->FailEvents(v1::JOB_STATE_RUNNING, absl::OkStatus());
   EXPECT_EQ(Ended("a").state(), v1::JOB_STATE_SUCCEEDED);
   while (!runner_->trouble().ok()) std::this_thread::yield();  // as long as the test may take
 }
 
 TEST_F(StoreFaultsTest, AnEndThatCannotBeStoredFollowsTheVersion) {
   runner_->Start();
-  store_->FailEvents(v1::JOB_STATE_SUCCEEDED, kFull);
+  faulty_->FailEvents(v1::JOB_STATE_SUCCEEDED, kFull);
   ASSERT_TRUE(Submit("a").ok());
-  store_->AwaitFailures(2);
+  faulty_->AwaitFailures(2);
   EXPECT_EQ(Versions("good"), std::vector<uint64_t>{1});
   EXPECT_EQ(runner_->Cancel("a").status().code(), absl::StatusCode::kFailedPrecondition)
       << "a cancelled job has no version";
-  store_->FailEvents(v1::JOB_STATE_SUCCEEDED, absl::OkStatus());
+  faulty_->FailEvents(v1::JOB_STATE_SUCCEEDED, absl::OkStatus());
   const v1::Job job = Ended("a");
   EXPECT_EQ(job.state(), v1::JOB_STATE_SUCCEEDED);
   EXPECT_EQ(job.model_version(), 1);
@@ -128,19 +105,19 @@ TEST_F(StoreFaultsTest, AnEndThatCannotBeStoredFollowsTheVersion) {
 
 TEST_F(StoreFaultsTest, AnEndIsStoredAtTheLatestWhenTheServerStops) {
   runner_->Start();
-  store_->FailEvents(v1::JOB_STATE_SUCCEEDED, kFull);
+  faulty_->FailEvents(v1::JOB_STATE_SUCCEEDED, kFull);
   ASSERT_TRUE(Submit("a").ok());
-  store_->AwaitFailures(4);  // pauses have grown
-  store_->FailEvents(v1::JOB_STATE_SUCCEEDED, absl::OkStatus());
+  faulty_->AwaitFailures(4);  // pauses have grown
+  faulty_->FailEvents(v1::JOB_STATE_SUCCEEDED, absl::OkStatus());
   runner_.reset();
   EXPECT_EQ(store_->Get("a")->state(), v1::JOB_STATE_SUCCEEDED);
 }
 
 TEST_F(StoreFaultsTest, AnEndThatWasNeverStoredIsFoundAtTheNextStart) {
   runner_->Start();
-  store_->FailEvents(v1::JOB_STATE_SUCCEEDED, kFull);
+  faulty_->FailEvents(v1::JOB_STATE_SUCCEEDED, kFull);
   ASSERT_TRUE(Submit("a").ok());
-  store_->AwaitFailures(1);
+  faulty_->AwaitFailures(1);
   runner_.reset();
   EXPECT_EQ(store_->Get("a")->state(), v1::JOB_STATE_RUNNING);
   Open();
@@ -179,20 +156,20 @@ TEST_F(StoreFaultsTest, AVersionThatWaitsIsPublishedByTheNextServer) {
 
 TEST_F(StoreFaultsTest, JobsAreTakenUpOnceTheStoreCanBeRead) {
   ASSERT_TRUE(Submit("a").ok());
-  store_->FailReads(absl::UnavailableError("no device"));
+  faulty_->FailReads(absl::UnavailableError("no device"));
   runner_->Start();
   EXPECT_THAT(std::string(runner_->trouble().message()), HasSubstr("no device"));
-  store_->AwaitFailures(2);
-  store_->FailReads(absl::OkStatus());
+  faulty_->AwaitFailures(2);
+  faulty_->FailReads(absl::OkStatus());
   EXPECT_EQ(Ended("a").state(), v1::JOB_STATE_SUCCEEDED);
   while (!runner_->trouble().ok()) std::this_thread::yield();  // as long as the test may take
 }
 
 TEST_F(StoreFaultsTest, WhatIsNotStoredIsNotTaken) {
   runner_->Start();
-  store_->FailWrites(kFull);
+  faulty_->FailWrites(kFull);
   EXPECT_EQ(Submit("a"), kFull);
-  store_->FailWrites(absl::OkStatus());
+  faulty_->FailWrites(absl::OkStatus());
   EXPECT_EQ(store_->Get("a").status().code(), absl::StatusCode::kNotFound);
   ASSERT_TRUE(Submit("a").ok());
   EXPECT_EQ(Ended("a").attempts(), 1);
