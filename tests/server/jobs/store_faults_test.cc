@@ -2,23 +2,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "server/jobs/job_events.h"
 #include "server/jobs/job_runner.h"
 #include "server/jobs/reopening_job_store.h"
 #include "server/jobs/sqlite_job_store.h"
-#include "server/metrics/metrics.h"
-#include "tests/server/fake_encoder.h"
 #include "tests/server/jobs/faulty_job_store.h"
 #include "tests/server/jobs/job_runner_fixture.h"
-#include "tests/server/jobs/watch_job.h"
 #include "tests/server/models/bundles.h"
 #include "tests/temporary_directory.h"
 

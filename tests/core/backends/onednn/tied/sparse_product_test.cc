@@ -117,6 +117,34 @@ TEST(SparseDots, AreFixedOrderDotsBitForBit) {
   }
 }
 
+// Atoms that do not move.
+struct RestingAtoms {
+  RestingAtoms(int64_t unit_count, int64_t row_width)
+      : units(unit_count),
+        width(row_width),
+        atoms(units * width),
+        velocity(units * width),
+        bias(units),
+        shift(units),
+        decay(units, 1.0f) {}
+
+  // Refers to this.
+  TiedParameters Parameters() {
+    TiedParameters p;
+    p.units = units;
+    p.width = width;
+    p.atoms = atoms.data();
+    p.atom_velocity = velocity.data();
+    p.bias = bias.data();
+    p.shift = shift.data();
+    p.decay = decay.data();
+    return p;
+  }
+
+  int64_t units, width;
+  std::vector<float> atoms, velocity, bias, shift, decay;
+};
+
 // Of rows of positive numbers and zeros, less an offset or as they are.
 void ExpectBoundsToHold(bool has_offset) {
   constexpr int64_t kUnits = 70, kPadded = 128;
@@ -125,19 +153,12 @@ void ExpectBoundsToHold(bool has_offset) {
       Rng rng(static_cast<uint64_t>(width));
       std::vector<float> offset(static_cast<size_t>(has_offset ? width : 0));
       for (float& value : offset) value = static_cast<float>(rng.Uniform());
-      std::vector<float> atoms(kUnits * width), velocity(kUnits * width), bias(kUnits), zeros(kUnits),
-          ones(kUnits, 1.0f);
+      RestingAtoms resting(kUnits, width);
+      std::vector<float>& atoms = resting.atoms;
       for (float& weight : atoms) weight = static_cast<float>(rng.Gaussian());
-      for (float& value : bias) value = static_cast<float>(rng.Gaussian());
+      for (float& value : resting.bias) value = static_cast<float>(rng.Gaussian());
       std::fill_n(atoms.begin(), width, 0.0f);
-      TiedParameters p;
-      p.units = kUnits;
-      p.width = width;
-      p.atoms = atoms.data();
-      p.atom_velocity = velocity.data();
-      p.bias = bias.data();
-      p.shift = zeros.data();
-      p.decay = ones.data();
+      TiedParameters p = resting.Parameters();
       if (has_offset) p.offset = offset.data();
       ByteAtoms byte_atoms(p, TiedKernelsFor(simd::AvailableInstructionSets().front()), kernels->largest_weight);
       for (int64_t unit = 0; unit < kUnits; ++unit) byte_atoms.Update(unit);
@@ -157,7 +178,7 @@ void ExpectBoundsToHold(bool has_offset) {
       std::vector<float> exact(kPadded, -std::numeric_limits<float>::infinity());
       double largest_room = 0;
       for (int64_t unit = 0; unit < kUnits; ++unit) {
-        exact[unit] = simd::FixedOrderDot(x.data(), atoms.data() + unit * width, width) + bias[unit];
+        exact[unit] = simd::FixedOrderDot(x.data(), atoms.data() + unit * width, width) + resting.bias[unit];
         EXPECT_GE(upper[unit], exact[unit]);
         largest_room = std::max(largest_room, double{upper[unit]} - exact[unit]);
       }
@@ -182,17 +203,10 @@ TEST(SparseProduct, BoundsHoldTheExactScoresOfRowsLessAnOffset) { ExpectBoundsTo
 // Sums of products reach their limits where all elements of a row, and all weights, are the largest.
 TEST(SparseProduct, SumsOfTheLargestBytesDoNotSaturate) {
   constexpr int64_t kUnits = 2, kWidth = 60;
-  std::vector<float> atoms(kUnits * kWidth, 1.0f), velocity(kUnits * kWidth), bias(kUnits), zeros(kUnits);
-  std::fill_n(atoms.begin(), kWidth, -1.0f);
-  std::vector<float> ones(kUnits, 1.0f);
-  TiedParameters p;
-  p.units = kUnits;
-  p.width = kWidth;
-  p.atoms = atoms.data();
-  p.atom_velocity = velocity.data();
-  p.bias = bias.data();
-  p.shift = zeros.data();
-  p.decay = ones.data();
+  RestingAtoms resting(kUnits, kWidth);
+  std::fill(resting.atoms.begin(), resting.atoms.end(), 1.0f);
+  std::fill_n(resting.atoms.begin(), kWidth, -1.0f);
+  const TiedParameters p = resting.Parameters();
   for (const SparseProductKernels* kernels : EveryVersion()) {
     ByteAtoms byte_atoms(p, TiedKernelsFor(simd::AvailableInstructionSets().front()), kernels->largest_weight);
     for (int64_t unit = 0; unit < kUnits; ++unit) byte_atoms.Update(unit);
