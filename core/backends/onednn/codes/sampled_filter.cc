@@ -220,6 +220,8 @@ class SampledCall::Worker {
 
   // Adds the units that reach the limits to the lists, from the panels outside the sample.
   void CollectUnits() {
+    const int64_t panel_bytes = Quads(atoms_.width()) * kPanelUnits * 4;
+    const int64_t lines = DivideUp(panel_bytes / 64, tiles_.end() - tiles_.begin());
     int64_t sample = 0;
     int64_t raise_at = call_.sample_panels_ * 2;
     for (int64_t p = 0; p < atoms_.panels(); ++p) {
@@ -236,7 +238,10 @@ class SampledCall::Worker {
         continue;
       }
       const AtomPanel panel = atoms_.panel(p);
+      const char* ahead = reinterpret_cast<const char*>(panel.weights) + panel_bytes;
       for (const RowTile& tile : tiles_) {
+        for (int64_t line = 0; line < lines; ++line) __builtin_prefetch(ahead + line * 64);
+        ahead += lines * 64;
         atoms_.kernels().collect_tile(tile, memory_.rows.rows, panel, p * kPanelUnits, memory_.least, memory_.lists);
       }
     }
