@@ -19,6 +19,8 @@ constexpr int64_t kSampledBlockRows = 258;
 constexpr int64_t kSampleStep = 16;
 // Panels that share the bounds which limits are compared with.
 constexpr int64_t kGroupPanels = 8;
+// Lines of the next panel that are fetched before a tile. With more it would wait for them.
+constexpr int64_t kMostLinesOfTile = 96;
 // Bytes of the sampled scores of some rows, which stay in a core's own cache too.
 constexpr int64_t kSampleBytes = 256 << 10;
 
@@ -220,8 +222,6 @@ class SampledCall::Worker {
 
   // Adds the units that reach the limits to the lists, from the panels outside the sample.
   void CollectUnits() {
-    const int64_t panel_bytes = Quads(atoms_.width()) * kPanelUnits * 4;
-    const int64_t lines = DivideUp(panel_bytes / 64, tiles_.end() - tiles_.begin());
     int64_t sample = 0;
     int64_t raise_at = call_.sample_panels_ * 2;
     for (int64_t p = 0; p < atoms_.panels(); ++p) {
@@ -237,13 +237,25 @@ class SampledCall::Worker {
         ++sample;
         continue;
       }
-      const AtomPanel panel = atoms_.panel(p);
-      const char* ahead = reinterpret_cast<const char*>(panel.weights) + panel_bytes;
-      for (const RowTile& tile : tiles_) {
-        for (int64_t line = 0; line < lines; ++line) __builtin_prefetch(ahead + line * 64);
-        ahead += lines * 64;
-        atoms_.kernels().collect_tile(tile, memory_.rows.rows, panel, p * kPanelUnits, memory_.least, memory_.lists);
+      const bool skips = sample < call_.sample_panels_ && p + 1 == call_.SampledPanel(sample);
+      CollectPanel(p, std::min(p + (skips ? 2 : 1), atoms_.panels() - 1));
+    }
+  }
+
+  // Adds the units of a panel that reach the limits to the lists, and fetches the next panel meanwhile: what the
+  // hardware fetches by itself comes too late for the first tile.
+  void CollectPanel(int64_t p, int64_t next) {
+    constexpr int64_t kLine = 64;
+    const AtomPanel panel = atoms_.panel(p);
+    const int64_t lines = Quads(atoms_.width()) * kPanelUnits * 4 / kLine;
+    const int64_t lines_of_tile = std::min(DivideUp(lines, tiles_.end() - tiles_.begin()), kMostLinesOfTile);
+    const int8_t* const ahead = atoms_.panel(next).weights;
+    int64_t line = 0;
+    for (const RowTile& tile : tiles_) {
+      for (const int64_t end = std::min(line + lines_of_tile, lines); line < end; ++line) {
+        __builtin_prefetch(ahead + line * kLine);
       }
+      atoms_.kernels().collect_tile(tile, memory_.rows.rows, panel, p * kPanelUnits, memory_.least, memory_.lists);
     }
   }
 
