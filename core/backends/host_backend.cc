@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/backends/tied_composition.h"
 #include "core/backends/winner_composition.h"
-#include "core/base/divide_up.h"
+#include "core/base/aligned_memory.h"
 #include "core/base/status_macros.h"
 
 namespace kwta {
@@ -17,10 +17,10 @@ constexpr size_t kMaxBytes = size_t{1} << 47;
 
 }  // namespace
 
-absl::StatusOr<Buffer> AllocateHost(size_t bytes) {
+absl::StatusOr<Buffer> AllocateHost(size_t bytes, Pages pages) {
   if (bytes == 0) return Buffer();
   void* memory = nullptr;
-  if (bytes <= kMaxBytes) memory = std::aligned_alloc(64, RoundUp(bytes, 64));
+  if (bytes <= kMaxBytes) memory = AllocateArray(bytes, pages);
   if (memory == nullptr) {
     return absl::ResourceExhaustedError(
         absl::StrCat("no memory for an array of ", bytes, " bytes; use fewer units or smaller batches"));
@@ -29,7 +29,7 @@ absl::StatusOr<Buffer> AllocateHost(size_t bytes) {
 }
 
 absl::StatusOr<Buffer> AllocateHostZeroed(size_t bytes) {
-  KWTA_ASSIGN_OR_RETURN(Buffer buffer, AllocateHost(bytes));
+  KWTA_ASSIGN_OR_RETURN(Buffer buffer, AllocateHost(bytes, Pages::kLarge));
   if (bytes > 0) std::memset(buffer.as<void>(), 0, bytes);
   return buffer;
 }

@@ -7,12 +7,13 @@
 
 #include "core/backends/backend.h"
 #include "core/backends/host_operations.h"
+#include "core/base/aligned_memory.h"
 
 namespace kwta {
 
-// Allocates `bytes` (may be 0) of uninitialised memory, aligned to 64 bytes. Errors: RESOURCE_EXHAUSTED.
-absl::StatusOr<Buffer> AllocateHost(size_t bytes);
-// The same, zeroed.
+// Allocates `bytes` (may be 0) of uninitialised memory as AllocateArray does. Errors: RESOURCE_EXHAUSTED.
+absl::StatusOr<Buffer> AllocateHost(size_t bytes, Pages pages);
+// The same, zeroed, in large pages.
 absl::StatusOr<Buffer> AllocateHostZeroed(size_t bytes);
 
 // What every processor backend shares. Operations are complete when they return. Thread-safe.
@@ -25,7 +26,7 @@ class HostBackend : public Backend {
   virtual absl::Status WinnerGradient(const WinnerGradientArgs& args) = 0;
 
   bool host_accessible() const final { return true; }
-  absl::StatusOr<Buffer> Allocate(size_t bytes) final { return AllocateHost(bytes); }
+  absl::StatusOr<Buffer> Allocate(size_t bytes) final { return AllocateHost(bytes, Pages::kLarge); }
   absl::Status Clear(void* device, size_t bytes) final;
   absl::Status CopyFromHost(const void* host, void* device, size_t bytes) final;
   absl::Status CopyToHost(const void* device, void* host, size_t bytes) final;

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/base/aligned_memory.h"
 #include "core/base/divide_up.h"
 
 namespace kwta {
@@ -60,10 +61,9 @@ std::optional<ElementPosition> FindNonFinite(const RowsView& rows) {
 
 Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)), elements_(ElementCount(shape_)) {
   if (elements_ == 0) return;
-  const size_t rounded = RoundUp(bytes(), 64);
-  void* memory = std::aligned_alloc(64, rounded);
+  void* memory = AllocateArray(bytes(), Pages::kLarge);
   if (memory == nullptr) throw std::bad_alloc();
-  std::memset(memory, 0, rounded);
+  std::memset(memory, 0, RoundUp(bytes(), kArrayAlignment));
   data_.reset(memory);
 }
 

@@ -19,6 +19,8 @@ constexpr int64_t kSampledBlockRows = 258;
 constexpr int64_t kSampleStep = 16;
 // Panels that share the bounds which limits are compared with.
 constexpr int64_t kGroupPanels = 8;
+// Lines of the next panel that are fetched before a tile. With more it would wait for them.
+constexpr int64_t kMostLinesOfTile = 96;
 // Bytes of the sampled scores of some rows, which stay in a core's own cache too.
 constexpr int64_t kSampleBytes = 256 << 10;
 
@@ -235,10 +237,25 @@ class SampledCall::Worker {
         ++sample;
         continue;
       }
-      const AtomPanel panel = atoms_.panel(p);
-      for (const RowTile& tile : tiles_) {
-        atoms_.kernels().collect_tile(tile, memory_.rows.rows, panel, p * kPanelUnits, memory_.least, memory_.lists);
+      const bool skips = sample < call_.sample_panels_ && p + 1 == call_.SampledPanel(sample);
+      CollectPanel(p, std::min(p + (skips ? 2 : 1), atoms_.panels() - 1));
+    }
+  }
+
+  // Adds the units of a panel that reach the limits to the lists, and fetches the next panel meanwhile: what the
+  // hardware fetches by itself comes too late for the first tile.
+  void CollectPanel(int64_t p, int64_t next) {
+    constexpr int64_t kLine = 64;
+    const AtomPanel panel = atoms_.panel(p);
+    const int64_t lines = Quads(atoms_.width()) * kPanelUnits * 4 / kLine;
+    const int64_t lines_of_tile = std::min(DivideUp(lines, tiles_.end() - tiles_.begin()), kMostLinesOfTile);
+    const int8_t* const ahead = atoms_.panel(next).weights;
+    int64_t line = 0;
+    for (const RowTile& tile : tiles_) {
+      for (const int64_t end = std::min(line + lines_of_tile, lines); line < end; ++line) {
+        __builtin_prefetch(ahead + line * kLine);
       }
+      atoms_.kernels().collect_tile(tile, memory_.rows.rows, panel, p * kPanelUnits, memory_.least, memory_.lists);
     }
   }
 

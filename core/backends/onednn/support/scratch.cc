@@ -15,7 +15,8 @@ absl::StatusOr<ScratchPool::Lease> ScratchPool::Take(size_t bytes) {
       // Too small: it is freed here, and a larger one replaces it for good.
     }
   }
-  KWTA_ASSIGN_OR_RETURN(Buffer memory, AllocateHost(bytes));
+  // Calls leave room for rare cases.
+  KWTA_ASSIGN_OR_RETURN(Buffer memory, AllocateHost(bytes, Pages::kSmall));
   return Lease(this, std::move(memory));
 }
 
