@@ -184,10 +184,11 @@ TEST_F(ReproductionTest, APatternThatMatchesNothingIsAnErrorBeforeAnyWork) {
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
     return std::string(status.message());
   };
-  EXPECT_EQ(error_of({"theorem 3", "sigmoid"}),
-            "only has the pattern 'sigmoid', which matches none of the 9 trainings of arpit-fig3; expected a pattern of "
-            "a whole name. Names: 'PANEL, REGULARISER, sigma^2 = VALUE, seed N', with PANEL 'fashion-mnist, ReLU, unit "
-            "length'; REGULARISER eDAE, DAE; VALUE 0, 0.01, 0.25, 1; N 1 .. 1; and 'theorem 3'");
+  EXPECT_EQ(
+      error_of({"theorem 3", "sigmoid"}),
+      "only has the pattern 'sigmoid', which matches none of the 9 trainings of arpit-fig3; expected a pattern of "
+      "a whole name. Names: 'PANEL, REGULARISER, sigma^2 = VALUE, seed N', with PANEL 'fashion-mnist, ReLU, unit "
+      "length'; REGULARISER eDAE, DAE; VALUE 0, 0.01, 0.25, 1; N 1 .. 1; and 'theorem 3'");
   EXPECT_THAT(error_of({"EDAE"}), HasSubstr("a pattern stands for a whole name: '*EDAE*' matches 4 of them. Names: "));
   EXPECT_THAT(error_of({""}), HasSubstr("the pattern '', which matches none of the 9 trainings"));
   EXPECT_THAT(error_of({"*seed 2"}), HasSubstr("N 1 .. 1"));
