@@ -25,8 +25,8 @@ namespace kwta {
 // Not thread-safe.
 class Workbench {
  public:
-  // Creates the state directory. Errors: NOT_FOUND if there is none and ReproductionOptions.report_only needs one; those
-  // of the backend and the file system. `options` must outlive it.
+  // Creates the state directory. Errors: NOT_FOUND if there is none and ReproductionOptions.report_only needs one;
+  // those of the backend and the file system. `options` must outlive it.
   static absl::StatusOr<std::unique_ptr<Workbench>> Create(const ReproductionOptions& options);
 
   bool quick() const { return options_.quick; }
