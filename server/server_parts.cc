@@ -296,6 +296,8 @@ void Server::Parts::StartBatcher() {
   }
   batcher = std::make_unique<BatchLanes>(batcher_options, std::move(batcher_events), std::move(on_device));
   batcher->Start();
+  loop->Leave({[this] { batcher->ComputeOnThisThread(); }, [this] { return batcher->keeps(); },
+               [this] { batcher->RunKept(); }, [this] { batcher->HandOverKept(); }});
 }
 
 void Server::Parts::MakeHandlers() {

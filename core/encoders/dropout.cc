@@ -38,6 +38,13 @@ constexpr SpecOption kDropoutOptions[] = {
     {"--weight-decay", "weight_decay", "Add half of this times the squared weights to the loss, at least 0", ""},
 };
 
+constexpr const char* kDropoutTraits[] = {"activation",  "hidden_dropout", "masking_noise", "visible_dropout",
+                                          "unit_length", "max_length",     "weight_decay"};
+
+// More than half of the elements are gone, or the decay is no small part of the gradient.
+constexpr StrongSetting kDropoutStrong[] = {
+    {"hidden_dropout", 0.5f}, {"masking_noise", 0.5f}, {"visible_dropout", 0.5f}, {"weight_decay", 0.09f}};
+
 }  // namespace
 
 const EncoderKind& DropoutKind() {
@@ -57,6 +64,8 @@ const EncoderKind& DropoutKind() {
                                                              : nullptr;
     };
     row.options = kDropoutOptions;
+    row.traits = kDropoutTraits;
+    row.strong_settings = kDropoutStrong;
     row.resolve = [](v1::EncoderSpec* spec) { return ResolveDropout(spec->mutable_dropout()); };
     row.code_shape = [](const v1::EncoderSpec& spec) -> Shape { return {spec.dropout().units()}; };
     row.row_scores = [](const v1::EncoderSpec& spec) -> int64_t { return spec.dropout().units(); };

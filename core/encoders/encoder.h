@@ -76,11 +76,14 @@ class Encoder {
   absl::Status EncodeSparse(const RowsView& x, int64_t k, SparseCodes* codes) const;
 
   // Writes reconstructions of x to out[rows, reconstruction_width], in units of the preprocessed input with the mean
-  // added back: DecodeActivities of Activities.
+  // added back: DecodeActivities of Activities. Goes through the rows in parts, so that activities take 16 MiB at a
+  // time or, if those are more, a row's.
   absl::Status Reconstruct(const RowsView& x, int64_t k, float* out) const;
   // The activities that a reconstruction is made of: codes of k activities or, if codes are dense, the activities that
   // training keeps. Only an encoder of the same model reads them. REQUIRES: as Encode.
   virtual absl::Status Activities(const RowsView& x, int64_t k, SparseCodes* activities) const;
+  // At most how many entries Activities returns for a row of x.
+  virtual int64_t row_activities(int64_t k) const { return k; }
   // Reconstructs what Activities returned, to out[rows, reconstruction_width].
   virtual absl::Status DecodeActivities(const SparseCodes& activities, float* out) const;
   // Reconstructs x as training did when it measured its statistics: a stack reconstructs the input of its top layer.

@@ -46,6 +46,12 @@ struct TunedCode {
   bool scales_inputs = false;  // inputs that are not dropped are divided by 1 - input_dropout
 };
 
+// A number of a kind's spec that may make training diverge at a rate that is good otherwise, once it is above a value.
+struct StrongSetting {
+  const char* field;  // name in the message
+  float above;
+};
+
 // Plain data; concurrent reads are safe. A function that takes a spec needs one that sets this kind.
 struct EncoderKind {
   // The name on the command line: "k-sparse".
@@ -68,6 +74,10 @@ struct EncoderKind {
   std::string (*advice)(const v1::EncoderSpec& spec) = nullptr;
   // The fields of the kind's spec that a command line offers. The first one sets the number of units.
   absl::Span<const SpecOption> options;
+  // The fields of the kind's spec, besides its size, that a line about a model says: see EncoderSummary.
+  absl::Span<const char* const> traits;
+  // Penalties, noise and initial weights of the kind's spec.
+  absl::Span<const StrongSetting> strong_settings;
 
   // Fills in defaults and checks ranges. Errors: INVALID_ARGUMENT naming the field, its value and its range.
   absl::Status (*resolve)(v1::EncoderSpec* spec) = nullptr;

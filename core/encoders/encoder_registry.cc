@@ -2,8 +2,10 @@
 
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "core/base/invalid_field.h"
 #include "core/base/status_macros.h"
 #include "core/encoders/dropout.h"
@@ -20,6 +22,38 @@ namespace {
 std::string NoKindMessage() {
   return absl::StrCat("encoder names no kind that this program knows; expected one of: ",
                       absl::StrJoin(EncoderKindNames(), ", "));
+}
+
+// The message in which a spec of this kind keeps its fields.
+const google::protobuf::Message& KindSpec(const EncoderKind& kind, const v1::EncoderSpec& spec) {
+  return spec.GetReflection()->GetMessage(spec, spec.GetDescriptor()->FindFieldByNumber(kind.kind_case));
+}
+
+// A field as EncoderSummary says it: "contraction 0.1", "sigmoid", "unit length". Empty if it is not set, 0 or false.
+std::string TraitWords(const google::protobuf::Message& message, const google::protobuf::FieldDescriptor* field) {
+  using Field = google::protobuf::FieldDescriptor;
+  const google::protobuf::Reflection& values = *message.GetReflection();
+  const std::string name = absl::StrReplaceAll(field->name(), {{"_", " "}});
+  switch (field->cpp_type()) {
+    case Field::CPPTYPE_ENUM: {
+      // Without the prefix that all values of the enumeration share: ACTIVATION_SIGMOID.
+      const google::protobuf::EnumValueDescriptor& value = *values.GetEnum(message, field);
+      const std::string unspecified = value.type()->value(0)->name();
+      const size_t prefix = unspecified.size() - std::string("UNSPECIFIED").size();
+      if (value.index() == 0) return "";
+      return absl::AsciiStrToLower(absl::StrReplaceAll(value.name().substr(prefix), {{"_", " "}}));
+    }
+    case Field::CPPTYPE_BOOL:
+      return values.GetBool(message, field) ? name : "";
+    case Field::CPPTYPE_UINT32: {
+      const uint32_t value = values.GetUInt32(message, field);
+      return value == 0 ? "" : absl::StrCat(name, " ", value);
+    }
+    default: {
+      const float value = values.GetFloat(message, field);
+      return value == 0 ? "" : absl::StrCat(name, " ", value);
+    }
+  }
 }
 
 // EncoderKind::unit_interval of the spec; null too if it sets no kind.
@@ -61,6 +95,23 @@ google::protobuf::Message* MutableKindSpec(const EncoderKind& kind, v1::EncoderS
   return spec->GetReflection()->MutableMessage(spec, spec->GetDescriptor()->FindFieldByNumber(kind.kind_case));
 }
 
+std::string EncoderSummary(const v1::EncoderSpec& spec) {
+  std::vector<std::string> layers;
+  for (int i = 0; i < LayerCount(spec); ++i) {
+    const v1::EncoderSpec& layer = LayerSpec(spec, i);
+    const EncoderKind* kind = FindEncoderKind(layer);
+    if (kind == nullptr) continue;
+    std::vector<std::string> words;
+    for (const char* trait : kind->traits) {
+      const google::protobuf::Message& message = KindSpec(*kind, layer);
+      std::string said = TraitWords(message, message.GetDescriptor()->FindFieldByName(trait));
+      if (!said.empty()) words.push_back(std::move(said));
+    }
+    layers.push_back(words.empty() ? kind->name : absl::StrCat(kind->name, " (", absl::StrJoin(words, ", "), ")"));
+  }
+  return absl::StrJoin(layers, " + ");
+}
+
 int64_t UnitCount(const v1::EncoderSpec& spec) {
   const EncoderKind* kind = FindEncoderKind(spec);
   const Shape shape = kind == nullptr ? Shape() : kind->code_shape(spec);
@@ -97,6 +148,22 @@ bool CouldSubtractMean(const v1::EncoderSpec& spec, const v1::PreprocessingSpec&
 std::string TrainingAdvice(const v1::EncoderSpec& spec) {
   const EncoderKind* kind = FindEncoderKind(spec);
   return kind == nullptr || kind->advice == nullptr ? "" : kind->advice(spec);
+}
+
+std::vector<std::string> StrongSettings(const v1::EncoderSpec& spec) {
+  std::vector<std::string> named;
+  const EncoderKind* kind = FindEncoderKind(spec);
+  if (kind == nullptr) return named;
+  const google::protobuf::Message& message = KindSpec(*kind, spec);
+  for (const StrongSetting& setting : kind->strong_settings) {
+    const auto* field = message.GetDescriptor()->FindFieldByName(setting.field);
+    const float value = message.GetReflection()->GetFloat(message, field);
+    if (value > setting.above) {
+      named.push_back(absl::StrCat("encoder.", spec.GetDescriptor()->FindFieldByNumber(kind->kind_case)->name(), ".",
+                                   setting.field, " from ", value));
+    }
+  }
+  return named;
 }
 
 absl::Status ResolveEncoder(v1::EncoderSpec* spec) {

@@ -30,6 +30,10 @@ google::protobuf::Message* MutableKindSpec(const EncoderKind& kind, v1::EncoderS
 // maps, with the maps of several views one after another. [0] if the description does not say.
 Shape CodeShape(const v1::ModelDescription& model);
 
+// Returns a few words about the model of a resolved spec, layer by layer: "k-sparse (k 25) + regularised (sigmoid,
+// contraction 0.1)". Settings of 0 are left out. Empty if the spec sets no kind.
+std::string EncoderSummary(const v1::EncoderSpec& spec);
+
 // Returns how many units, or maps, training counts; 0 if the spec does not say.
 int64_t UnitCount(const v1::EncoderSpec& spec);
 
@@ -47,6 +51,10 @@ bool CouldSubtractMean(const v1::EncoderSpec& spec, const v1::PreprocessingSpec&
 
 // Returns what somebody who trains the spec should know; empty if nothing. REQUIRES: spec is resolved.
 std::string TrainingAdvice(const v1::EncoderSpec& spec);
+
+// Names the settings of the spec that may make training diverge at a rate that is good otherwise, with their values, as
+// in "encoder.regularised.contraction from 10"; empty if there are none. REQUIRES: spec is resolved.
+std::vector<std::string> StrongSettings(const v1::EncoderSpec& spec);
 
 // Fills in defaults and checks ranges. Errors: INVALID_ARGUMENT naming the field, its value and its range.
 absl::Status ResolveEncoder(v1::EncoderSpec* spec);

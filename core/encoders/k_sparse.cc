@@ -146,6 +146,11 @@ constexpr SpecOption kKSparseOptions[] = {
     {"--alpha", "encode_alpha", "Encoding keeps alpha k activities unless its caller says otherwise, at least 1"},
 };
 
+constexpr const char* kKSparseTraits[] = {"k", "auxiliary_k"};
+
+// Beside the defaults of 0.01 and 1/32.
+constexpr StrongSetting kKSparseStrong[] = {{"init_sigma", 0.1f}, {"auxiliary_weight", 1}};
+
 }  // namespace
 
 const EncoderKind& KSparseKind() {
@@ -155,6 +160,8 @@ const EncoderKind& KSparseKind() {
     row.kind_case = v1::EncoderSpec::kKSparse;
     row.training_defaults = [](const v1::EncoderSpec&) -> TrainingDefaults { return {true, 0.01f, 0.25f}; };
     row.options = kKSparseOptions;
+    row.traits = kKSparseTraits;
+    row.strong_settings = kKSparseStrong;
     row.resolve = [](v1::EncoderSpec* spec) { return ResolveKSparse(spec->mutable_k_sparse()); };
     row.code_shape = [](const v1::EncoderSpec& spec) -> Shape { return {spec.k_sparse().units()}; };
     row.row_scores = [](const v1::EncoderSpec& spec) -> int64_t { return spec.k_sparse().units(); };

@@ -32,6 +32,11 @@ constexpr SpecOption kRbmOptions[] = {
     {"--init-sigma", "init_sigma", "Standard deviation of the encoder's initial weights, above 0"},
 };
 
+constexpr const char* kRbmTraits[] = {"persistent", "gibbs_steps"};
+
+// Beside the defaults of 0.01 and 0.0002.
+constexpr StrongSetting kRbmStrong[] = {{"init_sigma", 0.1f}, {"weight_decay", 0.1f}};
+
 }  // namespace
 
 const EncoderKind& RbmKind() {
@@ -42,6 +47,8 @@ const EncoderKind& RbmKind() {
     row.training_defaults = [](const v1::EncoderSpec&) -> TrainingDefaults { return {false, 0.05f, 0}; };
     row.unit_interval = [](const v1::EncoderSpec&) { return "a Boltzmann machine reads probabilities, 0 .. 1"; };
     row.options = kRbmOptions;
+    row.traits = kRbmTraits;
+    row.strong_settings = kRbmStrong;
     row.resolve = [](v1::EncoderSpec* spec) { return ResolveRbm(spec->mutable_rbm()); };
     row.code_shape = [](const v1::EncoderSpec& spec) -> Shape { return {spec.rbm().units()}; };
     row.row_scores = [](const v1::EncoderSpec& spec) -> int64_t { return spec.rbm().units(); };

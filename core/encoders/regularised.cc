@@ -101,6 +101,15 @@ constexpr SpecOption kRegularisedOptions[] = {
     {"--weight-decay", "weight_decay", "Add half of this times the squared weights to the loss, at least 0", ""},
 };
 
+constexpr const char* kRegularisedTraits[] = {
+    "activation",     "gaussian_noise",  "masking_noise", "first_order_noise", "contraction", "marginalised_noise",
+    "sparse_penalty", "target_activity", "unit_length",   "max_length",        "weight_decay"};
+
+// Noise and penalties from about a tenth of what reconstruction itself brings: rows have a variance of about 1.
+constexpr StrongSetting kRegularisedStrong[] = {
+    {"gaussian_noise", 0.09f}, {"first_order_noise", 0.09f}, {"contraction", 0.09f}, {"marginalised_noise", 0.09f},
+    {"sparse_penalty", 0.09f}, {"masking_noise", 0.5f},      {"weight_decay", 0.09f}};
+
 }  // namespace
 
 const EncoderKind& RegularisedKind() {
@@ -110,6 +119,8 @@ const EncoderKind& RegularisedKind() {
     row.kind_case = v1::EncoderSpec::kRegularised;
     row.training_defaults = [](const v1::EncoderSpec&) -> TrainingDefaults { return {true, 0.01f, 0}; };
     row.options = kRegularisedOptions;
+    row.traits = kRegularisedTraits;
+    row.strong_settings = kRegularisedStrong;
     row.advice = [](const v1::EncoderSpec& spec) -> std::string {
       const v1::RegularisedSpec& regularised = spec.regularised();
       if (ActivationOf(regularised.activation()) != Activation::kReLU || !regularised.unit_length()) return "";

@@ -44,6 +44,7 @@ class ViewsEncoder : public Encoder {
   absl::Status Activities(const RowsView& x, int64_t k, SparseCodes* activities) const override {
     return of_a_view_->Activities(Views(x), k / views_, activities);
   }
+  int64_t row_activities(int64_t k) const override { return views_ * of_a_view_->row_activities(k / views_); }
   absl::Status DecodeActivities(const SparseCodes& activities, float* out) const override {
     return of_a_view_->DecodeActivities(activities, out);
   }

@@ -46,6 +46,7 @@ class WinnerTakeAllEncoder : public Encoder {
   absl::Status EncodeDense(const RowsView& x, int64_t k, float* out) const override;
   // The winners of training, by position in the maps; -1 where a map has none.
   absl::Status Activities(const RowsView& x, int64_t k, SparseCodes* activities) const override;
+  int64_t row_activities(int64_t) const override { return WinnersOf(spec_).entries; }
   absl::Status DecodeActivities(const SparseCodes& activities, float* out) const override;
   absl::StatusOr<TrainedRows> ReconstructAsTrained(const RowsView& x) const override {
     TrainedRows trained{width_, std::vector<float>(x.rows * width_), std::vector<float>(x.rows * width_)};

@@ -140,6 +140,11 @@ constexpr SpecOption kWinnerTakeAllOptions[] = {
     {"--image", "input", "What image a row is, if the data do not say"},
 };
 
+constexpr const char* kWinnerTakeAllTraits[] = {"filter_size", "sparsity", "winners", "tied_weights"};
+
+// Beside the defaults of at most 1.4 and 0.02.
+constexpr StrongSetting kWinnerTakeAllStrong[] = {{"init_sigma", 1.5f}, {"decoder_init_sigma", 0.2f}};
+
 // Pooled maps of a layer below lie far from zero (docs/stacks.md).
 void SetWinnerTakeAllLayerDefaults(v1::WinnerTakeAllSpec* spec) {
   if (!spec->has_biases_from_mean()) spec->set_biases_from_mean(true);
@@ -161,6 +166,8 @@ const EncoderKind& WinnerTakeAllKind() {
     row.own_optimiser = v1::OPTIMISER_ADAM;
     row.other_optimisers = true;
     row.options = kWinnerTakeAllOptions;
+    row.traits = kWinnerTakeAllTraits;
+    row.strong_settings = kWinnerTakeAllStrong;
     row.resolve = [](v1::EncoderSpec* spec) { return ResolveWinnerTakeAll(spec->mutable_winner_take_all()); };
     row.set_layer_defaults = [](v1::EncoderSpec* spec) {
       SetWinnerTakeAllLayerDefaults(spec->mutable_winner_take_all());

@@ -58,6 +58,7 @@ class LayerTrainee : public Trainee {
   }
   absl::Status Update(const TrainingBatch& batch) override;
   absl::StatusOr<std::vector<double>> TakeLosses(EpochTotals* totals) override;
+  std::vector<std::string> other_causes() const override { return StrongSettings(encoder_); }
   const char* loss_name() const override { return "squared error"; }
   absl::StatusOr<TensorMap> Checkpoint() const override { return learner_->Checkpoint(); }
   absl::Status Restore(const TensorMap& state) override { return learner_->Restore(state); }

@@ -76,8 +76,8 @@ class Trainee {
   // Waits for the updates since the last call. Returns, in order, the loss before each of them, summed over its rows. A
   // loss is not finite if training has diverged there. Adds the other results to `totals`.
   virtual absl::StatusOr<std::vector<double>> TakeLosses(EpochTotals* totals) = 0;
-  // Names rates that may have made training diverge, besides training.learning_rate, with their values; may be empty.
-  virtual std::string other_rates() const { return ""; }
+  // Names what may have made training diverge, besides training.learning_rate, each with its value, as in "x from 2".
+  virtual std::vector<std::string> other_causes() const { return {}; }
   // The name of a batch's loss in messages, such as "squared error".
   virtual const char* loss_name() const = 0;
   // Everything that later updates depend on.

@@ -10,6 +10,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/base/cpu.h"
 #include "core/base/divide_up.h"
 #include "core/base/processor_share.h"
@@ -289,11 +290,12 @@ absl::Status TrainingLoop::WriteCheckpoint() {
 }
 
 absl::Status TrainingLoop::Diverged(absl::string_view cause, int64_t update) const {
-  const std::string others = trainee_.other_rates();
-  return absl::FailedPreconditionError(absl::StrCat(
-      cause, ", in epoch ", trainee_.EpochName(update / batches_), ", update ", update % batches_ + 1, " of ", batches_,
-      ", at a learning rate of ", trainee_.LearningRate(update), "; lower training.learning_rate from ",
-      training_.learning_rate(), others.empty() ? "" : " or ", others, " (a tenth is a good next try)"));
+  std::vector<std::string> causes = trainee_.other_causes();
+  causes.insert(causes.begin(), absl::StrCat("training.learning_rate from ", training_.learning_rate()));
+  return absl::FailedPreconditionError(
+      absl::StrCat(cause, ", in epoch ", trainee_.EpochName(update / batches_), ", update ", update % batches_ + 1,
+                   " of ", batches_, ", at a learning rate of ", trainee_.LearningRate(update), "; lower ",
+                   absl::StrJoin(causes, " or "), " (a tenth is a good next try)"));
 }
 
 v1::TrainingProgress TrainingLoop::Progress(int64_t epochs_done, int64_t images) {

@@ -23,6 +23,11 @@ class BatchLanes final : public EncodeQueue {
 
   void Submit(EncodeWork work, EncodeDone done) override;
   void Start();
+  // As those of Batcher, for the models that processors encode. Call ComputeOnThisThread after Start.
+  void ComputeOnThisThread() { processor_.ComputeOnThisThread(); }
+  bool keeps() const { return processor_.keeps(); }
+  void RunKept() { processor_.RunKept(); }
+  void HandOverKept() { processor_.HandOverKept(); }
   // What waits in all lanes.
   QueueSize Waiting() const;
   // As Batcher::Drain.

@@ -51,6 +51,16 @@ absl::Duration BatchQueue::Cost(const ServedModel& model, int64_t rows, absl::Ti
   return std::max(measured, (now - running_.since) / running_.rows * rows);
 }
 
+absl::Duration BatchQueue::WaitingCost(absl::Time now) const {
+  absl::Duration sum;
+  for (const auto& [model, line] : lines_) {
+    const absl::Duration cost = Cost(*model, line.rows(), now);
+    if (cost == absl::ZeroDuration()) return absl::InfiniteDuration();
+    sum += cost;
+  }
+  return sum;
+}
+
 int64_t BatchQueue::RowsTogether(const ServedModel& model, absl::Time now) const {
   const absl::Duration full = Cost(model, options_.max_batch_rows, now);
   if (full <= options_.max_batch_time) return options_.max_batch_rows;

@@ -66,6 +66,10 @@ class BatchQueue {
   void Finished(int64_t rows, absl::Time now);
 
   bool empty() const { return lines_.empty(); }
+  // A batch was taken and Finished was not called yet.
+  bool running() const { return running_.model != nullptr; }
+  // How long everything that waits will compute. InfiniteDuration if a model of it has not been measured yet.
+  absl::Duration WaitingCost(absl::Time now) const;
   const QueueSize& size() const { return total_; }
   // True if a batch gains nothing by waiting: a batch is full, or one has waited for options.linger.
   bool BatchIsDue(absl::Time now) const { return now >= DueAt(); }

@@ -10,7 +10,7 @@
 namespace kwta::server {
 
 Batcher::Batcher(const BatcherOptions& options, BatcherEvents events, std::function<absl::Time()> now)
-    : events_(std::move(events)), now_(std::move(now)), queue_(options) {}
+    : options_(options), events_(std::move(events)), now_(std::move(now)), queue_(options) {}
 
 Batcher::~Batcher() { Drain(); }
 
@@ -23,12 +23,34 @@ void Batcher::Submit(EncodeWork work, EncodeDone done) {
   std::vector<DeadRequest> displaced;
   if (status.ok()) {
     absl::MutexLock lock(&mutex_);
+    const bool others_wait = !queue_.empty() && !keeps();
     status = draining_ ? Refused(Refusal::kDraining,
                                  absl::UnavailableError("the server is stopping; send the request to another one"))
                        : queue_.Push(request, request->arrived, &displaced);
+    if (status.ok()) kept_ = !others_wait && MayKeep(request->arrived);
   }
   if (!status.ok()) request->done(std::move(status));
   for (const DeadRequest& each : displaced) each.request->done(each.status);
+}
+
+void Batcher::ComputeOnThisThread() {
+  absl::MutexLock lock(&mutex_);
+  submitter_ = std::this_thread::get_id();
+}
+
+bool Batcher::MayKeep(absl::Time now) const {
+  return std::this_thread::get_id() == submitter_ && !queue_.running() && options_.linger == absl::ZeroDuration() &&
+         queue_.WaitingCost(now) <= kComputedBySubmitter;
+}
+
+void Batcher::RunKept() {
+  while (keeps() && RunOneBatch()) {
+  }
+}
+
+void Batcher::HandOverKept() {
+  absl::MutexLock lock(&mutex_);
+  kept_ = false;
 }
 
 bool Batcher::RunOneBatch() {
@@ -37,8 +59,9 @@ bool Batcher::RunOneBatch() {
   const absl::Time now = now_();
   {
     absl::MutexLock lock(&mutex_);
-    if (queue_.empty()) return false;
+    if (queue_.empty() || queue_.running()) return false;
     batch = queue_.Take(now, &dead);
+    if (queue_.empty()) kept_ = false;
   }
   for (const DeadRequest& each : dead) each.request->done(each.status);
   if (batch.empty()) return true;
@@ -174,6 +197,7 @@ void Batcher::Drain() {
   {
     absl::MutexLock lock(&mutex_);
     draining_ = true;
+    kept_ = false;
   }
   if (thread_.joinable()) {
     thread_.join();

@@ -37,12 +37,11 @@ std::vector<fs::path> CheckpointFiles(const std::string& directory) {
 
 }  // namespace
 
-Keep KeepOfFailure(absl::StatusCode code) {
-  const bool may_pass = code == absl::StatusCode::kResourceExhausted || code == absl::StatusCode::kUnavailable;
-  return may_pass ? Keep::kProgress : Keep::kLog;
+Keep KeepOfFailure(absl::StatusCode code, const std::string& directory) {
+  // Training that diverged, data that are not those of the checkpoint any more, rows that cannot be trained on.
+  const bool will_return = code == absl::StatusCode::kFailedPrecondition || code == absl::StatusCode::kInvalidArgument;
+  return will_return || CheckpointFiles(directory).empty() ? Keep::kLog : Keep::kProgress;
 }
-
-bool HasCheckpoint(const std::string& directory) { return !CheckpointFiles(directory).empty(); }
 
 bool MoveCheckpoint(const std::string& from, const std::string& to) {
   if (!CheckpointFiles(to).empty()) return false;

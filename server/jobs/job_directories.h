@@ -21,12 +21,10 @@ enum class Keep {
   kProgress,  // everything but temporary files: the job continues, or another one goes on from its checkpoint
 };
 
-// What a failed job keeps, from the code of its failure. Its checkpoint too if something was lacking or away that may
-// be there at another attempt: memory, a device.
-Keep KeepOfFailure(absl::StatusCode code);
+// What a failed job keeps in its directory, from the code of its failure: its checkpoint, if it has one, unless the
+// checkpoint would lead to the same failure again. Memory, a device, a data set or a trainer may be there next time.
+Keep KeepOfFailure(absl::StatusCode code, const std::string& directory);
 
-// Whether a job that has ended left a checkpoint in its directory.
-bool HasCheckpoint(const std::string& directory);
 // Moves the checkpoint of a job that has ended into the directory of another one. Returns false if there is none, or
 // the other one has its own.
 bool MoveCheckpoint(const std::string& from, const std::string& to);

@@ -15,6 +15,7 @@ namespace {
 
 // The newest failed jobs that may have left a checkpoint for another one.
 constexpr int64_t kFailedJobsSeen = 100;
+constexpr char kGoesOn[] = "; its checkpoint is kept: the next job of the same spec goes on from it";
 constexpr absl::Duration kFirstStorePause = absl::Milliseconds(100);
 constexpr absl::Duration kLongestStorePause = absl::Seconds(5);
 
@@ -82,6 +83,21 @@ void JobRunner::Publish(const v1::Job& job) {
       return;
     }
   }
+}
+
+void JobRunner::Fail(const v1::Job& job, const absl::Status& error) {
+  const Keep keep = KeepOfFailure(error.code(), Directory(job.id()));
+  const bool goes_on = keep == Keep::kProgress;
+  const absl::Status told(error.code(), absl::StrCat(error.message(), goes_on ? kGoesOn : ""));
+  End(job, FailedEvent(told, absl::Now()), keep);
+}
+
+bool JobRunner::KeepsProgress(const v1::Job& failed) const {
+  const auto code = static_cast<absl::StatusCode>(failed.error().code());
+  if (KeepOfFailure(code, Directory(failed.id())) != Keep::kProgress) return false;
+  const absl::StatusOr<std::vector<v1::Job>> seen = journal_->store().List(v1::JOB_STATE_FAILED, kFailedJobsSeen);
+  return !seen.ok() ||
+         std::any_of(seen->begin(), seen->end(), [&](const v1::Job& each) { return each.id() == failed.id(); });
 }
 
 void JobRunner::GoOnFromAFailedJob(const v1::Job& job) {

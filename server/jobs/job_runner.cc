@@ -28,7 +28,6 @@ constexpr int kMostKills = 3;
 constexpr absl::Duration kPoll = absl::Milliseconds(100);
 constexpr absl::Duration kFullQueuePause = absl::Minutes(1);  // training takes minutes
 constexpr size_t kLogTailBytes = 1500;
-constexpr char kGoesOn[] = "; its checkpoint is kept: the next job of the same spec goes on from it";
 
 std::string NewJobId(absl::Time now) {
   return absl::StrCat("job-", absl::FormatTime("%Y%m%d-%H%M%S", now, absl::UTCTimeZone()),
@@ -116,8 +115,8 @@ void JobRunner::RemoveDebris() {
     Keep keep = Keep::kResults;
     if (job.ok()) {
       const bool over = job->state() == v1::JOB_STATE_SUCCEEDED || job->state() == v1::JOB_STATE_CANCELLED;
-      const bool kept_progress = KeepOfFailure(static_cast<absl::StatusCode>(job->error().code())) == Keep::kProgress;
-      keep = over ? Keep::kNothing : IsFinal(job->state()) && !kept_progress ? Keep::kResults : Keep::kProgress;
+      const bool lost = job->state() == v1::JOB_STATE_FAILED && !KeepsProgress(*job);
+      keep = over ? Keep::kNothing : lost ? Keep::kResults : Keep::kProgress;
     } else if (!absl::IsNotFound(job.status())) {
       continue;
     }
@@ -267,15 +266,11 @@ void JobRunner::Run(const std::string& id, SteadyTime queued) {
     Publish(*job);
   } else if (ending.report.has_failed()) {
     const v1::Failure& failure = ending.report.failed();
-    const auto code = static_cast<absl::StatusCode>(failure.code());
-    const Keep keep = KeepOfFailure(code);
-    const bool goes_on = keep == Keep::kProgress && HasCheckpoint(Directory(id));
-    const absl::Status error(code, absl::StrCat(failure.message(), goes_on ? kGoesOn : ""));
-    End(*job, FailedEvent(error, absl::Now()), keep);
+    Fail(*job, absl::Status(static_cast<absl::StatusCode>(failure.code()), failure.message()));
   } else if (ending.report.interrupted() || stopping || (ending.killed && MayTryAgain(id))) {
     Requeue(id);
   } else {
-    End(*job, FailedEvent(ending.error, absl::Now()), Keep::kLog);
+    Fail(*job, ending.error);
   }
 }
 

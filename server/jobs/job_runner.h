@@ -45,8 +45,8 @@ struct JobRunnerOptions {
   absl::Duration stop_grace = absl::Seconds(10);  // how long a trainer may take to stop before it is killed
 };
 
-// Thread-safe. A job that has ended leaves nothing in its directory, except that a failed job leaves the trainer's log
-// and, if its bundle could not be published, the bundle.
+// Thread-safe. A job that has ended leaves nothing in its directory, except that a failed job leaves the trainer's log,
+// its bundle if that could not be published, and the checkpoint from which another job of its spec can go on.
 class JobRunner {
  public:
   // REQUIRES: journal, models and metrics outlive the runner.
@@ -116,6 +116,10 @@ class JobRunner {
   void Run(const std::string& id, SteadyTime queued);
   // Trains until the job reaches an end of its own.
   Ending TrainPatiently(const v1::Job& job);
+  // Ends a job as failed. It keeps its checkpoint, and its error says so, as far as KeepOfFailure does.
+  void Fail(const v1::Job& job, const absl::Status& error);
+  // Whether a failed job keeps a checkpoint that another job could still be given.
+  bool KeepsProgress(const v1::Job& failed) const;
   // Gives the job the checkpoint that a failed job of the same spec has kept, if there is one.
   void GoOnFromAFailedJob(const v1::Job& job);
   Ending Train(const v1::Job& job);

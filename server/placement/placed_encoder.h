@@ -48,6 +48,7 @@ class PlacedEncoder final : public Encoder {
   absl::Status Encode(const RowsView& x, int64_t k, Codes* codes) const override;
   absl::Status EncodeDense(const RowsView& x, int64_t k, float* out) const override;
   absl::Status Activities(const RowsView& x, int64_t k, SparseCodes* activities) const override;
+  int64_t row_activities(int64_t k) const override { return on_processor_->row_activities(k); }
   absl::Status DecodeActivities(const SparseCodes& activities, float* out) const override {
     return on_processor_->DecodeActivities(activities, out);
   }

@@ -28,7 +28,7 @@ void AddVersions(const v1::Model& model, absl::Time now, Table* table) {
     const v1::TrainingStatistics& statistics = description.statistics();
     const bool tuned = description.has_fine_tuning();  // and its reconstructions were not measured again
     table->AddRow({model.name(), absl::StrCat(version.version()), ModelStateName(version.state()),
-                   absl::StrJoin(version.labels(), ","), EncoderKindName(description.encoder()),
+                   absl::StrJoin(version.labels(), ","), EncoderSummary(description.encoder()),
                    absl::StrCat(description.input_width()), absl::StrCat(description.code_width()),
                    tuned ? "-" : Decimals(statistics.fraction_variance_unexplained()),
                    tuned ? "-" : absl::StrCat(statistics.dead_units()), HumanBytes(version.parameter_bytes()),

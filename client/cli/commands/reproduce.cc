@@ -22,7 +22,9 @@ Exit codes: 0 the report is written and the order of the results is the papers';
 written but an order that the papers claim did not come out; 130 stopped.
 Examples:
   kwta reproduce k-sparse-table1 --data /data --output report
-  kwta reproduce k-sparse-table1 --data /data --quick)";
+  kwta reproduce k-sparse-table1 --data /data --quick
+  kwta reproduce arpit-fig1 --data /data --output report --only 'mnist*'
+  kwta reproduce arpit-fig1 --data /data --output report --report-only)";
 
 std::string TableList() {
   std::string list;
@@ -79,11 +81,16 @@ void AddReproduce(CLI::App& app, Action* action) {
   command->add_flag("--quick", options->quick, "A few minutes, on a part of the data");
   command->add_option("--seeds", options->seeds, "Runs of each measurement; default 3, or 1 with --quick")
       ->transform(NumberIn<int32_t>::Between(1, 1000).As<CLI::Validator>());
+  CLI::Option* const only =
+      command
+          ->add_option("--only", options->only,
+                       "Of arpit-fig1 to arpit-fig5: only trainings with such a name, as 'mnist*' or "
+                       "'*, DAE, *seed 1'; may be given several times")
+          ->type_name("PATTERN");
   command
-      ->add_option("--only", options->only,
-                   "Of arpit-fig1 to arpit-fig5: only trainings with such a name, as 'mnist*' or '*, DAE, *seed 1'; "
-                   "may be given several times")
-      ->type_name("PATTERN");
+      ->add_flag("--report-only", options->report_only,
+                 "Of these: train nothing, write the report anew with what --output has")
+      ->excludes(only);
   command->add_option("--threads", options->threads, "Threads; 0 takes every processor")
       ->transform(NumberIn<int32_t>::Between(0, 1024).As<CLI::Validator>())
       ->capture_default_str();

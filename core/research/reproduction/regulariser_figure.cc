@@ -57,6 +57,8 @@ class Figure {
         rates_(plan.panels.size()),
         numbers_(plan.panels.size() * plan.regularisers.size() * scale_.sigma2.size() * bench.seeds()) {}
 
+  // Errors: INVALID_ARGUMENT if ReproductionOptions.only names what there is not.
+  absl::Status CheckOnly() const;
   absl::Status Measure();
 
  private:
@@ -127,6 +129,22 @@ std::vector<Figure::Point> Figure::Points() const {
 std::string Figure::NameOf(const Point& point) const {
   return absl::StrFormat("%s, %s, sigma^2 = %g, seed %d", PanelOf(point).name,
                          plan_.regularisers[point.regulariser].name, scale_.sigma2[point.sigma2], point.seed);
+}
+
+absl::Status Figure::CheckOnly() const {
+  std::vector<std::string> names = plan_.others;
+  for (const Point& point : Points()) names.push_back(NameOf(point));
+  const std::string panels = absl::StrJoin(
+      plan_.panels, "', '", [](std::string* out, const Panel& panel) { absl::StrAppend(out, panel.name); });
+  const std::string regularisers =
+      absl::StrJoin(plan_.regularisers, ", ",
+                    [](std::string* out, const Regulariser& regulariser) { absl::StrAppend(out, regulariser.name); });
+  const std::string others =
+      plan_.others.empty() ? "" : absl::StrCat("; and '", absl::StrJoin(plan_.others, "', '"), "'");
+  return bench_.CheckOnly(
+      names, absl::StrCat("'PANEL, REGULARISER, sigma^2 = VALUE, seed N', with PANEL '", panels, "'; REGULARISER ",
+                          regularisers, "; VALUE ", absl::StrJoin(scale_.sigma2, ", "), "; N 1 .. ", bench_.seeds(),
+                          others));
 }
 
 absl::StatusOr<Figure::Training> Figure::TrainingOf(const Point& point, float rate) const {
@@ -379,7 +397,9 @@ absl::Status MeasureFigure(Workbench& bench, const FigurePlan& plan, Report* rep
                    "Activation fractions are those of the last rows of training, as training sees them (with noise for "
                    "DAE). SAE is equation (13) with sigma^2 for lambda, along its tangent above a mean activity of ",
                    kActivityLimit, ". docs/regularised.md has the formulas."));
-  return Figure(bench, plan, report).Measure();
+  Figure figure(bench, plan, report);
+  KWTA_RETURN_IF_ERROR(figure.CheckOnly());
+  return figure.Measure();
 }
 
 }  // namespace kwta

@@ -85,6 +85,7 @@ struct FigurePlan {
   std::vector<Regulariser> regularisers;  // of each panel
   // Adds the paper's claims, as far as there are curves to judge them by.
   void (*judge)(const std::vector<MeasuredPanel>& panels, Report* report);
+  std::vector<std::string> others = {};  // names of what the caller measures besides, for ReproductionOptions.only
 };
 
 // The size of a figure in this run.
@@ -96,8 +97,8 @@ absl::StatusOr<std::vector<Panel>> FigurePanels(const Workbench& bench, const st
 
 // Trains and measures what the state lacks: the outline with seed 1, with seed 2, and so on, then the points between in
 // the same order. Publishes the report after each training. Counts in report->left_out what ReproductionOptions.only
-// keeps from it. A panel or a curve that diverges nearly everywhere is a claim that does not hold. Errors: those of
-// training.
+// keeps from it. A panel or a curve that diverges nearly everywhere is a claim that does not hold. Errors:
+// INVALID_ARGUMENT before anything is trained (see Workbench::CheckOnly), and those of training.
 absl::Status MeasureFigure(Workbench& bench, const FigurePlan& plan, Report* report);
 
 }  // namespace kwta

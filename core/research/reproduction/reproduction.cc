@@ -16,7 +16,7 @@ namespace {
 struct Recipe {
   ReproducibleTable table;
   absl::Status (*run)(Workbench&, Report*);
-  bool takes_only = false;  // see ReproductionOptions
+  bool has_parts = false;  // ReproductionOptions.only and report_only are about these
 };
 
 constexpr Recipe kRecipes[] = {
@@ -65,10 +65,15 @@ absl::StatusOr<Reproduction> Reproduce(const ReproductionOptions& options) {
                       [](std::string* out, const ReproducibleTable& table) { absl::StrAppend(out, table.name); })));
   }
   if (options.seeds < 0 || options.seeds > 1000) return InvalidField("seeds", options.seeds, "0 .. 1000");
-  if (!options.only.empty() && !recipe->takes_only) {
+  if ((!options.only.empty() || options.report_only) && !recipe->has_parts) {
     return absl::InvalidArgumentError(
-        absl::StrCat("only is set; expected nothing: ", options.table,
-                     " is measured as a whole; figures arpit-fig1 to arpit-fig5 have parts"));
+        absl::StrCat(options.report_only ? "report_only" : "only", " is set; expected nothing: ", options.table,
+                     " is measured as a whole; figures arpit-fig1 to arpit-fig5 have parts. The same command measures "
+                     "nothing twice, and writes its report anew"));
+  }
+  if (!options.only.empty() && options.report_only) {
+    return absl::InvalidArgumentError(
+        "only and report_only are both set; expected one of them: report_only trains nothing");
   }
   KWTA_ASSIGN_OR_RETURN(const std::unique_ptr<Workbench> bench, Workbench::Create(options));
   Report report;

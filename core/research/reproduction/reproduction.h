@@ -34,6 +34,8 @@ struct ReproductionOptions {
   // "theorem 3". The report has what earlier runs left in state/ besides, and is unfinished if that is not all. Empty:
   // everything.
   std::vector<std::string> only;
+  // Of these figures: computes nothing, and writes the report anew with what earlier runs left in state/.
+  bool report_only = false;
   // 0: every processor this process may use.
   int threads = 0;
   // Called with the current stage and the finished fraction of it, from one thread at a time. May be empty.
@@ -60,8 +62,8 @@ std::vector<ReproducibleTable> ReproducibleTables();
 
 // Computes the table and writes the report. Validation rows, a part of the training rows, decide hyperparameters. Each
 // measurement looks at the test rows once, with the chosen hyperparameters. Errors: NOT_FOUND (no such table, missing
-// data), INVALID_ARGUMENT (options out of range), CANCELLED (stopped; another call resumes), and those of training and
-// the file system.
+// data, nothing in state/ to report), INVALID_ARGUMENT (options out of range, a pattern that no training's name
+// matches), CANCELLED (stopped; another call resumes), and those of training and the file system.
 absl::StatusOr<Reproduction> Reproduce(const ReproductionOptions& options);
 
 }  // namespace kwta

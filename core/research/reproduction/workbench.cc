@@ -45,6 +45,11 @@ uint16_t ToBF16(float value) {
   return static_cast<uint16_t>((bits + 0x8000u) >> 16);
 }
 
+// Whether a name matches a pattern of the shell, whatever the case.
+bool Matches(const std::string& pattern, const std::string& name) {
+  return fnmatch(pattern.c_str(), name.c_str(), FNM_CASEFOLD) == 0;
+}
+
 std::string FileName(const std::string& label) {
   std::string name;
   for (const char c : label) name += absl::ascii_isalnum(static_cast<unsigned char>(c)) ? c : '-';
@@ -66,7 +71,14 @@ nlohmann::json MeasurementKey(const v1::JobSpec& job, const nlohmann::json& key)
 absl::StatusOr<std::unique_ptr<Workbench>> Workbench::Create(const ReproductionOptions& options) {
   KWTA_ASSIGN_OR_RETURN(std::shared_ptr<Backend> backend, CreateBackend("", {options.threads}));
   std::unique_ptr<Workbench> bench(new Workbench(options, std::move(backend), ResolveThreads(options.threads)));
-  KWTA_RETURN_IF_ERROR(MakeDirectories(bench->StatePath("", "", "")));
+  const std::string state = bench->StatePath("", "", "");
+  std::error_code error;
+  if (options.report_only && !std::filesystem::is_directory(state, error)) {
+    return absl::NotFoundError(absl::StrCat("there is no directory '", state,
+                                            "', so there is nothing to report; expected the output directory of an "
+                                            "earlier run, or a run without report_only"));
+  }
+  KWTA_RETURN_IF_ERROR(MakeDirectories(state));
   return bench;
 }
 
@@ -195,10 +207,28 @@ absl::StatusOr<std::optional<nlohmann::json>> Workbench::Measured(const std::str
 }
 
 bool Workbench::Wants(const std::string& name) const {
+  if (options_.report_only) return false;
   const std::vector<std::string>& only = options_.only;
-  return only.empty() || std::any_of(only.begin(), only.end(), [&](const std::string& pattern) {
-           return fnmatch(pattern.c_str(), name.c_str(), FNM_CASEFOLD) == 0;
-         });
+  return only.empty() ||
+         std::any_of(only.begin(), only.end(), [&](const std::string& pattern) { return Matches(pattern, name); });
+}
+
+absl::Status Workbench::CheckOnly(const std::vector<std::string>& names, absl::string_view form) const {
+  for (const std::string& pattern : options_.only) {
+    const auto matched = [&names](const std::string& by) {
+      return std::count_if(names.begin(), names.end(), [&by](const std::string& name) { return Matches(by, name); });
+    };
+    if (matched(pattern) > 0) continue;
+    const std::string wider = absl::StrCat("*", pattern, "*");
+    const int64_t near = pattern.empty() ? 0 : matched(wider);
+    return absl::InvalidArgumentError(absl::StrCat(
+        "only has the pattern '", pattern, "', which matches none of the ", names.size(), " trainings of ",
+        options_.table, "; ",
+        near == 0 ? "expected a pattern of a whole name"
+                  : absl::StrCat("a pattern stands for a whole name: '", wider, "' matches ", near, " of them"),
+        ". Names: ", form));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Tensor> Workbench::Codes(const ModelBundle& model, const Dataset& data, const EncodeOptions& options) {

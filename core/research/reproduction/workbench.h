@@ -25,7 +25,8 @@ namespace kwta {
 // Not thread-safe.
 class Workbench {
  public:
-  // Creates the state directory. Errors: those of the backend and the file system. `options` must outlive it.
+  // Creates the state directory. Errors: NOT_FOUND if there is none and ReproductionOptions.report_only needs one; those
+  // of the backend and the file system. `options` must outlive it.
   static absl::StatusOr<std::unique_ptr<Workbench>> Create(const ReproductionOptions& options);
 
   bool quick() const { return options_.quick; }
@@ -57,8 +58,11 @@ class Workbench {
   // What MeasureOnce returned for the same arguments, if it did.
   absl::StatusOr<std::optional<nlohmann::json>> Measured(const std::string& label, const v1::JobSpec& spec,
                                                          const nlohmann::json& key) const;
-  // Whether ReproductionOptions.only lets this run compute what has this name.
+  // Whether ReproductionOptions lets this run compute what has this name.
   bool Wants(const std::string& name) const;
+  // Checks that each pattern of ReproductionOptions.only matches one of `names`, which `form` describes to the user.
+  // Errors: INVALID_ARGUMENT, which says what a name looks like.
+  absl::Status CheckOnly(const std::vector<std::string>& names, absl::string_view form) const;
 
   // Dense codes of all rows, [rows, code_width]: f32, or bf16 if f32 would take more than 2 GiB.
   absl::StatusOr<Tensor> Codes(const ModelBundle& model, const Dataset& data, const EncodeOptions& options);

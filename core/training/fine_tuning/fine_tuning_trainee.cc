@@ -78,8 +78,8 @@ class FineTuningTrainee : public Trainee {
   absl::Status Begin(const AfterEpoch& after_epoch) override;
   absl::Status Update(const TrainingBatch& batch) override;
   absl::StatusOr<std::vector<double>> TakeLosses(EpochTotals* totals) override;
-  std::string other_rates() const override {
-    return absl::StrCat("fine_tuning.classifier_rate from ", tuning_.classifier_rate());
+  std::vector<std::string> other_causes() const override {
+    return {absl::StrCat("fine_tuning.classifier_rate from ", tuning_.classifier_rate())};
   }
   const char* loss_name() const override { return "cross-entropy"; }
   absl::StatusOr<TensorMap> Checkpoint() const override { return network_->Checkpoint(); }

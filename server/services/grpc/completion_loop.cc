@@ -9,6 +9,12 @@ namespace kwta::server {
 namespace {
 
 constexpr absl::Duration kTickInterval = absl::Seconds(1);
+// So many events may come before left work is done. More would make it wait, and keep other threads from helping.
+constexpr int kEventsBeforeLeftWork = 8;
+// The loop does left work itself if it waits for events for at least this share of its time. Otherwise other threads do
+// it, so that the loop does not become what bounds the server.
+constexpr double kOftenIdle = 0.25;
+constexpr absl::Duration kOfLate = absl::Milliseconds(2);
 
 gpr_timespec Soon() {
   return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
@@ -31,7 +37,7 @@ void CompletionLoop::BeginPosting() {
 
 void CompletionLoop::EndPosting() {
   absl::MutexLock lock(&mutex_);
-  if (--posters_ == 0 && !posted_.empty()) Wake();
+  if (--posters_ == 0 && !posted_.empty() && std::this_thread::get_id() != runner_) Wake();
 }
 
 void CompletionLoop::Wake() {
@@ -88,19 +94,48 @@ void CompletionLoop::Run() {
     absl::MutexLock lock(&mutex_);
     runner_ = std::this_thread::get_id();
   }
+  if (left_.begin) left_.begin();
+  woke_ = SteadyTime::Now();
   gpr_timespec wake = Soon();
-  for (;;) {
-    void* tag;
-    bool ok;
-    const auto next = queue_->AsyncNext(&tag, &ok, wake);
-    if (next == grpc::CompletionQueue::SHUTDOWN) return;
-    if (next == grpc::CompletionQueue::GOT_EVENT) static_cast<CompletionEvent*>(tag)->Complete(ok);
+  while (Next(wake) != grpc::CompletionQueue::SHUTDOWN) {
     RunPosted();
     if (SteadyTime::Now() < next_tick_) continue;
     Tick();
     wake = Soon();
   }
 }
+
+// Completes an event if one comes before the deadline, or does left work.
+grpc::CompletionQueue::NextStatus CompletionLoop::Next(gpr_timespec deadline) {
+  const bool left = left_.waits && left_.waits();
+  const SteadyTime begin = SteadyTime::Now();
+  void* tag;
+  bool ok;
+  const auto next = queue_->AsyncNext(&tag, &ok, left ? gpr_time_0(GPR_CLOCK_MONOTONIC) : deadline);
+  if (!left) CountWait(begin);
+  if (next == grpc::CompletionQueue::GOT_EVENT) static_cast<CompletionEvent*>(tag)->Complete(ok);
+  if (!left) {
+    events_before_left_ = 0;
+  } else if (next == grpc::CompletionQueue::TIMEOUT && IsOftenIdle()) {
+    left_.run();
+  } else if (next == grpc::CompletionQueue::TIMEOUT || ++events_before_left_ >= kEventsBeforeLeftWork) {
+    left_.hand_over();
+  }
+  return next;
+}
+
+// The loop has waited since `begin`, and worked before.
+void CompletionLoop::CountWait(SteadyTime begin) {
+  worked_ += begin - woke_;
+  woke_ = SteadyTime::Now();
+  waited_ += woke_ - begin;
+  while (waited_ + worked_ > kOfLate) {
+    waited_ /= 2;
+    worked_ /= 2;
+  }
+}
+
+bool CompletionLoop::IsOftenIdle() const { return waited_ >= kOftenIdle * (waited_ + worked_); }
 
 void CompletionLoop::Tick() {
   next_tick_ = SteadyTime::Now() + kTickInterval;

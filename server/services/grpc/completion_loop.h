@@ -65,6 +65,16 @@ class CompletionLoop {
   void BeginPosting();
   void EndPosting();
 
+  // Work that events leave to the loop's thread.
+  struct LeftWork {
+    std::function<void()> begin;      // called once, first thing on the loop's thread
+    std::function<bool()> waits;      // whether there is any
+    std::function<void()> run;        // does it on the loop's thread, which has no event and is often idle
+    std::function<void()> hand_over;  // gives it to another thread, as the loop's is busy
+  };
+  // Call before Start.
+  void Leave(LeftWork work) { left_ = std::move(work); }
+
   // Runs `function` on the loop's thread about once a second. Call before Start.
   void EverySecond(std::function<void()> function) { ticks_.push_back(std::move(function)); }
 
@@ -75,6 +85,9 @@ class CompletionLoop {
 
  private:
   void Run();
+  grpc::CompletionQueue::NextStatus Next(gpr_timespec deadline);
+  void CountWait(SteadyTime begin);
+  bool IsOftenIdle() const;
   void RunPosted();
   void Tick();
   void Woken(bool);
@@ -90,6 +103,11 @@ class CompletionLoop {
   int holds_ ABSL_GUARDED_BY(mutex_) = 0;
   std::thread::id runner_ ABSL_GUARDED_BY(mutex_);
   bool waking_ ABSL_GUARDED_BY(mutex_) = false;  // the alarm is set and has not rung
+  LeftWork left_;
+  // Used on the loop's thread.
+  int events_before_left_ = 0;  // since there is left work
+  SteadyTime woke_;
+  absl::Duration waited_, worked_;  // of late
   std::vector<std::function<void()>> ticks_;
   SteadyTime next_tick_;  // used on the loop's thread
   grpc::Alarm alarm_;

@@ -105,6 +105,7 @@ json JobJson(const v1::Job& job) {
                  {"model", Text(job.spec().model())},
                  {"state", JobStateName(job.state())},
                  {"encoder", job.spec().has_fine_tuning() ? "fine-tuning" : EncoderKindName(job.spec().encoder())},
+                 {"summary", job.spec().has_fine_tuning() ? "fine-tuning" : EncoderSummary(job.spec().encoder())},
                  {"dataset", DatasetText(job.spec().dataset())},
                  {"created", TimeJson(job.has_created(), job.created())},
                  {"started", TimeJson(job.has_started(), job.started())},
@@ -153,14 +154,12 @@ json CurveJson(const std::vector<v1::JobEvent>& events, size_t most) {
 
 json DescriptionJson(const v1::ModelDescription& description) {
   const int layers = LayerCount(description.encoder());
-  json kinds = json::array();
-  for (int i = 0; i < layers; ++i) kinds.push_back(EncoderKindName(LayerSpec(description.encoder(), i)));
   const v1::EncoderSpec& top = LayerSpec(description.encoder(), layers - 1);
   const Shape code = CodeShape(description);
   const bool maps = top.has_winner_take_all() && code.size() == 3;
   const v1::TrainingStatistics& statistics = description.statistics();
   json result = {{"encoder", EncoderKindName(description.encoder())},
-                 {"layers", std::move(kinds)},
+                 {"summary", EncoderSummary(description.encoder())},
                  {"unit_kind", maps ? "map" : "unit"},
                  {"units", code.front()},
                  {"input_width", description.input_width()},

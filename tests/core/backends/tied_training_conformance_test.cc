@@ -141,6 +141,21 @@ TEST_P(TiedStepConformance, CodesOfEveryStepAreExactForAtomsThatAreAlike) {
   }
 }
 
+TEST_P(TiedStepConformance, CodesOfEveryStepAreExactForAtomsOfManyLengths) {
+  // The errors of their bytes differ a thousandfold, so that those of a few units say nothing about another's.
+  TiedState state(*backend_, 320, 80);
+  std::vector<float> atoms = Gaussians(320 * 80, 2, 0.2);
+  for (int64_t unit = 0; unit < 320; ++unit) {
+    for (int64_t d = 0; d < 80; ++d) atoms[unit * 80 + d] *= std::ldexp(1.0f, static_cast<int>(-(unit * 7 % 11)));
+  }
+  state.atoms.Write(atoms);
+  std::vector<float> bias(320);
+  for (int64_t unit = 0; unit < 320; ++unit) bias[unit] = static_cast<float>(unit * 7 % 11) / 20;
+  state.bias.Write(bias);
+  state.Refresh();
+  ExpectExactCodes(state, 9, 20, 1e-4f, 0.9f, [](int64_t step) { return SparseRows(10, 80, 100 + step); });
+}
+
 TEST_P(TiedStepConformance, CodesAreExactForAtomsThatWerePutOff) {
   TiedState state(*backend_, 320, 80, false, 0.2);
   state.atom_velocity.Write(Gaussians(320 * 80, 3, 0.2));

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "core/backends/backend_registry.h"
 #include "tests/core/encoders/k_sparse_fixture.h"
 
@@ -15,6 +16,7 @@ namespace {
 
 using testing::Contains;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::StartsWith;
 
 std::shared_ptr<Backend> Reference() { return CreateBackend("reference", {1}).value(); }
@@ -138,6 +140,67 @@ TEST(EncoderRegistry, KnowsWhereAMeanCouldBeSubtracted) {
   EXPECT_FALSE(CouldSubtractMean(spec, kept));
   spec.mutable_stack();
   EXPECT_FALSE(CouldSubtractMean(spec, kept)) << "its rows are codes";
+}
+
+TEST(EncoderRegistry, SummarisesASpecLayerByLayer) {
+  v1::EncoderSpec spec;
+  EXPECT_EQ(EncoderSummary(spec), "");
+  spec.mutable_regularised()->set_contraction(0.1f);
+  spec.mutable_regularised()->set_activation(v1::ACTIVATION_SIGMOID);
+  ASSERT_EQ(ResolveEncoder(&spec), absl::OkStatus());
+  EXPECT_EQ(EncoderSummary(spec), "regularised (sigmoid, contraction 0.1, unit length)");
+  spec.mutable_regularised()->set_gaussian_noise(0);
+  spec.mutable_regularised()->set_unit_length(false);
+  EXPECT_EQ(EncoderSummary(spec), "regularised (sigmoid)");
+  v1::EncoderSpec dropout;
+  dropout.mutable_dropout()->set_visible_dropout(0.2f);
+  ASSERT_EQ(ResolveEncoder(&dropout), absl::OkStatus());
+  EXPECT_EQ(EncoderSummary(dropout), "dropout (relu, hidden dropout 0.5, visible dropout 0.2)");
+  v1::EncoderSpec maps;
+  maps.mutable_winner_take_all()->set_filter_size(5);
+  maps.mutable_winner_take_all()->set_sparsity(v1::WINNER_SPARSITY_ACROSS_MAPS);
+  maps.mutable_winner_take_all()->set_winners(3);
+  EXPECT_EQ(EncoderSummary(maps), "winner-take-all (filter size 5, across maps, winners 3)");
+  v1::EncoderSpec rbm;
+  rbm.mutable_rbm();
+  EXPECT_EQ(EncoderSummary(rbm), "rbm");
+  v1::EncoderSpec stack;
+  stack.mutable_stack()->add_layers()->mutable_k_sparse()->set_k(25);
+  *stack.mutable_stack()->add_layers() = spec;
+  EXPECT_EQ(EncoderSummary(stack), "k-sparse (k 25) + regularised (sigmoid)");
+}
+
+TEST(EncoderRegistry, EveryTraitIsAFieldOfTheSpec) {
+  for (const EncoderKind* kind : EncoderKinds()) {
+    v1::EncoderSpec spec;
+    const google::protobuf::Descriptor* const message = MutableKindSpec(*kind, &spec)->GetDescriptor();
+    for (const char* trait : kind->traits) EXPECT_NE(message->FindFieldByName(trait), nullptr) << trait;
+  }
+}
+
+TEST(EncoderRegistry, NamesStrongSettingsAndNoDefault) {
+  for (const EncoderKind* kind : EncoderKinds()) {
+    if (kind->of_layers) continue;
+    v1::EncoderSpec spec;
+    MutableKindSpec(*kind, &spec);
+    if (spec.has_winner_take_all()) {
+      spec.mutable_winner_take_all()->set_filter_size(1);  // whose initial weights are the largest
+      spec.mutable_winner_take_all()->mutable_input()->set_channels(1);
+      spec.mutable_winner_take_all()->mutable_input()->set_height(28);
+      spec.mutable_winner_take_all()->mutable_input()->set_width(28);
+    }
+    ASSERT_EQ(ResolveEncoder(&spec), absl::OkStatus()) << kind->name;
+    EXPECT_THAT(StrongSettings(spec), IsEmpty()) << kind->name;
+    google::protobuf::Message* const message = MutableKindSpec(*kind, &spec);
+    for (const StrongSetting& setting : kind->strong_settings) {
+      const auto* field = message->GetDescriptor()->FindFieldByName(setting.field);
+      ASSERT_NE(field, nullptr) << setting.field;
+      message->GetReflection()->SetFloat(message, field, 20);
+      EXPECT_THAT(StrongSettings(spec),
+                  Contains(absl::StrCat("encoder.", spec.GetDescriptor()->FindFieldByNumber(kind->kind_case)->name(),
+                                        ".", setting.field, " from 20")));
+    }
+  }
 }
 
 TEST(EncoderRegistry, SaysWhichPenaltiesChangeNothing) {

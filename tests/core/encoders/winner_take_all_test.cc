@@ -126,6 +126,23 @@ TEST(WinnerTakeAllEncoder, LongInputsAreEncodedBlockByBlock) {
   }
 }
 
+TEST(WinnerTakeAllEncoder, RowsWithManyActivitiesAreReconstructedInParts) {
+  const auto spec = FittedWinnerTakeAll({1, 24, 24}, [](v1::WinnerTakeAllSpec* s) {
+    s->set_maps(64);
+    s->set_sparsity(v1::WINNER_SPARSITY_NONE);
+  });
+  const auto encoder = MakeEncoder(RandomWinnerTakeAllModel(spec, true, 13));
+  EXPECT_EQ(encoder->row_activities(encoder->code_width()), 64 * 24 * 24) << "56 rows have 16 MiB of them";
+  Tensor x(DType::kU8, {60, 24 * 24});
+  for (int64_t i = 0; i < x.elements(); ++i) x.as<uint8_t>()[i] = static_cast<uint8_t>(i * i >> 7);
+  std::vector<float> reconstructed(x.elements()), alone(24 * 24);
+  ASSERT_EQ(encoder->Reconstruct(x.rows(), encoder->code_width(), reconstructed.data()), absl::OkStatus());
+  for (const int64_t i : {0, 55, 56, 59}) {
+    ASSERT_EQ(encoder->Reconstruct(x.rows().Slice(i, 1), encoder->code_width(), alone.data()), absl::OkStatus());
+    EXPECT_TRUE(std::equal(alone.begin(), alone.end(), reconstructed.begin() + i * 24 * 24)) << i;
+  }
+}
+
 TEST(WinnerTakeAllEncoder, WorksWhereTheHostCannotTouchTheBackendsMemory) {
   const ModelBundle bundle = RandomWinnerTakeAllModel(FittedWinnerTakeAll({6, 6}), true, 12);
   const auto near = MakeEncoder(bundle);

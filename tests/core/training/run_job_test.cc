@@ -301,6 +301,15 @@ TEST_F(RunJobTest, ReportsDivergence) {
                                                        "finite, in epoch 1 of 4, update "));
   EXPECT_THAT(std::string(status.message()), HasSubstr(" of 32, at a learning rate of 10000; lower "
                                                        "training.learning_rate from 10000 (a tenth"));
+  v1::RegularisedSpec& regularised = *spec.mutable_encoder()->mutable_regularised();
+  regularised.set_units(16);
+  regularised.set_activation(v1::ACTIVATION_SOFTPLUS);
+  regularised.set_unit_length(false);
+  regularised.set_contraction(1e6f);
+  spec.mutable_training()->set_learning_rate(0.001f);
+  EXPECT_THAT(
+      std::string(Run(spec).status().message()),
+      HasSubstr("lower training.learning_rate from 0.001 or encoder.regularised.contraction from 1e+06 (a tenth"));
 }
 
 TEST_F(RunJobTest, EndsWhenTheFileItTrainsOnIsCutShort) {

@@ -61,8 +61,11 @@ class FakeTrainee : public Trainee {
     return model;
   }
 
+  std::vector<std::string> other_causes() const override { return causes; }
+
   std::function<double(int64_t)> loss = [](int64_t) { return 0.5; };  // of a row of an update, from 0
   int64_t diverges_at = -1;
+  std::vector<std::string> causes;
   float weight = 1;
   int64_t updates_done = 0;
   std::vector<double> losses;  // not taken yet
@@ -113,6 +116,14 @@ TEST_F(TrainingLoopTest, SaysWhereAnUpdateDiverged) {
   ExpectDiverged(
       "it diverged, in epoch 2 of 3, update 2 of 2, at a learning rate of 0.47; lower training.learning_rate from 0.5 "
       "(a tenth is a good next try)");
+}
+
+TEST_F(TrainingLoopTest, NamesWhateverMayBeTheCause) {
+  trainee_.diverges_at = 3;
+  trainee_.causes = {"noise from 2", "a penalty from 3"};
+  ExpectDiverged(
+      "it diverged, in epoch 2 of 3, update 2 of 2, at a learning rate of 0.47; lower training.learning_rate from 0.5 "
+      "or noise from 2 or a penalty from 3 (a tenth is a good next try)");
 }
 
 TEST_F(TrainingLoopTest, SaysWhereAnUpdateDivergedThatIsOnlyLookedAtLater) {

@@ -7,6 +7,7 @@
 //   0
 //   starved   leaves a checkpoint and has no memory; with a checkpoint it is good
 //   unlucky   is killed the first time, and good after that
+//   hunted    is killed after it left a checkpoint, but good if it got that of another job
 #include <dirent.h>
 #include <sched.h>
 #include <signal.h>
@@ -106,6 +107,13 @@ int Play(const v1::TrainerTask& task) {
     const std::string checkpoint = task.work_directory() + "/checkpoint";
     if (std::ifstream(checkpoint)) return BeGood(task);
     std::ofstream(checkpoint) << "here";
+    return raise(SIGKILL);
+  }
+  if (role == "hunted") {
+    const std::string checkpoint = task.work_directory() + "/checkpoint";
+    std::string owner;
+    if (std::ifstream(checkpoint) >> owner && owner != task.job_id()) return BeGood(task);
+    std::ofstream(checkpoint) << task.job_id();
     return raise(SIGKILL);
   }
   if (role == "starved") {

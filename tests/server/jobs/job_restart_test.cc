@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "core/io/model_bundle.h"
 #include "server/jobs/job_events.h"
 #include "tests/server/jobs/job_runner_fixture.h"
@@ -49,6 +50,26 @@ TEST_F(JobRestartTest, WhatADeadServerLeftIsRemoved) {
   EXPECT_FALSE(std::filesystem::exists(directory_.File("jobs/unknown")));
   EXPECT_THAT(FilesOf("waits"), ElementsAre("checkpoint"));
   EXPECT_THAT(FilesOf("kept"), ElementsAre("bundle")) << "of a job that the store does not know";
+}
+
+TEST_F(JobRestartTest, ACheckpointThatNoJobCanBeGivenAnyMoreIsRemoved) {
+  const auto failed = [this](const std::string& id) {
+    ASSERT_TRUE(Submit(id, "starved").ok());
+    const absl::Status error = absl::ResourceExhaustedError("no memory");
+    ASSERT_TRUE(journal_->Append(id, FailedEvent(error, absl::Now())).ok());
+  };
+  options_.max_running_jobs = 0;
+  Open();
+  directory_.Write("jobs/first/checkpoint", "x");
+  failed("first");
+  for (int i = 0; i < 99; ++i) failed(absl::StrCat("job", i));
+  OpenAndStart();
+  EXPECT_THAT(FilesOf("first"), ElementsAre("checkpoint"));
+  failed("last");
+  directory_.Write("jobs/last/checkpoint", "x");
+  OpenAndStart();
+  EXPECT_FALSE(std::filesystem::exists(directory_.File("jobs/first")));
+  EXPECT_THAT(FilesOf("last"), ElementsAre("checkpoint"));
 }
 
 TEST_F(JobRestartTest, AJobThatWasRunningWhenTheServerDiedIsTakenUp) {

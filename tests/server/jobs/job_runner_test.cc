@@ -18,6 +18,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -74,6 +75,24 @@ TEST_F(JobRunnerTest, ACrashIsAFailureThatNamesTheSignal) {
   EXPECT_THAT(job.error().message(), AllOf(HasSubstr("killed by signal 9"), HasSubstr("nothing to its log"),
                                            HasSubstr("where memory is short")));
   EXPECT_EQ(job.attempts(), 3) << "whoever kills it may not do so again";
+}
+
+TEST_F(JobRunnerTest, AJobWhoseTrainerIsKilledAgainAndAgainKeepsItsCheckpointForAnotherOfItsSpec) {
+  runner_->Start();
+  ASSERT_TRUE(Submit("a", "hunted").ok());
+  const v1::Job job = Ended("a");
+  EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
+  EXPECT_EQ(job.attempts(), 3);
+  EXPECT_THAT(job.error().message(),
+              AllOf(HasSubstr("killed by signal 9"),
+                    EndsWith("; its checkpoint is kept: the next job of the same spec goes on from it")));
+  OpenAndStart();  // after the directories are cleared
+  EXPECT_THAT(FilesOf("a"), UnorderedElementsAre("checkpoint", "trainer.log"));
+  ASSERT_TRUE(Submit("b", "hunted").ok());
+  const v1::Job next = Ended("b");
+  EXPECT_EQ(next.state(), v1::JOB_STATE_SUCCEEDED) << next.error().message();
+  EXPECT_EQ(next.attempts(), 1);
+  EXPECT_THAT(FilesOf("a"), ElementsAre("trainer.log"));
 }
 
 TEST_F(JobRunnerTest, ATrainerThatWasKilledGoesOn) {

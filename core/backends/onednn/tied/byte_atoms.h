@@ -32,6 +32,11 @@ class ByteAtoms {
   // The bytes of a block of units: [groups][64][4].
   const int8_t* packed(int64_t block) const { return packed_.data() + block * groups_ * kUnitBlock * kGroupInputs; }
   const ByteAtomBounds& bounds() const { return bounds_; }
+  // How far the upper bound of a row's score of the unit is from the lower one, but for rounding.
+  float gap(const SparseRow& row, int64_t unit) const {
+    return bounds_.bias_above[unit] - bounds_.bias_below[unit] +
+           row.norm * (bounds_.above[unit] + bounds_.below[unit]) + 2 * row.error * bounds_.length[unit];
+  }
   int64_t blocks() const { return blocks_; }
   int64_t groups() const { return groups_; }
   // True if the bounds of a unit hold: its numbers are not NaN and not so large that a sum might overflow. Depends on

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <thread>
 
 #include "core/backends/onednn/support/flush_subnormals.h"
 
@@ -12,6 +13,11 @@ namespace {
 // Rows that pass over the packed atoms together, to share each block while it is in the innermost cache.
 constexpr int64_t kProductRows = 25;
 constexpr int64_t kEncoderGrainUnits = 16;
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+// Candidates are scored first if their upper bounds exceed the threshold by this part of the distance between bounds.
+constexpr float kLikely = 0.55f;
 
 // Number of lower bounds of scores that a threshold may use: 16 of each whole block of units.
 int64_t LowerBounds(int64_t units) { return units / kUnitBlock * 16 + std::min<int64_t>(units % kUnitBlock, 16); }
@@ -28,7 +34,7 @@ SparseEncoder::SparseEncoder(const support::Context& context, const TiedParamete
       tile_stride_(p_.width / (kTileInputs * kTileClasses) + 1),
       all_units_(static_cast<size_t>(p_.units)),
       copies_(static_cast<size_t>(p_.units * p_.width)),
-      wanted_(static_cast<size_t>(p_.units)),
+      copied_(static_cast<size_t>(p_.units)),
       scratch_(static_cast<size_t>(context.pool.threads())) {
   std::iota(all_units_.begin(), all_units_.end(), 0);
 }
@@ -61,16 +67,15 @@ bool SparseEncoder::Prepare(support::Context& context, const float* x, int64_t r
   rows_.resize(static_cast<size_t>(rows));
   tiles_.resize(static_cast<size_t>(rows * kTileClasses * tile_stride_));
   candidates_.resize(static_cast<size_t>(rows * capacity_));
+  upper_stride_ = codes::PaddedScores(capacity_);
+  upper_.resize(static_cast<size_t>(rows * upper_stride_));
+  thresholds_.resize(static_cast<size_t>(rows));
   counts_.resize(static_cast<size_t>(rows));
   unsuited_ = false;
   context.pool.ParallelFor(rows, kProductRows,
                            [&](int64_t begin, int64_t end, int thread) { ScoreRows(begin, end, &scratch_[thread]); });
-  if (unsuited_) {
-    for (std::atomic<bool>& wanted : wanted_) wanted = false;
-    return false;
-  }
-  CopyPutOffAtoms(context);
-  return true;
+  ++batch_;
+  return !unsuited_;
 }
 
 void SparseEncoder::ScoreRows(int64_t begin, int64_t end, Scratch* scratch) {
@@ -103,29 +108,41 @@ void SparseEncoder::ScoreRows(int64_t begin, int64_t end, Scratch* scratch) {
   scratch->positions.resize(static_cast<size_t>(row_upper + 16));
   for (int64_t i = begin; i < end; ++i) {
     float* const lower = scratch->lower.data() + (i - begin) * row_lower;
-    std::fill(lower + row_bounds, lower + row_lower, -std::numeric_limits<float>::infinity());
+    std::fill(lower + row_bounds, lower + row_lower, -kInfinity);
     const float threshold = largest_.threshold(lower, row_lower, k_, k_ + k_ / 16);
     int32_t* const found = scratch->positions.data();
-    const int64_t count =
-        largest_.collect(scratch->upper.data() + (i - begin) * row_upper, row_upper, threshold, found);
+    const float* const upper = scratch->upper.data() + (i - begin) * row_upper;
+    const int64_t count = largest_.collect(upper, row_upper, threshold, found);
     const bool all = count > capacity_;
+    thresholds_[i] = threshold;
     counts_[i] = static_cast<int32_t>(all ? p_.units : count);
-    if (!all) std::copy_n(found, count, candidates_.data() + i * capacity_);
-    const int32_t* units = all ? all_units_.data() : found;
-    for (int64_t c = 0; c < counts_[i]; ++c) wanted_[units[c]].store(true, std::memory_order_relaxed);
+    if (!all) {
+      int32_t* const candidates = candidates_.data() + i * capacity_;
+      float* const kept = upper_.data() + i * upper_stride_;
+      for (int64_t c = 0; c < count; ++c) {
+        candidates[c] = found[c];
+        kept[c] = upper[found[c]];
+      }
+      std::fill(kept + count, kept + codes::PaddedScores(count), -kInfinity);
+    }
   }
 }
 
-void SparseEncoder::CopyPutOffAtoms(support::Context& context) {
-  context.pool.ParallelFor(p_.units, kEncoderGrainUnits, [&](int64_t begin, int64_t end, int) {
+const float* SparseEncoder::CopyOf(int64_t unit) {
+  const uint64_t making = 2 * batch_, made = making + 1;
+  std::atomic<uint64_t>& state = copied_[unit];
+  float* const copy = copies_.data() + unit * p_.width;
+  uint64_t seen = state.load(std::memory_order_acquire);
+  if (seen < making && state.compare_exchange_strong(seen, making, std::memory_order_acquire)) {
     const support::FlushSubnormals flush;
-    for (int64_t unit = begin; unit < end; ++unit) {
-      if (!wanted_[unit].exchange(false, std::memory_order_relaxed) || IsUpToDate(p_, unit)) continue;
-      const int64_t at = unit * p_.width;
-      kernels_.advance(p_.atoms + at, p_.atom_velocity + at, p_.shift[unit], p_.decay[unit], p_.width,
-                       copies_.data() + at, nullptr);
-    }
-  });
+    const int64_t at = unit * p_.width;
+    kernels_.advance(p_.atoms + at, p_.atom_velocity + at, p_.shift[unit], p_.decay[unit], p_.width, copy, nullptr);
+    state.store(made, std::memory_order_release);
+    return copy;
+  }
+  // Another thread makes it, which takes a fraction of a microsecond.
+  for (; seen != made; seen = state.load(std::memory_order_acquire)) std::this_thread::yield();
+  return copy;
 }
 
 void SparseEncoder::Encode(int64_t row, int thread, int32_t* indices, float* values) {
@@ -133,19 +150,70 @@ void SparseEncoder::Encode(int64_t row, int thread, int32_t* indices, float* val
   const int64_t count = counts_[row];
   const bool all = count > capacity_;
   const int32_t* candidates = all ? all_units_.data() : candidates_.data() + row * capacity_;
-  scratch.atoms.resize(static_cast<size_t>(count));
   const int64_t padded = codes::PaddedScores(count);
-  scratch.scores.resize(static_cast<size_t>(padded));
-  scratch.positions.resize(static_cast<size_t>(count + 16));
-  for (int64_t c = 0; c < count; ++c) scratch.atoms[c] = atom(candidates[c]);
-  dots_(x_ + row * p_.width, p_.width, tiles_.data() + row * kTileClasses * tile_stride_, tile_stride_,
-        rows_[row].tiles, scratch.atoms.data(), count, scratch.scores.data());
-  for (int64_t c = 0; c < count; ++c) scratch.scores[c] += p_.bias[candidates[c]];
   // Positions among the candidates stand for the units: both ascend.
-  std::fill(scratch.scores.begin() + count, scratch.scores.end(), -std::numeric_limits<float>::infinity());
-  const float last = largest_.threshold(scratch.scores.data(), padded, k_, k_);
+  scratch.scores.assign(static_cast<size_t>(padded), -kInfinity);
+  scratch.positions.resize(static_cast<size_t>(count + 16));
+  scratch.others.resize(static_cast<size_t>(count + 16));
+  scratch.atoms.resize(static_cast<size_t>(count));
+  scratch.exact.resize(static_cast<size_t>(padded));
+  float last;
+  if (all) {
+    std::iota(scratch.positions.begin(), scratch.positions.begin() + count, 0);
+    last = Score(row, candidates, count, &scratch);
+  } else {
+    last = ScoreCandidates(row, candidates, &scratch);
+  }
   codes::KeepLargest(largest_, scratch.scores.data(), padded, last, k_, scratch.positions.data(), indices, values);
   for (int64_t j = 0; j < k_; ++j) indices[j] = candidates[indices[j]];
+}
+
+float SparseEncoder::ScoreCandidates(int64_t row, const int32_t* candidates, Scratch* scratch) {
+  const int64_t count = counts_[row];
+  const int64_t padded = codes::PaddedScores(count);
+  const float* const upper = upper_.data() + row * upper_stride_;
+  // The threshold is about the k-th largest lower bound, and the k-th largest score about half of the distance between
+  // bounds above it: the average of a few units' is close enough.
+  constexpr int64_t kSamples = 4;
+  float gap = 0;
+  for (int64_t s = 0; s < kSamples; ++s) gap += atoms_.gap(rows_[row], candidates[count * s / kSamples]);
+  const float likely = thresholds_[row] + gap * (kLikely / kSamples);
+  int32_t* const positions = scratch->positions.data();
+  const int64_t first = largest_.collect(upper, padded, likely, positions);
+  if (first < k_) return Score(row, candidates, largest_.collect(upper, padded, thresholds_[row], positions), scratch);
+  const float reached = Score(row, candidates, first, scratch);
+  if (reached >= likely) return reached;
+  // Exact scores make a higher threshold than lower bounds, which few others reach.
+  int32_t* const others = scratch->others.data();
+  const int64_t reaching = largest_.collect(upper, padded, reached, others);
+  int64_t left = 0;
+  for (int64_t o = 0; o < reaching; ++o) {
+    positions[left] = others[o];
+    left += upper[others[o]] < likely ? 1 : 0;
+  }
+  if (left == 0) return reached;
+  Score(row, candidates, left, scratch);
+  return largest_.threshold(scratch->scores.data(), padded, k_, k_);
+}
+
+float SparseEncoder::Score(int64_t row, const int32_t* candidates, int64_t count, Scratch* scratch) {
+  const int32_t* const positions = scratch->positions.data();
+  for (int64_t c = 0; c < count; ++c) {
+    const int32_t unit = candidates[positions[c]];
+    scratch->atoms[c] = IsUpToDate(p_, unit) ? p_.atoms + unit * p_.width : CopyOf(unit);
+  }
+  float* const exact = scratch->exact.data();
+  dots_(x_ + row * p_.width, p_.width, tiles_.data() + row * kTileClasses * tile_stride_, tile_stride_,
+        rows_[row].tiles, scratch->atoms.data(), count, exact);
+  float* const scores = scratch->scores.data();
+  for (int64_t c = 0; c < count; ++c) {
+    exact[c] += p_.bias[candidates[positions[c]]];
+    scores[positions[c]] = exact[c];
+  }
+  if (count < k_) return -kInfinity;
+  const int64_t padded = codes::PaddedScores(count);
+  std::fill(exact + count, exact + padded, -kInfinity);
+  return largest_.threshold(exact, padded, k_, k_);
 }
 
 }  // namespace kwta::onednn::tied

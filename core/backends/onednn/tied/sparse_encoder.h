@@ -56,12 +56,19 @@ class SparseEncoder {
     std::vector<InputGroup> groups;
     AlignedVector<float> upper, lower;
     std::vector<const float*> atoms;
-    AlignedVector<float> scores;
-    std::vector<int32_t> positions;
+    AlignedVector<float> scores;  // of the candidates, -infinity for those that are not in the code
+    AlignedVector<float> exact;   // those computed last
+    std::vector<int32_t> positions, others;
   };
   bool MayTake(support::Context& context, const float* x, int64_t k);
   void ScoreRows(int64_t begin, int64_t end, Scratch* scratch);
-  void CopyPutOffAtoms(support::Context& context);
+  // Computes the exact scores of all candidates that may be in the code, and returns the k-th largest.
+  float ScoreCandidates(int64_t row, const int32_t* candidates, Scratch* scratch);
+  // Computes the exact scores of the candidates at the first `count` of scratch->positions, and returns the k-th
+  // largest of them.
+  float Score(int64_t row, const int32_t* candidates, int64_t count, Scratch* scratch);
+  // The atom of a deferred unit, brought up to date once a batch, by the first thread that asks.
+  const float* CopyOf(int64_t unit);
 
   const TiedParameters p_;
   const TiedKernels& kernels_;
@@ -72,18 +79,22 @@ class SparseEncoder {
   bool stale_ = true;  // atoms_ needs a rebuild
   const int64_t tile_stride_;
   std::vector<int32_t> all_units_;
-  AlignedVector<float> copies_;  // [units, width]: copies of deferred atoms
-  std::vector<std::atomic<bool>> wanted_;
-  std::vector<Scratch> scratch_;  // one per thread
+  AlignedVector<float> copies_;                // [units, width]: copies of deferred atoms
+  std::vector<std::atomic<uint64_t>> copied_;  // [units]: 2 batch_ while a thread makes the batch's copy, then 1 more
+  std::vector<Scratch> scratch_;               // one per thread
 
   // The batch of the last Prepare.
+  uint64_t batch_ = 0;
   const float* x_ = nullptr;
   int64_t k_ = 0;
   int64_t capacity_ = 0;  // candidates per row; a row with more takes all units
   std::vector<SparseRow> rows_;
   std::vector<int32_t> tiles_;       // [rows, 4, tile_stride]
   std::vector<int32_t> candidates_;  // [rows, capacity]
-  std::vector<int32_t> counts_;      // [rows]
+  int64_t upper_stride_ = 0;
+  AlignedVector<float> upper_;     // [rows, upper stride]: upper bounds of their scores, padded
+  std::vector<float> thresholds_;  // [rows]: k units have scores that reach it
+  std::vector<int32_t> counts_;    // [rows]
   std::atomic<bool> unsuited_{false};
 };
 

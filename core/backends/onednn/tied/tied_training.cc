@@ -12,7 +12,7 @@ namespace kwta::onednn::tied {
 namespace {
 
 // Rows to decode, and atoms to update, in one range of a loop.
-constexpr int64_t kStepGrainRows = 4;
+constexpr int64_t kStepGrainRows = 2;
 constexpr int64_t kStepGrainUnits = 16;
 // Columns of the decoder bias that a range updates.
 constexpr int64_t kStepGrainColumns = 256;
@@ -60,7 +60,7 @@ class StepCall {
     Decode();
     if (args_.residual != nullptr) std::copy(state_.residual.begin(), state_.residual.end(), args_.residual);
     if (!std::isfinite(*args_.squared_error)) return absl::OkStatus();
-    state_.codes.Sort(args_.indices, args_.rows, args_.k, p_.units);
+    UpdateDecoder();
     Update();
     if (sparse_) {
       state_.dictionary_steps = 0;
@@ -119,18 +119,23 @@ class StepCall {
     for (const double error : state_.row_errors) *args_.squared_error += error;
   }
 
-  void Update() {
-    const int64_t unit_ranges = DivideUp(p_.units, kStepGrainUnits);
-    const int64_t column_ranges = DivideUp(p_.width, kStepGrainColumns);
-    context_.pool.ParallelFor(column_ranges + unit_ranges, 1, [&](int64_t range, int64_t, int thread) {
-      const support::FlushSubnormals flush;
-      if (range < column_ranges) {
-        const int64_t begin = range * kStepGrainColumns;
-        UpdateDecoderBias(begin, std::min(kStepGrainColumns, p_.width - begin), &state_.scratch[thread]);
+  // Updates the decoder bias while one thread sorts the codes by unit.
+  void UpdateDecoder() {
+    const int64_t ranges = DivideUp(p_.width, kStepGrainColumns);
+    context_.pool.ParallelFor(1 + ranges, 1, [&](int64_t range, int64_t, int thread) {
+      if (range == 0) {
+        state_.codes.Sort(args_.indices, args_.rows, args_.k, p_.units);
         return;
       }
-      const int64_t begin = (range - column_ranges) * kStepGrainUnits;
-      const int64_t end = std::min(begin + kStepGrainUnits, p_.units);
+      const support::FlushSubnormals flush;
+      const int64_t begin = (range - 1) * kStepGrainColumns;
+      UpdateDecoderBias(begin, std::min(kStepGrainColumns, p_.width - begin), &state_.scratch[thread]);
+    });
+  }
+
+  void Update() {
+    context_.pool.ParallelFor(p_.units, kStepGrainUnits, [&](int64_t begin, int64_t end, int thread) {
+      const support::FlushSubnormals flush;
       for (int64_t unit = begin; unit < end; ++unit) UpdateUnit(unit, &state_.scratch[thread].scales);
     });
   }

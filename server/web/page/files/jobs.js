@@ -105,7 +105,7 @@ export async function showJob(main, context, id) {
       panel("k", "activities that a row keeps: falls, then stays", kChart.element),
       panel("Dead units", "in no code of the last epoch", deadChart.element)),
     panel("What it trains", "", facts([
-      ["Encoder", job.encoder], ["Data", job.dataset], job.base && ["On top of", job.base],
+      ["Encoder", job.summary], ["Data", job.dataset], job.base && ["On top of", job.base],
       ["Submitted", clock(job.created)], ["Attempts", String(job.attempts)]])));
 
   const draw = () => {

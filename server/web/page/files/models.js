@@ -56,7 +56,7 @@ function versionChoice(model, version) {
 function description(version, about) {
   const t = about.training;
   return panel("About", `trained ${ago(about.created)}`, facts([
-    ["Encoder", about.layers.join(" + ") + (about.fine_tuned ? ", fine-tuned" : "")],
+    ["Encoder", about.summary + (about.fine_tuned ? ", fine-tuned" : "")],
     [about.unit_kind === "map" ? "Maps" : "Units", whole(about.units)],
     about.k && ["k", `${whole(about.k)} (${percent(about.k / about.units)} of the units)`],
     about.map && ["Pooled map", `${about.map.height} × ${about.map.width}`],

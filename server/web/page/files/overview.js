@@ -86,7 +86,7 @@ function card(model) {
   return h("a", { class: "card", href: `#/models/${enc(model.name)}` },
     h("canvas", { class: "pixels", width: 84, height: 84, "aria-hidden": "true" }),
     h("span", {}, h("strong", {}, model.name),
-      about ? h("span", {}, about.layers.join(" + "), h("br"), plural(about.units, about.unit_kind), h("br"),
+      about ? h("span", {}, about.summary, h("br"), plural(about.units, about.unit_kind), h("br"),
         h("span", { class: "muted" }, `version ${model.serving_version}, ${ago(about.created)}`))
         : h("span", { class: "muted" }, model.problems[0] || "no version serves")));
 }

@@ -150,6 +150,15 @@ TEST_F(ReproductionTest, PartsOfAFigureAreComputedApartAndPutTogether) {
   }
   options_.only.clear();
   options_.progress = [](const std::string& stage, double) { ADD_FAILURE() << stage; };  // measures nothing
+  options_.seeds = 2;  // of which the second is missing
+  options_.report_only = true;
+  const auto reported = Reproduce(options_);
+  ASSERT_TRUE(reported.ok()) << reported.status();
+  const nlohmann::json report = Numbers(reported->json_path);
+  EXPECT_EQ(report["finished"], false);
+  EXPECT_EQ(report["left_out"], 16);
+  options_.seeds = 0;
+  options_.report_only = false;
   const auto whole = Reproduce(options_);
   ASSERT_TRUE(whole.ok()) << whole.status();
   const nlohmann::json figure = Numbers(whole->json_path);
@@ -164,6 +173,41 @@ TEST_F(ReproductionTest, PartsOfAFigureAreComputedApartAndPutTogether) {
     EXPECT_EQ(row["values"][0], row["details"][0]["activation_fraction"]);
     EXPECT_GT(row["details"][0]["pre_activation_variance"].get<double>(), 0);
   }
+}
+
+TEST_F(ReproductionTest, APatternThatMatchesNothingIsAnErrorBeforeAnyWork) {
+  options_.progress = [](const std::string& stage, double) { ADD_FAILURE() << stage; };
+  options_.table = "arpit-fig3";
+  const auto error_of = [this](std::vector<std::string> only) {
+    options_.only = std::move(only);
+    const absl::Status status = Reproduce(options_).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+    return std::string(status.message());
+  };
+  EXPECT_EQ(error_of({"theorem 3", "sigmoid"}),
+            "only has the pattern 'sigmoid', which matches none of the 9 trainings of arpit-fig3; expected a pattern of "
+            "a whole name. Names: 'PANEL, REGULARISER, sigma^2 = VALUE, seed N', with PANEL 'fashion-mnist, ReLU, unit "
+            "length'; REGULARISER eDAE, DAE; VALUE 0, 0.01, 0.25, 1; N 1 .. 1; and 'theorem 3'");
+  EXPECT_THAT(error_of({"EDAE"}), HasSubstr("a pattern stands for a whole name: '*EDAE*' matches 4 of them. Names: "));
+  EXPECT_THAT(error_of({""}), HasSubstr("the pattern '', which matches none of the 9 trainings"));
+  EXPECT_THAT(error_of({"*seed 2"}), HasSubstr("N 1 .. 1"));
+  EXPECT_FALSE(std::filesystem::exists(options_.output_directory + "/arpit-fig3.json"));
+}
+
+TEST_F(ReproductionTest, AReportAloneNeedsSomethingToReport) {
+  options_.table = "arpit-fig1";
+  options_.report_only = true;
+  const absl::Status missing = Reproduce(options_).status();
+  EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(missing.message()), HasSubstr("there is no directory '" + directory_.path() + "/state'"));
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
+  options_.only = {"*"};
+  EXPECT_THAT(std::string(Reproduce(options_).status().message()), HasSubstr("only and report_only are both set"));
+  options_.only.clear();
+  options_.table = "wta-table1";
+  const absl::Status whole = Reproduce(options_).status();
+  EXPECT_EQ(whole.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(whole.message()), HasSubstr("report_only is set; expected nothing: wta-table1 is measured"));
 }
 
 TEST_F(ReproductionTest, TablesAreMeasuredAsAWhole) {

@@ -34,12 +34,15 @@ TEST(StatusJsonTest, AJobShowsWhatItTrains) {
   job.set_id("first");
   job.set_state(v1::JOB_STATE_FAILED);
   job.mutable_spec()->set_model("model");
-  job.mutable_spec()->mutable_encoder()->mutable_k_sparse();
+  job.mutable_spec()->mutable_encoder()->mutable_k_sparse()->set_k(25);
   job.mutable_spec()->mutable_dataset()->set_path("<b>rows</b>.npy");
   *job.mutable_error() = ToFailure(absl::DataLossError("a byte is \xff"));
   const json shown = JobJson(job);
   EXPECT_EQ(shown["state"], "failed");
   EXPECT_EQ(shown["encoder"], "k-sparse");
+  EXPECT_EQ(shown["summary"], "k-sparse (k 25)");
+  job.mutable_spec()->mutable_fine_tuning();
+  EXPECT_EQ(JobJson(job)["summary"], "fine-tuning");
   EXPECT_EQ(shown["dataset"], "<b>rows</b>.npy");  // text stays as it is; the page never takes it for markup
   EXPECT_TRUE(shown["started"].is_null());
   EXPECT_EQ(shown["error"]["code"], "DATA_LOSS");
@@ -49,6 +52,8 @@ TEST(StatusJsonTest, AJobShowsWhatItTrains) {
 TEST(StatusJsonTest, AModelShowsTheActivityOfItsTrainingIfThatWasMeasured) {
   v1::ModelDescription description;
   description.mutable_encoder()->mutable_dropout()->set_units(8);
+  description.mutable_encoder()->mutable_dropout()->set_hidden_dropout(0.3f);
+  EXPECT_EQ(DescriptionJson(description)["summary"], "dropout (hidden dropout 0.3)");
   EXPECT_FALSE(DescriptionJson(description)["training"].contains("activation_fraction"));
   description.mutable_statistics()->set_activation_fraction(0.25);
   description.mutable_statistics()->set_activity_window_rows(10'000);
