@@ -16,6 +16,7 @@
 #include "command_line/completion.h"
 #include "command_line/manual.h"
 #include "command_line/suggest.h"
+#include "command_line/usage_error.h"
 #include "core/base/parse_number.h"
 #include "core/base/version.h"
 #include "server/address.h"
@@ -347,8 +348,7 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
   }
   for (std::string& flag : EnvironmentFlags(app, given)) arguments.insert(arguments.begin(), std::move(flag));
   try {
-    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // the order that CLI11 expects
-    app.parse(std::move(reversed));
+    command_line::Parse(app, arguments);
     result.text = Print(printing, app);
     if (!result.text.empty()) {
       result.done = true;
@@ -357,10 +357,16 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
     const std::string wrong = CheckSecurity(result.options);
     if (!wrong.empty()) throw CLI::ValidationError(wrong);
   } catch (const CLI::ParseError& error) {
-    std::ostringstream out, err;
     result.done = true;
-    result.exit_code = app.exit(error, out, err) == 0 ? 0 : 2;
-    result.text = absl::StrCat(out.str(), err.str());
+    if (error.get_exit_code() == 0) {  // --help, --version
+      std::ostringstream out, err;
+      app.exit(error, out, err);
+      result.text = out.str();
+      return result;
+    }
+    result.exit_code = 2;
+    result.text = absl::StrCat("kwta-server: ", command_line::UsageErrorText(app, arguments, error),
+                               "\nRun 'kwta-server --help' for its options.\n");
   }
   return result;
 }

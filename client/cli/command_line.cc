@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/report.h"
 #include "command_line/suggest.h"
+#include "command_line/usage_error.h"
 #include "core/base/parse_number.h"
 #include "core/base/version.h"
 
@@ -81,25 +82,12 @@ std::string CommandWords(const CLI::App& app) {
   return words;
 }
 
-std::vector<std::string> OptionNames(const CLI::App* app) {
-  std::vector<std::string> names;
-  for (; app != nullptr; app = app->get_parent()) {
-    for (const CLI::Option* option : app->get_options()) {
-      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-    }
-  }
-  return names;
-}
-
 // Describes what is wrong with the command line.
-std::string UsageText(const CLI::App& app, const CLI::ParseError& error) {
+std::string UsageText(const CLI::App& app, const std::vector<std::string>& typed, const CLI::ParseError& error) {
   const std::vector<std::string> rest = app.remaining(/*recurse=*/true);
   const CLI::App& named = Named(app);
-  const auto option =
-      std::find_if(rest.begin(), rest.end(), [](const std::string& word) { return absl::StartsWith(word, "--"); });
-  if (option != rest.end()) {
-    const std::string name = option->substr(0, option->find('='));
-    return absl::StrCat("there is no option '", name, "'", DidYouMean(name, OptionNames(&named)));
+  if (std::any_of(rest.begin(), rest.end(), [](const std::string& word) { return absl::StartsWith(word, "--"); })) {
+    return command_line::UsageErrorText(named, typed, error);
   }
   if (&named == &app && rest.empty() && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
     return "no command is given; 'kwta help' lists them";
@@ -113,7 +101,7 @@ std::string UsageText(const CLI::App& app, const CLI::ParseError& error) {
     const std::string suggestion = DidYouMean(word, names);
     if (!suggestion.empty()) return absl::StrCat("there is no command '", named.get_name(), " ", word, "'", suggestion);
   }
-  return error.what();
+  return command_line::UsageErrorText(named, typed, error);
 }
 
 // Adds `kwta help COMMAND` and `kwta version`, which people type before they know of --help and --version.
@@ -194,8 +182,9 @@ ExitCode RunCommandLine(int argc, const char* const* argv) {
   GlobalOptions global;
   Action action;
   const auto app = BuildCommandLine(&global, &action);
+  const std::vector<std::string> typed(argv + 1, argv + std::max(argc, 1));
   try {
-    app->parse(argc, argv);
+    command_line::Parse(*app, typed);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) {  // --help, --version
       app->exit(error);
@@ -203,9 +192,9 @@ ExitCode RunCommandLine(int argc, const char* const* argv) {
     }
     // Parsing may have failed before it reached the options.
     global.json = std::find(argv, argv + argc, std::string("--json")) != argv + argc;
-    return ReportUsage(
-        absl::StrCat(UsageText(*app, error), "\nRun '", CommandWords(*app), " --help' for its options and examples."),
-        global);
+    return ReportUsage(absl::StrCat(UsageText(*app, typed, error), "\nRun '", CommandWords(*app),
+                                    " --help' for its options and examples."),
+                       global);
   }
   return action(global);
 }

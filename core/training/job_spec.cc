@@ -100,9 +100,9 @@ absl::Status CheckFitsBase(const v1::JobSpec& spec, const v1::ModelDescription& 
 absl::Status CheckBatchIsFilled(int64_t rows, const v1::TrainingSpec& training) {
   const uint32_t batch_size = training.batch_size();
   if (rows >= int64_t{batch_size}) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("the data have ", rows, " rows but training.batch_size is ",
-                                                 batch_size, "; give more rows or take a batch_size of 1 .. ",
-                                                 std::max<int64_t>(rows, 1)));
+  return absl::InvalidArgumentError(
+      absl::StrCat("the data have ", rows, rows == 1 ? " row" : " rows", " but training.batch_size is ", batch_size,
+                   "; give more rows or take a batch_size of 1 .. ", std::max<int64_t>(rows, 1)));
 }
 
 absl::Status CheckRowsSuffice(int64_t rows, const v1::JobSpec& spec) {

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "core/base/aligned_vector.h"
 #include "core/base/divide_up.h"
 #include "core/base/status_macros.h"
@@ -22,6 +23,9 @@ namespace {
 
 // After an update that measured its gradient, this many times its time passes before the next one that does.
 constexpr double kMeasuringRest = 200;
+
+// The mean variance of elements below which they are small beside noise and initial weights.
+constexpr double kSmallVariance = 1e-3;
 
 class LayerTrainee : public Trainee {
  public:
@@ -67,6 +71,8 @@ class LayerTrainee : public Trainee {
   absl::StatusOr<ModelBundle> Finish(const EpochTotals& last_epoch) override;
 
  private:
+  // What may help where reconstructions are bad, besides another rate.
+  std::vector<std::string> Remedies() const;
   int64_t ScheduledK(int64_t epoch) const {
     return learner_->ScheduledK(static_cast<double>(epoch) / static_cast<double>(epochs()));
   }
@@ -136,10 +142,23 @@ std::vector<std::string> LayerTrainee::FinalWarnings(const EpochTotals& last_epo
   if (last_epoch.loss > rows_.squared_deviation()) {
     warnings.push_back(absl::StrCat(
         "reconstructions are worse than the mean of the rows (", last_epoch.loss / rows_.squared_deviation(),
-        " of the variance unexplained): train for more epochs, ", could_subtract_mean_ ? "subtract the mean, " : "",
-        "or take another learning rate"));
+        " of the variance unexplained): ", absl::StrJoin(Remedies(), ", "), ", or take another learning rate"));
   }
   return warnings;
+}
+
+std::vector<std::string> LayerTrainee::Remedies() const {
+  std::vector<std::string> remedies;
+  const double variance =
+      rows_.squared_deviation() / (static_cast<double>(rows_.rows()) * static_cast<double>(rows_.width()));
+  if (variance < kSmallVariance) {
+    remedies.push_back(absl::StrCat("scale the rows (their elements have a variance of ", variance,
+                                    "; defaults of rates, noise and weights are for about 1)"));
+  }
+  remedies.emplace_back("train for more epochs");
+  if (could_subtract_mean_) remedies.emplace_back("subtract the mean");
+  for (const std::string& setting : StrongSettings(encoder_)) remedies.push_back(absl::StrCat("lower ", setting));
+  return remedies;
 }
 
 absl::StatusOr<ModelBundle> LayerTrainee::Finish(const EpochTotals& last_epoch) {
@@ -166,7 +185,9 @@ absl::StatusOr<std::unique_ptr<Trainee>> CreateLayerTrainee(const v1::JobSpec& s
   KWTA_RETURN_IF_ERROR(FitEncoder(&encoder, rows.shape()));
   if (rows.squared_deviation() == 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("all ", rows.rows(), " rows of the data are the same; there is nothing to learn from them"));
+        rows.rows() == 1
+            ? "the data have a single row; there is nothing to learn from it"
+            : absl::StrCat("all ", rows.rows(), " rows of the data are the same; there is nothing to learn from them"));
   }
   return std::make_unique<LayerTrainee>(spec, std::move(encoder), rows, std::move(backend));
 }

@@ -183,7 +183,11 @@ absl::StatusOr<uint64_t> ModelDirectory::NextVersion(const std::string& name) co
 }
 
 absl::Status ModelDirectory::RecordVersion(const std::string& name, uint64_t version) {
-  return WriteFileAtomically(absl::StrCat(directory_, "/", name, "/last_version"), absl::StrCat(version, "\n"));
+  const std::string path = absl::StrCat(directory_, "/", name, "/last_version"), number = absl::StrCat(version);
+  // Nothing is written if it is there already: a full disk must not keep anybody from deleting a version.
+  const absl::StatusOr<std::string> recorded = ReadFile(path, kMaxVersionBytes);
+  if (recorded.ok() && absl::StripAsciiWhitespace(*recorded) == number) return absl::OkStatus();
+  return WriteFileAtomically(path, number + "\n");
 }
 
 absl::StatusOr<uint64_t> ModelDirectory::Install(const std::string& source, const std::string& name) {

@@ -31,6 +31,7 @@ class SampleProgram {
   }
 
   const CLI::App& app() const { return app_; }
+  CLI::App& app() { return app_; }
 
  private:
   CLI::App app_;

@@ -46,6 +46,16 @@ class OptionsTest : public ::testing::Test {
   std::vector<std::string> variables_;
 };
 
+TEST_F(OptionsTest, SaysInPlainWordsWhatIsWrong) {
+  ExpectUsageError({"--stat-dir", "x"},
+                   "kwta-server: there is no option '--stat-dir'; did you mean '--state-dir'?\nRun");
+  ExpectUsageError({"--insecure=maybe"}, "--insecure has the value 'maybe'; expected no value, true or false");
+  ExpectUsageError({"extra"}, "'kwta-server' takes no argument 'extra'");
+  ExpectUsageError({"--listen"}, "--listen has no value; expected one behind it");
+  const std::string file = directory_.Write("options.toml", "insecure = \"maybe\"\n");
+  ExpectUsageError({"--config", file.c_str()}, "--insecure has the value 'maybe'; expected no value, true or false");
+}
+
 TEST_F(OptionsTest, Defaults) {
   const CommandLine line = Parse({});
   EXPECT_FALSE(line.done) << line.text;

@@ -53,7 +53,7 @@ absl::StatusOr<NamedDataset> FindNamedDataset(absl::string_view name) {
   return absl::NotFoundError(absl::StrCat(
       "unknown data set '", name.substr(0, 128), "'; expected one of ",
       absl::StrJoin(kDatasets, ", ", [](std::string* out, const NamedDataset& d) { absl::StrAppend(out, d.name); }),
-      ", or a path to a file"));
+      ", a path to a file, or '", name.substr(0, 128), "/' if it is a folder of pictures"));
 }
 
 absl::StatusOr<DatasetFiles> LocateNamedDataset(const NamedDataset& dataset, bool test,

@@ -8,6 +8,7 @@
 #include <map>
 #include <numeric>
 
+#include "absl/strings/str_join.h"
 #include "core/backends/backend_registry.h"
 #include "core/base/cpu.h"
 #include "core/encoders/encoder_registry.h"
@@ -350,6 +351,29 @@ TEST_F(RunJobTest, RefusesDataThatDoNotFitTheSpec) {
   status = RunJob(Spec(), std::nullopt, constant, CreateBackend("", {1}).value(), {}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("all 200 rows of the data are the same"));
+  const Dataset single(same, same->rows(), {5}, {0}, {});
+  spec.mutable_training()->set_batch_size(1);
+  status = RunJob(spec, std::nullopt, single, CreateBackend("", {1}).value(), {}).status();
+  EXPECT_EQ(status.message(), "the data have a single row; there is nothing to learn from it");
+}
+
+TEST_F(RunJobTest, RowsThatAreSmallBesideTheNoiseAreToBeScaled) {
+  auto tiny = std::make_shared<Tensor>(DType::kF32, Shape{200, 5});
+  for (int64_t i = 0; i < tiny->elements(); ++i) tiny->as<float>()[i] = 1e-20f * static_cast<float>(i * i % 17);
+  std::vector<uint32_t> order(200);
+  std::iota(order.begin(), order.end(), 0u);
+  const Dataset data(tiny, tiny->rows(), {5}, order, {});
+  v1::JobSpec spec = Spec();
+  v1::RegularisedSpec& regularised = *spec.mutable_encoder()->mutable_regularised();
+  regularised.set_units(4);
+  regularised.set_gaussian_noise(0.25f);
+  spec.mutable_training()->set_learning_rate(0.01f);
+  std::string warnings;
+  TrainingControl control;
+  control.report = [&](const v1::TrainingProgress& progress) { warnings = absl::StrJoin(progress.warnings(), "\n"); };
+  ASSERT_TRUE(RunJob(spec, std::nullopt, data, CreateBackend("", {1}).value(), control).ok());
+  EXPECT_THAT(warnings, HasSubstr("of the variance unexplained): scale the rows (their elements have a variance of "));
+  EXPECT_THAT(warnings, HasSubstr("lower encoder.regularised.gaussian_noise from 0.25, or take another learning rate"));
 }
 
 }  // namespace

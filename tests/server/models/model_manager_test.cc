@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <string>
@@ -134,6 +135,17 @@ TEST_F(ModelManagerTest, VersionsAreNeverUsedAgain) {
   Open();
   EXPECT_EQ(manager_->size(), 0);
   EXPECT_EQ(Publish("digits").value(), 4);
+}
+
+TEST_F(ModelManagerTest, DeletingAVersionWritesNothingThatIsThere) {
+  ASSERT_TRUE(Publish("digits").ok());
+  ASSERT_TRUE(Publish("digits").ok());
+  const std::string number = directory_.File("models/digits/last_version");
+  struct stat before = {}, after = {};
+  ASSERT_EQ(::stat(number.c_str(), &before), 0);
+  EXPECT_THAT(manager_->Delete("digits", 1).value(), ElementsAre(1));
+  ASSERT_EQ(::stat(number.c_str(), &after), 0);
+  EXPECT_EQ(after.st_ino, before.st_ino) << "a full disk would have kept the version";
 }
 
 TEST_F(ModelManagerTest, DeletingTheServedVersionServesTheOneBefore) {

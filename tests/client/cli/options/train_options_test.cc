@@ -79,7 +79,12 @@ TEST(TrainOptions, RefusesStepsThatAreNone) {
   EXPECT_THAT(message("sharpen"),
               HasSubstr("'sharpen': there is no such step; expected NAME[:FIELD=VALUE,...] with NAME "
                         "one of separate-views, random-patches, grey"));
-  EXPECT_THAT(message("whiten:eps=1"), HasSubstr("has no field named \"eps\""));
+  EXPECT_THAT(
+      message("whiten:eps=1"),
+      HasSubstr(
+          "'whiten:eps=1': whiten has no field 'eps'; expected whiten[:FIELD=VALUE,...] with FIELD one of epsilon"));
+  EXPECT_THAT(message("grey:a=1"), HasSubstr("grey has no field 'a'; expected grey alone"));
+  EXPECT_THAT(message("crop:height=x"), HasSubstr("; expected crop[:FIELD=VALUE,...] with FIELD one of height, width"));
   EXPECT_THAT(message("crop:height=1,height=2"), HasSubstr("height is given twice"));
   EXPECT_THAT(message("global-contrast:unit-length=1"), HasSubstr("expected true or false"));
   EXPECT_THAT(message("crop:height=tall"), HasSubstr("'crop:height=tall': 'tall' is no whole number"));

@@ -88,7 +88,9 @@ TEST(NamedDatasetsTest, KnowsItsNames) {
   EXPECT_THAT(NamedDatasets(), ElementsAre("fashion-mnist", "mnist", "cifar10", "small-norb"));
   EXPECT_THAT(
       ValidateDatasetRef(Named("fashion-mnits")),
-      StatusIs(StatusCode::kNotFound, "unknown data set 'fashion-mnits'; expected one of fashion-mnist, mnist"));
+      StatusIs(StatusCode::kNotFound,
+               "unknown data set 'fashion-mnits'; expected one of fashion-mnist, mnist, cifar10, small-norb, a path "
+               "to a file, or 'fashion-mnits/' if it is a folder of pictures"));
 }
 
 TEST(NamedDatasetsTest, SaysWhereItLooked) {
