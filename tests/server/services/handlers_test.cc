@@ -86,7 +86,7 @@ TEST_F(HandlersTest, TrainSaysWhatIsWrong) {
   request.mutable_spec()->mutable_dataset()->set_validation_rows(2);
   ExpectRefused(request, absl::StatusCode::kInvalidArgument, "validation_rows is 2, but 'two.idx' has 2 rows");
   request.mutable_spec()->mutable_dataset()->set_validation_rows(1);
-  ExpectRefused(request, absl::StatusCode::kInvalidArgument, "the data have 1 rows but training.batch_size is 100");
+  ExpectRefused(request, absl::StatusCode::kInvalidArgument, "the data have 1 row but training.batch_size is 100");
   request = Request("a", "rows.npy");
   request.mutable_spec()->mutable_encoder()->mutable_k_sparse()->set_k(11);
   ExpectRefused(request, absl::StatusCode::kInvalidArgument, "11");
