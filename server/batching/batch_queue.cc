@@ -16,6 +16,9 @@ namespace {
 constexpr char kRowWords[] = "rows wait (--max-queue-rows)";
 constexpr char kByteWords[] = "bytes wait (--max-queue-bytes)";
 
+// What stops a processor stops it for up to about this long, whatever computes.
+constexpr absl::Duration kProcessorPause = absl::Milliseconds(5);
+
 }  // namespace
 
 absl::Status QueuedRequest::Alive(absl::Time now) const {
@@ -48,7 +51,10 @@ absl::Duration BatchQueue::Cost(const ServedModel& model, int64_t rows, absl::Ti
   const auto found = costs_.find(model.name);
   const absl::Duration measured = found == costs_.end() ? absl::ZeroDuration() : found->second.Of(rows);
   if (running_.model == nullptr || running_.model->name != model.name) return measured;
-  return std::max(measured, (now - running_.since) / running_.rows * rows);
+  const absl::Duration elapsed = now - running_.since;
+  if (measured == absl::ZeroDuration()) return elapsed / running_.rows * rows;
+  const absl::Duration expected = std::max(found->second.Of(running_.rows), kProcessorPause);
+  return elapsed <= expected ? measured : absl::FDivDuration(elapsed, expected) * measured;
 }
 
 absl::Duration BatchQueue::WaitingCost(absl::Time now) const {
@@ -79,8 +85,9 @@ absl::Duration BatchQueue::ExpectedWait(const QueuedRequest& request, absl::Time
   for (const auto& [model, other] : lines_) {
     if (model != own) wait += Cost(*model, std::min(other.rows(), turns * options_.max_batch_rows), now);
   }
-  if (running_.model != nullptr) wait += Cost(*running_.model, running_.rows, now) - (now - running_.since);
-  return wait;
+  if (running_.model == nullptr) return wait;
+  const absl::Duration rest = Cost(*running_.model, running_.rows, now) - (now - running_.since);
+  return wait + std::max(rest, absl::ZeroDuration());
 }
 
 absl::Status BatchQueue::CheckWait(const QueuedRequest& request, absl::Time now) const {

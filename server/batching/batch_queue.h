@@ -93,7 +93,7 @@ class BatchQueue {
                                    std::vector<DeadRequest>* dead);
   void Count(const QueuedRequest& request, int64_t requests, int64_t rows);
   // Zero if the model has not been measured yet. A batch that computes for longer than its model's cost shows that rows
-  // have become dearer.
+  // have become dearer, unless what stopped it may be a pause of the processor.
   absl::Duration Cost(const ServedModel& model, int64_t rows, absl::Time now) const;
   // The most rows that a batch of several requests may have.
   int64_t RowsTogether(const ServedModel& model, absl::Time now) const;

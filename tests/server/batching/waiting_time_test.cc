@@ -71,6 +71,15 @@ TEST_F(WaitingTimeTest, ABatchThatTakesLongerThanOthersDidMakesRowsDearerBeforeI
   EXPECT_EQ(RetryAfter(refused), kAlwaysQueued * absl::Milliseconds(4));
 }
 
+TEST_F(WaitingTimeTest, APauseOfTheProcessorDoesNotMakeRowsDearer) {
+  MakeWith(absl::Milliseconds(20));
+  Measure(20, absl::Microseconds(200));
+  // By the time that its one row takes, those that wait would take 32 ms.
+  EXPECT_THAT(std::string(ToldWhileABatchComputes(1, absl::Milliseconds(4)).message()), HasSubstr("not answered"));
+  // A row takes 10 us, or twice that if 10 ms are more than a pause: 0.16 ms for those that wait.
+  EXPECT_THAT(std::string(ToldWhileABatchComputes(1, absl::Milliseconds(10)).message()), HasSubstr("not answered"));
+}
+
 TEST_F(WaitingTimeTest, AModelIsMeasuredWhileItComputesForTheFirstTime) {
   MakeWith(absl::Milliseconds(20));
   EXPECT_EQ(ToldWhileABatchComputes(1, absl::Milliseconds(10)).code(), absl::StatusCode::kResourceExhausted);
