@@ -19,6 +19,8 @@ using ::testing::ElementsAre;
 class KeptWorkTest : public BatcherTest {
  protected:
   KeptWorkTest() { MakeWith(BatcherOptions()); }
+  // Answers what waits while the events still find this.
+  ~KeptWorkTest() override { batcher_.reset(); }
 
   // The models' batches take `row_takes_` a row.
   void MakeWith(const BatcherOptions& options) {
@@ -76,6 +78,7 @@ TEST_F(KeptWorkTest, AModelThatWasNotMeasuredIsNotKept) {
   FakeModel fresh = MakeFakeModel("fresh", kWidth, kUnits);
   Submit(fresh, 1, 10);
   EXPECT_FALSE(batcher_->keeps());
+  EXPECT_TRUE(batcher_->RunOneBatch());
 }
 
 TEST_F(KeptWorkTest, WhatAnotherThreadSubmitsIsNotKeptAndNothingBesideIt) {
@@ -102,6 +105,7 @@ TEST_F(KeptWorkTest, NothingIsKeptBesideABatchThatComputes) {
   batcher_->RunKept();
   EXPECT_FALSE(kept);
   EXPECT_THAT(batch_rows_, ElementsAre(1));
+  model_.encoder->on_batch = nullptr;
 }
 
 TEST_F(KeptWorkTest, ABatcherThatLingersKeepsNothing) {
