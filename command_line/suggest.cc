@@ -39,4 +39,9 @@ std::string Nearest(const std::string& word, const std::vector<std::string>& can
   return nearest;
 }
 
+std::string DidYouMean(const std::string& word, const std::vector<std::string>& candidates) {
+  const std::string nearest = Nearest(word, candidates);
+  return nearest.empty() ? "" : "; did you mean '" + nearest + "'?";
+}
+
 }  // namespace kwta::command_line

@@ -10,4 +10,7 @@ namespace kwta::command_line {
 // letter. Empty if no candidate is near.
 std::string Nearest(const std::string& word, const std::vector<std::string>& candidates);
 
+// Returns "; did you mean 'status'?", or nothing if no candidate is near.
+std::string DidYouMean(const std::string& word, const std::vector<std::string>& candidates);
+
 }  // namespace kwta::command_line

@@ -83,9 +83,7 @@ std::string UsageErrorText(const CLI::App& named, const std::vector<std::string>
       std::find_if(rest.begin(), rest.end(), [](const std::string& word) { return absl::StartsWith(word, "--"); });
   if (unknown != rest.end()) {
     const std::string name = unknown->substr(0, unknown->find('='));
-    const std::string nearest = Nearest(name, OptionNames(&named));
-    return absl::StrCat("there is no option '", name, "'",
-                        nearest.empty() ? "" : absl::StrCat("; did you mean '", nearest, "'?"));
+    return absl::StrCat("there is no option '", name, "'", DidYouMean(name, OptionNames(&named)));
   }
   std::string wrong = WrongFlag(named, words);
   if (!wrong.empty()) return wrong;

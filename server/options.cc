@@ -88,10 +88,9 @@ class OptionsFile final : public CLI::ConfigBase {
 
  private:
   std::string Unknown(const OptionsFileEntry& entry) const {
-    const std::string nearest = command_line::Nearest(entry.key, known_);
-    return absl::StrCat(
-        "the file of --config, line ", entry.line, ": there is no option '", entry.key, "'",
-        nearest.empty() ? "; kwta-server --help lists them" : absl::StrCat("; did you mean '", nearest, "'?"));
+    const std::string guess = command_line::DidYouMean(entry.key, known_);
+    return absl::StrCat("the file of --config, line ", entry.line, ": there is no option '", entry.key, "'",
+                        guess.empty() ? "; kwta-server --help lists them" : guess);
   }
 
   std::vector<std::string> known_;

@@ -59,12 +59,6 @@ std::vector<std::string> CommandNames(const CLI::App& app) {
   return names;
 }
 
-// Returns "; did you mean 'status'?" or nothing.
-std::string DidYouMean(const std::string& word, const std::vector<std::string>& candidates) {
-  const std::string nearest = command_line::Nearest(word, candidates);
-  return nearest.empty() ? "" : absl::StrCat("; did you mean '", nearest, "'?");
-}
-
 // Returns the command named last: "models load" for "kwta models load".
 const CLI::App& Named(const CLI::App& app) {
   const CLI::App* named = &app;
@@ -93,12 +87,13 @@ std::string UsageText(const CLI::App& app, const std::vector<std::string>& typed
     return "no command is given; 'kwta help' lists them";
   }
   if (&named == &app && !rest.empty()) {
-    return absl::StrCat("there is no command '", rest.front(), "'", DidYouMean(rest.front(), CommandNames(app)));
+    return absl::StrCat("there is no command '", rest.front(), "'",
+                        command_line::DidYouMean(rest.front(), CommandNames(app)));
   }
   // A command of a command, as in 'kwta datasets delet'.
   const std::vector<std::string> names = CommandNames(named);
   for (const std::string& word : rest) {
-    const std::string suggestion = DidYouMean(word, names);
+    const std::string suggestion = command_line::DidYouMean(word, names);
     if (!suggestion.empty()) return absl::StrCat("there is no command '", named.get_name(), " ", word, "'", suggestion);
   }
   return command_line::UsageErrorText(named, typed, error);
@@ -117,7 +112,8 @@ void AddHelpAndVersion(CLI::App& app, Action* action) {
       for (const std::string& word : *words) {
         const std::vector<std::string> names = CommandNames(*about);
         if (std::find(names.begin(), names.end(), word) == names.end()) {
-          return ReportUsage(absl::StrCat("there is no command '", word, "'", DidYouMean(word, names)), global);
+          return ReportUsage(absl::StrCat("there is no command '", word, "'", command_line::DidYouMean(word, names)),
+                             global);
         }
         about = about->get_subcommand(word);
         absl::StrAppend(&name, " ", word);

@@ -10,7 +10,7 @@
 namespace kwta::server {
 
 Batcher::Batcher(const BatcherOptions& options, BatcherEvents events, std::function<absl::Time()> now)
-    : options_(options), events_(std::move(events)), now_(std::move(now)), queue_(options) {}
+    : events_(std::move(events)), now_(std::move(now)), queue_(options) {}
 
 Batcher::~Batcher() { Drain(); }
 
@@ -39,7 +39,7 @@ void Batcher::ComputeOnThisThread() {
 }
 
 bool Batcher::MayKeep(absl::Time now) const {
-  return std::this_thread::get_id() == submitter_ && !queue_.running() && options_.linger == absl::ZeroDuration() &&
+  return std::this_thread::get_id() == submitter_ && !queue_.running() && queue_.BatchIsDue(now) &&
          queue_.WaitingCost(now) <= kComputedBySubmitter;
 }
 

@@ -83,7 +83,6 @@ class Batcher final : public EncodeQueue {
   // Answers `request` with an error and drops its waiting rows.
   void Fail(const QueuedRequestPtr& request, const absl::Status& status);
 
-  const BatcherOptions options_;
   const BatcherEvents events_;
   const std::function<absl::Time()> now_;
   mutable absl::Mutex mutex_;

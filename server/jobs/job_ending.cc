@@ -92,16 +92,12 @@ void JobRunner::Fail(const v1::Job& job, const absl::Status& error) {
   End(job, FailedEvent(told, absl::Now()), keep);
 }
 
-bool JobRunner::KeepsProgress(const v1::Job& failed) const {
-  const auto code = static_cast<absl::StatusCode>(failed.error().code());
-  if (KeepOfFailure(code, Directory(failed.id())) != Keep::kProgress) return false;
-  const absl::StatusOr<std::vector<v1::Job>> seen = journal_->store().List(v1::JOB_STATE_FAILED, kFailedJobsSeen);
-  return !seen.ok() ||
-         std::any_of(seen->begin(), seen->end(), [&](const v1::Job& each) { return each.id() == failed.id(); });
+absl::StatusOr<std::vector<v1::Job>> JobRunner::FailedJobs() const {
+  return journal_->store().List(v1::JOB_STATE_FAILED, kFailedJobsSeen);
 }
 
 void JobRunner::GoOnFromAFailedJob(const v1::Job& job) {
-  const absl::StatusOr<std::vector<v1::Job>> failed = journal_->store().List(v1::JOB_STATE_FAILED, kFailedJobsSeen);
+  const absl::StatusOr<std::vector<v1::Job>> failed = FailedJobs();
   if (!failed.ok()) return;
   for (const v1::Job& each : *failed) {
     if (!google::protobuf::util::MessageDifferencer::Equals(each.spec(), job.spec())) continue;

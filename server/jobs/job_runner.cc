@@ -107,6 +107,14 @@ absl::Status JobRunner::TakeUpInterrupted(const v1::Job& job) {
 }
 
 void JobRunner::RemoveDebris() {
+  const absl::StatusOr<std::vector<v1::Job>> failed = FailedJobs();
+  // Whether a failed job has a checkpoint that another job could still be given.
+  const auto keeps_progress = [&failed](const v1::Job& job, const std::string& directory) {
+    const auto code = static_cast<absl::StatusCode>(job.error().code());
+    if (KeepOfFailure(code, directory) != Keep::kProgress) return false;
+    return !failed.ok() ||
+           std::any_of(failed->begin(), failed->end(), [&job](const v1::Job& each) { return each.id() == job.id(); });
+  };
   std::error_code error;
   for (fs::directory_iterator entry(options_.jobs_directory, error), end; !error && entry != end;
        entry.increment(error)) {
@@ -115,7 +123,7 @@ void JobRunner::RemoveDebris() {
     Keep keep = Keep::kResults;
     if (job.ok()) {
       const bool over = job->state() == v1::JOB_STATE_SUCCEEDED || job->state() == v1::JOB_STATE_CANCELLED;
-      const bool lost = job->state() == v1::JOB_STATE_FAILED && !KeepsProgress(*job);
+      const bool lost = job->state() == v1::JOB_STATE_FAILED && !keeps_progress(*job, entry->path().string());
       keep = over ? Keep::kNothing : lost ? Keep::kResults : Keep::kProgress;
     } else if (!absl::IsNotFound(job.status())) {
       continue;

@@ -118,8 +118,8 @@ class JobRunner {
   Ending TrainPatiently(const v1::Job& job);
   // Ends a job as failed. It keeps its checkpoint, and its error says so, as far as KeepOfFailure does.
   void Fail(const v1::Job& job, const absl::Status& error);
-  // Whether a failed job keeps a checkpoint that another job could still be given.
-  bool KeepsProgress(const v1::Job& failed) const;
+  // The newest failed jobs. Others' checkpoints no job is given.
+  absl::StatusOr<std::vector<v1::Job>> FailedJobs() const;
   // Gives the job the checkpoint that a failed job of the same spec has kept, if there is one.
   void GoOnFromAFailedJob(const v1::Job& job);
   Ending Train(const v1::Job& job);

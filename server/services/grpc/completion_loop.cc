@@ -99,7 +99,7 @@ void CompletionLoop::Run() {
   gpr_timespec wake = Soon();
   while (Next(wake) != grpc::CompletionQueue::SHUTDOWN) {
     RunPosted();
-    if (SteadyTime::Now() < next_tick_) continue;
+    if (woke_ < next_tick_) continue;
     Tick();
     wake = Soon();
   }
@@ -108,15 +108,14 @@ void CompletionLoop::Run() {
 // Completes an event if one comes before the deadline, or does left work.
 grpc::CompletionQueue::NextStatus CompletionLoop::Next(gpr_timespec deadline) {
   const bool left = left_.waits && left_.waits();
-  const SteadyTime begin = SteadyTime::Now();
+  if (!left) BeginWait();
   void* tag;
   bool ok;
   const auto next = queue_->AsyncNext(&tag, &ok, left ? gpr_time_0(GPR_CLOCK_MONOTONIC) : deadline);
-  if (!left) CountWait(begin);
+  if (!left) EndWait();
   if (next == grpc::CompletionQueue::GOT_EVENT) static_cast<CompletionEvent*>(tag)->Complete(ok);
-  if (!left) {
-    events_before_left_ = 0;
-  } else if (next == grpc::CompletionQueue::TIMEOUT && IsOftenIdle()) {
+  if (!left) return next;
+  if (next == grpc::CompletionQueue::TIMEOUT && IsOftenIdle()) {
     left_.run();
   } else if (next == grpc::CompletionQueue::TIMEOUT || ++events_before_left_ >= kEventsBeforeLeftWork) {
     left_.hand_over();
@@ -124,15 +123,19 @@ grpc::CompletionQueue::NextStatus CompletionLoop::Next(gpr_timespec deadline) {
   return next;
 }
 
-// The loop has waited since `begin`, and worked before.
-void CompletionLoop::CountWait(SteadyTime begin) {
-  worked_ += begin - woke_;
+void CompletionLoop::BeginWait() {
+  began_ = SteadyTime::Now();
+  worked_ += began_ - woke_;
+}
+
+void CompletionLoop::EndWait() {
   woke_ = SteadyTime::Now();
-  waited_ += woke_ - begin;
+  waited_ += woke_ - began_;
   while (waited_ + worked_ > kOfLate) {
     waited_ /= 2;
     worked_ /= 2;
   }
+  events_before_left_ = 0;
 }
 
 bool CompletionLoop::IsOftenIdle() const { return waited_ >= kOftenIdle * (waited_ + worked_); }

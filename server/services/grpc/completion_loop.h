@@ -86,7 +86,8 @@ class CompletionLoop {
  private:
   void Run();
   grpc::CompletionQueue::NextStatus Next(gpr_timespec deadline);
-  void CountWait(SteadyTime begin);
+  void BeginWait();
+  void EndWait();
   bool IsOftenIdle() const;
   void RunPosted();
   void Tick();
@@ -105,8 +106,8 @@ class CompletionLoop {
   bool waking_ ABSL_GUARDED_BY(mutex_) = false;  // the alarm is set and has not rung
   LeftWork left_;
   // Used on the loop's thread.
-  int events_before_left_ = 0;  // since there is left work
-  SteadyTime woke_;
+  int events_before_left_ = 0;      // since there is left work
+  SteadyTime began_, woke_;         // the last wait that was not cut short by left work
   absl::Duration waited_, worked_;  // of late
   std::vector<std::function<void()>> ticks_;
   SteadyTime next_tick_;  // used on the loop's thread
