@@ -88,7 +88,7 @@ std::string UsageErrorText(const CLI::App& named, const std::vector<std::string>
   std::string wrong = WrongFlag(named, words);
   if (!wrong.empty()) return wrong;
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !rest.empty()) return Unexpected(named, rest);
-  const std::string text = error.what();
+  std::string text = error.what();
   // A flag in a file of options: "Could not convert: --insecure = maybe".
   absl::string_view converted = text;
   if (absl::ConsumePrefix(&converted, "Could not convert: ")) {

@@ -54,9 +54,9 @@ struct Options {
   double max_queue_milliseconds = 20;  // 0: no limit
   double batch_linger_milliseconds = 0;
   int64_t max_message_bytes = int64_t{56} << 20;
+  int64_t max_upload_bytes = int64_t{4} << 30;
   // Compressed messages are unpacked before anybody has looked at the caller's token or at their size.
   bool accept_compression = false;
-  int64_t max_upload_bytes = int64_t{4} << 30;
   int max_concurrent_calls = 512;
   // Connections to the gRPC port, in all and from one host. 0: as many as the limit on descriptors leaves room for, and
   // three quarters of all.
