@@ -22,7 +22,7 @@ absl::Status Encoder::EncodeDense(const RowsView& x, int64_t k, float* out) cons
 
 absl::Status Encoder::EncodeSparse(const RowsView& x, int64_t k, SparseCodes* codes) const {
   Codes made = std::move(*codes);
-  const absl::Status status = Encode(x, k, &made);
+  absl::Status status = Encode(x, k, &made);
   *codes = ToSparse(std::move(made));
   return status;
 }

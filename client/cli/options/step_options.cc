@@ -27,6 +27,7 @@ std::string StepNames() {
 // What may stand behind --step of this kind: "crop[:FIELD=VALUE,...] with FIELD one of height, width".
 std::string FieldsOf(const std::string& name, const google::protobuf::Descriptor& step) {
   std::vector<std::string> fields;
+  fields.reserve(static_cast<size_t>(step.field_count()));
   for (int i = 0; i < step.field_count(); ++i) fields.push_back(step.field(i)->name());
   if (fields.empty()) return absl::StrCat(name, " alone");
   return absl::StrCat(name, "[:FIELD=VALUE,...] with FIELD one of ", absl::StrJoin(fields, ", "));
