@@ -77,7 +77,8 @@ class Device {
   // Uninitialised memory, aligned to 256 bytes, for what is queued to compute from now on. Errors: RESOURCE_EXHAUSTED.
   // REQUIRES: bytes > 0.
   virtual absl::StatusOr<void*> Allocate(size_t bytes) = 0;
-  // Frees memory once what is queued to compute so far is done.
+  // Frees memory once what is queued to compute so far is done. Of a device that has failed, once all that is queued is
+  // over: those who waited for copies were sent away.
   virtual void Free(void* memory) = 0;
   // Memory of the host that a device copies from and to while the host goes on.
   virtual absl::StatusOr<void*> AllocateHost(size_t bytes) = 0;

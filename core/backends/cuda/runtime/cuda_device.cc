@@ -52,7 +52,7 @@ class CudaDevice final : public Device {
         errors_(absl::StrCat("CUDA device ", options_.index, " (", facts_.name, ")")) {}
   ~CudaDevice() override {
     cudaSetDevice(options_.index);
-    for (const cudaStream_t stream : streams_) cudaStreamSynchronize(stream);
+    Synchronize();
     if (workspace_ != nullptr) cudaFree(workspace_);
     for (const Mark& mark : marks_) cudaEventDestroy(mark.event);
     for (const cudaStream_t stream : streams_) cudaStreamDestroy(stream);
@@ -98,6 +98,7 @@ class CudaDevice final : public Device {
   }
   void Free(void* memory) override {
     cudaSetDevice(options_.index);
+    if (!errors_.failure().ok()) Synchronize();
     cudaFreeAsync(memory, Of(Stream::kCompute));
   }
   absl::StatusOr<void*> AllocateHost(size_t bytes) override {
@@ -192,6 +193,9 @@ class CudaDevice final : public Device {
   };
 
   cudaStream_t Of(Stream stream) const { return streams_[static_cast<size_t>(stream)]; }
+  void Synchronize() {
+    for (const cudaStream_t stream : streams_) cudaStreamSynchronize(stream);
+  }
   Mark MarkOf(Event event) {
     absl::MutexLock lock(&marks_mutex_);
     return marks_[event];

@@ -181,6 +181,33 @@ TEST_F(Faults, ALostDeviceIsUnavailableWhereverItHappens) {
   }
 }
 
+TEST(LostDevice, MemoryIsNotFreedUnderACopyThatNobodyWaitedFor) {
+  int64_t calls_of_a_copy = 1;
+  for (int64_t call = 1; call <= calls_of_a_copy; ++call) {
+    for (uint64_t seed = 0; seed < 20; ++seed) {
+      EmulationOptions options;
+      options.seed = seed;
+      auto device = std::make_unique<FaultyDevice>(options);
+      FaultyDevice& faulty = *device;
+      CudaBackend backend("faulty", std::move(device), Filter::kNone);
+      std::vector<int32_t> back(100);
+      const auto copy = [&](Ints& array) {
+        return backend.CopyToHost(array.data(), back.data(), back.size() * sizeof(int32_t));
+      };
+      {
+        Ints array(backend, back.size());
+        const int64_t before = faulty.calls;
+        ASSERT_EQ(copy(array), absl::OkStatus());
+        calls_of_a_copy = faulty.calls - before;
+        faulty.lose_at_call = faulty.calls + call;
+        EXPECT_EQ(copy(array).code(), absl::StatusCode::kUnavailable) << "call " << call;
+      }
+      EXPECT_EQ(faulty.living(), 0U);
+    }
+  }
+  EXPECT_GT(calls_of_a_copy, 4);
+}
+
 TEST(Filter, IsReadFromSettings) {
   EXPECT_EQ(FilterSetting({}).value(), Filter::kAuto);
   EXPECT_EQ(FilterSetting({1, {{"filter", "none"}}}).value(), Filter::kNone);

@@ -60,6 +60,7 @@ class FaultyDevice final : public Device {
       absl::MutexLock lock(&mutex_);
       living_.erase(memory);
     }
+    if (!errors_.failure().ok()) emulated_.Drain().IgnoreError();
     emulated_.Free(memory);
   }
   absl::StatusOr<void*> AllocateHost(size_t bytes) override {

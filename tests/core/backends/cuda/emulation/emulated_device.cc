@@ -186,6 +186,13 @@ void EmulatedDevice::Free(void* memory) {
   queues_.Add(Stream::kCompute, [this, memory]() ABSL_NO_THREAD_SAFETY_ANALYSIS { Release(memory); });
 }
 
+bool EmulatedDevice::Holds(const void* memory) const {
+  auto after = memory_.upper_bound(memory);
+  if (after == memory_.begin()) return false;
+  const auto& [begin, bytes] = *--after;
+  return static_cast<const char*>(memory) < static_cast<const char*>(begin) + bytes;
+}
+
 void EmulatedDevice::Release(void* memory) {
   const auto found = memory_.find(memory);
   allocated_ -= found->second;
@@ -242,7 +249,13 @@ void EmulatedDevice::Later(Stream stream, std::function<void()> action) {
 
 absl::Status EmulatedDevice::Copy(Stream stream, const void* from, void* to, size_t bytes) {
   absl::MutexLock lock(&mutex_);
-  if (failure_.ok()) Later(stream, [from, to, bytes] { std::memcpy(to, from, bytes); });
+  if (!failure_.ok()) return failure_;
+  const bool from_device = Holds(from), to_device = Holds(to);
+  Later(stream, [=]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    // Freed too early.
+    if (Holds(from) != from_device || Holds(to) != to_device) std::abort();
+    std::memcpy(to, from, bytes);
+  });
   return failure_;
 }
 

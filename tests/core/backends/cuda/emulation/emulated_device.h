@@ -64,6 +64,7 @@ class EmulatedDevice final : public Device {
  private:
   // Does a command now.
   void Execute(const char* operation, const Command& command) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Holds(const void* memory) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Release(void* memory) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Puts off `action`, which needs no lock of its own.
   void Later(Stream stream, std::function<void()> action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
