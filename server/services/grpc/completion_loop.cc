@@ -108,13 +108,16 @@ void CompletionLoop::Run() {
 // Completes an event if one comes before the deadline, or does left work.
 grpc::CompletionQueue::NextStatus CompletionLoop::Next(gpr_timespec deadline) {
   const bool left = left_.waits && left_.waits();
-  if (!left) BeginWait();
+  const SteadyTime begin = left ? woke_ : SteadyTime::Now();
   void* tag;
   bool ok;
   const auto next = queue_->AsyncNext(&tag, &ok, left ? gpr_time_0(GPR_CLOCK_MONOTONIC) : deadline);
-  if (!left) EndWait();
+  if (!left) CountWait(begin);
   if (next == grpc::CompletionQueue::GOT_EVENT) static_cast<CompletionEvent*>(tag)->Complete(ok);
-  if (!left) return next;
+  if (!left) {
+    events_before_left_ = 0;
+    return next;
+  }
   if (next == grpc::CompletionQueue::TIMEOUT && IsOftenIdle()) {
     left_.run();
   } else if (next == grpc::CompletionQueue::TIMEOUT || ++events_before_left_ >= kEventsBeforeLeftWork) {
@@ -123,19 +126,15 @@ grpc::CompletionQueue::NextStatus CompletionLoop::Next(gpr_timespec deadline) {
   return next;
 }
 
-void CompletionLoop::BeginWait() {
-  began_ = SteadyTime::Now();
-  worked_ += began_ - woke_;
-}
-
-void CompletionLoop::EndWait() {
+// The loop has waited since `begin`, and worked before; there was no left work.
+void CompletionLoop::CountWait(SteadyTime begin) {
+  worked_ += begin - woke_;
   woke_ = SteadyTime::Now();
-  waited_ += woke_ - began_;
+  waited_ += woke_ - begin;
   while (waited_ + worked_ > kOfLate) {
     waited_ /= 2;
     worked_ /= 2;
   }
-  events_before_left_ = 0;
 }
 
 bool CompletionLoop::IsOftenIdle() const { return waited_ >= kOftenIdle * (waited_ + worked_); }

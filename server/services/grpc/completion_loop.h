@@ -86,8 +86,7 @@ class CompletionLoop {
  private:
   void Run();
   grpc::CompletionQueue::NextStatus Next(gpr_timespec deadline);
-  void BeginWait();
-  void EndWait();
+  void CountWait(SteadyTime begin);
   bool IsOftenIdle() const;
   void RunPosted();
   void Tick();
@@ -107,7 +106,7 @@ class CompletionLoop {
   LeftWork left_;
   // Used on the loop's thread.
   int events_before_left_ = 0;      // since there is left work
-  SteadyTime began_, woke_;         // the last wait that was not cut short by left work
+  SteadyTime woke_;                 // from the last wait that left work did not cut short
   absl::Duration waited_, worked_;  // of late
   std::vector<std::function<void()>> ticks_;
   SteadyTime next_tick_;  // used on the loop's thread
