@@ -13,7 +13,7 @@ namespace kwta::onednn::tied {
 namespace {
 
 // Bytes may become this much worse than new ones.
-constexpr float kStale = 2;
+constexpr float kStale = 1.4f;
 // Numbers below kSmallest are not worth bytes. Numbers above kLargest are not trusted.
 constexpr float kSmallest = 0x1p-80f;
 constexpr float kLargest = 0x1p40f;

@@ -13,7 +13,7 @@
 namespace kwta::onednn::tied {
 
 // Atoms change a little with every step, which makes the bytes of an atom worse but not wrong. Each update measures the
-// bound again, and makes new bytes only when the old ones are twice as bad as new ones would be.
+// bound again, and makes new bytes only when the old ones are 1.4 times as bad as new ones would be.
 // Methods for different ranges of 16 units may run at the same time.
 class ByteAtoms {
  public:

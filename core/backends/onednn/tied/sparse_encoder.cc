@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
 #include <thread>
 
 #include "core/backends/onednn/support/flush_subnormals.h"
@@ -32,12 +31,9 @@ SparseEncoder::SparseEncoder(const support::Context& context, const TiedParamete
       largest_(codes::LargestKernelsFor(context.instruction_set)),
       atoms_(parameters, kernels_, product_.largest_weight),
       tile_stride_(p_.width / (kTileInputs * kTileClasses) + 1),
-      all_units_(static_cast<size_t>(p_.units)),
       copies_(static_cast<size_t>(p_.units * p_.width)),
       copied_(static_cast<size_t>(p_.units)),
-      scratch_(static_cast<size_t>(context.pool.threads())) {
-  std::iota(all_units_.begin(), all_units_.end(), 0);
-}
+      scratch_(static_cast<size_t>(context.pool.threads())) {}
 
 bool SparseEncoder::MayTake(support::Context& context, const float* x, int64_t k) {
   // The k-th largest of the lower bounds is close to the k-th largest score only if few groups hold several of the
@@ -63,22 +59,19 @@ bool SparseEncoder::Prepare(support::Context& context, const float* x, int64_t r
   if (rows == 0 || !MayTake(context, x, k)) return false;
   x_ = x;
   k_ = k;
-  capacity_ = std::min(p_.units, 4 * k + 128);
   rows_.resize(static_cast<size_t>(rows));
   tiles_.resize(static_cast<size_t>(rows * kTileClasses * tile_stride_));
-  candidates_.resize(static_cast<size_t>(rows * capacity_));
-  upper_stride_ = codes::PaddedScores(capacity_);
-  upper_.resize(static_cast<size_t>(rows * upper_stride_));
-  thresholds_.resize(static_cast<size_t>(rows));
-  counts_.resize(static_cast<size_t>(rows));
+  candidates_.resize(static_cast<size_t>(rows));
+  for (Scratch& scratch : scratch_) scratch.kept = 0;
   unsuited_ = false;
   context.pool.ParallelFor(rows, kProductRows,
-                           [&](int64_t begin, int64_t end, int thread) { ScoreRows(begin, end, &scratch_[thread]); });
+                           [&](int64_t begin, int64_t end, int thread) { ScoreRows(begin, end, thread); });
   ++batch_;
   return !unsuited_;
 }
 
-void SparseEncoder::ScoreRows(int64_t begin, int64_t end, Scratch* scratch) {
+void SparseEncoder::ScoreRows(int64_t begin, int64_t end, int thread) {
+  Scratch* const scratch = &scratch_[thread];
   const int64_t row_groups = atoms_.groups() + kGroupInputs;
   const int64_t row_upper = atoms_.blocks() * kUnitBlock;
   const int64_t row_bounds = atoms_.blocks() * 16;
@@ -110,22 +103,29 @@ void SparseEncoder::ScoreRows(int64_t begin, int64_t end, Scratch* scratch) {
     float* const lower = scratch->lower.data() + (i - begin) * row_lower;
     std::fill(lower + row_bounds, lower + row_lower, -kInfinity);
     const float threshold = largest_.threshold(lower, row_lower, k_, k_ + k_ / 16);
-    int32_t* const found = scratch->positions.data();
-    const float* const upper = scratch->upper.data() + (i - begin) * row_upper;
-    const int64_t count = largest_.collect(upper, row_upper, threshold, found);
-    const bool all = count > capacity_;
-    thresholds_[i] = threshold;
-    counts_[i] = static_cast<int32_t>(all ? p_.units : count);
-    if (!all) {
-      int32_t* const candidates = candidates_.data() + i * capacity_;
-      float* const kept = upper_.data() + i * upper_stride_;
-      for (int64_t c = 0; c < count; ++c) {
-        candidates[c] = found[c];
-        kept[c] = upper[found[c]];
-      }
-      std::fill(kept + count, kept + codes::PaddedScores(count), -kInfinity);
-    }
+    KeepCandidates(i, scratch->upper.data() + (i - begin) * row_upper, threshold, thread);
   }
+}
+
+void SparseEncoder::KeepCandidates(int64_t row, const float* upper, float threshold, int thread) {
+  Scratch& scratch = scratch_[thread];
+  int32_t* const found = scratch.positions.data();
+  const int64_t count = largest_.collect(upper, atoms_.blocks() * kUnitBlock, threshold, found);
+  const int64_t padded = codes::PaddedScores(count);
+  const size_t first = scratch.kept;
+  scratch.kept += static_cast<size_t>(padded);
+  if (scratch.kept > scratch.kept_upper.size()) {
+    scratch.kept_units.resize(2 * scratch.kept);
+    scratch.kept_upper.resize(2 * scratch.kept);
+  }
+  candidates_[row] = {thread, first, count, threshold};
+  int32_t* const units = scratch.kept_units.data() + first;
+  float* const bounds = scratch.kept_upper.data() + first;
+  for (int64_t c = 0; c < count; ++c) {
+    units[c] = found[c];
+    bounds[c] = upper[found[c]];
+  }
+  std::fill(bounds + count, bounds + padded, -kInfinity);
 }
 
 const float* SparseEncoder::CopyOf(int64_t unit) {
@@ -147,9 +147,7 @@ const float* SparseEncoder::CopyOf(int64_t unit) {
 
 void SparseEncoder::Encode(int64_t row, int thread, int32_t* indices, float* values) {
   Scratch& scratch = scratch_[thread];
-  const int64_t count = counts_[row];
-  const bool all = count > capacity_;
-  const int32_t* candidates = all ? all_units_.data() : candidates_.data() + row * capacity_;
+  const int64_t count = candidates_[row].count;
   const int64_t padded = codes::PaddedScores(count);
   // Positions among the candidates stand for the units: both ascend.
   scratch.scores.assign(static_cast<size_t>(padded), -kInfinity);
@@ -157,31 +155,28 @@ void SparseEncoder::Encode(int64_t row, int thread, int32_t* indices, float* val
   scratch.others.resize(static_cast<size_t>(count + 16));
   scratch.atoms.resize(static_cast<size_t>(count));
   scratch.exact.resize(static_cast<size_t>(padded));
-  float last;
-  if (all) {
-    std::iota(scratch.positions.begin(), scratch.positions.begin() + count, 0);
-    last = Score(row, candidates, count, &scratch);
-  } else {
-    last = ScoreCandidates(row, candidates, &scratch);
-  }
+  const float last = ScoreCandidates(row, &scratch);
   codes::KeepLargest(largest_, scratch.scores.data(), padded, last, k_, scratch.positions.data(), indices, values);
-  for (int64_t j = 0; j < k_; ++j) indices[j] = candidates[indices[j]];
+  const int32_t* const units = UnitsOf(candidates_[row]);
+  for (int64_t j = 0; j < k_; ++j) indices[j] = units[indices[j]];
 }
 
-float SparseEncoder::ScoreCandidates(int64_t row, const int32_t* candidates, Scratch* scratch) {
-  const int64_t count = counts_[row];
+float SparseEncoder::ScoreCandidates(int64_t row, Scratch* scratch) {
+  const Candidates& candidates = candidates_[row];
+  const int64_t count = candidates.count;
   const int64_t padded = codes::PaddedScores(count);
-  const float* const upper = upper_.data() + row * upper_stride_;
+  const int32_t* const units = UnitsOf(candidates);
+  const float* const upper = UpperBoundsOf(candidates);
   // The threshold is about the k-th largest lower bound, and the k-th largest score about half of the distance between
   // bounds above it: the average of a few units' is close enough.
   constexpr int64_t kSamples = 4;
   float gap = 0;
-  for (int64_t s = 0; s < kSamples; ++s) gap += atoms_.gap(rows_[row], candidates[count * s / kSamples]);
-  const float likely = thresholds_[row] + gap * (kLikely / kSamples);
+  for (int64_t s = 0; s < kSamples; ++s) gap += atoms_.gap(rows_[row], units[count * s / kSamples]);
+  const float likely = candidates.threshold + gap * (kLikely / kSamples);
   int32_t* const positions = scratch->positions.data();
   const int64_t first = largest_.collect(upper, padded, likely, positions);
-  if (first < k_) return Score(row, candidates, largest_.collect(upper, padded, thresholds_[row], positions), scratch);
-  const float reached = Score(row, candidates, first, scratch);
+  if (first < k_) return Score(row, largest_.collect(upper, padded, candidates.threshold, positions), scratch);
+  const float reached = Score(row, first, scratch);
   if (reached >= likely) return reached;
   // Exact scores make a higher threshold than lower bounds, which few others reach.
   int32_t* const others = scratch->others.data();
@@ -192,14 +187,15 @@ float SparseEncoder::ScoreCandidates(int64_t row, const int32_t* candidates, Scr
     left += upper[others[o]] < likely ? 1 : 0;
   }
   if (left == 0) return reached;
-  Score(row, candidates, left, scratch);
+  Score(row, left, scratch);
   return largest_.threshold(scratch->scores.data(), padded, k_, k_);
 }
 
-float SparseEncoder::Score(int64_t row, const int32_t* candidates, int64_t count, Scratch* scratch) {
+float SparseEncoder::Score(int64_t row, int64_t count, Scratch* scratch) {
+  const int32_t* const units = UnitsOf(candidates_[row]);
   const int32_t* const positions = scratch->positions.data();
   for (int64_t c = 0; c < count; ++c) {
-    const int32_t unit = candidates[positions[c]];
+    const int32_t unit = units[positions[c]];
     scratch->atoms[c] = IsUpToDate(p_, unit) ? p_.atoms + unit * p_.width : CopyOf(unit);
   }
   float* const exact = scratch->exact.data();
@@ -207,7 +203,7 @@ float SparseEncoder::Score(int64_t row, const int32_t* candidates, int64_t count
         rows_[row].tiles, scratch->atoms.data(), count, exact);
   float* const scores = scratch->scores.data();
   for (int64_t c = 0; c < count; ++c) {
-    exact[c] += p_.bias[candidates[positions[c]]];
+    exact[c] += p_.bias[units[positions[c]]];
     scores[positions[c]] = exact[c];
   }
   if (count < k_) return -kInfinity;

@@ -51,9 +51,20 @@ class SparseEncoder {
   }
 
  private:
+  // The units that may be in the code of a row.
+  struct Candidates {
+    int thread = 0;    // scratch_[thread] holds them
+    size_t first = 0;  // where they begin in its kept units
+    int64_t count = 0;
+    float threshold = 0;  // k units have scores that reach it
+  };
   struct Scratch {
-    std::vector<SparseRow> rows;
     std::vector<InputGroup> groups;
+    // Of all rows that this thread prepared: the units, and upper bounds of their scores, padded for each row. Memory
+    // stays for the next batch.
+    std::vector<int32_t> kept_units;
+    AlignedVector<float> kept_upper;
+    size_t kept = 0;
     AlignedVector<float> upper, lower;
     std::vector<const float*> atoms;
     AlignedVector<float> scores;  // of the candidates, -infinity for those that are not in the code
@@ -61,12 +72,16 @@ class SparseEncoder {
     std::vector<int32_t> positions, others;
   };
   bool MayTake(support::Context& context, const float* x, int64_t k);
-  void ScoreRows(int64_t begin, int64_t end, Scratch* scratch);
+  void ScoreRows(int64_t begin, int64_t end, int thread);
+  // Keeps the units whose upper bounds, [blocks of units], reach the threshold.
+  void KeepCandidates(int64_t row, const float* upper, float threshold, int thread);
   // Computes the exact scores of all candidates that may be in the code, and returns the k-th largest.
-  float ScoreCandidates(int64_t row, const int32_t* candidates, Scratch* scratch);
+  float ScoreCandidates(int64_t row, Scratch* scratch);
   // Computes the exact scores of the candidates at the first `count` of scratch->positions, and returns the k-th
   // largest of them.
-  float Score(int64_t row, const int32_t* candidates, int64_t count, Scratch* scratch);
+  float Score(int64_t row, int64_t count, Scratch* scratch);
+  const int32_t* UnitsOf(const Candidates& c) const { return scratch_[c.thread].kept_units.data() + c.first; }
+  const float* UpperBoundsOf(const Candidates& c) const { return scratch_[c.thread].kept_upper.data() + c.first; }
   // The atom of a deferred unit, brought up to date once a batch, by the first thread that asks.
   const float* CopyOf(int64_t unit);
 
@@ -78,7 +93,6 @@ class SparseEncoder {
   ByteAtoms atoms_;
   bool stale_ = true;  // atoms_ needs a rebuild
   const int64_t tile_stride_;
-  std::vector<int32_t> all_units_;
   AlignedVector<float> copies_;                // [units, width]: copies of deferred atoms
   std::vector<std::atomic<uint64_t>> copied_;  // [units]: 2 batch_ while a thread makes the batch's copy, then 1 more
   std::vector<Scratch> scratch_;               // one per thread
@@ -87,14 +101,9 @@ class SparseEncoder {
   uint64_t batch_ = 0;
   const float* x_ = nullptr;
   int64_t k_ = 0;
-  int64_t capacity_ = 0;  // candidates per row; a row with more takes all units
   std::vector<SparseRow> rows_;
-  std::vector<int32_t> tiles_;       // [rows, 4, tile_stride]
-  std::vector<int32_t> candidates_;  // [rows, capacity]
-  int64_t upper_stride_ = 0;
-  AlignedVector<float> upper_;     // [rows, upper stride]: upper bounds of their scores, padded
-  std::vector<float> thresholds_;  // [rows]: k units have scores that reach it
-  std::vector<int32_t> counts_;    // [rows]
+  std::vector<int32_t> tiles_;          // [rows, 4, tile_stride]
+  std::vector<Candidates> candidates_;  // [rows]
   std::atomic<bool> unsuited_{false};
 };
 
