@@ -265,6 +265,23 @@ int64_t LoadReport::ok() const {
   return found == answers.end() ? 0 : found->second;
 }
 
+int64_t LoadReport::faulty() const {
+  int64_t sum = 0;
+  for (const auto& [code, count] : answers) {
+    switch (code) {
+      case absl::StatusCode::kOk:
+      case absl::StatusCode::kResourceExhausted:
+      case absl::StatusCode::kDeadlineExceeded:
+      case absl::StatusCode::kUnavailable:
+      case absl::StatusCode::kCancelled:  // what a server says in its last moment
+        break;
+      default:
+        sum += count;
+    }
+  }
+  return sum;
+}
+
 absl::StatusOr<LoadReport> GenerateLoad(const Options& server, const std::string& model, const RowsView& rows,
                                         const EncodeSettings& settings, const LoadOptions& options) {
   KWTA_RETURN_IF_ERROR(CheckLoadOptions(options, rows));

@@ -58,6 +58,8 @@ struct LoadReport {
   // Adds the counts of another part of the same load.
   void Merge(const LoadReport& other);
   int64_t ok() const;
+  // Answers that say neither OK nor that a server is overloaded, late or away: the calls themselves are at fault.
+  int64_t faulty() const;
   double calls_per_second() const { return static_cast<double>(ok()) / absl::ToDoubleSeconds(elapsed); }
 };
 

@@ -29,7 +29,8 @@ namespace {
 constexpr char kLoadFooter[] =
     R"(With --rate calls are made when they are due, however slow the answers are, and the latency of a call counts
 from the moment it was due: tails are not hidden. Without --rate, --outstanding calls are always on their way,
-which finds the capacity.
+which finds the capacity. The exit status is 1 if no call was answered, or if some were answered with an error that
+is no sign of overload or of a server that ends, such as NOT_FOUND.
 Examples:
   kwta load --model fashion                             capacity with one-row calls
   kwta load --model fashion --rate 5000 --seconds 30    latencies at 5,000 calls/s
@@ -183,7 +184,8 @@ ExitCode RunLoad(LoadCommand command, const GlobalOptions& global) {
     if (!written.ok()) return ReportFailure(written, global);
   }
   if (interrupted.get()->load()) return kInterrupted;
-  return report->ok() > 0 || command.load.empty ? kSuccess : kFailed;
+  if (command.load.empty) return kSuccess;
+  return report->ok() > 0 && report->faulty() == 0 ? kSuccess : kFailed;
 }
 
 }  // namespace

@@ -85,6 +85,17 @@ TEST(Load, RefusalsAreToldApart) {
   EXPECT_EQ(report->refused.count(), 1);
   EXPECT_EQ(report->first_error, "the queue is full");
   EXPECT_EQ(report->accepted.count(), report->ok());
+  EXPECT_EQ(report->faulty(), 0);
+}
+
+TEST(Load, FaultsOfCallsAreToldFromOverload) {
+  FakeServer server;
+  server.FailNext({absl::NotFoundError("no model"), absl::UnavailableError("it drains"), absl::InternalError("a fault"),
+                   absl::ResourceExhaustedError("the queue is full"), absl::CancelledError("it is gone")});
+  const auto report = Load(server, Short());
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->faulty(), 2);
+  EXPECT_GT(report->ok(), 0);
 }
 
 TEST(Load, RepeatsCallsThatFindTheServerUnavailable) {
