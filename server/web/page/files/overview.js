@@ -22,12 +22,13 @@ function tiles(data) {
   ];
 }
 
-// Calls and connections that the server refused since it started, and the reason of the most.
+// Calls and connections that the server refused since it started, and the reasons of the most.
 function refusedTile({ calls, connections }) {
   const sum = (counts) => Object.values(counts).reduce((all, count) => all + count, 0);
-  const [most] = Object.entries({ ...calls, ...connections }).sort((a, b) => b[1] - a[1]);
-  const notes = [sum(connections) > 0 && plural(sum(connections), "connection"), most && `most: ${most[0].replaceAll("_", " ")}`];
-  return { name: "Refused", value: plural(sum(calls), "call"), note: notes.filter(Boolean).join("; ") || "no connection" };
+  const reasons = Object.entries({ ...calls, ...connections }).sort((a, b) => b[1] - a[1]).slice(0, 3)
+    .map(([reason, count]) => `${reason.replaceAll("_", " ")} ${compact(count)}`);
+  const notes = [sum(connections) > 0 && plural(sum(connections), "connection"), ...reasons];
+  return { name: "Refused", value: plural(sum(calls), "call"), note: notes.filter(Boolean).join(", ") || "no connection" };
 }
 
 export async function show(main, context) {
