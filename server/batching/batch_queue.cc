@@ -19,6 +19,10 @@ constexpr char kByteWords[] = "bytes wait (--max-queue-bytes)";
 // What stops a processor stops it for up to about this long, whatever computes.
 constexpr absl::Duration kProcessorPause = absl::Milliseconds(5);
 
+// A batch counts as at most this many times dearer than those before it, if that is longer than a pause: a machine that
+// stood still meanwhile says nothing of the next batches. Where rows did become dearer, each batch says so again.
+constexpr double kMostDearer = 8;
+
 }  // namespace
 
 absl::Status QueuedRequest::Alive(absl::Time now) const {
@@ -217,7 +221,13 @@ void BatchQueue::Remove(const QueuedRequestPtr& request) {
 }
 
 void BatchQueue::Finished(int64_t rows, absl::Time now) {
-  if (rows > 0) costs_[running_.model->name].Add(rows, now - running_.since);
+  if (rows > 0) {
+    ComputeCost& cost = costs_[running_.model->name];
+    const absl::Duration expected = cost.Of(rows);
+    const bool measured = expected > absl::ZeroDuration();
+    const absl::Duration most = measured ? std::max(kMostDearer * expected, kProcessorPause) : absl::InfiniteDuration();
+    cost.Add(rows, std::min(now - running_.since, most));
+  }
   running_ = {};
 }
 

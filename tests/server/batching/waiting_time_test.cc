@@ -80,6 +80,22 @@ TEST_F(WaitingTimeTest, APauseOfTheProcessorDoesNotMakeRowsDearer) {
   EXPECT_THAT(std::string(ToldWhileABatchComputes(1, absl::Milliseconds(10)).message()), HasSubstr("not answered"));
 }
 
+TEST_F(WaitingTimeTest, AStopOfTheMachineIsForgottenWithTheBatchThatItHeldUp) {
+  MakeWith(absl::Milliseconds(20));
+  for (int i = 0; i < 10; ++i) Measure(20, absl::Microseconds(200));
+  Measure(20, absl::Milliseconds(250));
+  for (int64_t i = 0; i < 4 * kAlwaysQueued; ++i) Submit(model_, 1, 0);
+  EXPECT_THAT(std::string(Error(Submit(model_, 1, 0)).message()), HasSubstr("not answered"));
+}
+
+TEST_F(WaitingTimeTest, RowsThatStayDearAreBelievedAfterSomeBatches) {
+  MakeWith(absl::Milliseconds(20));
+  for (int i = 0; i < 10; ++i) Measure(20, absl::Microseconds(200));
+  for (int i = 0; i < 12; ++i) Measure(20, absl::Milliseconds(250));
+  for (int64_t i = 0; i < kAlwaysQueued; ++i) Submit(model_, 1, 0);
+  EXPECT_EQ(Error(Submit(model_, 1, 0)).code(), absl::StatusCode::kResourceExhausted);
+}
+
 TEST_F(WaitingTimeTest, AModelIsMeasuredWhileItComputesForTheFirstTime) {
   MakeWith(absl::Milliseconds(20));
   EXPECT_EQ(ToldWhileABatchComputes(1, absl::Milliseconds(10)).code(), absl::StatusCode::kResourceExhausted);
