@@ -23,7 +23,8 @@ constexpr int64_t kTrainingImages = 1'000;  // for encoders whose codes have pla
 constexpr int64_t kTrainingEpochs = 2;
 constexpr int64_t kTrainingBatch = 100;
 constexpr char kTrainedK[] = "32";
-constexpr float kTrainingRate = 0.01f;   // for gradient descent with momentum
+// For gradient descent with momentum: the second if the first diverges, as it does on Fashion-MNIST.
+constexpr float kTrainingRates[] = {0.01f, 0.001f};
 constexpr float kMeasuredRate = 0.001f;  // for timed training, not for models to encode with
 
 std::string DataName(const WorkSpec& spec) { return spec.Text("data", "images"); }
@@ -76,20 +77,25 @@ absl::StatusOr<ModelBundle> RandomModel(const WorkSpec& spec, int64_t width, std
 }
 
 absl::StatusOr<ModelBundle> TrainModel(const WorkSpec& spec, const WorkOptions& options,
-                                       std::shared_ptr<Backend> backend) {
+                                       const std::shared_ptr<Backend>& backend) {
   KWTA_ASSIGN_OR_RETURN(const v1::EncoderSpec encoder, EncoderOf(spec));
   // Otherwise atoms that are never active would stay short, and filters would rule them out with ease.
   KWTA_ASSIGN_OR_RETURN(v1::JobSpec job, JobOf(spec.With("k", kTrainedK).With("unit-norm", "true"), kTrainingEpochs,
                                                kTrainingBatch, HasPlaces(encoder) ? kTrainingImages : kTrainingRows));
-  if (job.training().optimiser() == v1::OPTIMISER_SGD) {
-    job.mutable_training()->set_learning_rate(kTrainingRate);
-    job.mutable_training()->set_final_learning_rate(kTrainingRate);
-    KWTA_RETURN_IF_ERROR(ResolveJobSpec(&job));
-  }
   DatasetOptions dataset_options;
   dataset_options.directories = {options.inputs};
   KWTA_ASSIGN_OR_RETURN(const Dataset dataset, LoadDataset(job.dataset(), dataset_options));
-  KWTA_ASSIGN_OR_RETURN(ModelBundle bundle, RunJob(job, std::nullopt, dataset, std::move(backend), {}));
+  absl::StatusOr<ModelBundle> trained = absl::FailedPreconditionError("not trained");
+  for (const float rate : kTrainingRates) {
+    if (job.training().optimiser() == v1::OPTIMISER_SGD) {
+      job.mutable_training()->set_learning_rate(rate);
+      job.mutable_training()->set_final_learning_rate(rate);
+      KWTA_RETURN_IF_ERROR(ResolveJobSpec(&job));
+    }
+    trained = RunJob(job, std::nullopt, dataset, backend, {});
+    if (!absl::IsFailedPrecondition(trained.status())) break;  // which a run that diverges fails with
+  }
+  KWTA_ASSIGN_OR_RETURN(ModelBundle bundle, std::move(trained));
   bundle.description.set_name(job.model());
   return bundle;
 }
@@ -147,7 +153,7 @@ absl::StatusOr<ModelBundle> ModelOf(const WorkSpec& spec, const WorkOptions& opt
   const std::string directory = absl::StrCat(options.inputs, "/", ModelName(spec), ".bundle");
   absl::StatusOr<ModelBundle> known = ReadModelBundle(directory);
   if (!absl::IsNotFound(known.status())) return known;
-  KWTA_ASSIGN_OR_RETURN(ModelBundle bundle, TrainModel(spec, options, std::move(backend)));
+  KWTA_ASSIGN_OR_RETURN(ModelBundle bundle, TrainModel(spec, options, backend));
   KWTA_RETURN_IF_ERROR(WriteTensors(options, ModelName(spec), bundle.tensors));
   KWTA_RETURN_IF_ERROR(WriteModelBundle(directory, bundle));
   return bundle;
