@@ -85,15 +85,17 @@ absl::StatusOr<ModelBundle> TrainModel(const WorkSpec& spec, const WorkOptions& 
   DatasetOptions dataset_options;
   dataset_options.directories = {options.inputs};
   KWTA_ASSIGN_OR_RETURN(const Dataset dataset, LoadDataset(job.dataset(), dataset_options));
+  const bool descends = job.training().optimiser() == v1::OPTIMISER_SGD;
   absl::StatusOr<ModelBundle> trained = absl::FailedPreconditionError("not trained");
   for (const float rate : kTrainingRates) {
-    if (job.training().optimiser() == v1::OPTIMISER_SGD) {
+    if (descends) {
       job.mutable_training()->set_learning_rate(rate);
       job.mutable_training()->set_final_learning_rate(rate);
       KWTA_RETURN_IF_ERROR(ResolveJobSpec(&job));
     }
     trained = RunJob(job, std::nullopt, dataset, backend, {});
-    if (!absl::IsFailedPrecondition(trained.status())) break;  // which a run that diverges fails with
+    // A run that diverges fails with this.
+    if (!descends || !absl::IsFailedPrecondition(trained.status())) break;
   }
   KWTA_ASSIGN_OR_RETURN(ModelBundle bundle, std::move(trained));
   bundle.description.set_name(job.model());
